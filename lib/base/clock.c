@@ -1,0 +1,105 @@
+#include "lib/base/clock.h"
+
+#include <limits.h>
+
+#ifdef YB_FAULTS
+#include <stdatomic.h>
+#include <stdlib.h>
+
+/* Seconds added to both clocks; -1: the environment was not asked yet. */
+static _Atomic int64_t offset = -1;
+
+static int64_t
+clock_offset(void)
+{
+    int64_t v = atomic_load(&offset);
+
+    if (v < 0) {
+        const char *text = getenv("YB_CLOCK_OFFSET");
+
+        v = text == NULL ? 0 : strtoll(text, NULL, 10);
+        v = v < 0 ? 0 : v;
+        atomic_store(&offset, v);
+    }
+    return v;
+}
+
+void
+yb_clock_advance(int64_t seconds)
+{
+    atomic_store(&offset, clock_offset() + seconds);
+}
+#else
+static inline int64_t
+clock_offset(void)
+{
+    return 0;
+}
+
+void
+yb_clock_advance(int64_t seconds YB_UNUSED)
+{
+}
+#endif
+
+static int64_t
+clock_us(clockid_t which)
+{
+    struct timespec t;
+
+    clock_gettime(which, &t);
+    return ((int64_t)t.tv_sec + clock_offset()) * 1000000 + t.tv_nsec / 1000;
+}
+
+int64_t
+yb_clock_ms(void)
+{
+    return clock_us(CLOCK_MONOTONIC) / 1000;
+}
+
+int64_t
+yb_clock_us(void)
+{
+    return clock_us(CLOCK_MONOTONIC);
+}
+
+time_t
+yb_clock_now(void)
+{
+    return (time_t)(clock_us(CLOCK_REALTIME) / 1000000);
+}
+
+int64_t
+yb_clock_now_us(void)
+{
+    return clock_us(CLOCK_REALTIME);
+}
+
+struct yb_deadline
+yb_deadline_in(int64_t ms)
+{
+    return (struct yb_deadline){ yb_clock_ms() + ms };
+}
+
+struct yb_deadline
+yb_deadline_never(void)
+{
+    return (struct yb_deadline){ INT64_MAX };
+}
+
+struct yb_deadline
+yb_deadline_min(struct yb_deadline a, struct yb_deadline b)
+{
+    return a.at_ms < b.at_ms ? a : b;
+}
+
+int
+yb_deadline_left(struct yb_deadline d)
+{
+    int64_t left;
+
+    if (d.at_ms == INT64_MAX)
+        return -1;
+    left = d.at_ms - yb_clock_ms();
+    return left < 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left;
+}

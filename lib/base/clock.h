@@ -1,0 +1,30 @@
+/*
+ * Time. Product code asks only here, so that a build with --enable-faults may be given another
+ * time (YB_CLOCK_OFFSET seconds in the environment, or yb_clock_advance()); no other build can.
+ */
+#ifndef YB_BASE_CLOCK_H
+#define YB_BASE_CLOCK_H
+
+#include "lib/base/base.h"
+
+#include <time.h>
+
+/* Monotonic milliseconds, for deadlines; never goes back, starts anywhere. */
+int64_t yb_clock_ms(void);
+int64_t yb_clock_us(void);
+/* Wall clock: seconds, and microseconds, since 1970. */
+time_t yb_clock_now(void);
+int64_t yb_clock_now_us(void);
+/* Moves both clocks forward by `seconds`; does nothing but in --enable-faults builds. */
+void yb_clock_advance(int64_t seconds);
+
+/* A moment on the monotonic clock by which something must be over. */
+struct yb_deadline { int64_t at_ms; };
+struct yb_deadline yb_deadline_in(int64_t ms);
+struct yb_deadline yb_deadline_never(void);
+/* The earlier of the two. */
+struct yb_deadline yb_deadline_min(struct yb_deadline a, struct yb_deadline b);
+/* Milliseconds left, 0 when passed, capped to INT_MAX: fits poll(). -1 for never. */
+int yb_deadline_left(struct yb_deadline d);
+
+#endif

@@ -1,0 +1,2 @@
+noinst_LIBRARIES += lib/event/libyb_event.a
+lib_event_libyb_event_a_SOURCES =

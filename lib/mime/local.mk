@@ -1,0 +1,2 @@
+noinst_LIBRARIES += lib/mime/libyb_mime.a
+lib_mime_libyb_mime_a_SOURCES =

@@ -1,0 +1,2 @@
+noinst_LIBRARIES += lib/net/libyb_net.a
+lib_net_libyb_net_a_SOURCES =

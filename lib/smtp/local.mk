@@ -1,0 +1,2 @@
+noinst_LIBRARIES += lib/smtp/libyb_smtp.a
+lib_smtp_libyb_smtp_a_SOURCES =
