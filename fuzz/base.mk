@@ -1,0 +1,5 @@
+FUZZ_TARGETS += fuzz/fuzz_base64
+fuzz_fuzz_base64_SOURCES = fuzz/fuzz_base64.c $(FUZZ_MAIN)
+fuzz_fuzz_base64_LDFLAGS = $(FUZZ_LINK)
+fuzz_fuzz_base64_LDADD   = $(FLOOR0)
+EXTRA_DIST += fuzz/corpus/base64

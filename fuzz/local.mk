@@ -1,5 +1,33 @@
-# A fuzz target is fuzz/fuzz_<what>.c with seeds in fuzz/corpus/<what>/. Built by clang with
-# --enable-fuzzers it is a libFuzzer program; otherwise fuzz/replay.c runs it over its seeds in `make check`.
+# A fuzz target is fuzz/fuzz_<what>.c (it defines LLVMFuzzerTestOneInput and nothing else) with seeds
+# in fuzz/corpus/<what>/ and, where words matter, a dictionary fuzz/<what>.dict. Each room lists its
+# targets in its fuzz/<room>.mk like this:
+#
+#   FUZZ_TARGETS += fuzz/fuzz_address
+#   fuzz_fuzz_address_SOURCES = fuzz/fuzz_address.c $(FUZZ_MAIN)
+#   fuzz_fuzz_address_LDFLAGS = $(FUZZ_LINK)
+#   fuzz_fuzz_address_LDADD   = lib/mime/libyb_mime.a $(FLOOR0) $(FLOOR1_LIBS)
+#   EXTRA_DIST += fuzz/address.dict fuzz/corpus/address
+#
+# In an ordinary build fuzz/replay.c is the main program: `make check` runs each target over its
+# seeds and all their beginnings. With --enable-fuzzers (clang) the targets are libFuzzer programs:
+#
+#   ../configure CC=clang --enable-fuzzers --enable-asan --enable-ubsan && make fuzzers
+#   ../fuzz/run . 60              every target for 60 seconds, new finds in fuzz/found/<what>/
+#   ../fuzz/run . 600 address     only this one
+#
+# What a target asserts with yb_assert() are invariants (whole input and byte by byte give the same,
+# offsets lie inside, written again and parsed again is equal), never the outcome for a given input.
+# A crash becomes a seed (named after what it shows) in the commit that fixes it.
+FUZZ_TARGETS =
+if FUZZERS
+FUZZ_MAIN    =
+FUZZ_LINK = $(AM_LDFLAGS) -fsanitize=fuzzer
+else
+FUZZ_MAIN    = fuzz/replay.c
+FUZZ_LINK = $(AM_LDFLAGS)
+endif
+EXTRA_DIST += fuzz/run
+
 include fuzz/base.mk
 include fuzz/net.mk
 include fuzz/mime.mk
@@ -14,3 +42,12 @@ include fuzz/admin.mk
 include fuzz/smtp.mk
 include fuzz/imapd.mk
 include fuzz/pop3d.mk
+
+if FUZZERS
+EXTRA_PROGRAMS = $(FUZZ_TARGETS)
+CLEANFILES += $(FUZZ_TARGETS)
+else
+check_PROGRAMS += $(FUZZ_TARGETS)
+endif
+.PHONY: fuzzers
+fuzzers: $(FUZZ_TARGETS)

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+YB_PRINTF(4, 0)
 static void
 err_fill(struct yb_err *err, enum yb_err_class class, const char *status, const char *fmt,
          va_list args)
