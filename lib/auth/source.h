@@ -1,0 +1,50 @@
+/*
+ * Where lib/auth learns about accounts: two questions, behind a table so that tests (and one day
+ * another store of accounts) can answer them. Products use yb_auth_source_directory().
+ */
+#ifndef YB_AUTH_SOURCE_H
+#define YB_AUTH_SOURCE_H
+
+#include "lib/base/arena.h"
+#include "lib/base/err.h"
+#include "lib/base/id.h"
+
+struct yb_directory;
+
+#define YB_AUTH_ADDRESS 320  /* local part 64, "@", domain 255 */
+#define YB_AUTH_VERIFIER 256
+
+/* Somebody who proved who he is. A plain value. */
+struct yb_auth_user {
+    struct yb_account_id account;
+    struct yb_tenant_id tenant;
+    struct yb_domain_id domain;
+    struct yb_node_id home;        /* the node that holds the mailbox */
+    uint64_t quota;                /* bytes, 0: none */
+    char address[YB_AUTH_ADDRESS]; /* canonical, NUL-terminated */
+};
+
+struct yb_auth_record {
+    bool found;                    /* false: nobody of that name; the rest is void */
+    bool suspended;                /* account, domain or tenant */
+    struct yb_auth_user user;
+    char verifier[YB_AUTH_VERIFIER]; /* as lib/cred knows it; empty: no password set */
+    const struct yb_str *app_passwords; /* their hashes (lib/cred), in the caller's arena */
+    size_t n_app_passwords;
+};
+
+struct yb_auth_source {
+    void *arg;
+    /* Fills *out for a login name as typed ("user@domain"). 0, or -1 with *err (YB_TEMP) when that
+     * cannot be known now. */
+    int (*lookup)(void *arg, struct yb_str name, struct yb_arena *arena, struct yb_auth_record *out,
+                  struct yb_err *err);
+    /* Replaces `old` (and nothing else) by `fresh` after a right password; may be NULL. */
+    int (*upgrade)(void *arg, struct yb_account_id account, struct yb_str old, struct yb_str fresh,
+                   struct yb_err *err);
+};
+
+/* Asks the directory. */
+struct yb_auth_source yb_auth_source_directory(struct yb_directory *d);
+
+#endif
