@@ -1,0 +1,88 @@
+/*
+ * How a daemon lives. main() hands a description to yb_daemon_run(), which does everything that is
+ * the same in all of them:
+ *
+ *   parent  keeps the rights it was started with and parses nothing from the network: reads the
+ *           configuration and the keys, binds the sockets, starts the child and starts it again
+ *           when it dies (after 1 s, doubling to 30 s; from the beginning after a minute of life),
+ *           re-reads everything on SIGHUP and passes it on.
+ *   child   becomes the daemon's user, gives up what it need not have, runs the engine (lib/net) and
+ *           the program's hooks. It is killed when its parent dies.
+ *
+ * Arguments: -c FILE (default /etc/yubin/yubin.conf), -n (check the configuration and end),
+ * --ready-fd N (a line "ready" is written there, once), --help, --version. Readiness is also told
+ * to systemd (NOTIFY_SOCKET). Exit codes: 0 stopped in order, 64 usage, 71 the system refused
+ * something, 75 try again later, 78 bad configuration.
+ *
+ * Signals: SIGTERM and SIGINT stop in order; SIGHUP reloads. With anything wrong in the new
+ * configuration, certificates or keys, the old ones are kept and every error is logged.
+ */
+#ifndef YB_DAEMON_DAEMON_H
+#define YB_DAEMON_DAEMON_H
+
+#include "lib/daemon/common_conf.h"
+#include "lib/daemon/metrics.h"
+#include "lib/net/net.h"
+
+/* The running child, as its hooks see it. */
+struct yb_daemon;
+
+struct yb_daemon_listener {
+    const char *option;               /* an ADDRESSES row of the daemon's table */
+    const struct yb_service *service;
+    bool tls;                         /* TLS from the first byte */
+};
+
+struct yb_daemon_command {
+    const char *name; /* "cache-flush": what `yubin control <daemon> cache-flush` sends */
+    /* On the control thread; `rest` is what followed the name. Writes the answer as text. */
+    int (*run)(void *state, struct yb_str rest, struct yb_buf *reply, struct yb_err *err);
+};
+
+/*
+ * All hooks but `init` may be NULL. They run in the child, one at a time, on its control thread.
+ */
+struct yb_daemon_spec {
+    const char *name;    /* "smtpd": section, control socket, log */
+    const char *summary; /* one line for --help */
+    /* The program's rows. The struct begins with `struct yb_daemon_conf daemon`. */
+    const struct yb_conf_table *conf;
+    const struct yb_daemon_listener *listeners;
+    size_t n_listeners;
+    const struct yb_daemon_command *commands;
+    size_t n_commands;
+
+    /* After the rights are dropped, before anybody connects: make *state, start threads. YB_PERM
+     * ends the daemon with 78 (nothing will change by trying again), YB_TEMP has it tried again. */
+    int (*init)(struct yb_daemon *d, void **state, struct yb_err *err);
+    /* What yb_conn_listener_arg() gives on connections of listeners[i]; NULL: the state. */
+    void *(*listener_arg)(void *state, size_t i);
+    /* A new configuration is in force (yb_daemon_conf()); certificates are changed already. An
+     * error is logged and the rest of the new configuration stays in force. */
+    int (*reload)(void *state, struct yb_err *err);
+    /* The engine runs still: say farewell to those who wait. */
+    void (*drain)(void *state);
+    /* The engine has stopped: free everything. */
+    void (*stop)(void *state);
+    /* Adds the program's figures to those of the engine. */
+    void (*metrics)(void *state, struct yb_metrics *m);
+};
+
+/* The whole program: returns the exit code for main(). */
+int yb_daemon_run(const struct yb_daemon_spec *spec, int argc, char **argv);
+
+/*
+ * The configuration in force; any thread. A reload changes what this returns, but what was returned
+ * stays valid until the process ends, so a session may keep what it began with.
+ */
+const struct yb_conf *yb_daemon_conf(const struct yb_daemon *d);
+struct yb_net *yb_daemon_net(const struct yb_daemon *d);
+/* Folders of this daemon, made by its parent and owned by its user. */
+const char *yb_daemon_state_dir(const struct yb_daemon *d);
+const char *yb_daemon_event_dir(const struct yb_daemon *d);
+/* conninfo for this daemon's role: [common] database with its user and password. A secret. */
+const char *yb_daemon_database(const struct yb_daemon *d);
+/* From any thread: stop in order, as by SIGTERM; the parent ends too when `code` is not 0, with it. */
+void yb_daemon_stop(struct yb_daemon *d, int code);
+
+#endif

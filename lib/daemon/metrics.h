@@ -1,0 +1,43 @@
+/*
+ * Figures in Prometheus' text format. A program keeps its counters in an array beside a constant
+ * table of names (struct yb_counters) and counts from any thread.
+ */
+#ifndef YB_DAEMON_METRICS_H
+#define YB_DAEMON_METRICS_H
+
+#include "lib/base/buf.h"
+
+#include <stdatomic.h>
+
+struct yb_metrics;
+
+struct yb_metrics *yb_metrics_new(void) YB_MUST_USE;
+void yb_metrics_free(struct yb_metrics **m);
+/* `name` is without "yubin_"; `labels` is `kind="x",…` or NULL. Figures of one name follow each other. */
+void yb_metrics_counter(struct yb_metrics *m, const char *name, const char *help, const char *labels,
+                        uint64_t value);
+void yb_metrics_gauge(struct yb_metrics *m, const char *name, const char *help, const char *labels,
+                      uint64_t value);
+struct yb_str yb_metrics_text(const struct yb_metrics *m);
+
+/* One row of a program's counters; rows of one name stand together. */
+struct yb_counter {
+    const char *name, *help, *labels;
+};
+
+struct yb_counters {
+    const struct yb_counter *rows;
+    size_t n;
+    _Atomic uint64_t *v; /* n values, owned by the program */
+};
+
+/* Any thread. */
+static inline void
+yb_count(const struct yb_counters *c, size_t i, uint64_t by)
+{
+    atomic_fetch_add_explicit(&c->v[i], by, memory_order_relaxed);
+}
+
+void yb_metrics_counters(struct yb_metrics *m, const struct yb_counters *c);
+
+#endif
