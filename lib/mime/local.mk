@@ -1,2 +1,3 @@
 noinst_LIBRARIES += lib/mime/libyb_mime.a
-lib_mime_libyb_mime_a_SOURCES =
+lib_mime_libyb_mime_a_SOURCES = \
+	lib/mime/address.c lib/mime/address.h
