@@ -1,0 +1,155 @@
+/* Replies: formatting, the mapping from errors, and reading a server's lines. */
+#include "lib/smtp/reply.h"
+
+#include <stdio.h>
+
+/*
+ * The code for an enhanced status without its class. The first row that matches counts; "1.*"
+ * matches every 1.x. What is not listed is 450/451 or 550/554 by its subject.
+ */
+static const struct {
+    const char *detail;
+    int temp, perm;
+} codes[] = {
+    /* clang-format off */
+    { "1.6",   450, 550 }, /* has moved */
+    { "1.*",   450, 550 },
+    { "2.2",   452, 552 }, /* over quota */
+    { "2.3",   452, 552 }, /* message longer than this mailbox takes */
+    { "2.*",   450, 550 },
+    { "3.1",   452, 552 }, /* store or spool full */
+    { "3.2",   421, 554 }, /* not accepting network messages */
+    { "3.4",   452, 552 }, /* message too big */
+    { "3.*",   451, 554 },
+    { "4.2",   421, 554 }, /* bad connection: timed out */
+    { "4.6",   451, 554 }, /* routing loop */
+    { "4.*",   451, 554 },
+    { "5.1",   503, 503 }, /* bad sequence */
+    { "5.2",   500, 500 }, /* syntax error */
+    { "5.3",   452, 552 }, /* too many recipients */
+    { "5.4",   501, 501 }, /* bad argument */
+    { "5.6",   451, 500 }, /* authentication exchange line too long (RFC 4954 §6) */
+    { "5.*",   451, 501 },
+    { "6.*",   451, 550 },
+    { "7.0",   454, 530 }, /* authentication required, or fails for a temporary reason */
+    { "7.8",   454, 535 }, /* credentials invalid */
+    { "7.9",   454, 534 }, /* mechanism too weak */
+    { "7.11",  454, 538 }, /* encryption required for this mechanism */
+    { "7.*",   451, 550 },
+    /* clang-format on */
+};
+
+static bool
+detail_matches(const char *pattern, const char *detail)
+{
+    size_t n = strlen(pattern);
+
+    if (pattern[n - 1] == '*')
+        return strncmp(pattern, detail, n - 1) == 0;
+    return strcmp(pattern, detail) == 0;
+}
+
+/* "5.1.1" as x.y.z, nothing else: an error from a careless place must not break the dialogue. */
+static bool
+status_is_sound(struct yb_str s)
+{
+    struct yb_str part;
+    uint64_t v;
+    size_t parts = 0;
+
+    while (yb_str_split(&s, '.', &part)) {
+        if (part.n == 0 || part.n > 3 || !yb_str_u64(part, 999, &v))
+            return false;
+        if (parts == 0 && (part.n != 1 || (v != 2 && v != 4 && v != 5)))
+            return false;
+        parts++;
+    }
+    return parts == 3;
+}
+
+size_t
+yb_smtp_reply_format(char out[YB_SMTP_REPLY_LINE], int code, bool more, const char *status,
+                     struct yb_str text)
+{
+    size_t n = 0;
+
+    out[n++] = (char)('0' + code / 100 % 10);
+    out[n++] = (char)('0' + code / 10 % 10);
+    out[n++] = (char)('0' + code % 10);
+    out[n++] = more ? '-' : ' ';
+    if (status != NULL) {
+        size_t len = strlen(status);
+
+        memcpy(out + n, status, len);
+        n += len;
+        if (text.n > 0)
+            out[n++] = ' ';
+    }
+    text = yb_str_head(text, YB_SMTP_REPLY_LINE - 2 - n);
+    if (text.n > 0)
+        memcpy(out + n, text.p, text.n);
+    n += text.n;
+    out[n++] = '\r';
+    out[n++] = '\n';
+    return n;
+}
+
+int
+yb_smtp_reply_code(const struct yb_err *err, char status[10])
+{
+    bool perm = err->class == YB_PERM;
+
+    if (status_is_sound(yb_str_from(err->status)))
+        memcpy(status, err->status, sizeof(err->status));
+    else
+        memcpy(status, "0.3.0", sizeof("0.3.0"));
+    status[0] = perm ? '5' : '4';
+    for (size_t i = 0; i < YB_COUNT(codes); i++) {
+        int code;
+
+        if (!detail_matches(codes[i].detail, status + 2))
+            continue;
+        code = perm ? codes[i].perm : codes[i].temp;
+        if (code / 100 != status[0] - '0')
+            code = perm ? 554 : 451;
+        return code;
+    }
+    return perm ? 554 : 451;
+}
+
+enum yb_smtp_reply_part
+yb_smtp_reply_line(struct yb_str line, bool first, struct yb_smtp_reply *r)
+{
+    uint64_t code;
+    struct yb_str rest, word;
+    size_t n = 0;
+
+    if (line.n < 3 || !yb_str_u64(yb_str_head(line, 3), 599, &code) || code < 200)
+        return YB_REPLY_BAD;
+    if (line.n > 3 && line.p[3] != ' ' && line.p[3] != '-')
+        return YB_REPLY_BAD;
+    if (!first && (int)code != r->code)
+        return YB_REPLY_BAD;
+    r->code = (int)code;
+    rest = yb_str_skip(line, 4);
+    word = yb_str_head(rest, yb_str_find(rest, ' '));
+    if (word.n > 0 && word.p[0] == line.p[0] && status_is_sound(word) &&
+        yb_str_copy(word, r->status, sizeof(r->status)))
+        rest = yb_str_skip(rest, word.n + 1);
+    else
+        (void)snprintf(r->status, sizeof(r->status), "%c.0.0", line.p[0]);
+    for (; n < rest.n && n < sizeof(r->text) - 1; n++)
+        r->text[n] = (unsigned char)rest.p[n] < 32 || rest.p[n] == 127 ? '?' : rest.p[n];
+    r->text[n] = '\0';
+    return line.n > 3 && line.p[3] == '-' ? YB_REPLY_MORE : YB_REPLY_LAST;
+}
+
+int
+yb_smtp_reply_to_err(const struct yb_smtp_reply *r, struct yb_err *err)
+{
+    if (r->code / 100 == 5)
+        return yb_err_set(err, YB_PERM, r->status, "%s", r->text);
+    if (r->code / 100 == 4)
+        return yb_err_set(err, YB_TEMP, r->status, "%s", r->text);
+    return yb_err_inside(err, YB_TEMP, "4.5.0", "unexpected reply %d %s", r->code, r->text);
+}
