@@ -14,8 +14,8 @@
 #include "lib/base/str.h"
 
 #define YB_CRED_ITERATIONS 8192
-#define YB_CRED_VERIFIER 256   /* bytes that hold any verifier we know, with its NUL */
-#define YB_CRED_PASSWORD 512   /* longest password taken, in bytes, as typed */
+#define YB_CRED_VERIFIER 256 /* bytes that hold any verifier we know, with its NUL */
+#define YB_CRED_PASSWORD 512 /* longest password taken, in bytes, as typed */
 
 enum yb_cred_scheme {
     YB_CRED_UNKNOWN,
@@ -72,20 +72,23 @@ void yb_cred_fake(struct yb_str secret, struct yb_str name, unsigned iterations,
 
 /*
  * Password preparation for SCRAM (RFC 5802 §2.2: SASLprep, RFC 4013): non-ASCII spaces become
- * spaces, characters "commonly mapped to nothing" go, then NFKC; controls and unassigned code
- * points are refused. `out` holds YB_CRED_PREPARED bytes. False when there is no prepared form.
+ * spaces, characters "commonly mapped to nothing" go, then NFKC; controls and the other prohibited
+ * characters are refused. Code points younger than stringprep's Unicode 3.2 pass, and directions
+ * are not checked: clients that mind do so themselves, the others must get in. `out` holds
+ * YB_CRED_PREPARED bytes. False when there is no prepared form.
  */
-#define YB_CRED_PREPARED (YB_CRED_PASSWORD * 3)
+#define YB_CRED_PREPARED (YB_CRED_PASSWORD * 4)
 bool yb_cred_prepare(struct yb_str password, char *out, size_t *n) YB_MUST_USE;
 
 /* --- app passwords: 128 random bits, for programs that keep them --- */
 
-#define YB_CRED_APP_TEXT 32      /* "xxxxxx-xxxxxx-xxxxxx-xxxxxx-xx" and NUL fit */
-#define YB_CRED_APP_HASH 80      /* "SHA256$<hex>" and NUL fit */
-/* A new one in readable form (groups of letters and digits without look-alikes), and its hash. */
+#define YB_CRED_APP_TEXT 32 /* "xxxxxx-xxxxxx-xxxxxxx-xxxxxxx" and NUL fit */
+#define YB_CRED_APP_HASH 80 /* "SHA256$<hex>" and NUL fit */
+/* A new one in readable form (26 letters and digits without look-alikes, in groups), and its hash.
+ */
 void yb_cred_app_make(char text[YB_CRED_APP_TEXT], char hash[YB_CRED_APP_HASH]);
 /* The hash of what somebody typed; false when it has not the form of an app password (spaces,
- * dashes and case do not matter), so that nothing needs to be compared. */
+ * dashes, case and the look-alikes o, i and l do not matter), so that nothing needs comparing. */
 bool yb_cred_app_hash(struct yb_str typed, char hash[YB_CRED_APP_HASH]) YB_MUST_USE;
 
 #endif
