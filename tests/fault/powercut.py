@@ -116,9 +116,16 @@ class Record:
             elif kind == "R":
                 tree[e[1]].names.pop(bytes.fromhex(e[2]).decode(), None)
                 tree[e[3]].names[bytes.fromhex(e[4]).decode()] = e[5]
+        links = {ino: 1 for ino in tree}
         for e in self.events[:at]:
             if e[0] in "SG" and e[1] in tree and e[2] != "-":
                 tree[e[1]].content = os.path.join(self.watch, e[2])
+            elif e[0] in "CL":
+                links[e[3]] = links.get(e[3], 0) + 1
+            elif e[0] == "U":
+                links[e[3]] = links.get(e[3], 0) - 1
+                if links[e[3]] == 0 and e[3] in tree:  # the number may come back for another file
+                    tree[e[3]].content = None
         for node in list(tree.values()):
             for name, child in node.names.items():
                 if name in ("new", "cur") and child in tree:
