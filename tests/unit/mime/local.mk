@@ -1,4 +1,12 @@
+MIME_LIBS = lib/mime/libyb_mime.a $(FLOOR0) $(IDN2_LIBS) $(UNISTRING_LIBS)
+mime_test_cppflags = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+
 check_PROGRAMS += tests/unit/mime/test_address
 tests_unit_mime_test_address_SOURCES  = tests/unit/mime/test_address.c
-tests_unit_mime_test_address_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
-tests_unit_mime_test_address_LDADD    = lib/mime/libyb_mime.a $(FLOOR0) $(IDN2_LIBS) $(UNISTRING_LIBS) $(CHECK_LIBS)
+tests_unit_mime_test_address_CPPFLAGS = $(mime_test_cppflags)
+tests_unit_mime_test_address_LDADD    = $(MIME_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += tests/unit/mime/test_addresses
+tests_unit_mime_test_addresses_SOURCES  = tests/unit/mime/test_addresses.c
+tests_unit_mime_test_addresses_CPPFLAGS = $(mime_test_cppflags)
+tests_unit_mime_test_addresses_LDADD    = $(MIME_LIBS) $(CHECK_LIBS)
