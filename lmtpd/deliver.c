@@ -1,0 +1,192 @@
+#include "lmtpd/deliver.h"
+
+#include <unistd.h>
+
+/* Where a recipient's message is on its way; NULL file once it is stored or given up. */
+struct hand_over {
+    struct yb_store_account *account;
+    struct yb_incoming *file;
+    struct yb_err err; /* class 0: all is well so far */
+    struct yb_put_result stored;
+};
+
+static struct lmtpd_deliver *
+deliver_of(const struct yb_smtp_session *s)
+{
+    return yb_smtp_server_arg(s->server);
+}
+
+/* Only the daemons of this node hand over: what they say of a recipient is believed. */
+static int
+on_connect(struct yb_smtp_session *s, struct yb_err *err)
+{
+    const struct lmtpd_deliver *d = deliver_of(s);
+    uid_t uid;
+
+    if (!yb_conn_peer_user(s->conn, &uid))
+        return yb_err_set(err, YB_PERM, "5.7.1", "Only processes of this node may hand over");
+    if (uid == 0 || uid == geteuid())
+        return 0;
+    for (size_t i = 0; i < d->n_peers; i++) {
+        if (d->peers[i] == uid)
+            return 0;
+    }
+    yb_log(YB_LOG_WARN, yb_conn_log(s->conn), "lmtpd.peer.refused", "user %u is not in peers",
+           (unsigned)uid);
+    return yb_err_set(err, YB_PERM, "5.7.1", "This user may not hand over mail");
+}
+
+static int
+on_rcpt(struct yb_smtp_session *s, struct yb_smtp_rcpt *r, struct yb_err *err)
+{
+    struct lmtpd_deliver *d = deliver_of(s);
+    struct hand_over *h;
+
+    if (yb_account_id_is_zero(r->x.account) || yb_delivery_id_is_zero(r->x.delivery))
+        return yb_err_set(err, YB_PERM, "5.5.4", "RCPT needs XACCOUNT and XDELIVERY");
+    h = yb_arena_alloc(s->tx->arena, 1, sizeof(*h));
+    if (yb_store_open(d->store, r->x.account, true, &h->account, err) < 0)
+        return -1;
+    r->data = h;
+    return 0;
+}
+
+/* The fields that final delivery adds (RFC 5321 §4.4): they differ between recipients. */
+static struct yb_str
+added_fields(const struct yb_smtp_tx *tx, const struct yb_smtp_rcpt *r)
+{
+    return yb_arena_printf(tx->arena, "Return-Path: <%.*s>\r\nDelivered-To: %.*s\r\n",
+                           YB_STR_ARG(tx->from_text), YB_STR_ARG(r->text));
+}
+
+/* Notes the failure of one recipient; the others go on. */
+static void
+give_up(struct hand_over *h, const struct yb_err *err)
+{
+    h->err = *err;
+    yb_store_put_abort(&h->file);
+}
+
+static void
+write_to(struct hand_over *h, struct yb_str bytes)
+{
+    struct iovec v = { .iov_base = (void *)(uintptr_t)bytes.p, .iov_len = bytes.n };
+    struct yb_err err = { 0 };
+
+    if (h->file != NULL && yb_store_put_write(h->file, &v, 1, &err) < 0)
+        give_up(h, &err);
+}
+
+static int
+on_data(struct yb_smtp_session *s, struct yb_err *err YB_UNUSED)
+{
+    for (struct yb_smtp_rcpt *r = s->tx->rcpts; r != NULL; r = r->next) {
+        struct hand_over *h = r->data;
+        struct yb_err why = { 0 };
+
+        if (yb_store_put_begin(h->account, s->tx->declared, &h->file, &why) < 0)
+            give_up(h, &why);
+        write_to(h, added_fields(s->tx, r));
+    }
+    return 0;
+}
+
+static int
+on_block(struct yb_smtp_session *s, struct yb_str block, struct yb_err *err YB_UNUSED)
+{
+    for (struct yb_smtp_rcpt *r = s->tx->rcpts; r != NULL; r = r->next)
+        write_to(r->data, block);
+    return 0;
+}
+
+static void
+place(const struct yb_smtp_rcpt *r)
+{
+    struct hand_over *h = r->data;
+    const struct yb_put put = {
+        .mailbox = r->x.junk ? "Junk" : NULL,
+        .create_mailbox = true,
+        .id = r->x.delivery,
+        .quota_bytes = r->x.quota,
+        .over_quota_ok = r->x.accepted,
+        .repeat = r->x.repeat,
+    };
+    struct yb_err err = { 0 };
+
+    if (h->file == NULL || yb_store_put_place(h->file, &put, &h->stored, &err) == 0)
+        return;
+    /* How long a mailbox has been full is the directory's to know, which answers at RCPT
+     * (docs/delivery.md, 6): here a full one is always told to come again. */
+    if (err.class == YB_PERM && strcmp(err.status, "5.2.2") == 0)
+        yb_err_set(&err, YB_TEMP, "4.2.2", "Mailbox full");
+    give_up(h, &err);
+}
+
+static void
+log_fate(struct yb_smtp_session *s, const struct yb_smtp_rcpt *r)
+{
+    const struct hand_over *h = r->data;
+    char text[YB_ID_TEXT];
+    struct yb_log_line l;
+
+    yb_log_begin(&l, h->err.class == YB_OK ? YB_LOG_INFO : YB_LOG_WARN, yb_conn_log(s->conn),
+                 h->err.class == YB_OK ? "lmtpd.delivered" : "lmtpd.refused");
+    yb_log_str(&l, "mid", yb_str_from(yb_message_id_text(s->tx->id, text)));
+    yb_log_str(&l, "delivery", yb_str_from(yb_delivery_id_text(r->x.delivery, text)));
+    yb_log_str(&l, "account", yb_str_from(yb_account_id_text(r->x.account, text)));
+    yb_log_str(&l, "rcpt", r->text);
+    yb_log_num(&l, "size", (int64_t)s->tx->size);
+    if (h->err.class == YB_OK) {
+        yb_log_num(&l, "uid", h->stored.uid);
+        if (h->stored.duplicate)
+            yb_log_str(&l, "duplicate", YB_STR("yes"));
+    } else {
+        yb_log_str(&l, "status", yb_str_from(h->err.status));
+        yb_log_str(&l, "text", yb_str_from(h->err.text));
+    }
+    yb_log_end(&l);
+}
+
+/* At the dot. All are placed before the first is synced: one journal commit then serves many. */
+static int
+on_message(struct yb_smtp_session *s, struct yb_str *answer YB_UNUSED, struct yb_err *err YB_UNUSED)
+{
+    struct lmtpd_deliver *d = deliver_of(s);
+
+    for (struct yb_smtp_rcpt *r = s->tx->rcpts; r != NULL; r = r->next)
+        place(r);
+    for (struct yb_smtp_rcpt *r = s->tx->rcpts; r != NULL; r = r->next) {
+        struct hand_over *h = r->data;
+
+        if (h->file != NULL && yb_store_put_commit(&h->file, &h->err) == 0) {
+            atomic_fetch_add(&d->delivered, 1);
+            if (h->stored.duplicate)
+                atomic_fetch_add(&d->duplicates, 1);
+        } else {
+            atomic_fetch_add(&d->refused, 1);
+            r->err = &h->err;
+        }
+        log_fate(s, r);
+    }
+    return 0;
+}
+
+static void
+on_reset(struct yb_smtp_session *s)
+{
+    for (struct yb_smtp_rcpt *r = s->tx->rcpts; r != NULL; r = r->next) {
+        struct hand_over *h = r->data;
+
+        yb_store_put_abort(&h->file);
+        yb_store_close(&h->account);
+    }
+}
+
+const struct yb_smtp_hooks lmtpd_hooks = {
+    .connect = on_connect,
+    .rcpt = on_rcpt,
+    .data = on_data,
+    .block = on_block,
+    .message = on_message,
+    .reset = on_reset,
+};

@@ -1,0 +1,189 @@
+/*
+ * yubin-lmtpd: stores messages into the Maildirs of this node.
+ *
+ * It listens on a unix socket for LMTP (RFC 2033) from smtpd, submitd and relayd of this node, whose
+ * users it knows by SO_PEERCRED, and believes what they say of a recipient (docs/delivery.md). A
+ * recipient is answered 250 only when his file is on disk. It needs no database to store; every
+ * usage_interval it reports the sizes of mailboxes that changed, and it never waits for that.
+ *
+ * User yubin-mail. Files: mail_root (read, write). Signals and exit codes: lib/daemon/daemon.h.
+ */
+#include "lib/daemon/daemon.h"
+#include "lib/directory/directory.h"
+#include "lmtpd/conf.h"
+#include "lmtpd/deliver.h"
+
+#include <pwd.h>
+
+/* Sizes reported in one statement. */
+#define USAGE_BATCH 1000
+#define MAX_PEERS 16
+
+struct lmtpd {
+    struct yb_daemon *daemon;
+    struct lmtpd_deliver deliver;
+    struct yb_smtp_server *server;
+    struct yb_directory *directory;
+    int64_t usage_interval;
+    uid_t peers[MAX_PEERS];
+};
+
+static const struct lmtpd_conf *
+conf_of(const struct lmtpd *l)
+{
+    return yb_conf_section(yb_daemon_conf(l->daemon), &lmtpd_conf_table);
+}
+
+/* Reports what changed, as far as the database takes it, and comes again. A report that fails is
+ * lost for now: the sizes are absolute, the next change of the mailbox tells them again. */
+static void
+report_usage(void *arg)
+{
+    struct lmtpd *l = arg;
+    struct yb_account_id ids[USAGE_BATCH];
+    struct yb_usage usage[USAGE_BATCH];
+    struct yb_directory_usage *report = yb_alloc(USAGE_BATCH, sizeof(*report));
+    struct yb_err err = { 0 };
+    size_t n;
+
+    do {
+        n = yb_store_changed_usage(l->deliver.store, ids, usage, USAGE_BATCH);
+        for (size_t i = 0; i < n; i++) {
+            report[i] = (struct yb_directory_usage){ .account = ids[i],
+                                                     .bytes = usage[i].bytes,
+                                                     .messages = usage[i].messages };
+        }
+    } while (n > 0 && yb_directory_report_usage(l->directory, report, n, &err) == 0 &&
+             n == USAGE_BATCH);
+    if (err.class != YB_OK)
+        yb_log_err(YB_LOG_INFO, NULL, "lmtpd.usage.late", &err);
+    yb_free(report);
+    yb_net_run_later(yb_daemon_net(l->daemon), l->usage_interval, report_usage, l);
+}
+
+/* Users are looked up once, here: a node's users do not change while it runs. */
+static void
+find_peers(struct lmtpd *l, const struct yb_conf_list *names)
+{
+    for (size_t i = 0; i < names->n && i < MAX_PEERS; i++) {
+        const struct passwd *pw = getpwnam(names->v[i]);
+
+        if (pw != NULL)
+            l->peers[l->deliver.n_peers++] = pw->pw_uid;
+        else
+            yb_log(YB_LOG_INFO, NULL, "lmtpd.peer.unknown", "there is no user %s on this node",
+                   names->v[i]);
+    }
+    l->deliver.peers = l->peers;
+}
+
+static int
+open_store(struct lmtpd *l, struct yb_err *err)
+{
+    const struct yb_common_conf *common = yb_conf_common(yb_daemon_conf(l->daemon));
+    struct yb_store_conf conf = {
+        .root = common->mail_root,
+        .lock_timeout_ms = conf_of(l)->lock_timeout,
+        .max_open_accounts = conf_of(l)->open_accounts,
+    };
+    struct yb_directory_conf directory = {
+        .conninfo = yb_daemon_database(l->daemon),
+        .application = "lmtpd",
+        .connections = 1,
+    };
+    char notify[256];
+
+    snprintf(notify, sizeof(notify), "%s/imapd.notify", common->run_dir);
+    conf.notify_path = notify;
+    if (yb_node_id_read(common->node_id_file, &conf.node, err) < 0)
+        return -1;
+    directory.node = conf.node;
+    if (yb_store_root_open(&conf, NULL, &l->deliver.store, err) < 0)
+        return -1;
+    l->directory = yb_directory_new(&directory);
+    return yb_directory_start(l->directory, err);
+}
+
+static int
+init(struct yb_daemon *d, void **state, struct yb_err *err)
+{
+    struct lmtpd *l = yb_alloc(1, sizeof(*l));
+    const struct lmtpd_conf *conf;
+
+    l->daemon = d;
+    *state = l;
+    conf = conf_of(l);
+    l->usage_interval = conf->usage_interval;
+    find_peers(l, &conf->peers);
+    if (open_store(l, err) < 0)
+        return -1;
+    l->server = yb_smtp_server_new(
+        &(struct yb_smtp_conf){
+            .dialect = YB_SMTP_LMTP,
+            .name = "lmtp",
+            .hostname = yb_conf_common(yb_daemon_conf(d))->hostname,
+            .max_message = conf->max_message,
+            .max_rcpt = conf->max_rcpt,
+            .command_timeout_ms = conf->command_timeout,
+            .data_timeout_ms = conf->data_timeout,
+        },
+        &lmtpd_hooks, &l->deliver);
+    yb_net_run_later(yb_daemon_net(d), l->usage_interval, report_usage, l);
+    return 0;
+}
+
+static void *
+listener_arg(void *state, size_t i YB_UNUSED)
+{
+    return ((struct lmtpd *)state)->server;
+}
+
+static void
+drain(void *state)
+{
+    yb_smtp_server_drain(((struct lmtpd *)state)->server);
+}
+
+static void
+stop(void *state)
+{
+    struct lmtpd *l = state;
+
+    yb_smtp_server_free(&l->server);
+    yb_directory_free(&l->directory);
+    yb_store_root_close(&l->deliver.store);
+    yb_free(l);
+}
+
+static void
+metrics(void *state, struct yb_metrics *m)
+{
+    struct lmtpd_deliver *d = &((struct lmtpd *)state)->deliver;
+
+    yb_metrics_counter(m, "lmtpd_deliveries_total", "Recipients answered.", "result=\"stored\"",
+                       atomic_load(&d->delivered));
+    yb_metrics_counter(m, "lmtpd_deliveries_total", "Recipients answered.", "result=\"refused\"",
+                       atomic_load(&d->refused));
+    yb_metrics_counter(m, "lmtpd_duplicates_total", "Repeated hand-overs that were stored already.",
+                       NULL, atomic_load(&d->duplicates));
+}
+
+int
+main(int argc, char **argv)
+{
+    static const struct yb_daemon_listener listeners[] = { { "listen", &yb_lmtp_service, false } };
+    static const struct yb_daemon_spec spec = {
+        .name = "lmtpd",
+        .summary = "stores messages into the Maildirs of this node",
+        .conf = &lmtpd_conf_table,
+        .listeners = listeners,
+        .n_listeners = YB_COUNT(listeners),
+        .init = init,
+        .listener_arg = listener_arg,
+        .drain = drain,
+        .stop = stop,
+        .metrics = metrics,
+    };
+
+    return yb_daemon_run(&spec, argc, argv);
+}
