@@ -1,0 +1,8 @@
+schemadir = $(pkgdatadir)/schema
+dist_schema_DATA = \
+	schema/0001_roles.sql \
+	schema/0002_tables.sql \
+	schema/0003_policies.sql \
+	schema/0004_functions.sql \
+	schema/0005_triggers.sql
+EXTRA_DIST += schema/README.md

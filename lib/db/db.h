@@ -1,0 +1,119 @@
+/*
+ * PostgreSQL: a pool of connections, named statements, transactions, pipelines. Thread safe; a
+ * connection in hand (struct yb_db_conn) belongs to one thread. Every step has a deadline, callers
+ * wait behind the pool's gate. A lost, away or slow database is YB_TEMP 4.3.0 and never anything
+ * else; a constraint, a limit or a bad value is YB_PERM; what only our own mistake can cause is
+ * YB_BUG. A connection that does not come back idle is closed.
+ *
+ * SQL text is constant: struct yb_db_statement objects, prepared at first use on each connection.
+ */
+#ifndef YB_DB_DB_H
+#define YB_DB_DB_H
+
+#include "lib/base/err.h"
+#include "lib/base/id.h"
+#include "lib/base/str.h"
+
+struct yb_db;
+struct yb_db_conn;
+struct yb_db_result;
+
+struct yb_db_conf {
+    const char *conninfo;    /* libpq string or URI; several hosts are tried in turn, the one that
+                                takes writes is used */
+    const char *application; /* application_name */
+    unsigned connections;    /* at most; 0: 8 */
+    int64_t deadline_ms;     /* of a connect, and of a statement; 0: 3000 */
+};
+
+/* Opens nothing. Copies *conf. */
+struct yb_db *yb_db_new(const struct yb_db_conf *conf) YB_MUST_USE;
+/* No connection may be in hand any more. */
+void yb_db_free(struct yb_db **db);
+
+/* One question. `name` is unique in the program and names the prepared statement. */
+struct yb_db_statement {
+    const char *name;
+    const char *sql; /* $1 … $n */
+};
+
+/*
+ * Parameters, in order. They point at the caller's bytes, which must stay until the call that uses
+ * them is over; arrays are encoded into the params' own memory: yb_db_params_free() at the end.
+ */
+#define YB_DB_MAX_PARAMS 24
+struct yb_db_params {
+    int n;
+    const char *value[YB_DB_MAX_PARAMS];
+    int length[YB_DB_MAX_PARAMS];
+    int format[YB_DB_MAX_PARAMS]; /* 0 text, 1 binary */
+    char *owned[YB_DB_MAX_PARAMS];
+};
+#define YB_DB_PARAMS_INIT { .n = 0 }
+/* Text (or anything with a text form; the server infers the type). NUL bytes are a YB_BUG. */
+void yb_db_add_text(struct yb_db_params *p, struct yb_str s);
+/* Raw bytes in the type's binary form: bytea, uuid. */
+void yb_db_add_bytes(struct yb_db_params *p, const void *bytes, size_t n);
+void yb_db_add_i64(struct yb_db_params *p, int64_t v);
+void yb_db_add_i32(struct yb_db_params *p, int32_t v);
+void yb_db_add_bool(struct yb_db_params *p, bool v);
+void yb_db_add_null(struct yb_db_params *p);
+/* One-dimensional arrays: text[], uuid[] (n ids of 16 bytes each, in a row), bigint[], boolean[].
+ * A text whose `p` is NULL becomes NULL. */
+void yb_db_add_texts(struct yb_db_params *p, const struct yb_str *v, size_t n);
+void yb_db_add_uuids(struct yb_db_params *p, const uint8_t (*v)[16], size_t n);
+void yb_db_add_i64s(struct yb_db_params *p, const int64_t *v, size_t n);
+void yb_db_add_bools(struct yb_db_params *p, const bool *v, size_t n);
+/* Frees the arrays and makes it empty again. */
+void yb_db_params_free(struct yb_db_params *p);
+
+/* Runs one statement on any connection. *out (NULL: not wanted) is for yb_db_result_free(). */
+int yb_db_query(struct yb_db *db, const struct yb_db_statement *st, const struct yb_db_params *p,
+                struct yb_db_result **out, struct yb_err *err) YB_MUST_USE;
+/*
+ * Runs the statement once for each of the n parameter sets, in one pipeline. All or nothing:
+ * on -1 no result is left. Not a transaction.
+ */
+int yb_db_query_many(struct yb_db *db, const struct yb_db_statement *st,
+                     const struct yb_db_params *p, size_t n, struct yb_db_result **out,
+                     struct yb_err *err) YB_MUST_USE;
+
+/* A transaction: begin, run …, then commit or roll back; both give the connection back and set *c
+ * to NULL. After a failed commit nobody knows whether it happened. */
+int yb_db_begin(struct yb_db *db, struct yb_db_conn **c, struct yb_err *err) YB_MUST_USE;
+int yb_db_run(struct yb_db_conn *c, const struct yb_db_statement *st, const struct yb_db_params *p,
+              struct yb_db_result **out, struct yb_err *err) YB_MUST_USE;
+/* A constant of SQL that is not worth preparing (CREATE TEMPORARY TABLE …); several are allowed. */
+int yb_db_run_sql(struct yb_db_conn *c, const char *sql, struct yb_err *err) YB_MUST_USE;
+/* COPY … FROM STDIN: begin, any number of pieces, end. */
+int yb_db_copy_begin(struct yb_db_conn *c, const char *sql, struct yb_err *err) YB_MUST_USE;
+int yb_db_copy_data(struct yb_db_conn *c, struct yb_str piece, struct yb_err *err) YB_MUST_USE;
+int yb_db_copy_end(struct yb_db_conn *c, struct yb_err *err) YB_MUST_USE;
+/* For statements that may take longer than the pool's deadline (imports); until given back. */
+void yb_db_set_deadline(struct yb_db_conn *c, int64_t ms);
+int yb_db_commit(struct yb_db_conn **c, struct yb_err *err) YB_MUST_USE;
+void yb_db_rollback(struct yb_db_conn **c);
+/* SQLSTATE of the last failed statement on this connection ("23505"), and the name of the
+ * constraint it broke; "" when there was none. Valid until the next statement. */
+const char *yb_db_sqlstate(const struct yb_db_conn *c);
+const char *yb_db_constraint(const struct yb_db_conn *c);
+
+/* Rows come in binary. Accessors copy nothing; they live as long as the result. A NULL reads as
+ * empty, 0 or false. A column of another type than asked for is our bug and aborts. */
+void yb_db_result_free(struct yb_db_result **r);
+size_t yb_db_rows(const struct yb_db_result *r);
+/* Rows an INSERT, UPDATE or DELETE touched. */
+uint64_t yb_db_affected(const struct yb_db_result *r);
+bool yb_db_is_null(const struct yb_db_result *r, size_t row, unsigned column);
+/* text, varchar, bytea, json as text: its bytes. */
+struct yb_str yb_db_str(const struct yb_db_result *r, size_t row, unsigned column);
+/* smallint, integer, bigint. */
+int64_t yb_db_i64(const struct yb_db_result *r, size_t row, unsigned column);
+bool yb_db_bool(const struct yb_db_result *r, size_t row, unsigned column);
+/* Exactly n bytes of a uuid or bytea into to; zeros for NULL. */
+void yb_db_bytes(const struct yb_db_result *r, size_t row, unsigned column, void *to, size_t n);
+/* Walks a text[]: *at = 0 at first; false at its end. NULLs inside read as empty. */
+bool yb_db_text_next(const struct yb_db_result *r, size_t row, unsigned column, size_t *at,
+                     struct yb_str *out);
+
+#endif

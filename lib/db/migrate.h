@@ -1,0 +1,26 @@
+/*
+ * Migrations of the schema: numbered files, forward only, each in a transaction of its own that
+ * also records it. Run by `yubin schema migrate` on a connection of a superuser (the first file
+ * makes roles) or, later, of a member of yubin_owner.
+ */
+#ifndef YB_DB_MIGRATE_H
+#define YB_DB_MIGRATE_H
+
+#include "lib/base/err.h"
+
+struct yb_migrate_report {
+    unsigned applied; /* files run now */
+    unsigned already; /* files that had been run before */
+    int last;         /* highest number in the database now, 0: none */
+};
+
+/*
+ * Runs what `dir` (NNNN_name.sql) holds and the database does not. One at a time, by an advisory
+ * lock. Refuses with YB_PERM, having changed nothing, when a file that was applied has changed or
+ * is missing, when a number comes twice, or when the database is newer than the files. `told` (may
+ * be NULL) is called before each file is run. *report tells what was done, also on -1.
+ */
+int yb_db_migrate(const char *conninfo, const char *dir, void (*told)(void *arg, const char *file),
+                  void *arg, struct yb_migrate_report *report, struct yb_err *err) YB_MUST_USE;
+
+#endif

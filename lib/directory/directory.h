@@ -1,0 +1,165 @@
+/*
+ * The directory: who is hosted. One address in, a flat list of final targets out; what a login
+ * needs to be judged; whether a user may send as an address. Answers come from PostgreSQL through a
+ * bounded cache that is told of every change (LISTEN), and that goes on answering for what it knows
+ * while the database is away. Used by smtpd, submitd, relayd (resolve), imapd, pop3d, submitd
+ * (login), lmtpd and imapd (usage).
+ *
+ * Thread safe; every call may wait for the database up to its deadline (3 s), behind its gate, so
+ * callers are workers. Results live in the caller's arena. The whole of it works without a
+ * database: then what is known is answered, everything else is -1 with YB_TEMP 4.3.0.
+ */
+#ifndef YB_DIRECTORY_DIRECTORY_H
+#define YB_DIRECTORY_DIRECTORY_H
+
+#include "lib/base/arena.h"
+#include "lib/base/err.h"
+#include "lib/base/id.h"
+
+struct yb_directory;
+
+struct yb_directory_conf {
+    const char *conninfo;    /* libpq; several hosts follow a failover */
+    const char *application; /* name of the daemon, shown in pg_stat_activity */
+    struct yb_node_id node;  /* this node: whose usage is reported */
+    const char *postmaster;  /* "local@domain" behind <postmaster>; "" or NULL: 451 */
+    unsigned connections;    /* at most so many at once; 0: 8 */
+    size_t cache_bytes;      /* bound of the cache; 0: 64 MiB */
+    int64_t stale_ms;        /* an answer is asked again after this; 0: 10 minutes */
+};
+
+/* Copies *conf. Opens nothing. */
+struct yb_directory *yb_directory_new(const struct yb_directory_conf *conf) YB_MUST_USE;
+/* Starts the listening thread (after the fork). Never waits for the database. */
+int yb_directory_start(struct yb_directory *d, struct yb_err *err) YB_MUST_USE;
+void yb_directory_free(struct yb_directory **d);
+
+/* Limits of one resolution (architecture.md, defaults). */
+#define YB_RESOLVE_MAX_DEPTH 10
+#define YB_RESOLVE_MAX_TARGETS 1000
+
+enum yb_answer_why {
+    YB_WHY_ACCEPTED = 0,
+    YB_WHY_UNKNOWN,    /* 550 5.1.1: the domain is ours, the address is not there */
+    YB_WHY_NOT_HOSTED, /* 550 5.7.1: the domain is not ours (relaying denied) */
+    YB_WHY_DISABLED,   /* 550 5.2.1: switched off by its owner */
+    YB_WHY_SUSPENDED,  /* 450 4.2.1: account, domain or tenant */
+    YB_WHY_MOVED,      /* 550 5.1.6: retired, the text names the new address */
+    YB_WHY_FULL,       /* 452 4.2.2, later 552 5.2.2 */
+    YB_WHY_LOOP,       /* 550 5.4.6: aliases or forwards lead nowhere but back */
+    YB_WHY_LIMIT       /* 550 5.4.6: deeper or wider than the limits above */
+};
+
+/* An SMTP answer: reply code, enhanced status and one ASCII line without either. */
+struct yb_answer {
+    enum yb_answer_why why;
+    unsigned code; /* 0 when accepted */
+    const char *status;
+    struct yb_str text;
+};
+
+enum yb_target_kind { YB_TARGET_LOCAL, YB_TARGET_FOREIGN };
+
+/* One final place of delivery. Local parts are unquoted bytes; no two targets are the same. */
+struct yb_target {
+    enum yb_target_kind kind;
+    struct yb_str local, domain;  /* LOCAL: the mailbox's own address; FOREIGN: as provisioned */
+    struct yb_str via;            /* "local@domain" of the alias or forward that led here; empty
+                                     when the address asked for is the mailbox itself */
+    struct yb_tenant_id tenant;   /* LOCAL: owner of the mailbox; FOREIGN: of the alias or forward */
+    /* LOCAL only: */
+    struct yb_account_id account;
+    struct yb_node_id home;       /* node that holds the mailbox */
+    uint64_t quota_bytes;         /* 0: no limit */
+    struct yb_str detail;         /* sub-address "x" of u+x (folded), or empty */
+    bool accepted;                /* one of several targets, over quota or suspended at the moment:
+                                     store it all the same (XACCEPTED), the others' 250 covers it */
+};
+
+/* A target that was refused while others were not; for the log. */
+struct yb_refused_target {
+    struct yb_str local, domain;
+    struct yb_answer answer;
+};
+
+struct yb_resolution {
+    struct yb_answer answer;     /* code 0: accepted for the targets below, at least one */
+    struct yb_tenant_id tenant;  /* whose address was asked for; zero when not hosted */
+    struct yb_target *targets;
+    size_t n_targets;
+    struct yb_refused_target *refused;
+    size_t n_refused;
+    /* Retired with "forward and tell": whoever sent this may be told that `tell_old` is now
+     * `tell_new` ("local@domain" both; empty otherwise). */
+    struct yb_str tell_old, tell_new;
+};
+
+/*
+ * Resolves a recipient as lib/mime parsed it (struct yb_address: local part without quotes); both
+ * parts are folded here. An empty domain with "postmaster" is the operator's.
+ * 0: *out is filled, answer or targets. -1: nothing is known and cannot be asked (YB_TEMP 4.3.0),
+ * or no domain is hosted at all (a half-restored database; the same answer).
+ */
+int yb_directory_resolve(struct yb_directory *d, struct yb_str local, struct yb_str domain,
+                         struct yb_arena *arena, struct yb_resolution *out,
+                         struct yb_err *err) YB_MUST_USE;
+
+/* What lib/auth needs to judge a login. */
+struct yb_login {
+    bool known;                   /* false: no such account, nothing else is set */
+    struct yb_account_id account;
+    struct yb_tenant_id tenant;
+    struct yb_node_id home;
+    struct yb_str local, domain;  /* the mailbox's own address */
+    struct yb_str verifier;       /* of the password; empty: none set */
+    struct yb_str *apps;          /* app passwords: lower-case hex of SHA-256 */
+    size_t n_apps;
+    bool imap, pop3, submission;  /* protocols the user has switched on */
+    struct yb_str refused;        /* suspended: the sentence to tell after the password proved
+                                     right; empty: may log in */
+    uint64_t quota_bytes;         /* 0: no limit */
+};
+
+/*
+ * Finds the account of a login name (folded here). Full addresses only: there is no default domain,
+ * no alias, no sub-address; domain aliases count. 0: *out is filled. -1: YB_TEMP 4.3.0.
+ */
+int yb_directory_login(struct yb_directory *d, struct yb_str local, struct yb_str domain,
+                       struct yb_arena *arena, struct yb_login *out, struct yb_err *err) YB_MUST_USE;
+
+/*
+ * May the account send as the address (envelope sender or From)? Its own address and sub-addresses,
+ * an alias, catch-all or role address that leads to it, each also under a domain alias, and what
+ * sender rights grant. 0: *may is set. -1: YB_TEMP 4.3.0.
+ */
+int yb_directory_may_send(struct yb_directory *d, struct yb_account_id account, struct yb_str local,
+                          struct yb_str domain, bool *may, struct yb_err *err) YB_MUST_USE;
+
+struct yb_usage {
+    struct yb_account_id account;
+    uint64_t bytes, messages;
+};
+
+/*
+ * Reports the size of mailboxes whose home is this node, absolute figures, at most 10 000 at once.
+ * Repeating a report does no harm. Ids that are gone or live elsewhere are passed over.
+ */
+int yb_directory_report_usage(struct yb_directory *d, const struct yb_usage *usage, size_t n,
+                              struct yb_err *err) YB_MUST_USE;
+
+/*
+ * Replaces the verifier of an imported hash after the password proved right, if it is still
+ * `old`. 0: replaced, or somebody else was faster. -1: could not be done now.
+ */
+int yb_directory_upgrade_password(struct yb_directory *d, struct yb_account_id account,
+                                  struct yb_str old, struct yb_str verifier,
+                                  struct yb_err *err) YB_MUST_USE;
+
+struct yb_directory_stats {
+    bool listening;                     /* changes are heard of; false: every answer is asked anew */
+    uint64_t hits, misses, stale_served, failed;
+    uint64_t entries, bytes, evicted;
+};
+void yb_directory_stats(struct yb_directory *d, struct yb_directory_stats *out);
+
+#endif
