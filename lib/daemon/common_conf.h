@@ -9,12 +9,13 @@
 #include "lib/daemon/conf.h"
 
 struct yb_common_conf {
-    const char *hostname;   /* this node's name in greetings and Received; never empty after build */
+    const char *hostname; /* this node's name in greetings and Received; never empty after build */
     const char *postmaster; /* the operator's address, where <postmaster> goes; "" = nowhere */
     unsigned log_level;     /* enum yb_log_level */
 
-    const char *run_dir;   /* control and LMTP sockets */
-    const char *state_dir; /* <state_dir>/<daemon>/ belongs to the daemon's user: spool, secrets it makes */
+    const char *run_dir; /* control and LMTP sockets */
+    const char *
+        state_dir; /* <state_dir>/<daemon>/ belongs to the daemon's user: spool, secrets it makes */
     const char *event_dir; /* <event_dir>/<daemon>/ likewise */
     const char *mail_root; /* the Maildirs of this node */
     const char *node_id_file;
@@ -60,33 +61,34 @@ struct yb_daemon_conf {
 #define YB_DAEMON_ROWS(STRUCT, user_name, database_role, worker_count)                             \
     YB_DAEMON_ROW(STRUCT, STRING, true, user, user_name, 1, 64,                                    \
                   "System user the daemon runs as when it is started by root."),                   \
-    YB_DAEMON_ROW(STRUCT, STRING, true, group, "", 0, 64,                                          \
-                  "Its group; empty means the user's own."),                                       \
-    YB_DAEMON_ROW(STRUCT, STRING, true, database_user, database_role, 0, 63,                       \
-                  "Role it connects to the database as."),                                         \
-    YB_DAEMON_ROW(STRUCT, SECRETS, true, database_password, "", 0, 1,                              \
-                  "File with that role's password; empty where PostgreSQL asks for none."),        \
-    YB_DAEMON_ROW(STRUCT, UINT, true, workers, worker_count, 2, 1024,                              \
-                  "Threads that serve connections; a connection without work holds none."),        \
-    YB_DAEMON_ROW(STRUCT, UINT, true, loops, "0", 0, 64,                                           \
-                  "Event loops; 0 means one for each core."),                                      \
-    YB_DAEMON_ROW(STRUCT, UINT, true, max_connections, "10000", 16, 1000000,                       \
-                  "Connections at once; more are told to come back later."),                       \
-    YB_DAEMON_ROW(STRUCT, UINT, true, max_connections_per_network, "100", 1, 1000000,              \
-                  "Connections at once from one client network (IPv4 /24, IPv6 /64)."),            \
-    YB_DAEMON_ROW(STRUCT, SIZE, true, max_input, "64M", 65536, SIZE_MAX,                           \
-                  "Bytes of unfinished lines held for all connections together; over it, those "   \
-                  "waiting longest are closed."),                                                  \
-    YB_DAEMON_ROW(STRUCT, DURATION, true, handshake_timeout, "30s", 1000, 600000,                  \
-                  "A TLS handshake must be over by then."),                                        \
-    YB_DAEMON_ROW(STRUCT, DURATION, true, stop_timeout, "10s", 100, 600000,                        \
-                  "How long an orderly stop waits for commands that are being answered."),         \
-    YB_DAEMON_ROW(STRUCT, LIST, true, proxy_from, "", 0, 64,                                       \
-                  "Networks (CIDR) whose connections begin with a PROXY v2 header."),              \
-    YB_DAEMON_ROW(STRUCT, STRING, true, socket_group, "", 0, 64,                                   \
-                  "Group of the unix sockets it listens on; empty means the daemon's group."),     \
-    YB_DAEMON_ROW(STRUCT, MODE, true, socket_mode, "0660", 0, 0777,                                \
-                  "Permissions of the unix sockets it listens on.")
+        YB_DAEMON_ROW(STRUCT, STRING, true, group, "", 0, 64,                                      \
+                      "Its group; empty means the user's own."),                                   \
+        YB_DAEMON_ROW(STRUCT, STRING, true, database_user, database_role, 0, 63,                   \
+                      "Role it connects to the database as."),                                     \
+        YB_DAEMON_ROW(STRUCT, SECRETS, true, database_password, "", 0, 1,                          \
+                      "File with that role's password; empty where PostgreSQL asks for none."),    \
+        YB_DAEMON_ROW(STRUCT, UINT, true, workers, worker_count, 2, 1024,                          \
+                      "Threads that serve connections; a connection without work holds none."),    \
+        YB_DAEMON_ROW(STRUCT, UINT, true, loops, "0", 0, 64,                                       \
+                      "Event loops; 0 means one for each core."),                                  \
+        YB_DAEMON_ROW(STRUCT, UINT, true, max_connections, "10000", 16, 1000000,                   \
+                      "Connections at once; more are told to come back later."),                   \
+        YB_DAEMON_ROW(STRUCT, UINT, true, max_connections_per_network, "100", 1, 1000000,          \
+                      "Connections at once from one client network (IPv4 /24, IPv6 /64)."),        \
+        YB_DAEMON_ROW(                                                                             \
+            STRUCT, SIZE, true, max_input, "64M", 65536, SIZE_MAX,                                 \
+            "Bytes of unfinished lines held for all connections together; over it, those "         \
+            "waiting longest are closed."),                                                        \
+        YB_DAEMON_ROW(STRUCT, DURATION, true, handshake_timeout, "30s", 1000, 600000,              \
+                      "A TLS handshake must be over by then."),                                    \
+        YB_DAEMON_ROW(STRUCT, DURATION, true, stop_timeout, "10s", 100, 600000,                    \
+                      "How long an orderly stop waits for commands that are being answered."),     \
+        YB_DAEMON_ROW(STRUCT, LIST, true, proxy_from, "", 0, 64,                                   \
+                      "Networks (CIDR) whose connections begin with a PROXY v2 header."),          \
+        YB_DAEMON_ROW(STRUCT, STRING, true, socket_group, "", 0, 64,                               \
+                      "Group of the unix sockets it listens on; empty means the daemon's group."), \
+        YB_DAEMON_ROW(STRUCT, MODE, true, socket_mode, "0660", 0, 0777,                            \
+                      "Permissions of the unix sockets it listens on.")
 
 /* The node's id: 16 hex digits on one line. _create() writes a new one, and fails (YB_PERM) when
  * the file is there already. */

@@ -8,11 +8,12 @@
  *     #define OPT(...) YB_CONF_OPT(struct smtpd_conf, __VA_ARGS__)
  *     static const struct yb_conf_option options[] = {
  *         YB_DAEMON_ROWS(struct smtpd_conf, "yubin-smtp", "yubin_smtpd", "64"),
- *         OPT(SIZE, max_message, "50M", 1024, SIZE_MAX, "Largest message taken; announced as SIZE."),
- *         OPT(UINT, max_rcpt, "100", 100, 10000, "Recipients per message (RFC 5321 wants >= 100)."),
+ *         OPT(SIZE, max_message, "50M", 1024, SIZE_MAX, "Largest message taken; announced as
+ * SIZE."), OPT(UINT, max_rcpt, "100", 100, 10000, "Recipients per message (RFC 5321 wants >=
+ * 100)."),
  *     };
- *     const struct yb_conf_table smtpd_conf_table = YB_CONF_TABLE("smtpd", struct smtpd_conf, options,
- *                                                                "Receives mail from strangers.");
+ *     const struct yb_conf_table smtpd_conf_table = YB_CONF_TABLE("smtpd", struct smtpd_conf,
+ * options, "Receives mail from strangers.");
  *
  * Who may read the files reads them (yb_conf_source_read(): configuration, certificates, keys, as
  * bytes); everything after that is a pure function over those bytes. So the parent of a daemon can
@@ -21,23 +22,24 @@
 #ifndef YB_DAEMON_CONF_H
 #define YB_DAEMON_CONF_H
 
+#include "lib/base/arena.h"
 #include "lib/base/buf.h"
 #include "lib/base/err.h"
 #include "lib/base/str.h"
 
 enum yb_conf_type {
-    YB_CONF_BOOL,     /* yes/no, on/off, true/false */
-    YB_CONF_UINT,     /* 100 */
-    YB_CONF_MODE,     /* 0660: permissions, octal */
-    YB_CONF_SIZE,     /* 512, 64K, 50M, 2G: bytes */
-    YB_CONF_DURATION, /* 250ms, 30s, 5m, 2h, 1d */
-    YB_CONF_CHOICE,   /* one of the words of the row; the value is its index */
-    YB_CONF_STRING,   /* any text; min and max bound its length */
-    YB_CONF_PATH,     /* begins with a slash; min 0 allows "" */
-    YB_CONF_LIST,     /* words between commas or spaces; min and max bound their number */
+    YB_CONF_BOOL,      /* yes/no, on/off, true/false */
+    YB_CONF_UINT,      /* 100 */
+    YB_CONF_MODE,      /* 0660: permissions, octal */
+    YB_CONF_SIZE,      /* 512, 64K, 50M, 2G: bytes */
+    YB_CONF_DURATION,  /* 250ms, 30s, 5m, 2h, 1d */
+    YB_CONF_CHOICE,    /* one of the words of the row; the value is its index */
+    YB_CONF_STRING,    /* any text; min and max bound its length */
+    YB_CONF_PATH,      /* begins with a slash; min 0 allows "" */
+    YB_CONF_LIST,      /* words between commas or spaces; min and max bound their number */
     YB_CONF_ADDRESSES, /* a list of "192.0.2.1:25", "[2001:db8::1]:25", "unix:/path" */
-    YB_CONF_FILES,    /* a list of paths; the value is what the files hold */
-    YB_CONF_SECRETS   /* the same; each file must be of mode 0640 or less, and is never shown */
+    YB_CONF_FILES,     /* a list of paths; the value is what the files hold */
+    YB_CONF_SECRETS    /* the same; each file must be of mode 0640 or less, and is never shown */
 };
 
 struct yb_conf_list {
@@ -47,7 +49,8 @@ struct yb_conf_list {
 
 struct yb_conf_file {
     const char *path;
-    struct yb_str bytes; /* NUL-terminated behind its end; without the final line end for SECRETS of one line */
+    struct yb_str bytes; /* NUL-terminated behind its end; without the final line end for SECRETS of
+                            one line */
 };
 
 struct yb_conf_files {
@@ -83,9 +86,12 @@ struct yb_conf_option {
 /* offsetof(), and an error of the compiler when the field is not of the row's type. */
 #define YB_CONF_OFFSET(STRUCT, path, TYPE)                                                         \
     (offsetof(STRUCT, path) +                                                                      \
-     0 * sizeof(char[_Generic(&((STRUCT *)NULL)->path, YB_CONF_C_##TYPE *: 1)]))
+     0 * sizeof(char[_Generic(&((STRUCT *)NULL)->path, YB_CONF_C_##TYPE * : 1)]))
 #define YB_CONF_ROW(STRUCT, TYPE, start, path, name, def, min, max, words, prose)                  \
-    { name, YB_CONF_##TYPE, start, YB_CONF_OFFSET(STRUCT, path, TYPE), def, min, max, words, prose }
+    {                                                                                              \
+        name, YB_CONF_##TYPE, start, YB_CONF_OFFSET(STRUCT, path, TYPE), def, min, max, words,     \
+            prose                                                                                  \
+    }
 
 /* An option that follows a reload; one that needs a restart; a choice of words. */
 #define YB_CONF_OPT(STRUCT, TYPE, field, def, min, max, prose)                                     \
@@ -94,6 +100,8 @@ struct yb_conf_option {
     YB_CONF_ROW(STRUCT, TYPE, true, field, #field, def, min, max, NULL, prose)
 #define YB_CONF_OPT_CHOICE(STRUCT, field, def, words, prose)                                       \
     YB_CONF_ROW(STRUCT, CHOICE, false, field, #field, def, 0, 0, words, prose)
+#define YB_CONF_OPT_CHOICE_START(STRUCT, field, def, words, prose)                                 \
+    YB_CONF_ROW(STRUCT, CHOICE, true, field, #field, def, 0, 0, words, prose)
 
 /* One section of the file. */
 struct yb_conf_table {
@@ -102,9 +110,13 @@ struct yb_conf_table {
     const struct yb_conf_option *options;
     size_t n;
     size_t size; /* of the struct that is filled */
+    /* What no single row can check or fill in; NULL: nothing. Texts go into the arena. */
+    int (*check)(void *values, struct yb_arena *a, struct yb_err *err);
 };
 #define YB_CONF_TABLE(section, STRUCT, options, title)                                             \
-    { section, title, options, YB_COUNT(options), sizeof(STRUCT) }
+    {                                                                                              \
+        section, title, options, YB_COUNT(options), sizeof(STRUCT), NULL                           \
+    }
 
 /* What was wrong, one line of text each: "file:line: [section] option: what and what to do". */
 struct yb_conf_errors {
@@ -126,8 +138,9 @@ enum yb_conf_read {
  * Reads the file and, for rows of `tables`, the files named there. NULL when the configuration
  * itself cannot be read; all that is wrong is in *e.
  */
-struct yb_conf_source *yb_conf_source_read(const char *path, const struct yb_conf_table *const *tables,
-                                           size_t n, enum yb_conf_read how,
+struct yb_conf_source *yb_conf_source_read(const char *path,
+                                           const struct yb_conf_table *const *tables, size_t n,
+                                           enum yb_conf_read how,
                                            struct yb_conf_errors *e) YB_MUST_USE;
 /* The same from memory, for tests: `text` as the file `path` without further files. */
 struct yb_conf_source *yb_conf_source_text(const char *path, const char *text) YB_MUST_USE;
@@ -143,14 +156,16 @@ struct yb_conf;
  * Sections of programs that are not in `tables` are passed over; unknown sections, unknown or
  * repeated options and bad values are errors, all of them told in *e. NULL when there is any.
  */
-struct yb_conf *yb_conf_build(const struct yb_conf_source *s, const struct yb_conf_table *const *tables,
-                              size_t n, struct yb_conf_errors *e) YB_MUST_USE;
+struct yb_conf *yb_conf_build(const struct yb_conf_source *s,
+                              const struct yb_conf_table *const *tables, size_t n,
+                              struct yb_conf_errors *e) YB_MUST_USE;
 void yb_conf_free(struct yb_conf **c); /* wipes it */
 /* The struct of `table`, which must be one of those the configuration was built with. */
 const void *yb_conf_section(const struct yb_conf *c, const struct yb_conf_table *table);
 /* Calls fn for each row marked at_start whose text differs between the two. */
 void yb_conf_diff_at_start(const struct yb_conf *a, const struct yb_conf *b,
-                           void (*fn)(void *arg, const char *section, const char *option), void *arg);
+                           void (*fn)(void *arg, const char *section, const char *option),
+                           void *arg);
 
 /* --- what `yubin config` prints, from the tables; out should have no narrow limit --- */
 

@@ -1,7 +1,7 @@
 /*
- * The control socket of a daemon, <run_dir>/<name>.control: one frame with a command, one frame with
- * its answer. Root, the daemon's own user and the members of `control_group` may use it; the kernel
- * says who is at the other end.
+ * The control socket of a daemon, <run_dir>/<name>.control: one frame with a command, one frame
+ * with its answer. Root, the daemon's own user and the members of `control_group` may use it; the
+ * kernel says who is at the other end.
  */
 #ifndef YB_DAEMON_CONTROL_H
 #define YB_DAEMON_CONTROL_H

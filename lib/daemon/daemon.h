@@ -6,8 +6,8 @@
  *           configuration and the keys, binds the sockets, starts the child and starts it again
  *           when it dies (after 1 s, doubling to 30 s; from the beginning after a minute of life),
  *           re-reads everything on SIGHUP and passes it on.
- *   child   becomes the daemon's user, gives up what it need not have, runs the engine (lib/net) and
- *           the program's hooks. It is killed when its parent dies.
+ *   child   becomes the daemon's user, gives up what it need not have, runs the engine (lib/net)
+ * and the program's hooks. It is killed when its parent dies.
  *
  * Arguments: -c FILE (default /etc/yubin/yubin.conf), -n (check the configuration and end),
  * --ready-fd N (a line "ready" is written there, once), --help, --version. Readiness is also told
@@ -28,9 +28,9 @@
 struct yb_daemon;
 
 struct yb_daemon_listener {
-    const char *option;               /* an ADDRESSES row of the daemon's table */
+    const char *option; /* an ADDRESSES row of the daemon's table */
     const struct yb_service *service;
-    bool tls;                         /* TLS from the first byte */
+    bool tls; /* TLS from the first byte */
 };
 
 struct yb_daemon_command {
@@ -82,7 +82,8 @@ const char *yb_daemon_state_dir(const struct yb_daemon *d);
 const char *yb_daemon_event_dir(const struct yb_daemon *d);
 /* conninfo for this daemon's role: [common] database with its user and password. A secret. */
 const char *yb_daemon_database(const struct yb_daemon *d);
-/* From any thread: stop in order, as by SIGTERM; the parent ends too when `code` is not 0, with it. */
+/* From any thread: stop in order and exit with `code`; 0 ends the parent as well, with any other it
+ * starts a fresh child after a while. */
 void yb_daemon_stop(struct yb_daemon *d, int code);
 
 #endif

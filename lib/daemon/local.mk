@@ -1,2 +1,17 @@
 noinst_LIBRARIES += lib/daemon/libyb_daemon.a
-lib_daemon_libyb_daemon_a_SOURCES =
+lib_daemon_libyb_daemon_a_SOURCES = \
+	lib/daemon/child.c \
+	lib/daemon/common_conf.c lib/daemon/common_conf.h \
+	lib/daemon/conf.c lib/daemon/conf.h \
+	lib/daemon/conf_docs.c \
+	lib/daemon/conf_ini.c lib/daemon/conf_ini.h \
+	lib/daemon/conf_source.c lib/daemon/conf_source.h \
+	lib/daemon/conf_value.c lib/daemon/conf_value.h \
+	lib/daemon/control.c lib/daemon/control.h \
+	lib/daemon/daemon.c lib/daemon/daemon.h \
+	lib/daemon/frame.c lib/daemon/frame.h \
+	lib/daemon/listen.c lib/daemon/listen.h \
+	lib/daemon/metrics.c lib/daemon/metrics.h \
+	lib/daemon/parent.c \
+	lib/daemon/privs.c lib/daemon/privs.h \
+	lib/daemon/process.h

@@ -13,9 +13,10 @@ struct yb_metrics;
 
 struct yb_metrics *yb_metrics_new(void) YB_MUST_USE;
 void yb_metrics_free(struct yb_metrics **m);
-/* `name` is without "yubin_"; `labels` is `kind="x",…` or NULL. Figures of one name follow each other. */
-void yb_metrics_counter(struct yb_metrics *m, const char *name, const char *help, const char *labels,
-                        uint64_t value);
+/* `name` is without "yubin_"; `labels` is `kind="x",…` or NULL. Figures of one name follow each
+ * other. */
+void yb_metrics_counter(struct yb_metrics *m, const char *name, const char *help,
+                        const char *labels, uint64_t value);
 void yb_metrics_gauge(struct yb_metrics *m, const char *name, const char *help, const char *labels,
                       uint64_t value);
 struct yb_str yb_metrics_text(const struct yb_metrics *m);

@@ -1,0 +1,272 @@
+#include "lib/daemon/daemon.h"
+
+#include "lib/base/log.h"
+#include "lib/daemon/listen.h"
+#include "lib/daemon/process.h"
+#include "lib/net/tls.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct arguments {
+    const char *conf_path;
+    int ready_fd;
+    bool check;
+};
+
+static void
+usage(const struct yb_daemon_spec *spec, FILE *to)
+{
+    fprintf(to,
+            "usage: yubin-%s [-c FILE] [-n] [--ready-fd N]\n\n%s\n\n"
+            "  -c, --config FILE  configuration (default " YB_SYSCONF ")\n"
+            "  -n, --check        check the configuration, certificates and keys, and end\n"
+            "      --ready-fd N   write \"ready\" to descriptor N once connections are served\n"
+            "      --help         this text\n"
+            "      --version      the version\n\n"
+            "SIGHUP reloads the configuration, SIGTERM stops. See yubin.conf(5).\n",
+            spec->name, spec->summary);
+}
+
+/* Returns -1 to go on, or the exit code. */
+static int
+parse_arguments(const struct yb_daemon_spec *spec, int argc, char **argv, struct arguments *a)
+{
+    static const struct option longs[] = {
+        { "config", required_argument, NULL, 'c' },   { "check", no_argument, NULL, 'n' },
+        { "ready-fd", required_argument, NULL, 'r' }, { "help", no_argument, NULL, 'h' },
+        { "version", no_argument, NULL, 'v' },        { NULL, 0, NULL, 0 },
+    };
+    uint64_t fd;
+    int c;
+
+    *a = (struct arguments){ .conf_path = YB_SYSCONF, .ready_fd = -1 };
+    while ((c = getopt_long(argc, argv, "c:n", longs, NULL)) != -1) {
+        if (c == 'c') {
+            a->conf_path = optarg;
+        } else if (c == 'n') {
+            a->check = true;
+        } else if (c == 'r' && yb_str_u64(yb_str_from(optarg), 1023, &fd)) {
+            a->ready_fd = (int)fd;
+        } else if (c == 'h') {
+            usage(spec, stdout);
+            return YB_EXIT_OK;
+        } else if (c == 'v') {
+            printf("yubin-%s %s\n", spec->name, PACKAGE_VERSION);
+            return YB_EXIT_OK;
+        } else {
+            usage(spec, stderr);
+            return YB_EXIT_USAGE;
+        }
+    }
+    if (optind == argc)
+        return -1;
+    usage(spec, stderr);
+    return YB_EXIT_USAGE;
+}
+
+int
+yb_process_tls(const struct yb_conf *conf, struct yb_tls_set **out, struct yb_err *err)
+{
+    const struct yb_common_conf *c = yb_conf_common(conf);
+    const int versions[] = { 0x0303, 0x0304 };
+    size_t n = c->tls_certificates.n;
+    struct yb_tls_pair *pairs;
+
+    *out = NULL;
+    if (n == 0)
+        return 0;
+    pairs = (struct yb_tls_pair *)yb_alloc(n, sizeof(*pairs));
+    for (size_t i = 0; i < n; i++)
+        pairs[i] = (struct yb_tls_pair){ c->tls_certificates.v[i].bytes, c->tls_keys.v[i].bytes };
+    *out = yb_tls_set_new(pairs, n,
+                          c->tls_ticket_secret.n > 0 ? c->tls_ticket_secret.v[0].bytes : YB_STR(""),
+                          versions[c->tls_min_version], err);
+    yb_free(pairs);
+    return *out == NULL ? -1 : 0;
+}
+
+/* The configuration and all it names; every error goes to stderr, one a line. */
+static int
+read_conf(struct yb_process *p)
+{
+    struct yb_conf_errors errors;
+
+    yb_conf_errors_init(&errors);
+    p->source = yb_conf_source_read(p->conf_path, p->tables, YB_COUNT(p->tables),
+                                    YB_CONF_WITH_FILES, &errors);
+    if (p->source != NULL)
+        p->conf = yb_conf_build(p->source, p->tables, YB_COUNT(p->tables), &errors);
+    if (errors.n > 0)
+        fprintf(stderr, "%.*s", YB_STR_ARG(yb_buf_view(errors.text)));
+    yb_conf_errors_free(&errors);
+    return p->conf == NULL ? -1 : 0;
+}
+
+static char *
+join(const char *a, const char *b, const char *suffix)
+{
+    size_t size = strlen(a) + strlen(b) + strlen(suffix) + 2;
+    char *s = (char *)yb_alloc(size, 1);
+
+    snprintf(s, size, "%s/%s%s", a, b, suffix);
+    return s;
+}
+
+/* User, folders. */
+static int
+prepare_user(struct yb_process *p, struct yb_err *err)
+{
+    const struct yb_common_conf *common = yb_conf_common(p->conf);
+    const struct yb_daemon_conf *own = yb_process_daemon_conf(p);
+
+    if (yb_privs_find(own->user, own->group, &p->privs, err) < 0)
+        return -1;
+    p->control_group = yb_privs_group(common->control_group);
+    p->state_dir = join(common->state_dir, p->spec->name, "");
+    p->event_dir = join(common->event_dir, p->spec->name, "");
+    p->control_path = join(common->run_dir, p->spec->name, ".control");
+    if (mkdir(common->run_dir, 0755) < 0 && errno != EEXIST)
+        return yb_err_sys(err, YB_PERM, "5.3.5", "make %s", common->run_dir);
+    if (yb_privs_folder(&p->privs, common->state_dir, p->state_dir, err) < 0)
+        return -1;
+    return yb_privs_folder(&p->privs, common->event_dir, p->event_dir, err);
+}
+
+static int
+bind_control(struct yb_process *p, struct yb_err *err)
+{
+    struct yb_listen_owner owner = { p->privs.uid, p->control_group, p->privs.drop, 0660 };
+    char address[120];
+
+    if (owner.gid == (gid_t)-1)
+        owner.gid = p->privs.gid;
+    snprintf(address, sizeof(address), "unix:%s", p->control_path);
+    p->control_fd = yb_listen_bind(address, &owner, err);
+    return p->control_fd < 0 ? -1 : 0;
+}
+
+/* The addresses of a listener: found in the program's struct by the row's name. */
+static const struct yb_conf_list *
+addresses_of(const struct yb_process *p, const struct yb_daemon_listener *l)
+{
+    const struct yb_conf_table *t = p->spec->conf;
+    const char *values = (const char *)yb_conf_section(p->conf, t);
+    const struct yb_conf_option *row = NULL;
+
+    for (size_t i = 0; i < t->n && row == NULL; i++)
+        if (strcmp(t->options[i].name, l->option) == 0)
+            row = &t->options[i];
+    yb_assert(row != NULL && row->type == YB_CONF_ADDRESSES);
+    return (const struct yb_conf_list *)(const void *)(values + row->offset);
+}
+
+static int
+bind_listener(struct yb_process *p, size_t i, struct yb_err *err)
+{
+    const struct yb_conf_list *list = addresses_of(p, &p->spec->listeners[i]);
+    const struct yb_daemon_conf *own = yb_process_daemon_conf(p);
+    struct yb_listen_owner owner = { p->privs.uid, p->privs.gid, p->privs.drop,
+                                     (mode_t)own->socket_mode };
+
+    if (*own->socket_group != '\0' && p->privs.drop)
+        owner.gid = yb_privs_group(own->socket_group);
+    if (owner.gid == (gid_t)-1)
+        return yb_err_inside(err, YB_PERM, "5.3.5",
+                             "there is no group %s: create it or set "
+                             "socket_group",
+                             own->socket_group);
+    for (size_t k = 0; k < list->n; k++) {
+        int fd = yb_listen_bind(list->v[k], &owner, err);
+
+        if (fd < 0)
+            return -1;
+        p->bound = (struct yb_bound *)yb_realloc(p->bound, p->n_bound + 1, sizeof(*p->bound));
+        p->bound[p->n_bound++] = (struct yb_bound){
+            .fd = fd, .listener = i, .address = yb_dup(list->v[k], strlen(list->v[k]))
+        };
+    }
+    return 0;
+}
+
+static int
+prepare(struct yb_process *p, struct yb_err *err)
+{
+    if (prepare_user(p, err) < 0 || bind_control(p, err) < 0)
+        return -1;
+    for (size_t i = 0; i < p->spec->n_listeners; i++)
+        if (bind_listener(p, i, err) < 0)
+            return -1;
+    if (p->n_bound == 0 && p->spec->n_listeners > 0)
+        return yb_err_inside(err, YB_PERM, "5.3.5", "nothing to listen on: set an address in [%s]",
+                             p->spec->name);
+    return 0;
+}
+
+static void
+cleanup(struct yb_process *p)
+{
+    for (size_t i = 0; i < p->n_bound; i++) {
+        yb_listen_unlink(p->bound[i].address);
+        close(p->bound[i].fd);
+        yb_free(p->bound[i].address);
+    }
+    if (p->control_fd >= 0) {
+        unlink(p->control_path);
+        close(p->control_fd);
+    }
+    yb_free(p->bound);
+    yb_free(p->control_path);
+    yb_free(p->state_dir);
+    yb_free(p->event_dir);
+    yb_conf_source_free(&p->source);
+    yb_conf_free(&p->conf);
+}
+
+static int
+check_only(const struct yb_process *p)
+{
+    struct yb_tls_set *tls = NULL;
+    struct yb_err err = { 0 };
+
+    if (yb_process_tls(p->conf, &tls, &err) < 0) {
+        fprintf(stderr, "%s: [common] tls_certificates: %s\n", p->conf_path, err.text);
+        return YB_EXIT_CONFIG;
+    }
+    yb_tls_set_unref(&tls);
+    return YB_EXIT_OK;
+}
+
+int
+yb_daemon_run(const struct yb_daemon_spec *spec, int argc, char **argv)
+{
+    struct yb_process p = { .spec = spec,
+                            .tables = { &yb_common_conf_table, spec->conf },
+                            .control_fd = -1 };
+    struct yb_err err = { 0 };
+    struct arguments args;
+    int rc = parse_arguments(spec, argc, argv, &args);
+
+    if (rc >= 0)
+        return rc;
+    p.conf_path = args.conf_path;
+    p.ready_fd = args.ready_fd;
+    yb_log_init(spec->name, YB_LOG_INFO);
+    if (read_conf(&p) < 0) {
+        rc = YB_EXIT_CONFIG;
+    } else if (args.check) {
+        rc = check_only(&p);
+    } else if (signal(SIGPIPE, SIG_IGN), prepare(&p, &err) < 0) {
+        yb_log_err(YB_LOG_ERROR, NULL, "daemon.start_failed", &err);
+        rc = err.class == YB_PERM ? YB_EXIT_CONFIG : YB_EXIT_OSERR;
+    } else {
+        yb_log_init(spec->name, (enum yb_log_level)yb_conf_common(p.conf)->log_level);
+        rc = yb_parent_run(&p);
+    }
+    cleanup(&p);
+    return rc;
+}
