@@ -9,5 +9,6 @@ lib_base_libyb_base_a_SOURCES = \
 	lib/base/id.c lib/base/id.h \
 	lib/base/io.c lib/base/io.h \
 	lib/base/log.c lib/base/log.h \
+	lib/base/logfmt.c lib/base/logfmt.h \
 	lib/base/map.c lib/base/map.h \
 	lib/base/str.c lib/base/str.h

@@ -1,6 +1,7 @@
 #include "lib/base/log.h"
 
 #include "lib/base/clock.h"
+#include "lib/base/logfmt.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -17,65 +18,10 @@ yb_log_init(const char *name, enum yb_log_level lowest)
     lowest_level = lowest;
 }
 
-static bool
-needs_quotes(struct yb_str v)
-{
-    for (size_t i = 0; i < v.n; i++) {
-        unsigned char c = (unsigned char)v.p[i];
-
-        if (c <= ' ' || c == '"' || c == '=' || c == '\\' || c >= 127)
-            return true;
-    }
-    return v.n == 0;
-}
-
-/* Appends v in logfmt; stops where `size` would be passed. Returns the new length. */
-static size_t
-put_value(char *to, size_t n, size_t size, struct yb_str v)
-{
-    static const char digits[] = "0123456789abcdef";
-    bool quotes = needs_quotes(v);
-
-    if (quotes && n < size)
-        to[n++] = '"';
-    for (size_t i = 0; i < v.n && n + 6 < size; i++) {
-        unsigned char c = (unsigned char)v.p[i];
-
-        if (c == '"' || c == '\\') {
-            to[n++] = '\\';
-            to[n++] = (char)c;
-        } else if (c < ' ' || c >= 127) {
-            to[n++] = '\\';
-            to[n++] = 'x';
-            to[n++] = digits[c >> 4];
-            to[n++] = digits[c & 15];
-        } else {
-            to[n++] = (char)c;
-        }
-    }
-    if (quotes && n < size)
-        to[n++] = '"';
-    return n;
-}
-
-static size_t
-put_field(char *to, size_t n, size_t size, const char *key, struct yb_str v)
-{
-    size_t k = strlen(key);
-
-    if (n + k + 12 > size)
-        return n;
-    to[n++] = ' ';
-    memcpy(to + n, key, k);
-    n += k;
-    to[n++] = '=';
-    return put_value(to, n, size - 1, v);
-}
-
 void
 yb_log_ctx_add(struct yb_log_ctx *ctx, const char *key, struct yb_str value)
 {
-    ctx->n = put_field(ctx->fields, ctx->n, sizeof(ctx->fields), key, value);
+    ctx->n = yb_logfmt_put(ctx->fields, ctx->n, sizeof(ctx->fields), key, value);
 }
 
 void
@@ -100,9 +46,9 @@ yb_log_begin(struct yb_log_line *l, enum yb_log_level level, const struct yb_log
         return;
     gmtime_r(&seconds, &tm);
     l->n = strftime(l->text, sizeof(l->text), "ts=%Y-%m-%dT%H:%M:%S", &tm);
-    l->n += (size_t)snprintf(l->text + l->n, sizeof(l->text) - l->n,
-                             ".%06dZ level=%s prog=%s event=%s", (int)(us % 1000000), names[level],
-                             program, event);
+    l->n +=
+        (size_t)snprintf(l->text + l->n, sizeof(l->text) - l->n, ".%06dZ level=%s prog=%s event=%s",
+                         (int)(us % 1000000), names[level], program, event);
     if (ctx != NULL) {
         memcpy(l->text + l->n, ctx->fields, ctx->n);
         l->n += ctx->n;
@@ -113,7 +59,7 @@ void
 yb_log_str(struct yb_log_line *l, const char *key, struct yb_str value)
 {
     if (l->level >= lowest_level)
-        l->n = put_field(l->text, l->n, sizeof(l->text) - 1, key, value);
+        l->n = yb_logfmt_put(l->text, l->n, sizeof(l->text) - 1, key, value);
 }
 
 void
@@ -149,7 +95,8 @@ yb_log_end(struct yb_log_line *l)
 }
 
 void
-yb_log(enum yb_log_level level, const struct yb_log_ctx *ctx, const char *event, const char *fmt, ...)
+yb_log(enum yb_log_level level, const struct yb_log_ctx *ctx, const char *event, const char *fmt,
+       ...)
 {
     struct yb_log_line l;
     char text[512];
