@@ -12,6 +12,7 @@
 
 #include "lib/base/arena.h"
 #include "lib/base/buf.h"
+#include "lib/base/id.h"
 #include "lib/base/log.h"
 
 #include <sys/socket.h>
@@ -128,6 +129,8 @@ const struct sockaddr *yb_conn_local(const struct yb_conn *c);
 bool yb_conn_peer_user(const struct yb_conn *c, uid_t *uid);
 /* Log context inherited by every line about this connection; begins with sid= and peer=. */
 struct yb_log_ctx *yb_conn_log(struct yb_conn *c);
+/* The id behind sid=: it travels with what the session hands over (XSESSION). */
+struct yb_session_id yb_conn_session_id(const struct yb_conn *c);
 
 /*
  * Fairness: connections with the same key never hold more than half of the workers while others

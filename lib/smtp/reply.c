@@ -12,13 +12,16 @@ static const struct {
     int temp, perm;
 } codes[] = {
     /* clang-format off */
+    { "1.3",   501, 501 }, /* not an address */
     { "1.6",   450, 550 }, /* has moved */
+    { "1.7",   501, 501 }, /* not a sender address */
     { "1.*",   450, 550 },
     { "2.2",   452, 552 }, /* over quota */
     { "2.3",   452, 552 }, /* message longer than this mailbox takes */
     { "2.*",   450, 550 },
     { "3.1",   452, 552 }, /* store or spool full */
     { "3.2",   421, 554 }, /* not accepting network messages */
+    { "3.3",   451, 555 }, /* parameter not known */
     { "3.4",   452, 552 }, /* message too big */
     { "3.*",   451, 554 },
     { "4.2",   421, 554 }, /* bad connection: timed out */
@@ -30,12 +33,27 @@ static const struct {
     { "5.4",   501, 501 }, /* bad argument */
     { "5.6",   451, 500 }, /* authentication exchange line too long (RFC 4954 §6) */
     { "5.*",   451, 501 },
+    { "6.7",   451, 553 }, /* non-ASCII address without SMTPUTF8 (RFC 6531 §3.5) */
     { "6.*",   451, 550 },
-    { "7.0",   454, 530 }, /* authentication required, or fails for a temporary reason */
-    { "7.8",   454, 535 }, /* credentials invalid */
-    { "7.9",   454, 534 }, /* mechanism too weak */
-    { "7.11",  454, 538 }, /* encryption required for this mechanism */
+    { "7.0",   451, 530 }, /* authentication or TLS required */
     { "7.*",   451, 550 },
+    /* clang-format on */
+};
+
+/* What AUTH is answered with where that differs (RFC 4954 §4, §6, RFC 5248). */
+static const struct {
+    const char *detail;
+    int temp, perm;
+} auth_codes[] = {
+    /* clang-format off */
+    { "5.2",  454, 501 }, /* not base64 */
+    { "5.4",  454, 504 }, /* mechanism not offered */
+    { "7.0",  454, 501 }, /* cancelled by the client */
+    { "7.8",  454, 535 }, /* credentials invalid */
+    { "7.9",  454, 534 }, /* mechanism too weak */
+    { "7.11", 454, 538 }, /* encryption required */
+    { "7.13", 454, 525 }, /* account disabled */
+    { "*",    454, 535 },
     /* clang-format on */
 };
 
@@ -94,8 +112,9 @@ yb_smtp_reply_format(char out[YB_SMTP_REPLY_LINE], int code, bool more, const ch
     return n;
 }
 
-int
-yb_smtp_reply_code(const struct yb_err *err, char status[10])
+/* The status of *err with its class put right. */
+static bool
+status_of(const struct yb_err *err, char status[10])
 {
     bool perm = err->class == YB_PERM;
 
@@ -104,6 +123,25 @@ yb_smtp_reply_code(const struct yb_err *err, char status[10])
     else
         memcpy(status, "0.3.0", sizeof("0.3.0"));
     status[0] = perm ? '5' : '4';
+    return perm;
+}
+
+int
+yb_smtp_reply_auth_code(const struct yb_err *err, char status[10])
+{
+    bool perm = status_of(err, status);
+    size_t i = 0;
+
+    while (!detail_matches(auth_codes[i].detail, status + 2))
+        i++; /* the last row matches everything */
+    return perm ? auth_codes[i].perm : auth_codes[i].temp;
+}
+
+int
+yb_smtp_reply_code(const struct yb_err *err, char status[10])
+{
+    bool perm = status_of(err, status);
+
     for (size_t i = 0; i < YB_COUNT(codes); i++) {
         int code;
 

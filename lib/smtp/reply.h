@@ -30,6 +30,8 @@ size_t yb_smtp_reply_format(char out[YB_SMTP_REPLY_LINE], int code, bool more, c
  * put right: a YB_TEMP error is 4xx whatever its status says, YB_BUG too.
  */
 int yb_smtp_reply_code(const struct yb_err *err, char status[10]);
+/* The same for a failed AUTH, whose codes are its own. */
+int yb_smtp_reply_auth_code(const struct yb_err *err, char status[10]);
 
 enum yb_smtp_reply_part { YB_REPLY_LAST, YB_REPLY_MORE, YB_REPLY_BAD };
 /*

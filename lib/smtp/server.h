@@ -41,6 +41,7 @@ struct yb_smtp_tx {
     bool body_8bit, utf8;    /* BODY=8BITMIME, SMTPUTF8 */
     struct yb_lmtp_mail x;
     struct yb_smtp_rcpt *rcpts; /* in the order they came */
+    struct yb_smtp_rcpt *last_rcpt;
     size_t n_rcpts;
     struct yb_msgbuf *message; /* NULL where the daemon takes blocks */
     uint64_t size;             /* octets received */
@@ -56,15 +57,17 @@ struct yb_smtp_session {
     uint64_t network;        /* stands for the client's network (IPv4 /24, IPv6 /64) */
     char *helo;              /* NULL before */
     void *data;              /* the hook's own, set by `connect`, freed by `closed` */
+    struct yb_str qualify;   /* submission, set by the hook at login: the domain of addresses that
+                              * were written without one (RFC 6409 §8.1); empty: none */
     bool esmtp, authenticated;
-    bool logged; /* somebody's first RCPT or login was logged: see engine */
     unsigned state;
     unsigned errors, idle_commands;
+    size_t log_n; /* length of the log context outside a transaction */
     /* Of the stream that is being received. */
     struct {
         bool active, chunked, chunk_last, discard;
+        bool after_cr; /* chunked: the octet before the next one was CR */
         unsigned flags;
-        char tail[2];      /* last two octets, for line ends across blocks */
         struct yb_err err; /* why the message will be refused; class 0: it is well so far */
     } in;
 };
@@ -90,7 +93,8 @@ struct yb_smtp_hooks {
                                    struct yb_str *challenge, struct yb_err *err);
     /* MAIL: s->tx is new. -1: it is dropped again. */
     int (*mail)(struct yb_smtp_session *s, struct yb_err *err);
-    /* RCPT: r is not yet in the transaction's list. -1: it never is. */
+    /* RCPT: *r lies in scratch memory; with 0 it is copied into the transaction. r->data must be in
+     * the transaction's arena. */
     int (*rcpt)(struct yb_smtp_session *s, struct yb_smtp_rcpt *r, struct yb_err *err);
     /* Before 354, or before the first chunk. */
     int (*data)(struct yb_smtp_session *s, struct yb_err *err);

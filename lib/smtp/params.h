@@ -1,0 +1,54 @@
+/*
+ * The arguments of SMTP and LMTP commands (RFC 5321 §4.1.1, §4.1.2): pure functions that accept or
+ * reject. What a dialect may say is asked for by flags, so that nothing is believed from a stranger
+ * that only our own daemons may say.
+ */
+#ifndef YB_SMTP_PARAMS_H
+#define YB_SMTP_PARAMS_H
+
+#include "lib/mime/address.h"
+#include "lib/smtp/xparam.h"
+
+enum {
+    YB_PARAMS_LMTP = 1, /* lib/smtp/xparam.h */
+    YB_PARAMS_AUTH = 2  /* MAIL AUTH= (RFC 4954 §5): read, then ignored */
+};
+
+struct yb_smtp_mail_args {
+    struct yb_address from;
+    struct yb_str text; /* as it was written, without < and > */
+    bool has_size;
+    uint64_t size;
+    bool body_8bit, utf8;
+    struct yb_lmtp_mail x;
+};
+
+struct yb_smtp_rcpt_args {
+    struct yb_address to;
+    struct yb_str text; /* as it was written, without < and > and without a source route */
+    struct yb_lmtp_rcpt x;
+};
+
+/* "FROM:<…> [parameters]" and "TO:<…> [parameters]". Spaces behind the colon are passed over, as
+ * nearly everybody does: senders that put one there are many and mean no other address. */
+int yb_smtp_mail_parse(struct yb_str arg, unsigned allow, struct yb_arena *arena,
+                       struct yb_smtp_mail_args *out, struct yb_err *err) YB_MUST_USE;
+int yb_smtp_rcpt_parse(struct yb_str arg, unsigned allow, bool utf8, struct yb_arena *arena,
+                       struct yb_smtp_rcpt_args *out, struct yb_err *err) YB_MUST_USE;
+/*
+ * RFC 6409 §8, submission only: "FROM:<u>" becomes "FROM:<u@domain>"; anything that has a domain,
+ * is empty, is <postmaster> or is no path at all comes back as it is. The result is parsed like any
+ * other.
+ */
+struct yb_str yb_smtp_path_complete(struct yb_str arg, struct yb_str domain,
+                                    struct yb_arena *arena) YB_MUST_USE;
+/* "n" or "n LAST" (RFC 3030 §2). */
+bool yb_smtp_bdat_parse(struct yb_str arg, uint64_t *n, bool *last) YB_MUST_USE;
+/* "MECHANISM [initial]" (RFC 4954 §4); initial->p is NULL without one. */
+bool yb_smtp_auth_parse(struct yb_str arg, struct yb_str *mechanism,
+                        struct yb_str *initial) YB_MUST_USE;
+/* A name or literal that may stand in a Received field: nobody is refused for a wrong name
+ * (RFC 5321 §4.1.4), only for one that is no word of it. */
+bool yb_smtp_helo_valid(struct yb_str name) YB_MUST_USE;
+
+#endif

@@ -1,0 +1,88 @@
+/*
+ * Inside the server engine: what server.c (dispatch), commands.c and data.c share. Nobody outside
+ * lib/smtp includes it.
+ */
+#ifndef YB_SMTP_SESSION_H
+#define YB_SMTP_SESSION_H
+
+#include "lib/smtp/server.h"
+
+/* States of a session; a command's row names those it is allowed in. */
+enum {
+    ST_GREETED = 1, /* no HELO, EHLO or LHLO yet */
+    ST_READY = 2,   /* between transactions */
+    ST_MAIL = 4,
+    ST_RCPT = 8,    /* at least one recipient accepted */
+    ST_CHUNKS = 16, /* after a BDAT that was not the last */
+    ST_AUTH = 32,   /* lines belong to an AUTH exchange: no command is allowed */
+    ST_ANY = ST_GREETED | ST_READY | ST_MAIL | ST_RCPT | ST_CHUNKS,
+    ST_HELLO = ST_ANY & ~ST_GREETED
+};
+
+/* What a command needs, and what it does to those who misuse it. */
+enum {
+    NEED_AUTH = 1,
+    NO_TLS = 2,   /* STARTTLS: not twice */
+    LAST = 4,     /* nothing may be pipelined behind it (RFC 2920 §3.1) */
+    IDLE = 8,     /* furthers nothing: too many in a row end the session */
+    PROGRESS = 16 /* ends a row of IDLE ones, when it succeeds */
+};
+
+enum arg_kind { ARG_NONE, ARG_REQUIRED, ARG_OPTIONAL };
+
+struct yb_smtp_command {
+    struct yb_str verb;
+    /* 0: it has replied. -1: *err is the reply, and an error of the client is counted. */
+    int (*run)(struct yb_smtp_session *s, struct yb_str arg, struct yb_err *err);
+    unsigned states, needs;
+    enum arg_kind arg;
+};
+
+struct yb_smtp_server {
+    struct yb_smtp_conf conf;
+    struct yb_smtp_hooks hooks;
+    void *arg;
+    const struct yb_smtp_command *table;
+    size_t n_table;
+    _Atomic bool draining;
+    struct yb_smtp_counts counts;
+};
+
+extern const struct yb_smtp_command smtp_mx_commands[], smtp_submission_commands[],
+    smtp_lmtp_commands[];
+extern const size_t smtp_mx_n_commands, smtp_submission_n_commands, smtp_lmtp_n_commands;
+
+/* --- server.c --- */
+
+/* Writes one reply; `status` NULL: none. */
+void smtp_reply(struct yb_smtp_session *s, int code, const char *status, const char *text);
+void smtp_reply_str(struct yb_smtp_session *s, int code, bool more, const char *status,
+                    struct yb_str text);
+/* The only place where an error becomes a reply. */
+void smtp_reply_err(struct yb_smtp_session *s, const struct yb_err *err);
+/* Says 421 and lets the client go. */
+void smtp_farewell(struct yb_smtp_session *s, const char *status, const char *text);
+/* Counts a mistake of the client; the last one ends the session. */
+void smtp_count_error(struct yb_smtp_session *s);
+/* Begins and ends the transaction. */
+void smtp_tx_begin(struct yb_smtp_session *s);
+void smtp_tx_reset(struct yb_smtp_session *s);
+/* A log line about this session, "<name>.<what>", to be filled and ended. */
+void smtp_log_begin(struct yb_smtp_session *s, struct yb_log_line *l, enum yb_log_level level,
+                    const char *what);
+/* A refusal: code, class, reason and, in a transaction, from and mid. */
+void smtp_log_refusal(struct yb_smtp_session *s, const char *what, struct yb_str rcpt,
+                      const struct yb_err *err);
+
+/* --- commands.c --- */
+
+/* A line of an AUTH exchange. */
+void smtp_auth_line(struct yb_smtp_session *s, struct yb_str line, unsigned flags);
+
+/* --- data.c --- */
+
+int smtp_cmd_data(struct yb_smtp_session *s, struct yb_str arg, struct yb_err *err);
+int smtp_cmd_bdat(struct yb_smtp_session *s, struct yb_str arg, struct yb_err *err);
+void smtp_data_block(struct yb_smtp_session *s, struct yb_str block, bool last, unsigned flags);
+
+#endif

@@ -1,0 +1,68 @@
+/* Trace fields. */
+#include "lib/smtp/trace.h"
+
+#include <stdio.h>
+#include <time.h>
+
+struct yb_str
+yb_smtp_with_keyword(const struct yb_smtp_session *s)
+{
+    /* [UTF8][TLS][authenticated] */
+    static const struct yb_str words[2][2][2] = {
+        { { YB_STR_INIT("ESMTP"), YB_STR_INIT("ESMTPA") },
+          { YB_STR_INIT("ESMTPS"), YB_STR_INIT("ESMTPSA") } },
+        { { YB_STR_INIT("UTF8SMTP"), YB_STR_INIT("UTF8SMTPA") },
+          { YB_STR_INIT("UTF8SMTPS"), YB_STR_INIT("UTF8SMTPSA") } },
+    };
+    bool utf8 = s->tx != NULL && s->tx->utf8;
+
+    if (yb_smtp_server_conf(s->server)->dialect == YB_SMTP_LMTP)
+        return utf8 ? YB_STR("UTF8LMTP") : YB_STR("LMTP");
+    if (!s->esmtp)
+        return YB_STR("SMTP");
+    return words[utf8][yb_conn_is_tls(s->conn)][s->authenticated];
+}
+
+void
+yb_smtp_date(time_t now, char out[YB_SMTP_DATE])
+{
+    static const char days[] = "SunMonTueWedThuFriSat";
+    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    struct tm tm = { 0 };
+
+    (void)gmtime_r(&now, &tm);
+    (void)snprintf(out, YB_SMTP_DATE, "%.3s, %d %.3s %d %02d:%02d:%02d +0000",
+                   days + (size_t)tm.tm_wday * 3, tm.tm_mday, months + (size_t)tm.tm_mon * 3,
+                   tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
+}
+
+/* An address literal of RFC 5321 §4.1.3 around the peer's address. */
+static struct yb_str
+peer_literal(const struct yb_smtp_session *s, struct yb_arena *arena)
+{
+    const char *text = yb_conn_peer_text(s->conn);
+
+    return yb_arena_printf(arena, strchr(text, ':') != NULL ? "[IPv6:%s]" : "[%s]", text);
+}
+
+struct yb_str
+yb_smtp_received(const struct yb_smtp_session *s, bool hide_client, time_t now,
+                 struct yb_arena *arena)
+{
+    const struct yb_smtp_tx *tx = s->tx;
+    struct yb_str from = { "", 0 }, to = { "", 0 }, tls = { "", 0 };
+    char id[YB_ID_TEXT], date[YB_SMTP_DATE];
+
+    if (!hide_client)
+        from = yb_arena_printf(arena, "from %s (%.*s)\r\n\t", s->helo,
+                               YB_STR_ARG(peer_literal(s, arena)));
+    if (tx->n_rcpts == 1)
+        to = yb_arena_printf(arena, "\r\n\tfor <%.*s>", YB_STR_ARG(tx->rcpts->text));
+    if (yb_conn_is_tls(s->conn)) /* the clause of RFC 8314 §4.3 */
+        tls = yb_arena_printf(arena, "\r\n\ttls %s", yb_conn_tls_cipher(s->conn));
+    yb_smtp_date(now, date);
+    return yb_arena_printf(arena, "Received: %.*sby %s with %.*s\r\n\tid %s%.*s%.*s; %s\r\n",
+                           YB_STR_ARG(from), yb_smtp_server_conf(s->server)->hostname,
+                           YB_STR_ARG(yb_smtp_with_keyword(s)), yb_message_id_text(tx->id, id),
+                           YB_STR_ARG(to), YB_STR_ARG(tls), date);
+}
