@@ -63,17 +63,17 @@ enum yb_target_kind { YB_TARGET_LOCAL, YB_TARGET_FOREIGN };
 /* One final place of delivery. Local parts are unquoted bytes; no two targets are the same. */
 struct yb_target {
     enum yb_target_kind kind;
-    struct yb_str local, domain;  /* LOCAL: the mailbox's own address; FOREIGN: as provisioned */
-    struct yb_str via;            /* "local@domain" of the alias or forward that led here; empty
-                                     when the address asked for is the mailbox itself */
-    struct yb_tenant_id tenant;   /* LOCAL: owner of the mailbox; FOREIGN: of the alias or forward */
+    struct yb_str local, domain; /* LOCAL: the mailbox's own address; FOREIGN: as provisioned */
+    struct yb_str via;           /* "local@domain" of the alias or forward that led here; empty
+                                    when the address asked for is the mailbox itself */
+    struct yb_tenant_id tenant;  /* LOCAL: owner of the mailbox; FOREIGN: of the alias or forward */
     /* LOCAL only: */
     struct yb_account_id account;
-    struct yb_node_id home;       /* node that holds the mailbox */
-    uint64_t quota_bytes;         /* 0: no limit */
-    struct yb_str detail;         /* sub-address "x" of u+x (folded), or empty */
-    bool accepted;                /* one of several targets, over quota or suspended at the moment:
-                                     store it all the same (XACCEPTED), the others' 250 covers it */
+    struct yb_node_id home; /* node that holds the mailbox */
+    uint64_t quota_bytes;   /* 0: no limit */
+    struct yb_str detail;   /* sub-address "x" of u+x (folded), or empty */
+    bool accepted;          /* one of several targets, over quota or suspended at the moment:
+                               store it all the same (XACCEPTED), the others' 250 covers it */
 };
 
 /* A target that was refused while others were not; for the log. */
@@ -83,8 +83,8 @@ struct yb_refused_target {
 };
 
 struct yb_resolution {
-    struct yb_answer answer;     /* code 0: accepted for the targets below, at least one */
-    struct yb_tenant_id tenant;  /* whose address was asked for; zero when not hosted */
+    struct yb_answer answer;    /* code 0: accepted for the targets below, at least one */
+    struct yb_tenant_id tenant; /* whose address was asked for; zero when not hosted */
     struct yb_target *targets;
     size_t n_targets;
     struct yb_refused_target *refused;
@@ -106,18 +106,18 @@ int yb_directory_resolve(struct yb_directory *d, struct yb_str local, struct yb_
 
 /* What lib/auth needs to judge a login. */
 struct yb_login {
-    bool known;                   /* false: no such account, nothing else is set */
+    bool known; /* false: no such account, nothing else is set */
     struct yb_account_id account;
     struct yb_tenant_id tenant;
     struct yb_node_id home;
-    struct yb_str local, domain;  /* the mailbox's own address */
-    struct yb_str verifier;       /* of the password; empty: none set */
-    struct yb_str *apps;          /* app passwords: lower-case hex of SHA-256 */
+    struct yb_str local, domain; /* the mailbox's own address */
+    struct yb_str verifier;      /* of the password; empty: none set */
+    struct yb_str *apps;         /* app passwords: lower-case hex of SHA-256 */
     size_t n_apps;
-    bool imap, pop3, submission;  /* protocols the user has switched on */
-    struct yb_str refused;        /* suspended: the sentence to tell after the password proved
-                                     right; empty: may log in */
-    uint64_t quota_bytes;         /* 0: no limit */
+    bool imap, pop3, submission; /* protocols the user has switched on */
+    struct yb_str refused;       /* suspended: the sentence to tell after the password proved
+                                    right; empty: may log in */
+    uint64_t quota_bytes;        /* 0: no limit */
 };
 
 /*
@@ -125,7 +125,8 @@ struct yb_login {
  * no alias, no sub-address; domain aliases count. 0: *out is filled. -1: YB_TEMP 4.3.0.
  */
 int yb_directory_login(struct yb_directory *d, struct yb_str local, struct yb_str domain,
-                       struct yb_arena *arena, struct yb_login *out, struct yb_err *err) YB_MUST_USE;
+                       struct yb_arena *arena, struct yb_login *out,
+                       struct yb_err *err) YB_MUST_USE;
 
 /*
  * May the account send as the address (envelope sender or From)? Its own address and sub-addresses,
@@ -135,7 +136,7 @@ int yb_directory_login(struct yb_directory *d, struct yb_str local, struct yb_st
 int yb_directory_may_send(struct yb_directory *d, struct yb_account_id account, struct yb_str local,
                           struct yb_str domain, bool *may, struct yb_err *err) YB_MUST_USE;
 
-struct yb_usage {
+struct yb_usage_report {
     struct yb_account_id account;
     uint64_t bytes, messages;
 };
@@ -144,7 +145,7 @@ struct yb_usage {
  * Reports the size of mailboxes whose home is this node, absolute figures, at most 10 000 at once.
  * Repeating a report does no harm. Ids that are gone or live elsewhere are passed over.
  */
-int yb_directory_report_usage(struct yb_directory *d, const struct yb_usage *usage, size_t n,
+int yb_directory_report_usage(struct yb_directory *d, const struct yb_usage_report *usage, size_t n,
                               struct yb_err *err) YB_MUST_USE;
 
 /*
@@ -156,7 +157,7 @@ int yb_directory_upgrade_password(struct yb_directory *d, struct yb_account_id a
                                   struct yb_err *err) YB_MUST_USE;
 
 struct yb_directory_stats {
-    bool listening;                     /* changes are heard of; false: every answer is asked anew */
+    bool listening; /* changes are heard of; false: every answer is asked anew */
     uint64_t hits, misses, stale_served, failed;
     uint64_t entries, bytes, evicted;
 };

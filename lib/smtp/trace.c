@@ -1,8 +1,7 @@
 /* Trace fields. */
 #include "lib/smtp/trace.h"
 
-#include <stdio.h>
-#include <time.h>
+#include "lib/mime/date.h"
 
 struct yb_str
 yb_smtp_with_keyword(const struct yb_smtp_session *s)
@@ -23,19 +22,6 @@ yb_smtp_with_keyword(const struct yb_smtp_session *s)
     return words[utf8][yb_conn_is_tls(s->conn)][s->authenticated];
 }
 
-void
-yb_smtp_date(time_t now, char out[YB_SMTP_DATE])
-{
-    static const char days[] = "SunMonTueWedThuFriSat";
-    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-    struct tm tm = { 0 };
-
-    (void)gmtime_r(&now, &tm);
-    (void)snprintf(out, YB_SMTP_DATE, "%.3s, %d %.3s %d %02d:%02d:%02d +0000",
-                   days + (size_t)tm.tm_wday * 3, tm.tm_mday, months + (size_t)tm.tm_mon * 3,
-                   tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
-}
-
 /* An address literal of RFC 5321 §4.1.3 around the peer's address. */
 static struct yb_str
 peer_literal(const struct yb_smtp_session *s, struct yb_arena *arena)
@@ -51,7 +37,7 @@ yb_smtp_received(const struct yb_smtp_session *s, bool hide_client, time_t now,
 {
     const struct yb_smtp_tx *tx = s->tx;
     struct yb_str from = { "", 0 }, to = { "", 0 }, tls = { "", 0 };
-    char id[YB_ID_TEXT], date[YB_SMTP_DATE];
+    char id[YB_ID_TEXT], date[YB_DATE_TEXT];
 
     if (!hide_client)
         from = yb_arena_printf(arena, "from %s (%.*s)\r\n\t", s->helo,
@@ -60,7 +46,7 @@ yb_smtp_received(const struct yb_smtp_session *s, bool hide_client, time_t now,
         to = yb_arena_printf(arena, "\r\n\tfor <%.*s>", YB_STR_ARG(tx->rcpts->text));
     if (yb_conn_is_tls(s->conn)) /* the clause of RFC 8314 §4.3 */
         tls = yb_arena_printf(arena, "\r\n\ttls %s", yb_conn_tls_cipher(s->conn));
-    yb_smtp_date(now, date);
+    yb_date_format((struct yb_date){ .utc = now }, date);
     return yb_arena_printf(arena, "Received: %.*sby %s with %.*s\r\n\tid %s%.*s%.*s; %s\r\n",
                            YB_STR_ARG(from), yb_smtp_server_conf(s->server)->hostname,
                            YB_STR_ARG(yb_smtp_with_keyword(s)), yb_message_id_text(tx->id, id),

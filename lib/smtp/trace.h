@@ -13,8 +13,5 @@ struct yb_str yb_smtp_with_keyword(const struct yb_smtp_session *s);
  */
 struct yb_str yb_smtp_received(const struct yb_smtp_session *s, bool hide_client, time_t now,
                                struct yb_arena *arena) YB_MUST_USE;
-/* "Sun, 22 Nov 2026 02:41:55 +0000" (RFC 5322 §3.3) for fields we write ourselves. */
-#define YB_SMTP_DATE 40
-void yb_smtp_date(time_t now, char out[YB_SMTP_DATE]);
 
 #endif
