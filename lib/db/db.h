@@ -38,22 +38,25 @@ struct yb_db_statement {
 };
 
 /*
- * Parameters, in order. They point at the caller's bytes, which must stay until the call that uses
- * them is over; arrays are encoded into the params' own memory: yb_db_params_free() at the end.
+ * Parameters, in order, all in binary, so the statement must say types that fit: `$1::text`,
+ * `$2::bigint`; other types are made from these (`$3::text::jsonb`, `to_timestamp($4::bigint)`).
+ * They point at the caller's bytes, which must stay until the call that uses them is over, or into
+ * the struct, which must not be copied; arrays are encoded into memory of their own:
+ * yb_db_params_free() at the end.
  */
 #define YB_DB_MAX_PARAMS 24
 struct yb_db_params {
     int n;
     const char *value[YB_DB_MAX_PARAMS];
     int length[YB_DB_MAX_PARAMS];
-    int format[YB_DB_MAX_PARAMS]; /* 0 text, 1 binary */
+    char small[YB_DB_MAX_PARAMS][8];
     char *owned[YB_DB_MAX_PARAMS];
 };
-#define YB_DB_PARAMS_INIT { .n = 0 }
-/* Text (or anything with a text form; the server infers the type). NUL bytes are a YB_BUG. */
+/* text. */
 void yb_db_add_text(struct yb_db_params *p, struct yb_str s);
-/* Raw bytes in the type's binary form: bytea, uuid. */
+/* bytea, uuid. */
 void yb_db_add_bytes(struct yb_db_params *p, const void *bytes, size_t n);
+/* bigint, integer, boolean. */
 void yb_db_add_i64(struct yb_db_params *p, int64_t v);
 void yb_db_add_i32(struct yb_db_params *p, int32_t v);
 void yb_db_add_bool(struct yb_db_params *p, bool v);

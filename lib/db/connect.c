@@ -1,0 +1,335 @@
+#include "lib/db/connect.h"
+
+#include "lib/base/str.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+
+#define MAX_OPTIONS 64
+#define MAX_HOSTS 16
+
+/* One server of the connection string; NULL: libpq's default. */
+struct server {
+    char *host, *hostaddr, *port;
+};
+
+struct yb_db_hosts {
+    char *bad; /* why the connection string is no good, or NULL */
+    PQconninfoOption *options;
+    char *application;
+    struct server servers[MAX_HOSTS];
+    size_t n;
+    pthread_mutex_t lock;
+    size_t last; /* the server that served last; under lock */
+};
+
+/* The i-th of a comma separated list; a list of one serves all (as libpq has it for ports). */
+static char *
+list_item(const char *list, size_t i)
+{
+    struct yb_str rest = yb_str_from(list), part;
+    size_t k = 0;
+
+    if (list == NULL || *list == '\0')
+        return NULL;
+    if (strchr(list, ',') == NULL)
+        return yb_dup(rest.p, rest.n);
+    while (yb_str_split(&rest, ',', &part)) {
+        if (k++ == i)
+            return part.n > 0 ? yb_dup(part.p, part.n) : NULL;
+    }
+    return NULL;
+}
+
+static size_t
+list_count(const char *list)
+{
+    size_t n = 1;
+
+    for (const char *p = list; p != NULL && *p != '\0'; p++)
+        n += *p == ',';
+    return n;
+}
+
+static const char *
+option(const struct yb_db_hosts *h, const char *keyword)
+{
+    for (const PQconninfoOption *o = h->options; o->keyword != NULL; o++) {
+        if (strcmp(o->keyword, keyword) == 0)
+            return o->val;
+    }
+    return NULL;
+}
+
+struct yb_db_hosts *
+yb_db_hosts_new(const char *conninfo, const char *application)
+{
+    struct yb_db_hosts *h = yb_alloc(1, sizeof(*h));
+    const char *app = application == NULL ? "yubin" : application;
+    char *why = NULL;
+    size_t n;
+
+    pthread_mutex_init(&h->lock, NULL);
+    h->application = yb_dup(app, strlen(app));
+    h->options = PQconninfoParse(conninfo == NULL ? "" : conninfo, &why);
+    if (h->options == NULL) {
+        why = why == NULL ? strdup("cannot be read") : why;
+        h->bad = yb_dup(why == NULL ? "" : why, why == NULL ? 0 : strcspn(why, "\n"));
+        PQfreemem(why);
+        return h;
+    }
+    h->n = list_count(option(h, "host"));
+    n = list_count(option(h, "hostaddr"));
+    h->n = h->n > n ? h->n : n;
+    h->n = h->n > MAX_HOSTS ? MAX_HOSTS : h->n;
+    for (size_t i = 0; i < h->n; i++) {
+        h->servers[i].host = list_item(option(h, "host"), i);
+        h->servers[i].hostaddr = list_item(option(h, "hostaddr"), i);
+        h->servers[i].port = list_item(option(h, "port"), i);
+    }
+    return h;
+}
+
+void
+yb_db_hosts_free(struct yb_db_hosts **h)
+{
+    if (*h == NULL)
+        return;
+    for (size_t i = 0; i < (*h)->n; i++) {
+        yb_free((*h)->servers[i].host);
+        yb_free((*h)->servers[i].hostaddr);
+        yb_free((*h)->servers[i].port);
+    }
+    PQconninfoFree((*h)->options);
+    pthread_mutex_destroy(&(*h)->lock);
+    yb_free((*h)->application);
+    yb_free((*h)->bad);
+    yb_free(*h);
+    *h = NULL;
+}
+
+/* Waits until the socket is ready. -1 with *err: too late, or the socket is broken. */
+static int
+socket_wait(PGconn *pg, short events, struct yb_deadline by, short *got, struct yb_err *err)
+{
+    struct pollfd p = { .fd = PQsocket(pg), .events = events };
+    int rc;
+
+    do {
+        rc = poll(&p, 1, yb_deadline_left(by));
+    } while (rc < 0 && errno == EINTR);
+    if (rc < 0)
+        return yb_err_sys(err, YB_TEMP, "4.3.0", "wait for the database");
+    if (rc == 0) {
+        yb_err_inside(err, YB_TEMP, "4.3.0", "the database did not answer in time");
+        if (err != NULL)
+            err->sys = ETIMEDOUT;
+        return -1;
+    }
+    if (got != NULL)
+        *got = p.revents;
+    return 0;
+}
+
+/* Drives a connection that was started to its end. */
+static int
+connect_poll(PGconn *pg, struct yb_deadline by, struct yb_err *err)
+{
+    PostgresPollingStatusType state = PGRES_POLLING_WRITING;
+
+    if (PQstatus(pg) == CONNECTION_BAD)
+        return yb_pq_fail(pg, NULL, err);
+    while (state != PGRES_POLLING_OK) {
+        if (state == PGRES_POLLING_FAILED)
+            return yb_pq_fail(pg, NULL, err);
+        if (socket_wait(pg, state == PGRES_POLLING_READING ? POLLIN : POLLOUT, by, NULL, err) < 0)
+            return -1;
+        state = PQconnectPoll(pg);
+    }
+    if (PQsetnonblocking(pg, 1) != 0)
+        return yb_pq_fail(pg, NULL, err);
+    return 0;
+}
+
+/* Starts a connection to one server, with all other options as they were given. */
+static PGconn *
+connect_start(const struct yb_db_hosts *h, const struct server *s)
+{
+    const char *keys[MAX_OPTIONS + 8], *values[MAX_OPTIONS + 8];
+    size_t n = 0;
+
+    for (const PQconninfoOption *o = h->options; o->keyword != NULL && n < MAX_OPTIONS; o++) {
+        if (o->val == NULL || strcmp(o->keyword, "host") == 0 ||
+            strcmp(o->keyword, "hostaddr") == 0 || strcmp(o->keyword, "port") == 0 ||
+            strcmp(o->keyword, "target_session_attrs") == 0 ||
+            strcmp(o->keyword, "application_name") == 0 ||
+            strcmp(o->keyword, "client_encoding") == 0)
+            continue;
+        keys[n] = o->keyword;
+        values[n++] = o->val;
+    }
+    /* A NULL value is libpq's default: its environment, then what was compiled in. */
+    keys[n] = "host", values[n++] = s->host;
+    keys[n] = "hostaddr", values[n++] = s->hostaddr;
+    keys[n] = "port", values[n++] = s->port;
+    keys[n] = "target_session_attrs", values[n++] = "read-write";
+    keys[n] = "application_name", values[n++] = h->application;
+    keys[n] = "client_encoding", values[n++] = "UTF8";
+    keys[n] = NULL, values[n] = NULL;
+    return PQconnectStartParams(keys, values, 0);
+}
+
+PGconn *
+yb_db_hosts_connect(struct yb_db_hosts *h, struct yb_deadline by, struct yb_err *err)
+{
+    PGconn *pg = NULL;
+    size_t first;
+
+    if (h->bad != NULL) {
+        yb_err_inside(err, YB_TEMP, "4.3.5", "database connection string: %s", h->bad);
+        return NULL;
+    }
+    pthread_mutex_lock(&h->lock);
+    first = h->last;
+    pthread_mutex_unlock(&h->lock);
+    for (size_t i = 0; i < h->n; i++) {
+        size_t at = (first + i) % h->n;
+        int left = yb_deadline_left(by);
+        struct yb_deadline share = left < 0 ? by : yb_deadline_in(left / (int)(h->n - i));
+
+        pg = connect_start(h, &h->servers[at]);
+        if (pg == NULL)
+            yb_assert_failed("PQconnectStartParams: out of memory", __FILE__, __LINE__);
+        if (connect_poll(pg, share, err) == 0) {
+            pthread_mutex_lock(&h->lock);
+            h->last = at;
+            pthread_mutex_unlock(&h->lock);
+            return pg;
+        }
+        PQfinish(pg);
+    }
+    return NULL;
+}
+
+int
+yb_pq_flush(PGconn *pg, struct yb_deadline by, struct yb_err *err)
+{
+    short got;
+    int rc;
+
+    while ((rc = PQflush(pg)) == 1) {
+        if (socket_wait(pg, POLLIN | POLLOUT, by, &got, err) < 0)
+            return -1;
+        if ((got & ~POLLOUT) != 0 && PQconsumeInput(pg) != 1)
+            return yb_pq_fail(pg, NULL, err);
+    }
+    return rc == 0 ? 0 : yb_pq_fail(pg, NULL, err);
+}
+
+int
+yb_pq_result(PGconn *pg, struct yb_deadline by, PGresult **out, struct yb_err *err)
+{
+    while (PQisBusy(pg)) {
+        if (socket_wait(pg, POLLIN, by, NULL, err) < 0)
+            return -1;
+        if (PQconsumeInput(pg) != 1)
+            return yb_pq_fail(pg, NULL, err);
+    }
+    *out = PQgetResult(pg);
+    return 0;
+}
+
+static bool
+result_good(const PGresult *r)
+{
+    ExecStatusType status = PQresultStatus(r);
+
+    return status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK || status == PGRES_EMPTY_QUERY ||
+           status == PGRES_PIPELINE_SYNC;
+}
+
+int
+yb_pq_finish(PGconn *pg, struct yb_deadline by, PGresult **out, PGresult **failed,
+             struct yb_err *err)
+{
+    PGresult *r, *last = NULL;
+    int rc = 0;
+
+    if (yb_pq_flush(pg, by, err) < 0)
+        return -1;
+    while (yb_pq_result(pg, by, &r, err) == 0) {
+        if (r == NULL) {
+            if (rc == 0 && out != NULL)
+                *out = last;
+            else
+                PQclear(last);
+            return rc;
+        }
+        if (result_good(r)) {
+            PQclear(last);
+            last = r;
+            continue;
+        }
+        if (rc == 0)
+            rc = yb_pq_fail(pg, r, err);
+        if (PQresultStatus(r) == PGRES_COPY_IN || PQresultStatus(r) == PGRES_COPY_OUT) {
+            PQclear(r); /* the statement waits for data it will not get: give the connection up */
+            break;
+        }
+        if (failed != NULL && *failed == NULL)
+            *failed = r;
+        else
+            PQclear(r);
+        if (PQstatus(pg) == CONNECTION_BAD)
+            break;
+    }
+    PQclear(last);
+    return -1;
+}
+
+int
+yb_pq_exec(PGconn *pg, const char *sql, struct yb_deadline by, PGresult **failed,
+           struct yb_err *err)
+{
+    if (PQsendQuery(pg, sql) != 1)
+        return yb_pq_fail(pg, NULL, err);
+    return yb_pq_finish(pg, by, NULL, failed, err);
+}
+
+/* SQLSTATE classes that are the database's or the moment's trouble, not the statement's. */
+static bool
+state_is_temporary(const char *state)
+{
+    static const char classes[][3] = { "08", "25", "40", "53", "55", "57", "58", "XX" };
+
+    for (size_t i = 0; i < YB_COUNT(classes); i++) {
+        if (strncmp(state, classes[i], 2) == 0)
+            return true;
+    }
+    /* 0A000: a plan prepared before a migration; a new connection prepares it anew. */
+    return *state == '\0' || strcmp(state, "0A000") == 0;
+}
+
+int
+yb_pq_fail(PGconn *pg, const PGresult *r, struct yb_err *err)
+{
+    const char *state = r == NULL ? NULL : PQresultErrorField(r, PG_DIAG_SQLSTATE);
+    const char *text = r == NULL ? NULL : PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
+    const char *constraint = r == NULL ? NULL : PQresultErrorField(r, PG_DIAG_CONSTRAINT_NAME);
+
+    state = state == NULL ? "" : state;
+    if (text == NULL)
+        text = PQerrorMessage(pg);
+    if (state_is_temporary(state))
+        return yb_err_inside(err, YB_TEMP, "4.3.0", "database: %.*s", (int)strcspn(text, "\n"),
+                             text);
+    if (strncmp(state, "YB", 2) == 0)
+        return yb_err_set(err, YB_PERM, "5.3.0", "%s", text);
+    if (strncmp(state, "23", 2) == 0 && constraint == NULL) /* raised by a trigger of ours */
+        return yb_err_set(err, YB_PERM, "5.3.0", "%s", text);
+    if (strncmp(state, "23", 2) == 0 || strncmp(state, "22", 2) == 0)
+        return yb_err_inside(err, YB_PERM, "5.3.0", "database: %s", text);
+    return yb_err_inside(err, YB_BUG, "4.3.0", "database: %s (%s)", text, state);
+}

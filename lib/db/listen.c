@@ -1,0 +1,173 @@
+/*
+ * The listening thread:
+ *
+ *   state       call that leaves it                        to
+ *   away        listener_connect()  LISTEN confirmed: up   listening
+ *               listener_pause()    back-off is over       away
+ *   listening   listener_hear()     connection lost: down  away
+ */
+#include "lib/db/listen.h"
+
+#include "lib/base/str.h"
+#include "lib/db/connect.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#define FIRST_PAUSE_MS 100
+#define LAST_PAUSE_MS 2000
+
+struct yb_db_listener {
+    struct yb_db_hosts *hosts;
+    struct yb_db_listener_conf conf;
+    char listen[80]; /* the statement */
+    int stop_fd;     /* readable: end */
+    pthread_t thread;
+};
+
+/* Waits for `ms`, or for the order to stop: true. */
+static bool
+stop_wait(const struct yb_db_listener *l, int64_t ms)
+{
+    struct yb_deadline by = yb_deadline_in(ms);
+    struct pollfd p = { .fd = l->stop_fd, .events = POLLIN };
+    int rc;
+
+    do {
+        rc = poll(&p, 1, yb_deadline_left(by));
+    } while (rc < 0 && errno == EINTR);
+    return rc != 0;
+}
+
+static PGconn *
+listener_connect(const struct yb_db_listener *l)
+{
+    struct yb_deadline by = yb_deadline_in(l->conf.deadline_ms);
+    struct yb_err err = { 0 };
+    PGresult *failed = NULL;
+    PGconn *pg = yb_db_hosts_connect(l->hosts, by, &err);
+
+    if (pg != NULL && yb_pq_exec(pg, l->listen, by, &failed, &err) < 0) {
+        PQclear(failed);
+        PQfinish(pg);
+        return NULL;
+    }
+    return pg;
+}
+
+static void
+notices_take(const struct yb_db_listener *l, PGconn *pg)
+{
+    PGnotify *n;
+
+    while ((n = PQnotifies(pg)) != NULL) {
+        l->conf.notice(l->conf.arg, yb_str_from(n->extra));
+        PQfreemem(n);
+    }
+}
+
+/* Hands over what comes until the connection ends (false) or the thread is told to stop (true). */
+static bool
+listener_hear(const struct yb_db_listener *l, PGconn *pg)
+{
+    struct pollfd p[2] = { { .fd = PQsocket(pg), .events = POLLIN },
+                           { .fd = l->stop_fd, .events = POLLIN } };
+
+    while (true) {
+        struct yb_err err = { 0 };
+        PGresult *failed = NULL;
+        int rc;
+
+        notices_take(l, pg);
+        rc = poll(p, 2, (int)l->conf.check_ms);
+        if (rc < 0 && errno == EINTR)
+            continue;
+        if (p[1].revents != 0)
+            return true;
+        if (rc < 0 || (rc > 0 && PQconsumeInput(pg) != 1))
+            return false;
+        /* Silence: is anybody there? A dead peer would be silent for ever. */
+        if (rc == 0 &&
+            yb_pq_exec(pg, "SELECT 1", yb_deadline_in(l->conf.deadline_ms), &failed, &err) < 0) {
+            PQclear(failed);
+            return false;
+        }
+    }
+}
+
+static void *
+listener_main(void *arg)
+{
+    const struct yb_db_listener *l = arg;
+    int64_t pause = FIRST_PAUSE_MS;
+    bool stop = false;
+
+    while (!stop) {
+        PGconn *pg = listener_connect(l);
+
+        if (pg == NULL) {
+            stop = stop_wait(l, pause);
+            pause = pause * 2 < LAST_PAUSE_MS ? pause * 2 : LAST_PAUSE_MS;
+            continue;
+        }
+        pause = FIRST_PAUSE_MS;
+        l->conf.up(l->conf.arg);
+        stop = listener_hear(l, pg);
+        l->conf.down(l->conf.arg);
+        PQfinish(pg);
+    }
+    return NULL;
+}
+
+static void
+listener_free(struct yb_db_listener *l)
+{
+    close(l->stop_fd);
+    yb_db_hosts_free(&l->hosts);
+    yb_free(l);
+}
+
+int
+yb_db_listener_start(const struct yb_db_listener_conf *conf, struct yb_db_listener **out,
+                     struct yb_err *err)
+{
+    struct yb_db_listener *l = yb_alloc(1, sizeof(*l));
+    sigset_t all, before;
+    int rc;
+
+    l->conf = *conf;
+    l->conf.deadline_ms = conf->deadline_ms > 0 ? conf->deadline_ms : 3000;
+    l->conf.check_ms = conf->check_ms > 0 ? conf->check_ms : 10000;
+    snprintf(l->listen, sizeof(l->listen), "LISTEN %s", conf->channel);
+    l->hosts = yb_db_hosts_new(conf->conninfo, conf->application);
+    l->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    yb_assert(l->stop_fd >= 0);
+    /* Signals are the main thread's. */
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    rc = pthread_create(&l->thread, NULL, listener_main, l);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (rc != 0) {
+        listener_free(l);
+        errno = rc;
+        return yb_err_sys(err, YB_TEMP, "4.3.0", "start the listening thread");
+    }
+    *out = l;
+    return 0;
+}
+
+void
+yb_db_listener_stop(struct yb_db_listener **l)
+{
+    if (*l == NULL)
+        return;
+    eventfd_write((*l)->stop_fd, 1);
+    pthread_join((*l)->thread, NULL);
+    listener_free(*l);
+    *l = NULL;
+}
