@@ -38,7 +38,8 @@ address_parse(struct yb_str s, union address *a, socklen_t *size)
         a->in6.sin6_family = AF_INET6;
         a->in6.sin6_port = htons((uint16_t)port);
         *size = sizeof(a->in6);
-        return colon > 2 && yb_str_copy(yb_str(s.p + 1, colon - 2), host, sizeof(host)) &&
+        return colon > 2 && s.p[colon - 1] == ']' &&
+               yb_str_copy(yb_str(s.p + 1, colon - 2), host, sizeof(host)) &&
                inet_pton(AF_INET6, host, &a->in6.sin6_addr) == 1;
     }
     a->in.sin_family = AF_INET;
