@@ -1,5 +1,6 @@
 noinst_LIBRARIES += lib/smtp/libyb_smtp.a
 lib_smtp_libyb_smtp_a_SOURCES = \
+	lib/smtp/client.c lib/smtp/client.h \
 	lib/smtp/commands.c \
 	lib/smtp/data.c \
 	lib/smtp/msgbuf.c lib/smtp/msgbuf.h \
