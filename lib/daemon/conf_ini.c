@@ -22,6 +22,17 @@ complain(struct parse *p, const char *what)
         yb_conf_errors_add(p->errors, "%s:%d: %s", p->path, p->line, what);
 }
 
+/* `value ; remark`: whether the remark is meant as part of the value nobody can know. */
+static bool
+has_remark(struct yb_str value)
+{
+    for (size_t i = 0; i < value.n; i++)
+        if ((value.p[i] == ';' || value.p[i] == '#') &&
+            (i == 0 || value.p[i - 1] == ' ' || value.p[i - 1] == '\t'))
+            return true;
+    return false;
+}
+
 /* Why libinih must not see the line (it would guess or forget), or NULL. */
 static const char *
 line_fault(struct yb_str line)
@@ -43,6 +54,8 @@ line_fault(struct yb_str line)
     name = yb_str_find(line, '=');
     if (name == line.n)
         return "neither a [section] nor `option = value`: begin comments with #";
+    if (has_remark(yb_str_trim(yb_str_skip(line, name + 1))))
+        return "a comment stands on a line of its own";
     return yb_str_trim(yb_str_head(line, name)).n > NAME_MAX_INI ? "no option has such a long name"
                                                                  : NULL;
 }
@@ -100,6 +113,7 @@ yb_conf_ini_parse(const char *path, struct yb_str text,
     /* Debian's libinih takes its limits from variables of its own; nobody else here uses it. */
     ini_use_stack = false;
     ini_allow_realloc = false;
+    ini_allow_inline_comments = false;
     ini_initial_alloc = ini_max_line = YB_CONF_LINE + 8;
     if (ini_parse_stream(read_line, &p, take_entry, &p) != 0)
         complain(&p, "not understood");
