@@ -73,7 +73,7 @@ struct yb_arena *yb_conn_scratch(const struct yb_conn *c);
 
 /* --- input --- */
 
-/* Longest line taken (without its end). Default 2048. */
+/* Longest line taken (without its end), at most 65536. Default 2048. */
 void yb_conn_set_line_limit(struct yb_conn *c, size_t bytes);
 /* The next n bytes (n > 0) go to `data`, in blocks of any size. */
 void yb_conn_want_bytes(struct yb_conn *c, uint64_t n);
@@ -125,6 +125,8 @@ void yb_conn_set_deadline(struct yb_conn *c, int64_t ms);
 const char *yb_conn_peer_text(const struct yb_conn *c);
 const struct sockaddr *yb_conn_peer(const struct yb_conn *c);
 const struct sockaddr *yb_conn_local(const struct yb_conn *c);
+/* The id in sid=. */
+struct yb_session_id yb_conn_session_id(const struct yb_conn *c);
 /* The user at the other end of a unix socket (SO_PEERCRED); false elsewhere. */
 bool yb_conn_peer_user(const struct yb_conn *c, uid_t *uid);
 /* Log context inherited by every line about this connection; begins with sid= and peer=. */

@@ -12,10 +12,11 @@ struct yb_tls_set; /* tls.h */
 struct yb_net_conf {
     unsigned loops;                /* 0: one a core */
     unsigned workers;
-    size_t max_conns;              /* over it: busy_text and close */
-    size_t max_conns_per_network;  /* per client /24 or /64 (unix sockets are not counted) */
-    size_t max_input_total;        /* bytes of half lines of all connections; over it the longest waiting is closed */
-    int64_t handshake_timeout_ms;  /* TLS handshake, from accept or STARTTLS */
+    size_t max_conns;              /* over it: busy_text and close; 0: 10000 */
+    size_t max_conns_per_network;  /* per client /24 or /64 (unix sockets are not counted); 0: any */
+    size_t max_input_total;        /* bytes of half lines of all connections; over it the longest
+                                    * waiting is closed; 0: any */
+    int64_t handshake_timeout_ms;  /* TLS handshake, from accept or STARTTLS; 0: 30 s */
 };
 
 struct yb_listener_spec {
@@ -42,7 +43,8 @@ void yb_net_free(struct yb_net **n);
 void yb_net_wake(struct yb_net *n, struct yb_conn_ref ref);
 /* From any thread: the connection is closed as by the peer (account suspended, shut-down). */
 void yb_net_kick(struct yb_net *n, struct yb_conn_ref ref);
-/* Runs fn(arg) on a worker, once, not before `delay_ms`: for housekeeping. */
+/* Runs fn(arg) on a worker, once, not before `delay_ms`: for housekeeping. What is still waiting
+ * when the engine stops is not run. */
 void yb_net_run_later(struct yb_net *n, int64_t delay_ms, void (*fn)(void *arg), void *arg);
 
 struct yb_net_stats {

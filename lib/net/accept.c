@@ -1,0 +1,137 @@
+/* From an accepted socket to a connection: limits, who the peer is, what comes first. */
+#include "lib/net/engine.h"
+
+#include "lib/base/clock.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define DEFAULT_LINE 2048
+#define DEFAULT_TIMEOUT_MS 300000
+
+static void
+addr_text(const union yb_addr *a, char *out, socklen_t size)
+{
+    const void *ip = &a->v4.sin_addr;
+    int family = a->any.sa_family;
+
+    if (family == AF_INET6) {
+        ip = &a->v6.sin6_addr;
+        if (IN6_IS_ADDR_V4MAPPED(&a->v6.sin6_addr)) {
+            family = AF_INET;
+            ip = a->v6.sin6_addr.s6_addr + 12;
+        }
+    } else if (family != AF_INET) {
+        memcpy(out, "unix", 5);
+        return;
+    }
+    if (inet_ntop(family, ip, out, size) == NULL)
+        out[0] = 0;
+}
+
+void
+yb_conn_set_peer(struct yb_conn *c, const union yb_addr *peer)
+{
+    char sid[YB_NODE_ID_TEXT], key[sizeof(c->self)];
+
+    c->peer = *peer;
+    addr_text(peer, c->peer_text, sizeof(c->peer_text));
+    yb_log_ctx_cut(&c->log, 0);
+    yb_log_ctx_add(&c->log, "sid", yb_str_from(yb_session_id_text(c->sid, sid)));
+    yb_log_ctx_add(&c->log, "peer", yb_str_from(c->peer_text));
+    /* Peers on a unix socket are our own daemons: each connection counts for itself. */
+    memcpy(key, &c->self, sizeof(key));
+    c->job.key = c->listener->is_unix ? yb_siphash(c->net->hash_key, yb_str(key, sizeof(key)))
+                                      : yb_net_key(c->net, peer);
+}
+
+void
+yb_conn_say_busy(const struct yb_listener *l, int fd, const union yb_addr *peer, const char *why)
+{
+    const char *text = l->spec.service->busy_text;
+    struct yb_log_line line;
+    char ip[INET6_ADDRSTRLEN];
+
+    atomic_fetch_add(&l->net->refused, 1);
+    addr_text(peer, ip, sizeof(ip));
+    yb_log_begin(&line, YB_LOG_INFO, NULL, "net.accept.refused");
+    yb_log_str(&line, "service", yb_str_from(l->spec.service->name));
+    yb_log_str(&line, "peer", yb_str_from(ip));
+    yb_log_str(&line, "reason", yb_str_from(why));
+    yb_log_end(&line);
+    if (text == NULL || l->spec.tls) /* without a handshake there is nothing to say it in */
+        return;
+    /* A new socket takes a line at once; one that does not is not worth waiting for. */
+    if (send(fd, text, strlen(text), MSG_NOSIGNAL | MSG_MORE) >= 0)
+        send(fd, "\r\n", 2, MSG_NOSIGNAL);
+}
+
+static void
+refuse(const struct yb_listener *l, int fd, const union yb_addr *peer, const char *why)
+{
+    yb_conn_say_busy(l, fd, peer, why);
+    close(fd);
+}
+
+/* What must come before the first call of a handler, and by when. */
+static void
+begin(struct yb_conn *c, bool proxied)
+{
+    const struct yb_listener *l = c->listener;
+
+    c->state = proxied ? YB_CONN_PROXY : l->spec.tls ? YB_CONN_HANDSHAKE : YB_CONN_NEW;
+    yb_slot_publish(c);
+    if (c->state != YB_CONN_NEW) {
+        struct yb_slot *slot = c->slot;
+
+        /* The peer speaks first: no worker, and no TLS state, until it does. */
+        c->engine_at = yb_clock_ms() + c->net->conf.handshake_timeout_ms;
+        yb_conn_set_timer(c);
+        yb_conn_arm(c);
+        if (yb_slot_park(slot))
+            return;
+    }
+    yb_pool_push(c->net->pool, &c->job);
+}
+
+void
+yb_conn_accept(const struct yb_listener *l, int fd, const union yb_addr *peer)
+{
+    struct yb_net *n = l->net;
+    bool proxied = yb_cidr_has(l->proxy_from, l->n_proxy_from, peer);
+    bool counted = !proxied && !l->is_unix;
+    struct yb_conn *c;
+    socklen_t size = sizeof(c->local);
+
+    if (counted && !yb_net_admit(n, peer)) {
+        refuse(l, fd, peer, "network limit");
+        return;
+    }
+    c = yb_alloc(1, sizeof(*c));
+    c->net = n;
+    c->listener = l;
+    c->fd = fd;
+    if (!yb_slot_get(n, c)) {
+        if (counted)
+            yb_net_dismiss(n, peer);
+        refuse(l, fd, peer, "connection limit");
+        yb_free(c);
+        return;
+    }
+    atomic_fetch_add(&n->accepted, 1);
+    c->loop = &n->loops[c->self.slot % n->n_loops];
+    c->counted = counted;
+    c->job.run = yb_conn_run;
+    c->timer.fire = yb_conn_fire;
+    atomic_init(&c->due, YB_NEVER);
+    atomic_init(&c->timer_at, YB_NEVER);
+    c->timeout_ms = DEFAULT_TIMEOUT_MS;
+    c->sid = yb_session_id_new();
+    yb_input_init(&c->input, DEFAULT_LINE);
+    yb_conn_set_peer(c, peer);
+    if (getsockname(fd, &c->local.any, &size) < 0)
+        c->local.any.sa_family = AF_UNSPEC;
+    begin(c, proxied);
+}

@@ -1,0 +1,441 @@
+#include "lib/net/net.h"
+
+#include "lib/base/clock.h"
+#include "lib/net/engine.h"
+
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <unistd.h>
+
+#define SCRATCH_BLOCK 32768
+#define DEFAULT_CONNS 10000
+#define DEFAULT_HANDSHAKE_MS 30000
+
+/* --- workers --- */
+
+void *
+yb_net_worker_new(void *net YB_UNUSED)
+{
+    struct yb_worker *w = yb_alloc(1, sizeof(*w));
+
+    w->in = yb_alloc(YB_READ_SIZE + YB_LINE_MAX + 2, 1);
+    w->scratch = yb_arena_new(SCRATCH_BLOCK);
+    return w;
+}
+
+void
+yb_net_worker_free(void *worker)
+{
+    struct yb_worker *w = worker;
+
+    yb_out_stock_release(&w->stock);
+    yb_arena_free(&w->scratch);
+    yb_free(w->in);
+    yb_free(w);
+}
+
+/* --- making --- */
+
+struct yb_net *
+yb_net_new(const struct yb_net_conf *conf)
+{
+    struct yb_net *n = yb_alloc(1, sizeof(*n));
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+    n->conf = *conf;
+    if (n->conf.max_conns == 0 || n->conf.max_conns >= UINT32_MAX)
+        n->conf.max_conns = DEFAULT_CONNS;
+    if (n->conf.handshake_timeout_ms <= 0)
+        n->conf.handshake_timeout_ms = DEFAULT_HANDSHAKE_MS;
+    n->n_loops = conf->loops > 0 ? conf->loops : cores > 0 ? (unsigned)cores : 1;
+    n->loops = yb_alloc(n->n_loops, sizeof(n->loops[0]));
+    for (unsigned k = 0; k < n->n_loops; k++) {
+        n->loops[k].net = n;
+        n->loops[k].epoll_fd = n->loops[k].wake_fd = -1;
+        pthread_mutex_init(&n->loops[k].lock, NULL);
+    }
+    n->pool = yb_pool_new(&(struct yb_pool_conf){ .workers = conf->workers,
+                                                  .worker_new = yb_net_worker_new,
+                                                  .worker_free = yb_net_worker_free });
+    pthread_mutex_init(&n->lock, NULL);
+    n->networks = yb_map_new();
+    n->slots = yb_alloc(n->conf.max_conns, sizeof(n->slots[0]));
+    n->first_free = UINT32_MAX;
+    yb_random(n->hash_key, sizeof(n->hash_key));
+    return n;
+}
+
+void
+yb_net_set_tls(struct yb_net *n, struct yb_tls_set *tls)
+{
+    struct yb_tls_set *old, *new = tls == NULL ? NULL : yb_tls_set_ref(tls);
+
+    pthread_mutex_lock(&n->lock);
+    old = n->tls;
+    n->tls = new;
+    atomic_store(&n->has_tls, new != NULL);
+    pthread_mutex_unlock(&n->lock);
+    yb_tls_set_unref(&old);
+}
+
+struct yb_tls_set *
+yb_net_tls(struct yb_net *n)
+{
+    struct yb_tls_set *tls;
+
+    pthread_mutex_lock(&n->lock);
+    tls = n->tls == NULL ? NULL : yb_tls_set_ref(n->tls);
+    pthread_mutex_unlock(&n->lock);
+    return tls;
+}
+
+int
+yb_net_listen(struct yb_net *n, const struct yb_listener_spec *spec, struct yb_err *err)
+{
+    struct yb_listener *l = yb_alloc(1, sizeof(*l));
+    union yb_addr addr = { .any = { .sa_family = AF_UNSPEC } };
+    socklen_t size = sizeof(addr);
+    int on = 1, rc = 0;
+
+    yb_assert(spec->service->opened != NULL && spec->service->line != NULL);
+    l->net = n;
+    l->spec = *spec;
+    if (getsockname(spec->fd, &addr.any, &size) < 0) {
+        rc = yb_err_sys(err, YB_TEMP, "4.3.2", "listening socket");
+    } else if (yb_cidr_list(spec->proxy_from, &l->proxy_from, &l->n_proxy_from, err) < 0) {
+        rc = -1;
+    } else {
+        l->is_unix = addr.any.sa_family == AF_UNIX;
+        if (!l->is_unix) /* accepted sockets inherit it */
+            setsockopt(spec->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+        if (fcntl(spec->fd, F_SETFL, O_NONBLOCK) < 0)
+            rc = yb_err_sys(err, YB_TEMP, "4.3.2", "listening socket");
+    }
+    pthread_mutex_lock(&n->lock);
+    if (rc == 0 && n->loops[0].epoll_fd >= 0)
+        rc = yb_loop_add_listener(&n->loops[0], l, err);
+    if (rc == 0) {
+        l->next = n->listeners;
+        n->listeners = l;
+    }
+    pthread_mutex_unlock(&n->lock);
+    if (rc < 0) {
+        close(spec->fd);
+        yb_free(l->proxy_from);
+        yb_free(l);
+    }
+    return rc;
+}
+
+int
+yb_net_start(struct yb_net *n, struct yb_err *err)
+{
+    sigset_t all, old;
+    int rc = 0;
+
+    for (unsigned k = 0; k < n->n_loops && rc == 0; k++)
+        rc = yb_loop_open(&n->loops[k], err);
+    for (struct yb_listener *l = n->listeners; l != NULL && rc == 0; l = l->next)
+        rc = yb_loop_add_listener(&n->loops[0], l, err);
+    if (rc == 0)
+        rc = yb_pool_start(n->pool, err);
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old); /* signals are the daemon's; SIGPIPE is nobody's */
+    while (rc == 0 && n->n_threads < n->n_loops) {
+        struct yb_loop *l = &n->loops[n->n_threads];
+
+        rc = pthread_create(&l->thread, NULL, yb_loop_main, l);
+        if (rc == 0)
+            n->n_threads++;
+        else
+            rc = yb_err_inside(err, YB_TEMP, "4.3.2", "start an event loop: %s", strerror(rc));
+    }
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    return rc;
+}
+
+/* --- limits --- */
+
+/* The client's network as a key: family, then /24 or /64. Empty for what is not counted. */
+static struct yb_str
+network_key(const union yb_addr *a, char key[9])
+{
+    key[0] = (char)a->any.sa_family;
+    if (a->any.sa_family == AF_INET) {
+        memcpy(key + 1, &a->v4.sin_addr, 3);
+        return yb_str(key, 4);
+    }
+    if (a->any.sa_family != AF_INET6)
+        return yb_str(key, 0);
+    if (IN6_IS_ADDR_V4MAPPED(&a->v6.sin6_addr)) {
+        key[0] = AF_INET;
+        memcpy(key + 1, a->v6.sin6_addr.s6_addr + 12, 3);
+        return yb_str(key, 4);
+    }
+    memcpy(key + 1, &a->v6.sin6_addr, 8);
+    return yb_str(key, 9);
+}
+
+uint64_t
+yb_net_key(const struct yb_net *n, const union yb_addr *addr)
+{
+    char key[9];
+
+    return yb_siphash(n->hash_key, network_key(addr, key));
+}
+
+bool
+yb_net_admit(struct yb_net *n, const union yb_addr *addr)
+{
+    char bytes[9];
+    struct yb_str key = network_key(addr, bytes);
+    uintptr_t count;
+    bool ok = true;
+
+    if (key.n == 0)
+        return true;
+    pthread_mutex_lock(&n->lock);
+    count = (uintptr_t)yb_map_get(n->networks, key);
+    if (n->conf.max_conns_per_network > 0 && count >= n->conf.max_conns_per_network)
+        ok = false;
+    else
+        yb_map_put(n->networks, key, (void *)(count + 1));
+    pthread_mutex_unlock(&n->lock);
+    return ok;
+}
+
+void
+yb_net_dismiss(struct yb_net *n, const union yb_addr *addr)
+{
+    char bytes[9];
+    struct yb_str key = network_key(addr, bytes);
+    uintptr_t count;
+
+    if (key.n == 0)
+        return;
+    pthread_mutex_lock(&n->lock);
+    count = (uintptr_t)yb_map_get(n->networks, key);
+    if (count <= 1)
+        yb_map_remove(n->networks, key);
+    else
+        yb_map_put(n->networks, key, (void *)(count - 1));
+    pthread_mutex_unlock(&n->lock);
+}
+
+static void
+held_remove(struct yb_net *n, struct yb_conn *c)
+{
+    if (c->held_prev != NULL)
+        c->held_prev->held_next = c->held_next;
+    else
+        n->held_first = c->held_next;
+    if (c->held_next != NULL)
+        c->held_next->held_prev = c->held_prev;
+    else
+        n->held_last = c->held_prev;
+    c->held_prev = c->held_next = NULL;
+}
+
+static void
+held_append(struct yb_net *n, struct yb_conn *c)
+{
+    c->held_prev = n->held_last;
+    if (n->held_last != NULL)
+        n->held_last->held_next = c;
+    else
+        n->held_first = c;
+    n->held_last = c;
+}
+
+void
+yb_net_charge_input(struct yb_conn *c, size_t size)
+{
+    struct yb_net *n = c->net;
+    struct yb_conn_ref oldest = { 0 };
+
+    if (size == 0 && c->charged == 0)
+        return;
+    pthread_mutex_lock(&n->lock);
+    if (c->charged == 0)
+        held_append(n, c); /* one whose half line only grows keeps its place */
+    n->held_bytes = n->held_bytes - c->charged + size;
+    c->charged = size;
+    if (size == 0)
+        held_remove(n, c);
+    else if (n->conf.max_input_total > 0 && n->held_bytes > n->conf.max_input_total)
+        oldest = n->held_first->self;
+    pthread_mutex_unlock(&n->lock);
+    if (oldest.generation != 0) {
+        yb_log(YB_LOG_WARN, &c->log, "net.input.full", "the longest waiting connection is closed");
+        yb_slot_post(n, oldest, YB_EV_KICK);
+    }
+}
+
+/* --- from any thread --- */
+
+struct yb_net_task {
+    struct yb_job job;
+    struct yb_timer timer;
+    struct yb_net *net;
+    void (*fn)(void *arg);
+    void *arg;
+    struct yb_net_task *prev, *next;
+};
+
+static void
+task_free(struct yb_net_task *t)
+{
+    struct yb_net *n = t->net;
+
+    pthread_mutex_lock(&n->lock);
+    if (t->prev != NULL)
+        t->prev->next = t->next;
+    else
+        n->tasks = t->next;
+    if (t->next != NULL)
+        t->next->prev = t->prev;
+    pthread_mutex_unlock(&n->lock);
+    yb_free(t);
+}
+
+static void
+task_run(struct yb_job *job, void *worker YB_UNUSED)
+{
+    struct yb_net_task *t = YB_CONTAINER(job, struct yb_net_task, job);
+
+    t->fn(t->arg);
+    task_free(t);
+}
+
+static void
+task_fire(struct yb_timer *timer, int64_t now YB_UNUSED)
+{
+    struct yb_net_task *t = YB_CONTAINER(timer, struct yb_net_task, timer);
+
+    yb_pool_push(t->net->pool, &t->job);
+}
+
+void
+yb_net_run_later(struct yb_net *n, int64_t delay_ms, void (*fn)(void *arg), void *arg)
+{
+    struct yb_net_task *t = yb_alloc(1, sizeof(*t));
+
+    t->job.run = task_run;
+    t->timer.fire = task_fire;
+    t->net = n;
+    t->fn = fn;
+    t->arg = arg;
+    pthread_mutex_lock(&n->lock);
+    t->next = n->tasks;
+    if (t->next != NULL)
+        t->next->prev = t;
+    n->tasks = t;
+    pthread_mutex_unlock(&n->lock);
+    if (delay_ms > 0)
+        yb_loop_timer_set(&n->loops[0], &t->timer, yb_clock_ms() + delay_ms);
+    else
+        yb_pool_push(n->pool, &t->job);
+}
+
+void
+yb_net_wake(struct yb_net *n, struct yb_conn_ref ref)
+{
+    yb_slot_post(n, ref, YB_EV_WAKE);
+}
+
+void
+yb_net_kick(struct yb_net *n, struct yb_conn_ref ref)
+{
+    yb_slot_post(n, ref, YB_EV_KICK);
+}
+
+void
+yb_net_stats(struct yb_net *n, struct yb_net_stats *out)
+{
+    out->accepted = atomic_load(&n->accepted);
+    out->refused = atomic_load(&n->refused);
+    out->timed_out = atomic_load(&n->timed_out);
+    out->open = atomic_load(&n->n_open);
+    yb_pool_counts(n->pool, &out->running, &out->waiting_for_worker);
+    pthread_mutex_lock(&n->lock);
+    out->input_bytes = n->held_bytes;
+    pthread_mutex_unlock(&n->lock);
+}
+
+/* --- stopping --- */
+
+static void
+loops_stop(struct yb_net *n)
+{
+    for (unsigned k = 0; k < n->n_threads; k++)
+        yb_loop_nudge(&n->loops[k]);
+    for (unsigned k = 0; k < n->n_threads; k++)
+        pthread_join(n->loops[k].thread, NULL);
+    n->n_threads = 0;
+    for (struct yb_listener *l = n->listeners; l != NULL; l = l->next) {
+        if (l->spec.fd >= 0)
+            close(l->spec.fd);
+        l->spec.fd = -1;
+    }
+}
+
+void
+yb_net_stop(struct yb_net *n, int64_t ms)
+{
+    struct yb_worker *w;
+
+    if (atomic_exchange(&n->stopping, true))
+        return;
+    loops_stop(n); /* no connection, input or timer comes any more */
+    yb_pool_drain(n->pool, ms);
+    for (uint32_t k = 0; k < n->n_slots; k++) {
+        uint32_t generation = (uint32_t)(atomic_load(&n->slots[k].word) >> 32);
+
+        yb_slot_post(n, (struct yb_conn_ref){ k, generation }, YB_EV_KICK);
+    }
+    yb_pool_drain(n->pool, ms);
+    yb_pool_stop(n->pool);
+    /* Connections whose last turn never came are ended here. */
+    w = yb_net_worker_new(n);
+    for (uint32_t k = 0; k < n->n_slots; k++) {
+        struct yb_conn *c = n->slots[k].conn;
+
+        if (c != NULL) {
+            c->w = w;
+            yb_conn_end(c);
+        }
+    }
+    yb_net_worker_free(w);
+}
+
+void
+yb_net_free(struct yb_net **net)
+{
+    struct yb_net *n = *net;
+
+    if (n == NULL)
+        return;
+    yb_net_stop(n, 0);
+    yb_pool_free(&n->pool);
+    while (n->tasks != NULL)
+        task_free(n->tasks);
+    while (n->listeners != NULL) {
+        struct yb_listener *next = n->listeners->next;
+
+        yb_free(n->listeners->proxy_from);
+        yb_free(n->listeners);
+        n->listeners = next;
+    }
+    for (unsigned k = 0; k < n->n_loops; k++) {
+        yb_loop_close(&n->loops[k]);
+        pthread_mutex_destroy(&n->loops[k].lock);
+    }
+    yb_free(n->loops);
+    yb_tls_set_unref(&n->tls);
+    yb_map_free(&n->networks);
+    yb_free(n->slots);
+    pthread_mutex_destroy(&n->lock);
+    yb_free(n);
+    *net = NULL;
+}
