@@ -9,8 +9,8 @@
  *
  *     yb_auth_facts_of(c, &facts);
  *     yb_conn_set_line_limit(c, YB_AUTH_LINE);
- *     switch (yb_auth_begin(auth, &s->exchange, mechanism, has_initial ? &initial : NULL, &facts, &o)) {
- *     case YB_AUTH_CONTINUE: write "334 " or "+ ", o.challenge, CRLF; give the next line to
+ *     switch (yb_auth_begin(auth, &s->exchange, mechanism, has_initial ? &initial : NULL, &facts,
+ * &o)) { case YB_AUTH_CONTINUE: write "334 " or "+ ", o.challenge, CRLF; give the next line to
  *                            yb_auth_step(&s->exchange, line, &facts, &o), and so on
  *     case YB_AUTH_DONE:     o.user is logged in
  *     case YB_AUTH_FAILED:
@@ -20,7 +20,8 @@
  *
  * What o.err says (status → meaning), the same for every mechanism:
  *     PERM 5.7.8   wrong name or password (nobody learns which)
- *     PERM 5.7.13  right password, but account, domain or tenant is suspended; the text says so
+ *     PERM 5.7.13  right password, but account, domain or tenant is suspended, or the user has
+ *                  switched this protocol off; the text says so
  *     TEMP 4.7.0   too many wrong passwords for this account from this network; ends by itself
  *     TEMP 4.3.0   the database is away and nothing known about the account: 454, [UNAVAILABLE]
  *     TEMP 4.3.2   too busy hashing passwords
@@ -42,34 +43,35 @@ struct yb_auth;
 struct yb_auth_session;
 
 struct yb_auth_conf {
-    const char *service;         /* SASL service name: "imap", "pop", "smtp" */
+    const char *service;          /* SASL service name: "imap", "pop", "smtp" */
     struct yb_auth_source source; /* where accounts come from: yb_auth_source_directory() */
-    struct yb_str mechanisms;    /* allowed, by spaces; empty: all of YB_AUTH_MECHANISMS */
-    struct yb_str secret;        /* the same on all nodes, for what unknown users are shown; empty:
-                                  * random, so that an unknown user's salt changes at restart */
-    unsigned hashing;            /* passwords hashed at once; 0: one a core */
-    int64_t hashing_wait_ms;     /* how long a caller waits for its turn; 0: 2 s */
-    int64_t cache_ms;            /* a verified password is remembered; 0: 10 minutes, < 0: not at all */
-    size_t cache_size;           /* remembered passwords at most; 0: 65 536 */
-    unsigned attempts;           /* wrong passwords for one account from one network; 0: 10 */
-    int64_t attempts_ms;         /* … in this time, and the block's length; 0: 15 minutes */
-    size_t attempts_size;        /* (account, network) pairs remembered; 0: 32 768 */
-    int64_t (*now_ms)(void);     /* a test's clock; NULL: yb_clock_ms */
+    struct yb_str mechanisms;     /* allowed, by spaces; empty: all of YB_AUTH_MECHANISMS */
+    struct yb_str secret;         /* the same on all nodes, for what unknown users are shown; empty:
+                                   * random, so that an unknown user's salt changes at restart */
+    unsigned hashing;             /* passwords hashed at once; 0: one a core */
+    int64_t hashing_wait_ms;      /* how long a caller waits for its turn; 0: 2 s */
+    int64_t cache_ms;        /* a verified password is remembered; 0: 10 minutes, < 0: not at all */
+    size_t cache_size;       /* remembered passwords at most; 0: 65 536 */
+    unsigned attempts;       /* wrong passwords for one account from one network; 0: 10 */
+    int64_t attempts_ms;     /* … in this time, and the block's length; 0: 15 minutes */
+    size_t attempts_size;    /* (account, network) pairs remembered; 0: 32 768 */
+    int64_t (*now_ms)(void); /* a test's clock; NULL: yb_clock_ms */
 };
 #define YB_AUTH_MECHANISMS "SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN LOGIN"
 
 /* Starts the SASL library (once a process; a second yb_auth_new() while one lives is an error).
- * Not thread safe: call it before threads start. `conf` is copied, but not what source.arg points to. */
+ * Not thread safe: call it before threads start. `conf` is copied, but not what source.arg points
+ * to. */
 struct yb_auth *yb_auth_new(const struct yb_auth_conf *conf, struct yb_err *err) YB_MUST_USE;
 void yb_auth_free(struct yb_auth **a);
 
 /* What the verdict depends on beside name and password. */
 struct yb_auth_facts {
     bool tls;
-    bool has_exporter;              /* tls_exporter holds the channel binding (RFC 9266) */
+    bool has_exporter; /* tls_exporter holds the channel binding (RFC 9266) */
     uint8_t tls_exporter[32];
-    const struct sockaddr *peer;    /* NULL: counted as one unknown network */
-    const struct yb_log_ctx *log;   /* for auth.* lines; may be NULL */
+    const struct sockaddr *peer;  /* NULL: counted as one unknown network */
+    const struct yb_log_ctx *log; /* for auth.* lines; may be NULL */
 };
 /* The facts of a connection; valid inside the handler. */
 void yb_auth_facts_of(struct yb_conn *c, struct yb_auth_facts *facts);
@@ -81,9 +83,9 @@ enum yb_auth_result { YB_AUTH_CONTINUE, YB_AUTH_DONE, YB_AUTH_FAILED, YB_AUTH_CA
 
 struct yb_auth_outcome {
     enum yb_auth_result result;
-    struct yb_str challenge;   /* CONTINUE: base64, perhaps empty; valid until the next step */
-    struct yb_auth_user user;  /* DONE */
-    struct yb_err err;         /* FAILED, CANCELLED */
+    struct yb_str challenge;  /* CONTINUE: base64, perhaps empty; valid until the next step */
+    struct yb_auth_user user; /* DONE */
+    struct yb_err err;        /* FAILED, CANCELLED */
 };
 
 /*

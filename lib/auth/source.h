@@ -11,24 +11,25 @@
 
 struct yb_directory;
 
-#define YB_AUTH_ADDRESS 320  /* local part 64, "@", domain 255 */
+#define YB_AUTH_ADDRESS 320 /* local part 64, "@", domain 255 */
 #define YB_AUTH_VERIFIER 256
+#define YB_AUTH_TEXT 200
 
 /* Somebody who proved who he is. A plain value. */
 struct yb_auth_user {
     struct yb_account_id account;
     struct yb_tenant_id tenant;
-    struct yb_domain_id domain;
     struct yb_node_id home;        /* the node that holds the mailbox */
     uint64_t quota;                /* bytes, 0: none */
     char address[YB_AUTH_ADDRESS]; /* canonical, NUL-terminated */
 };
 
 struct yb_auth_record {
-    bool found;                    /* false: nobody of that name; the rest is void */
-    bool suspended;                /* account, domain or tenant */
+    bool found; /* false: nobody of that name; the rest is void */
     struct yb_auth_user user;
-    char verifier[YB_AUTH_VERIFIER]; /* as lib/cred knows it; empty: no password set */
+    char refused[YB_AUTH_TEXT]; /* suspended, or this protocol is off: the sentence to tell once
+                                   the password proved right; empty: may log in */
+    char verifier[YB_AUTH_VERIFIER];    /* as lib/cred knows it; empty: no password set */
     const struct yb_str *app_passwords; /* their hashes (lib/cred), in the caller's arena */
     size_t n_app_passwords;
 };
@@ -44,7 +45,10 @@ struct yb_auth_source {
                    struct yb_err *err);
 };
 
+/* What the user wants to use, for his own switches. */
+enum yb_auth_protocol { YB_AUTH_IMAP, YB_AUTH_POP3, YB_AUTH_SUBMISSION };
+
 /* Asks the directory. */
-struct yb_auth_source yb_auth_source_directory(struct yb_directory *d);
+struct yb_auth_source yb_auth_source_directory(struct yb_directory *d, enum yb_auth_protocol p);
 
 #endif

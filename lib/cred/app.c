@@ -7,7 +7,6 @@
 #include "lib/base/id.h"
 
 #include <openssl/evp.h>
-#include <stdio.h>
 
 #define BITS_BYTES 16
 #define CHARACTERS 26 /* 5 bits each: 130, the last two are zero */
@@ -18,10 +17,9 @@ static void
 hash_bits(const uint8_t bits[BITS_BYTES], char hash[YB_CRED_APP_HASH])
 {
     uint8_t digest[32];
-    char hex[2 * sizeof(digest) + 1];
 
     yb_assert(EVP_Digest(bits, BITS_BYTES, digest, NULL, EVP_sha256(), NULL) == 1);
-    snprintf(hash, YB_CRED_APP_HASH, "SHA256$%s", yb_hex(digest, sizeof(digest), hex));
+    yb_hex(digest, sizeof(digest), hash);
 }
 
 /* The k-th group of five bits. */

@@ -303,3 +303,47 @@ yb_cred_needs_upgrade(struct yb_str verifier)
 
     return !yb_cred_scram_parse(verifier, &scram) || scram.iterations < YB_CRED_ITERATIONS;
 }
+
+/* What crypt(3) reads stays, the hash behind it becomes dots. */
+static void
+blank_hash(const struct scheme *s, struct yb_str verifier, char out[YB_CRED_VERIFIER])
+{
+    size_t keep =
+        s->scheme == YB_CRED_BLF_CRYPT ? verifier.n - 31 : yb_str_rfind(verifier, '$') + 1;
+
+    memcpy(out, verifier.p, verifier.n);
+    memset(out + keep, '.', verifier.n - keep);
+    out[verifier.n] = '\0';
+}
+
+void
+yb_cred_decoy(struct yb_str verifier, char out[YB_CRED_VERIFIER])
+{
+    struct yb_cred_scram scram = { .iterations = YB_CRED_ITERATIONS };
+    struct yb_str hash = { NULL, 0 };
+    const struct scheme *s = verifier.n == 0 ? NULL : scheme_find(verifier, &hash);
+
+    switch (s == NULL ? YB_CRED_UNKNOWN : s->scheme) {
+    case YB_CRED_SHA512_CRYPT:
+    case YB_CRED_SHA256_CRYPT:
+    case YB_CRED_BLF_CRYPT:
+        blank_hash(s, verifier, out);
+        return;
+    case YB_CRED_SSHA512:
+    case YB_CRED_SSHA256:
+        /* base64 of zeros, as long as the original. */
+        memset(out, 'A', verifier.n);
+        memcpy(out, verifier.p, verifier.n - hash.n);
+        memcpy(out + verifier.n - 2, hash.p[hash.n - 2] == '=' ? "==" : "AA", 2);
+        if (hash.p[hash.n - 1] == '=')
+            out[verifier.n - 1] = '=';
+        out[verifier.n] = '\0';
+        return;
+    case YB_CRED_SCRAM_SHA256:
+        (void)!yb_cred_scram_parse(hash, &scram);
+        break;
+    case YB_CRED_UNKNOWN:
+        break;
+    }
+    yb_cred_fake(YB_STR("decoy"), YB_STR("decoy"), scram.iterations, out);
+}

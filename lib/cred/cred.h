@@ -70,6 +70,10 @@ bool yb_cred_scram_parse(struct yb_str verifier, struct yb_cred_scram *out) YB_M
 void yb_cred_fake(struct yb_str secret, struct yb_str name, unsigned iterations,
                   char out[YB_CRED_VERIFIER]);
 
+/* A verifier no password fits that costs as much to check as `verifier` does: for names that nobody
+ * has. Of an unknown scheme: a SCRAM verifier. */
+void yb_cred_decoy(struct yb_str verifier, char out[YB_CRED_VERIFIER]);
+
 /*
  * Password preparation for SCRAM (RFC 5802 §2.2: SASLprep, RFC 4013): non-ASCII spaces become
  * spaces, characters "commonly mapped to nothing" go, then NFKC; controls and the other prohibited
@@ -83,7 +87,7 @@ bool yb_cred_prepare(struct yb_str password, char *out, size_t *n) YB_MUST_USE;
 /* --- app passwords: 128 random bits, for programs that keep them --- */
 
 #define YB_CRED_APP_TEXT 32 /* "xxxxxx-xxxxxx-xxxxxxx-xxxxxxx" and NUL fit */
-#define YB_CRED_APP_HASH 80 /* "SHA256$<hex>" and NUL fit */
+#define YB_CRED_APP_HASH 65 /* SHA-256 in lower-case hex, and NUL */
 /* A new one in readable form (26 letters and digits without look-alikes, in groups), and its hash.
  */
 void yb_cred_app_make(char text[YB_CRED_APP_TEXT], char hash[YB_CRED_APP_HASH]);

@@ -1,0 +1,8 @@
+check_PROGRAMS += tests/unit/auth/test_auth tests/unit/auth/test_limit
+tests_unit_auth_test_auth_SOURCES = tests/unit/auth/test_auth.c \
+	tests/unit/auth/client.c tests/unit/auth/client.h
+tests_unit_auth_test_auth_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS) $(SASL_CFLAGS)
+tests_unit_auth_test_auth_LDADD = lib/auth/libyb_auth.a $(FLOOR3) $(FLOOR4_LIBS) $(CHECK_LIBS)
+tests_unit_auth_test_limit_SOURCES = tests/unit/auth/test_limit.c
+tests_unit_auth_test_limit_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS) $(SASL_CFLAGS)
+tests_unit_auth_test_limit_LDADD = lib/auth/libyb_auth.a $(FLOOR3) $(FLOOR4_LIBS) $(CHECK_LIBS)

@@ -62,6 +62,25 @@ START_TEST(test_verify)
 }
 END_TEST
 
+START_TEST(test_decoy)
+{
+    struct yb_str verifier = yb_str_from(verifiers[_i].verifier);
+    struct yb_cred_scram real, fake;
+    char decoy[YB_CRED_VERIFIER];
+
+    yb_cred_decoy(verifier, decoy);
+    ck_assert_int_eq(yb_cred_scheme(yb_str_from(decoy)), verifiers[_i].scheme);
+    ck_assert_int_eq(yb_cred_verify(yb_str_from(decoy), yb_str_from(verifiers[_i].right)),
+                     YB_CRED_WRONG);
+    if (yb_cred_scram_parse(verifier, &real)) {
+        ck_assert(yb_cred_scram_parse(yb_str_from(decoy), &fake));
+        ck_assert_uint_eq(real.iterations, fake.iterations);
+    } else {
+        ck_assert_uint_eq(strlen(decoy), verifier.n);
+    }
+}
+END_TEST
+
 static const struct {
     const char *verifier, *says;
 } refused[] = {
@@ -263,6 +282,7 @@ main(void)
     int failed;
 
     tcase_add_loop_test(tc, test_verify, 0, YB_COUNT(verifiers));
+    tcase_add_loop_test(tc, test_decoy, 0, YB_COUNT(verifiers));
     tcase_add_loop_test(tc, test_refused, 0, YB_COUNT(refused));
     tcase_add_test(tc, test_make);
     tcase_add_loop_test(tc, test_make_impossible, 0, YB_COUNT(impossible));

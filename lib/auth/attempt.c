@@ -1,0 +1,330 @@
+#include "lib/auth/attempt.h"
+
+#include "lib/base/log.h"
+#include "lib/base/map.h"
+
+#include <openssl/crypto.h>
+
+static void
+decide(struct yb_auth_attempt *at, enum yb_err_class class, const char *status, const char *text)
+{
+    at->decided = true;
+    if (class == YB_OK)
+        at->verdict = (struct yb_err){ 0 };
+    else
+        yb_err_set(&at->verdict, class, status, "%s", text);
+}
+
+static void
+decide_wrong(struct yb_auth_attempt *at)
+{
+    decide(at, YB_PERM, "5.7.8", "Wrong user name or password");
+}
+
+static void
+decide_limited(struct yb_auth_attempt *at)
+{
+    decide(at, YB_TEMP, "4.7.0", "Too many wrong passwords for this account; try again later");
+}
+
+/* The password is right: what remains is whether the account may be used. */
+static void
+decide_right(struct yb_auth_attempt *at)
+{
+    if (!at->record.found)
+        decide_wrong(at);
+    else if (at->record.refused[0] != '\0')
+        decide(at, YB_PERM, "5.7.13", at->record.refused);
+    else
+        decide(at, YB_OK, NULL, NULL);
+}
+
+/* A name no account can have is nobody's, and is treated like every other name of nobody. */
+static bool
+is_possible(struct yb_str name)
+{
+    if (name.n == 0 || name.n >= YB_AUTH_ADDRESS || !yb_str_utf8(name))
+        return false;
+    for (size_t i = 0; i < name.n; i++)
+        if ((unsigned char)name.p[i] < ' ' || name.p[i] == 127)
+            return false;
+    return true;
+}
+
+int
+yb_auth_attempt_name(struct yb_auth_attempt *at, struct yb_str name)
+{
+    struct yb_auth *a = at->auth;
+    struct yb_err err = { 0 };
+    char key[YB_AUTH_LIMIT_KEY];
+
+    if (at->decided || at->name.p != NULL)
+        return at->decided ? -1 : 0;
+    at->name = yb_arena_dup(at->arena, yb_str_head(name, YB_AUTH_ADDRESS - 1));
+    at->limit_key = yb_arena_dup(at->arena, yb_auth_limit_key(at->name, at->facts->peer, key));
+    if (yb_auth_limit_look(a->limit, at->limit_key, NULL, a->conf.now_ms()) ==
+        YB_AUTH_LIMIT_BLOCKED) {
+        decide_limited(at);
+        return -1;
+    }
+    if (!is_possible(name))
+        return 0;
+    if (a->conf.source.lookup(a->conf.source.arg, name, at->arena, &at->record, &err) < 0) {
+        yb_log_err(YB_LOG_WARN, at->facts->log, "auth.lookup.failed", &err);
+        decide(at, YB_TEMP, "4.3.0", "Accounts cannot be checked at the moment; try again later");
+        return -1;
+    }
+    return 0;
+}
+
+/* Which decoy stands for a name: always the same one. */
+static size_t
+decoy_slot(const struct yb_auth *a, struct yb_str name)
+{
+    uint64_t key[2];
+
+    memcpy(key, a->secret, sizeof(key));
+    return yb_siphash(key, name) % DECOYS;
+}
+
+/*
+ * A check for nobody costs what a check for somebody costs. Schemes differ (imports), so nobody's
+ * names are spread over what real accounts were seen to use, each account in a slot of its own.
+ */
+static void
+decoy_learn(struct yb_auth *a, struct yb_str name, struct yb_str verifier)
+{
+    char decoy[YB_CRED_VERIFIER];
+
+    yb_cred_decoy(verifier, decoy);
+    pthread_mutex_lock(&a->decoys_lock);
+    memcpy(a->decoys[decoy_slot(a, name)], decoy, sizeof(decoy));
+    pthread_mutex_unlock(&a->decoys_lock);
+}
+
+static void
+decoy_for(struct yb_auth *a, struct yb_str name, char out[YB_CRED_VERIFIER])
+{
+    pthread_mutex_lock(&a->decoys_lock);
+    memcpy(out, a->decoys[decoy_slot(a, name)], YB_CRED_VERIFIER);
+    pthread_mutex_unlock(&a->decoys_lock);
+    if (out[0] == '\0')
+        yb_cred_decoy(YB_STR(""), out);
+}
+
+static bool
+is_app_password(const struct yb_auth_attempt *at, struct yb_str password)
+{
+    char hash[YB_CRED_APP_HASH];
+    bool found = false;
+
+    if (at->record.n_app_passwords == 0 || !yb_cred_app_hash(password, hash))
+        return false;
+    for (size_t i = 0; i < at->record.n_app_passwords; i++)
+        found |= yb_str_eq_secret(at->record.app_passwords[i], yb_str_from(hash));
+    return found;
+}
+
+/* What a password of this attempt is remembered by. */
+static struct yb_auth_token
+token(const struct yb_auth_attempt *at, struct yb_str verifier, struct yb_str password)
+{
+    const struct yb_account_id *id = &at->record.user.account;
+    struct yb_str whose =
+        at->record.found ? yb_str((const char *)id->v, sizeof(id->v)) : at->limit_key;
+
+    return yb_auth_token_of(yb_str(at->auth->process_key, sizeof(at->auth->process_key)), whose,
+                            verifier, password);
+}
+
+/* Replaces an imported hash by our own verifier; a failure is only logged: the next login tries
+ * again. */
+static void
+upgrade(struct yb_auth_attempt *at, struct yb_str old, struct yb_str password)
+{
+    struct yb_auth *a = at->auth;
+    struct yb_err err = { 0 };
+    char fresh[YB_CRED_VERIFIER];
+
+    if (a->conf.source.upgrade == NULL || !yb_cred_needs_upgrade(old))
+        return;
+    if (yb_cred_make(password, 0, fresh, &err) < 0 ||
+        a->conf.source.upgrade(a->conf.source.arg, at->record.user.account, old, yb_str_from(fresh),
+                               &err) < 0) {
+        yb_log_err(YB_LOG_WARN, at->facts->log, "auth.upgrade.failed", &err);
+    } else {
+        struct yb_auth_token t = token(at, yb_str_from(fresh), password);
+
+        if (a->cache != NULL)
+            yb_auth_cache_put(a->cache, &t, a->conf.now_ms());
+        yb_log(YB_LOG_INFO, at->facts->log, "auth.upgrade", "%s replaced by SCRAM-SHA-256",
+               yb_cred_scheme_name(yb_cred_scheme(old)));
+    }
+    explicit_bzero(fresh, sizeof(fresh));
+}
+
+/* The slow part, a few at a time. `real`: the verifier is the account's own. */
+static void
+check_hash(struct yb_auth_attempt *at, bool real, struct yb_str verifier, struct yb_str password,
+           const struct yb_auth_token *t)
+{
+    struct yb_auth *a = at->auth;
+    struct yb_err err = { 0 };
+    enum yb_auth_limit_state state;
+    bool right;
+
+    if (yb_gate_enter(a->hashing, &err) < 0) {
+        decide(at, YB_TEMP, "4.3.2", "Too busy checking passwords; try again later");
+        return;
+    }
+    a->counters.hashed++;
+    right = yb_cred_verify(verifier, password) == YB_CRED_RIGHT && real;
+    if (right)
+        upgrade(at, verifier, password);
+    yb_gate_leave(a->hashing, YB_GATE_OK);
+    if (right)
+        state = yb_auth_limit_look(a->limit, at->limit_key, NULL, a->conf.now_ms());
+    else
+        state = yb_auth_limit_wrong(a->limit, at->limit_key, t, a->conf.now_ms());
+    if (state == YB_AUTH_LIMIT_BLOCKED) {
+        decide_limited(at);
+    } else if (!right) {
+        decide_wrong(at);
+    } else {
+        if (a->cache != NULL)
+            yb_auth_cache_put(a->cache, t, a->conf.now_ms());
+        at->how = "hash";
+        decide_right(at);
+    }
+}
+
+void
+yb_auth_attempt_password(struct yb_auth_attempt *at, struct yb_str password)
+{
+    struct yb_auth *a = at->auth;
+    char decoy[YB_CRED_VERIFIER];
+    struct yb_str verifier = yb_str_from(at->record.verifier);
+    bool real = at->record.found && verifier.n > 0;
+    enum yb_auth_limit_state state;
+    struct yb_auth_token t;
+
+    if (real) {
+        decoy_learn(a, at->name, verifier);
+    } else {
+        decoy_for(a, at->name, decoy);
+        verifier = yb_str_from(decoy);
+    }
+    t = token(at, verifier, password);
+    state = yb_auth_limit_look(a->limit, at->limit_key, &t, a->conf.now_ms());
+    if (state == YB_AUTH_LIMIT_BLOCKED) {
+        decide_limited(at);
+    } else if (at->record.found && is_app_password(at, password)) {
+        at->how = "app";
+        decide_right(at);
+    } else if (real && a->cache != NULL && yb_auth_cache_has(a->cache, &t, a->conf.now_ms())) {
+        a->counters.remembered++;
+        at->how = "remembered";
+        decide_right(at);
+    } else if (state == YB_AUTH_LIMIT_KNOWN) {
+        decide_wrong(at);
+    } else {
+        check_hash(at, real, verifier, password, &t);
+    }
+    explicit_bzero(&t, sizeof(t));
+}
+
+void
+yb_auth_attempt_scram(struct yb_auth_attempt *at, char out[YB_CRED_VERIFIER])
+{
+    struct yb_str verifier = yb_str_from(at->record.verifier);
+    struct yb_cred_scram parts;
+    char key[YB_AUTH_LIMIT_KEY];
+
+    if (at->record.found && yb_cred_scram_parse(verifier, &parts))
+        memcpy(out, at->record.verifier, YB_CRED_VERIFIER);
+    else /* by the name in lower case and from nowhere: every way of writing it gets the same salt
+          */
+        yb_cred_fake(yb_str(at->auth->secret, sizeof(at->auth->secret)),
+                     yb_auth_limit_key(at->name, NULL, key), 0, out);
+}
+
+void
+yb_auth_attempt_wrong(struct yb_auth_attempt *at)
+{
+    struct yb_auth *a = at->auth;
+    struct yb_auth_token t;
+
+    if (at->decided)
+        return;
+    yb_random(t.v, sizeof(t.v)); /* unlike any other */
+    if (yb_auth_limit_wrong(a->limit, at->limit_key, &t, a->conf.now_ms()) == YB_AUTH_LIMIT_BLOCKED)
+        decide_limited(at);
+    else
+        decide_wrong(at);
+}
+
+void
+yb_auth_attempt_right(struct yb_auth_attempt *at)
+{
+    struct yb_auth *a = at->auth;
+
+    if (at->decided)
+        return;
+    at->how = "scram";
+    if (yb_auth_limit_look(a->limit, at->limit_key, NULL, a->conf.now_ms()) ==
+        YB_AUTH_LIMIT_BLOCKED)
+        decide_limited(at);
+    else
+        decide_right(at);
+}
+
+void
+yb_auth_attempt_refuse(struct yb_auth_attempt *at, const struct yb_err *err)
+{
+    at->decided = true;
+    at->verdict = *err;
+}
+
+/* The word for the log, and the number to count in. */
+static const char *
+reason(const struct yb_auth_attempt *at, struct counters *n)
+{
+    const char *status = at->verdict.status;
+
+    if (strcmp(status, "4.7.0") == 0) {
+        n->limited++;
+        return "limited";
+    }
+    if (at->verdict.class != YB_PERM) {
+        n->away++;
+        return "away";
+    }
+    if (strcmp(status, "5.7.13") == 0) {
+        n->suspended++;
+        return "suspended";
+    }
+    n->wrong++;
+    return !at->record.found ? "unknown" : at->record.verifier[0] == '\0' ? "no-password" : "wrong";
+}
+
+void
+yb_auth_attempt_report(const struct yb_auth_attempt *at)
+{
+    struct counters *n = &at->auth->counters;
+    struct yb_log_line line;
+
+    if (at->verdict.class == YB_OK) {
+        n->ok++;
+        yb_log_begin(&line, YB_LOG_INFO, at->facts->log, "auth.ok");
+        yb_log_str(&line, "user", yb_str_from(at->record.user.address));
+        yb_log_str(&line, "how", yb_str_from(at->how));
+    } else {
+        yb_log_begin(&line, YB_LOG_INFO, at->facts->log, "auth.refused");
+        yb_log_str(&line, "user", at->name);
+        yb_log_str(&line, "reason", yb_str_from(reason(at, n)));
+        yb_log_str(&line, "status", yb_str_from(at->verdict.status));
+    }
+    yb_log_str(&line, "mechanism", yb_str_from(at->mechanism));
+    yb_log_num(&line, "tls", at->facts->tls ? 1 : 0);
+    yb_log_end(&line);
+}
