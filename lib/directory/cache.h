@@ -1,0 +1,89 @@
+/*
+ * The coherent cache of lib/directory, for lib/directory alone. It knows nothing of what it keeps:
+ * immutable, reference-counted values under byte keys, asked for by a callback.
+ *
+ * How it stays coherent. Every notice of a change takes the next number of one counter and writes
+ * it into the slot of what changed (an address, a domain, everything). A lookup reads the counter
+ * *before* it asks the database, and its answer carries that number; it counts only as long as no
+ * slot it depends on holds a greater one. So an answer that was read before a change, but arrives
+ * after the notice, is void at birth; nothing is searched for or removed when a notice comes.
+ *
+ * An answer is *changed* (a notice came, or its own end): asked again, never served. It is *stale*
+ * (older than stale_ms, or changes may have been missed since): asked again, and served all the
+ * same if it is positive and the database cannot be asked.
+ */
+#ifndef YB_DIRECTORY_CACHE_H
+#define YB_DIRECTORY_CACHE_H
+
+#include "lib/base/err.h"
+#include "lib/base/str.h"
+#include "lib/directory/directory.h"
+
+#include <stdatomic.h>
+
+struct yb_cache;
+
+#define YB_CACHE_MAX_DEPS 2
+
+/* What an answer depends on: slots of a domain and of an address in it. */
+struct yb_cache_dep {
+    uint32_t domain, address;
+};
+
+struct yb_cache_value {
+    atomic_uint refs;
+    bool positive;   /* leads to somebody; may be served when the database is away */
+    bool any_domain; /* depends on which domains there are */
+    int64_t until;   /* seconds since 1970 after which it is void; 0: none */
+    unsigned n_deps;
+    struct yb_cache_dep deps[YB_CACHE_MAX_DEPS];
+    /* Set by the cache: */
+    uint64_t seen;       /* the counter before asking */
+    uint64_t generation; /* of the listening connection; 0: none */
+    int64_t at_ms;
+    size_t size;                       /* of `data` */
+    _Alignas(max_align_t) char data[]; /* the asker's struct, then its bytes */
+};
+
+struct yb_cache *yb_cache_new(size_t bytes, int64_t stale_ms) YB_MUST_USE;
+/* No lookup may be under way, no value held. */
+void yb_cache_free(struct yb_cache **c);
+
+/* A value with `size` zeroed bytes of data and one reference. */
+struct yb_cache_value *yb_cache_value_new(size_t size) YB_MUST_USE;
+/* Drops a reference and sets *v to NULL. Values may hold secrets: the last one wipes. */
+void yb_cache_value_drop(struct yb_cache_value **v);
+/* Adds what the value depends on; local and domain in key form. */
+void yb_cache_depend(const struct yb_cache *c, struct yb_cache_value *v, struct yb_str local,
+                     struct yb_str domain);
+
+/*
+ * Asks for the keys at `which` (indexes into the keys of the lookup): new values, one reference
+ * each, into out[0 … n). All or nothing.
+ */
+struct yb_cache_asker {
+    int (*ask)(void *arg, const size_t *which, size_t n, struct yb_cache_value **out,
+               struct yb_err *err);
+    void *arg;
+};
+
+/*
+ * Looks n keys up, asking once for all that are not known or not good any more; a key that another
+ * thread is asking for is waited for instead. out gets one reference each. -1 (and no values): at
+ * least one is neither known nor could be asked for.
+ */
+int yb_cache_get(struct yb_cache *c, const struct yb_str *keys, size_t n,
+                 const struct yb_cache_asker *asker, struct yb_cache_value **out,
+                 struct yb_err *err) YB_MUST_USE;
+
+/* Notices are heard from now on; everything from before is stale. */
+void yb_cache_up(struct yb_cache *c);
+/* Notices may be missed from now on. */
+void yb_cache_down(struct yb_cache *c);
+void yb_cache_changed_address(struct yb_cache *c, struct yb_str local, struct yb_str domain);
+void yb_cache_changed_domain(struct yb_cache *c, struct yb_str domain);
+void yb_cache_changed_all(struct yb_cache *c);
+
+void yb_cache_stats(struct yb_cache *c, struct yb_directory_stats *out);
+
+#endif

@@ -1,0 +1,265 @@
+#include "lib/directory/directory.h"
+
+#include "lib/base/log.h"
+#include "lib/db/listen.h"
+#include "lib/directory/inside.h"
+
+#include <limits.h>
+
+#define DEFAULT_CACHE_BYTES ((size_t)64 << 20)
+#define DEFAULT_STALE_MS (10 * 60 * 1000)
+#define CHANNEL "yubin_directory"
+#define MAX_REPORT 10000
+
+static const struct yb_db_statement usage_sql = {
+    "directory_usage", "SELECT yubin.yb_report_usage($1::bytea, $2::uuid[], $3::bigint[],"
+                       " $4::bigint[])"
+};
+static const struct yb_db_statement upgrade_sql = {
+    "directory_upgrade", "SELECT yubin.yb_password_upgrade($1::uuid, $2::text, $3::text)"
+};
+
+static char *
+text_dup(const char *s)
+{
+    return yb_dup(s == NULL ? "" : s, s == NULL ? 0 : strlen(s));
+}
+
+struct yb_directory *
+yb_directory_new(const struct yb_directory_conf *conf)
+{
+    struct yb_directory *d = yb_alloc(1, sizeof(*d));
+    struct yb_db_conf db = { .conninfo = conf->conninfo,
+                             .application = conf->application,
+                             .connections = conf->connections };
+
+    d->node = conf->node;
+    d->conninfo = text_dup(conf->conninfo);
+    d->application = text_dup(conf->application);
+    d->postmaster = text_dup(conf->postmaster);
+    d->db = yb_db_new(&db);
+    d->cache = yb_cache_new(conf->cache_bytes > 0 ? conf->cache_bytes : DEFAULT_CACHE_BYTES,
+                            conf->stale_ms > 0 ? conf->stale_ms : DEFAULT_STALE_MS);
+    return d;
+}
+
+static void
+listen_up(void *arg)
+{
+    struct yb_directory *d = arg;
+
+    yb_cache_up(d->cache);
+    yb_log(YB_LOG_INFO, NULL, "directory.listen.up", "changes are heard of");
+}
+
+static void
+listen_down(void *arg)
+{
+    struct yb_directory *d = arg;
+
+    yb_cache_down(d->cache);
+    yb_log(YB_LOG_WARN, NULL, "directory.listen.down",
+           "changes are not heard of: known answers are asked again, and kept while there is none");
+}
+
+/* 'account <domain> <local>', 'domain <name>', 'all'; whatever else may be anything. */
+static void
+listen_notice(void *arg, struct yb_str payload)
+{
+    struct yb_directory *d = arg;
+    size_t space = yb_str_find(payload, ' ');
+    struct yb_str what = yb_str_head(payload, space), rest = yb_str_skip(payload, space + 1);
+
+    if (yb_str_eq(what, YB_STR("account"))) {
+        space = yb_str_find(rest, ' ');
+        yb_cache_changed_address(d->cache, yb_str_skip(rest, space + 1), yb_str_head(rest, space));
+    } else if (yb_str_eq(what, YB_STR("domain"))) {
+        yb_cache_changed_domain(d->cache, rest);
+    } else {
+        yb_cache_changed_all(d->cache);
+    }
+}
+
+int
+yb_directory_start(struct yb_directory *d, struct yb_err *err)
+{
+    struct yb_db_listener_conf conf = { .conninfo = d->conninfo,
+                                        .application = d->application,
+                                        .channel = CHANNEL,
+                                        .up = listen_up,
+                                        .down = listen_down,
+                                        .notice = listen_notice,
+                                        .arg = d };
+
+    return yb_db_listener_start(&conf, &d->listener, err);
+}
+
+void
+yb_directory_free(struct yb_directory **d)
+{
+    if (*d == NULL)
+        return;
+    yb_db_listener_stop(&(*d)->listener);
+    yb_cache_free(&(*d)->cache);
+    yb_db_free(&(*d)->db);
+    yb_free((*d)->conninfo);
+    yb_free((*d)->application);
+    yb_free((*d)->postmaster);
+    yb_free(*d);
+    *d = NULL;
+}
+
+int
+yb_directory_login(struct yb_directory *d, struct yb_str local, struct yb_str domain,
+                   struct yb_arena *arena, struct yb_login *out, struct yb_err *err)
+{
+    struct yb_cache_value *value;
+    struct yb_err why = { 0 };
+    char room[YB_KEY_MAX];
+    struct yb_str key, *apps;
+
+    *out = (struct yb_login){ .known = false };
+    if (yb_key_address(YB_KEY_LOGIN, local, domain, room, arena, &key, &why) < 0)
+        return 0;
+    if (yb_step_get(d->cache, d->db, &key, 1, &value, err) < 0)
+        return -1;
+    *out = *yb_value_login(value);
+    if (out->known) {
+        apps = yb_arena_alloc(arena, out->n_apps + 1, sizeof(*apps));
+        for (size_t i = 0; i < out->n_apps; i++)
+            apps[i] = yb_arena_dup(arena, out->apps[i]);
+        out->apps = apps;
+        out->local = yb_arena_dup(arena, out->local);
+        out->domain = yb_arena_dup(arena, out->domain);
+        out->verifier = yb_arena_dup(arena, out->verifier);
+        out->refused = yb_arena_dup(arena, out->refused);
+    }
+    yb_cache_value_drop(&value);
+    return 0;
+}
+
+/* Is the address (or its whole domain) among the rights? All in key form. */
+static bool
+rights_have(const struct yb_sender_rights *s, struct yb_str local, struct yb_str domain)
+{
+    for (size_t i = 0; i < s->n_rights; i++) {
+        size_t at = yb_str_rfind(s->rights[i], '@');
+
+        if (yb_str_eq(yb_str_skip(s->rights[i], at + 1), domain) &&
+            (at == 0 || yb_str_eq(yb_str_head(s->rights[i], at), local)))
+            return true;
+    }
+    return false;
+}
+
+/* Rights, by the domain that serves the address (a domain alias stands for it). */
+static int
+sender_granted(struct yb_directory *d, const struct yb_sender_rights *s, struct yb_str key,
+               bool *may, struct yb_err *err)
+{
+    struct yb_cache_value *value;
+    struct yb_str local, domain;
+
+    *may = false;
+    if (s->n_rights == 0)
+        return 0;
+    if (yb_step_get(d->cache, d->db, &key, 1, &value, err) < 0)
+        return -1;
+    yb_key_split(key, &local, &domain);
+    *may = yb_value_step(value)->kind != YB_STEP_FOREIGN &&
+           rights_have(s, local, yb_value_step(value)->domain);
+    yb_cache_value_drop(&value);
+    return 0;
+}
+
+static int
+may_send(struct yb_directory *d, struct yb_account_id account, struct yb_str local,
+         struct yb_str domain, struct yb_arena *arena, bool *may, struct yb_err *err)
+{
+    char id[1 + sizeof(account.v)] = { YB_KEY_SENDER }, room[YB_KEY_MAX];
+    struct yb_str sender_key = yb_str(id, sizeof(id)), key;
+    struct yb_cache_value *value;
+    struct yb_err why = { 0 };
+    const struct yb_sender_rights *s;
+    int rc = 0;
+
+    if (yb_key_address(YB_KEY_RESOLVE, local, domain, room, arena, &key, &why) < 0)
+        return 0;
+    memcpy(id + 1, account.v, sizeof(account.v));
+    if (yb_step_get(d->cache, d->db, &sender_key, 1, &value, err) < 0)
+        return -1;
+    s = yb_value_sender(value);
+    if (s->known) {
+        rc = sender_granted(d, s, key, may, err);
+        if (rc == 0 && !*may)
+            rc = yb_resolve_owns(d, account, s->tenant, local, domain, arena, may, err);
+    }
+    yb_cache_value_drop(&value);
+    return rc;
+}
+
+int
+yb_directory_may_send(struct yb_directory *d, struct yb_account_id account, struct yb_str local,
+                      struct yb_str domain, bool *may, struct yb_err *err)
+{
+    struct yb_arena *arena;
+    int rc;
+
+    *may = false;
+    if (domain.n == 0)
+        return 0;
+    arena = yb_arena_new(4096);
+    rc = may_send(d, account, local, domain, arena, may, err);
+    yb_arena_free(&arena);
+    return rc;
+}
+
+int
+yb_directory_report_usage(struct yb_directory *d, const struct yb_usage_report *usage, size_t n,
+                          struct yb_err *err)
+{
+    uint8_t(*ids)[YB_ID_BYTES];
+    int64_t *bytes, *messages;
+    struct yb_db_params p = { .n = 0 };
+    int rc;
+
+    yb_assert(n <= MAX_REPORT);
+    if (n == 0)
+        return 0;
+    ids = yb_alloc(n, sizeof(*ids));
+    bytes = yb_alloc(n, sizeof(*bytes));
+    messages = yb_alloc(n, sizeof(*messages));
+    for (size_t i = 0; i < n; i++) {
+        memcpy(ids[i], usage[i].account.v, YB_ID_BYTES);
+        bytes[i] = usage[i].bytes > INT64_MAX ? INT64_MAX : (int64_t)usage[i].bytes;
+        messages[i] = usage[i].messages > INT64_MAX ? INT64_MAX : (int64_t)usage[i].messages;
+    }
+    yb_db_add_bytes(&p, d->node.v, sizeof(d->node.v));
+    yb_db_add_uuids(&p, (const uint8_t(*)[YB_ID_BYTES])ids, n);
+    yb_db_add_i64s(&p, bytes, n);
+    yb_db_add_i64s(&p, messages, n);
+    rc = yb_db_query(d->db, &usage_sql, &p, NULL, err);
+    yb_db_params_free(&p);
+    yb_free(ids);
+    yb_free(bytes);
+    yb_free(messages);
+    return rc;
+}
+
+int
+yb_directory_upgrade_password(struct yb_directory *d, struct yb_account_id account,
+                              struct yb_str old, struct yb_str verifier, struct yb_err *err)
+{
+    struct yb_db_params p = { .n = 0 };
+
+    yb_db_add_bytes(&p, account.v, sizeof(account.v));
+    yb_db_add_text(&p, old);
+    yb_db_add_text(&p, verifier);
+    return yb_db_query(d->db, &upgrade_sql, &p, NULL, err);
+}
+
+void
+yb_directory_stats(struct yb_directory *d, struct yb_directory_stats *out)
+{
+    yb_cache_stats(d->cache, out);
+}

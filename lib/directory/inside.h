@@ -1,0 +1,27 @@
+/* The object behind struct yb_directory, for lib/directory alone. */
+#ifndef YB_DIRECTORY_INSIDE_H
+#define YB_DIRECTORY_INSIDE_H
+
+#include "lib/directory/step.h"
+
+struct yb_db_listener;
+
+struct yb_directory {
+    struct yb_db *db;
+    struct yb_cache *cache;
+    struct yb_db_listener *listener;
+    struct yb_node_id node;
+    char *conninfo, *application;
+    char *postmaster; /* "local@domain" or "" */
+};
+
+/*
+ * Whose mailboxes an address leads to, for the question who may send as it: over-quota and
+ * suspended ones count, forwards are not followed (who is forwarded to is not who sends).
+ * *may: `account` is among them, and the address belongs to `tenant`.
+ */
+int yb_resolve_owns(struct yb_directory *d, struct yb_account_id account,
+                    struct yb_tenant_id tenant, struct yb_str local, struct yb_str domain,
+                    struct yb_arena *arena, bool *may, struct yb_err *err) YB_MUST_USE;
+
+#endif
