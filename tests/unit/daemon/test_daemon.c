@@ -1,0 +1,632 @@
+/*
+ * Parent and child as they really run: a small daemon that answers lines, started in a process of
+ * its own, killed, reloaded, stopped.
+ */
+#include "lib/base/clock.h"
+#include "lib/base/io.h"
+#include "lib/daemon/control.h"
+#include "lib/daemon/daemon.h"
+#include "lib/net/sock.h"
+
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+#include <poll.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define WAIT_MS 20000
+
+/* --- the daemon --- */
+
+struct tiny_conf {
+    struct yb_daemon_conf daemon;
+    struct yb_conf_list listen;
+    const char *greeting;
+    bool refuse_start;
+};
+
+#define OPT(...) YB_CONF_OPT(struct tiny_conf, __VA_ARGS__)
+/* clang-format off */
+static const struct yb_conf_option options[] = {
+    YB_DAEMON_ROWS(struct tiny_conf, "nobody", "yubin_tiny", "2"),
+    OPT(ADDRESSES, listen, "", 0, 4, "Where it listens."),
+    OPT(STRING, greeting, "hello", 1, 40, "What it says."),
+    OPT(BOOL, refuse_start, "no", 0, 1, "Fails in init."),
+};
+/* clang-format on */
+static const struct yb_conf_table tiny_table =
+    YB_CONF_TABLE("smtpd", struct tiny_conf, options, "For this test.");
+
+static const struct tiny_conf *
+conf_of(struct yb_daemon *d)
+{
+    return (const struct tiny_conf *)yb_conf_section(yb_daemon_conf(d), &tiny_table);
+}
+
+static void
+opened(struct yb_conn *c)
+{
+    struct yb_daemon *d = (struct yb_daemon *)yb_conn_listener_arg(c);
+
+    yb_conn_printf(c, "%s\r\n", conf_of(d)->greeting);
+}
+
+/* "stop N" makes the daemon stop with code N; everything else is told back. */
+static void
+line(struct yb_conn *c, struct yb_str text, unsigned flags YB_UNUSED)
+{
+    uint64_t code;
+
+    if (yb_str_starts(text, YB_STR("stop ")) && yb_str_u64(yb_str_skip(text, 5), 255, &code))
+        yb_daemon_stop((struct yb_daemon *)yb_conn_listener_arg(c), (int)code);
+    yb_conn_write(c, text);
+    yb_conn_write(c, YB_STR("\r\n"));
+}
+
+static const struct yb_service service = { .name = "tiny", .opened = opened, .line = line };
+
+static int
+init(struct yb_daemon *d, void **state, struct yb_err *err)
+{
+    *state = d;
+    return conf_of(d)->refuse_start ? yb_err_inside(err, YB_PERM, "5.3.5", "as configured") : 0;
+}
+
+static int
+command_who(void *state, struct yb_str rest, struct yb_buf *reply, struct yb_err *err YB_UNUSED)
+{
+    struct yb_daemon *d = (struct yb_daemon *)state;
+
+    yb_buf_printf(reply, "uid %d gid %d rest %.*s nnp %d db %s state %s", (int)geteuid(),
+                  (int)getegid(), YB_STR_ARG(rest), prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0),
+                  yb_daemon_database(d), yb_daemon_state_dir(d));
+    return 0;
+}
+
+static void
+metrics(void *state YB_UNUSED, struct yb_metrics *m)
+{
+    yb_metrics_counter(m, "tiny_total", "A figure.", NULL, 7);
+}
+
+static const struct yb_daemon_listener listeners[] = { { "listen", &service, false } };
+static const struct yb_daemon_command commands[] = { { "who", command_who } };
+static const struct yb_daemon_spec spec = {
+    .name = "smtpd",
+    .summary = "a test",
+    .conf = &tiny_table,
+    .listeners = listeners,
+    .n_listeners = YB_COUNT(listeners),
+    .commands = commands,
+    .n_commands = YB_COUNT(commands),
+    .init = init,
+    .metrics = metrics,
+};
+
+/* --- around it --- */
+
+static char folder[64], conf_path[128], listen_path[128], control_path[128], log_path[128];
+static pid_t parent;
+
+static void
+in_folder(char *out, size_t size, const char *name)
+{
+    snprintf(out, size, "%s/%s", folder, name);
+}
+
+static void
+put(const char *name, struct yb_str text, mode_t mode)
+{
+    char path[128];
+    int fd;
+
+    in_folder(path, sizeof(path), name);
+    fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(yb_write_all(fd, text), 0);
+    close(fd);
+}
+
+/* The fixed part of the configuration and `more`: first of [smtpd], then of [common]. */
+static void
+put_conf(const char *more)
+{
+    char text[4000];
+
+    snprintf(text, sizeof(text),
+             "[common]\nrun_dir = %s/run\nstate_dir = %s/state\nevent_dir = %s/events\n"
+             "[smtpd]\nlisten = unix:%s\n%s\n",
+             folder, folder, folder, listen_path, more);
+    put("conf", yb_str_from(text), 0644);
+}
+
+static void
+set_up(void)
+{
+    parent = 0;
+    snprintf(folder, sizeof(folder), "/tmp/yb-daemon-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    ck_assert_int_eq(chmod(folder, 0755), 0);
+    in_folder(conf_path, sizeof(conf_path), "conf");
+    in_folder(listen_path, sizeof(listen_path), "run/tiny");
+    in_folder(control_path, sizeof(control_path), "run/smtpd.control");
+    in_folder(log_path, sizeof(log_path), "log");
+    /* Orphans come to us, so that we see them end. */
+    ck_assert_int_eq(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), 0);
+    put_conf("");
+}
+
+static int
+remove_one(const char *path, const struct stat *st YB_UNUSED, int kind YB_UNUSED,
+           struct FTW *at YB_UNUSED)
+{
+    return remove(path);
+}
+
+/* Everything we started, orphans too; without a child there is nothing to wait for. */
+static void
+tear_down(void)
+{
+    if (parent > 0)
+        kill(parent, SIGKILL);
+    while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
+        ;
+    nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+/* Starts the daemon; 0 when it told that it is ready, else how it ended. */
+static int
+start_with(const char *extra)
+{
+    int ready[2], status = -1;
+    char number[16], got[8] = "";
+    struct pollfd p;
+
+    ck_assert_int_eq(pipe(ready), 0);
+    snprintf(number, sizeof(number), "%d", ready[1]);
+    parent = fork();
+    if (parent == 0) {
+        char name[] = "yubin-tiny", c[] = "-c", r[] = "--ready-fd", more[32];
+        char *argv[] = { name, c, conf_path, r, number, more, NULL };
+        int fd = open(log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+
+        snprintf(more, sizeof(more), "%s", extra == NULL ? "" : extra);
+        dup2(fd, STDERR_FILENO);
+        close(ready[0]);
+        _exit(yb_daemon_run(&spec, extra == NULL ? 5 : 6, argv));
+    }
+    close(ready[1]);
+    p = (struct pollfd){ .fd = ready[0], .events = POLLIN };
+    ck_assert_int_eq(poll(&p, 1, WAIT_MS), 1);
+    if (read(ready[0], got, sizeof(got) - 1) > 0) {
+        ck_assert_str_eq(got, "ready\n");
+        close(ready[0]);
+        return 0;
+    }
+    close(ready[0]);
+    ck_assert_int_eq(waitpid(parent, &status, 0), parent);
+    parent = 0;
+    ck_assert(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+static void
+start(void)
+{
+    ck_assert_int_eq(start_with(NULL), 0);
+}
+
+/* How the parent ended. */
+static int
+wait_parent(void)
+{
+    int status;
+
+    alarm(WAIT_MS / 1000);
+    ck_assert_int_eq(waitpid(parent, &status, 0), parent);
+    alarm(0);
+    parent = 0;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+/* A pause between two looks at something that another process does; the deadline is the test's. */
+static void
+look_again(struct yb_deadline by)
+{
+    ck_assert_int_gt(yb_deadline_left(by), 0);
+    poll(NULL, 0, 10);
+}
+
+static bool
+log_has(const char *what)
+{
+    struct yb_err err = { 0 };
+    char *data;
+    size_t size;
+    bool has;
+
+    if (yb_read_file(log_path, 1u << 20, &data, &size, &err) < 0)
+        return false;
+    has = strstr(data, what) != NULL;
+    yb_free(data);
+    return has;
+}
+
+static void
+wait_log(const char *what)
+{
+    struct yb_deadline by = yb_deadline_in(WAIT_MS);
+
+    while (!log_has(what))
+        look_again(by);
+}
+
+static int
+control(const char *command, char *out, size_t size)
+{
+    struct yb_buf *answer = yb_buf_new(YB_CONTROL_ANSWER);
+    struct yb_err err = { 0 };
+    int rc =
+        yb_control_call(control_path, yb_str_from(command), answer, yb_deadline_in(5000), &err);
+
+    snprintf(out, size, "%.*s", YB_STR_ARG(rc == 0 ? yb_buf_view(answer) : yb_str_from(err.text)));
+    yb_buf_free(&answer);
+    return rc;
+}
+
+/* The child's pid, as it tells itself. */
+static pid_t
+child_pid(void)
+{
+    char text[1000];
+    const char *p;
+    uint64_t pid;
+
+    ck_assert_msg(control("status", text, sizeof(text)) == 0, "%s", text);
+    p = strstr(text, "pid ");
+    ck_assert_ptr_nonnull(p);
+    ck_assert(yb_str_u64(yb_str(p + 4, strcspn(p + 4, "\n")), INT32_MAX, &pid));
+    return (pid_t)pid;
+}
+
+/* Connects and reads the greeting; sends `say` and leaves the answer in `out`, when given. */
+static bool
+talk(const char *say, char *out, size_t size)
+{
+    struct yb_deadline by = yb_deadline_in(5000);
+    struct yb_err err = { 0 };
+    char where[160];
+    struct yb_sock *s;
+    struct yb_str got;
+    bool ok;
+
+    snprintf(where, sizeof(where), "unix:%s", listen_path);
+    s = yb_sock_connect(yb_str_from(where), by, &err);
+    ok = s != NULL && yb_sock_line(s, 100, &got, by, &err) == 0;
+    if (ok && say != NULL)
+        ok = yb_sock_write(s, yb_str_from(say), by, &err) == 0 && yb_sock_flush(s, by, &err) == 0 &&
+             yb_sock_line(s, 100, &got, by, &err) == 0;
+    if (ok)
+        snprintf(out, size, "%.*s", YB_STR_ARG(got));
+    yb_sock_close(&s);
+    return ok;
+}
+
+static void
+wait_greeting(const char *want)
+{
+    struct yb_deadline by = yb_deadline_in(WAIT_MS);
+    char got[200] = "";
+
+    while (!talk(NULL, got, sizeof(got)) || strcmp(got, want) != 0)
+        look_again(by);
+}
+
+/* --- certificates --- */
+
+static void
+put_bio(const char *name, BIO *bio, mode_t mode)
+{
+    char *p;
+    long n = BIO_get_mem_data(bio, &p);
+
+    put(name, yb_str(p, (size_t)n), mode);
+    BIO_free(bio);
+}
+
+static void
+put_pair(const char *cert_name, const char *key_name)
+{
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    X509 *cert = X509_new();
+    BIO *bio;
+
+    ASN1_INTEGER_set(X509_get_serialNumber(cert), 1);
+    X509_gmtime_adj(X509_getm_notBefore(cert), 0);
+    X509_gmtime_adj(X509_getm_notAfter(cert), 3600);
+    X509_set_pubkey(cert, key);
+    X509_NAME_add_entry_by_txt(X509_get_subject_name(cert), "CN", MBSTRING_ASC,
+                               (const unsigned char *)"test", -1, -1, 0);
+    X509_set_issuer_name(cert, X509_get_subject_name(cert));
+    ck_assert_int_gt(X509_sign(cert, key, EVP_sha256()), 0);
+    bio = BIO_new(BIO_s_mem());
+    PEM_write_bio_X509(bio, cert);
+    put_bio(cert_name, bio, 0644);
+    bio = BIO_new(BIO_s_mem());
+    PEM_write_bio_PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL);
+    put_bio(key_name, bio, 0600);
+    X509_free(cert);
+    EVP_PKEY_free(key);
+}
+
+static void
+put_tls_conf(const char *cert, const char *key, const char *greeting)
+{
+    char text[1000];
+
+    snprintf(text, sizeof(text),
+             "greeting = %s\n[common]\ntls_certificates = %s/%s\ntls_keys = %s/%s\n", greeting,
+             folder, cert, folder, key);
+    put_conf(text);
+}
+
+/* --- tests --- */
+
+START_TEST(test_serves_and_stops)
+{
+    char text[4000], want[200];
+
+    start();
+    ck_assert(talk("a line\r\n", text, sizeof(text)));
+    ck_assert_str_eq(text, "a line");
+    ck_assert_int_eq(control("metrics", text, sizeof(text)), 0);
+    ck_assert_msg(strstr(text, "yubin_connections_total{daemon=\"smtpd\"} 1\n") != NULL, "%s",
+                  text);
+    ck_assert_ptr_nonnull(strstr(text, "\nyubin_tiny_total 7\n"));
+    ck_assert_int_eq(control("nonsense", text, sizeof(text)), -1);
+    ck_assert_str_eq(text, "no such command; smtpd knows: status metrics who");
+    ck_assert_int_eq(control("who am i", text, sizeof(text)), 0);
+    snprintf(want, sizeof(want),
+             "rest am i nnp 1 db dbname=yubin user='yubin_tiny' "
+             "fallback_application_name='smtpd' state %s/state/smtpd",
+             folder);
+    ck_assert_msg(strstr(text, want) != NULL, "%s", text);
+    kill(parent, SIGTERM);
+    ck_assert_int_eq(wait_parent(), 0);
+    ck_assert_int_eq(access(listen_path, F_OK), -1); /* nothing is left lying about */
+    ck_assert_int_eq(access(control_path, F_OK), -1);
+}
+END_TEST
+
+START_TEST(test_drops_rights)
+{
+    const struct passwd *nobody = getpwnam("nobody");
+    char text[1000], want[60], path[128];
+    struct stat st;
+
+    if (geteuid() != 0 || nobody == NULL)
+        return; /* only root has rights to drop */
+    start();
+    ck_assert_int_eq(control("who", text, sizeof(text)), 0);
+    snprintf(want, sizeof(want), "uid %d gid %d ", (int)nobody->pw_uid, (int)nobody->pw_gid);
+    ck_assert_msg(strncmp(text, want, strlen(want)) == 0, "%s", text);
+    in_folder(path, sizeof(path), "state/smtpd");
+    ck_assert_int_eq(stat(path, &st), 0);
+    ck_assert(st.st_uid == nobody->pw_uid && (st.st_mode & 0777) == 0700);
+}
+END_TEST
+
+START_TEST(test_child_killed)
+{
+    pid_t child, next;
+    int64_t begun;
+
+    start();
+    child = child_pid();
+    begun = yb_clock_ms();
+    ck_assert_int_eq(kill(child, SIGKILL), 0);
+    wait_greeting("hello"); /* connections queue in the parent's socket meanwhile */
+    next = child_pid();
+    ck_assert_int_ne(child, next);
+    ck_assert_int_ge(yb_clock_ms() - begun, 900); /* backed off */
+    ck_assert(log_has("event=daemon.child_died signal=9"));
+    kill(parent, SIGTERM);
+    ck_assert_int_eq(wait_parent(), 0);
+}
+END_TEST
+
+/* The child does not outlive its parent. */
+START_TEST(test_parent_killed)
+{
+    pid_t child;
+    int status = 0;
+
+    start();
+    child = child_pid();
+    kill(parent, SIGKILL);
+    ck_assert_int_eq(wait_parent(), -SIGKILL);
+    alarm(WAIT_MS / 1000);
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    alarm(0);
+    ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+}
+END_TEST
+
+START_TEST(test_reload)
+{
+    pid_t child;
+
+    start();
+    child = child_pid();
+    put_conf("greeting = new\nworkers = 3");
+    kill(parent, SIGHUP);
+    wait_greeting("new");
+    wait_log("event=conf.reloaded");
+    ck_assert(log_has("[smtpd] workers changes when the daemon is restarted"));
+    ck_assert_int_eq(child_pid(), child);
+
+    /* Anything wrong: everything is told, nothing changes. */
+    put_conf("greeting =\nworkers = many\ngreting = x");
+    kill(parent, SIGHUP);
+    wait_log("event=conf.kept");
+    ck_assert(log_has("[smtpd] greeting: ") && log_has("[smtpd] workers: ") &&
+              log_has("is greeting meant?"));
+    wait_greeting("new");
+
+    /* A child that dies now begins with what was in force. */
+    kill(child, SIGKILL);
+    wait_greeting("new");
+    ck_assert_int_ne(child_pid(), child);
+}
+END_TEST
+
+START_TEST(test_reload_certificates)
+{
+    put_pair("cert", "key");
+    put_pair("cert2", "key2");
+    put_tls_conf("cert", "key", "one");
+    start();
+    put_tls_conf("cert2", "key2", "two");
+    kill(parent, SIGHUP);
+    wait_greeting("two");
+    wait_log("event=conf.reloaded");
+    put_tls_conf("cert", "key2", "three"); /* do not belong together */
+    kill(parent, SIGHUP);
+    wait_log("event=conf.kept");
+    wait_greeting("two");
+}
+END_TEST
+
+/* What ends at once, and with which code. */
+static const struct {
+    const char *conf, *argument;
+    int code;
+} ends[] = {
+    { "workers = many", NULL, 78 },
+    { "refuse_start = yes", NULL, 78 },
+    { "listen =", NULL, 78 },
+    { "", "--nonsense", 64 },
+    { "", "--help", 0 },
+    { "", "--version", 0 },
+    { "", "-n", 0 },
+    { "workers = many", "-n", 78 },
+    { "", "word", 64 },
+};
+
+START_TEST(test_ends)
+{
+    int status;
+
+    put_conf(strcmp(ends[_i].conf, "listen =") == 0 ? "" : ends[_i].conf);
+    if (strcmp(ends[_i].conf, "listen =") == 0) {
+        char text[500];
+
+        snprintf(text, sizeof(text), "[common]\nrun_dir = %s/run\nstate_dir = %s\nevent_dir = %s\n",
+                 folder, folder, folder);
+        put("conf", yb_str_from(text), 0644);
+    }
+    status = start_with(ends[_i].argument);
+    ck_assert_msg(status == ends[_i].code, "%s %s: %d", ends[_i].conf,
+                  ends[_i].argument == NULL ? "" : ends[_i].argument, status);
+}
+END_TEST
+
+/* Two daemons of one configuration: the second does not take the sockets of the first. */
+START_TEST(test_twice)
+{
+    pid_t first;
+
+    start();
+    first = parent;
+    ck_assert_int_eq(start_with(NULL), 71);
+    parent = first;
+    wait_greeting("hello");
+}
+END_TEST
+
+/* yb_daemon_stop(): 0 ends everything; another code gives a fresh child. */
+START_TEST(test_stop_codes)
+{
+    char text[100];
+    pid_t child;
+
+    start();
+    child = child_pid();
+    ck_assert(talk("stop 75\r\n", text, sizeof(text)));
+    wait_log("event=daemon.child_died code=75");
+    wait_greeting("hello");
+    ck_assert_int_ne(child_pid(), child);
+    talk("stop 0\r\n", text, sizeof(text));
+    ck_assert_int_eq(wait_parent(), 0);
+}
+END_TEST
+
+/* systemd's notification, by its protocol. */
+START_TEST(test_notify)
+{
+    struct sockaddr_un a = { .sun_family = AF_UNIX };
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    struct pollfd p = { .fd = fd, .events = POLLIN };
+    char got[200];
+    ssize_t n;
+    static const char *const want[] = { "READY=1", "RELOADING=1", "READY=1", "STOPPING=1" };
+
+    in_folder(a.sun_path, sizeof(a.sun_path), "notify");
+    ck_assert_int_eq(bind(fd, (const struct sockaddr *)&a, sizeof(a)), 0);
+    setenv("NOTIFY_SOCKET", a.sun_path, 1);
+    start();
+    for (size_t i = 0; i < YB_COUNT(want); i++) {
+        ck_assert_int_eq(poll(&p, 1, WAIT_MS), 1);
+        n = recv(fd, got, sizeof(got) - 1, 0);
+        ck_assert_int_gt(n, 0);
+        got[n] = '\0';
+        ck_assert_msg(strncmp(got, want[i], strlen(want[i])) == 0, "%zu: %s", i, got);
+        if (i == 0)
+            kill(parent, SIGHUP);
+        if (i == 2)
+            kill(parent, SIGTERM);
+    }
+    ck_assert_int_eq(wait_parent(), 0);
+    close(fd);
+}
+END_TEST
+
+int
+main(void)
+{
+    Suite *suite = suite_create("daemon");
+    TCase *tc = tcase_create("processes");
+    SRunner *runner = srunner_create(suite);
+    int failed;
+
+    tcase_set_timeout(tc, 60);
+    tcase_add_checked_fixture(tc, set_up, tear_down);
+    tcase_add_test(tc, test_serves_and_stops);
+    tcase_add_test(tc, test_drops_rights);
+    tcase_add_test(tc, test_child_killed);
+    tcase_add_test(tc, test_parent_killed);
+    tcase_add_test(tc, test_reload);
+    tcase_add_test(tc, test_reload_certificates);
+    tcase_add_loop_test(tc, test_ends, 0, YB_COUNT(ends));
+    tcase_add_test(tc, test_twice);
+    tcase_add_test(tc, test_stop_codes);
+    tcase_add_test(tc, test_notify);
+    suite_add_tcase(suite, tc);
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
