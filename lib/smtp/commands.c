@@ -249,6 +249,19 @@ rcpt_keep(struct yb_smtp_tx *tx, struct yb_smtp_rcpt *r)
     tx->n_rcpts++;
 }
 
+/* With the code the hook chose, when it is one of the error's class. */
+static int
+rcpt_refuse(struct yb_smtp_session *s, unsigned code, const struct yb_err *err)
+{
+    char status[10];
+
+    (void)yb_smtp_reply_code(err, status);
+    if (code / 100 != (unsigned)(status[0] - '0'))
+        return -1;
+    smtp_reply(s, (int)code, status, yb_err_public(err));
+    return 0;
+}
+
 static int
 cmd_rcpt(struct yb_smtp_session *s, struct yb_str arg, struct yb_err *err)
 {
@@ -270,7 +283,7 @@ cmd_rcpt(struct yb_smtp_session *s, struct yb_str arg, struct yb_err *err)
     if (s->server->hooks.rcpt(s, &r, err) < 0) {
         atomic_fetch_add_explicit(&s->server->counts.rcpt_refused, 1, memory_order_relaxed);
         smtp_log_refusal(s, "rcpt.reject", r.text, err);
-        return -1;
+        return rcpt_refuse(s, r.code, err);
     }
     rcpt_keep(s->tx, &r);
     s->state = ST_RCPT;

@@ -28,6 +28,7 @@ struct yb_smtp_rcpt {
     struct yb_str text;       /* as it was written, without < and > and without a source route */
     struct yb_lmtp_rcpt x;    /* LMTP: what the peer said */
     void *data;               /* the hook's own, in the transaction's arena */
+    unsigned code;            /* refused: a reply code the hook chose itself; 0: by err's status */
     const struct yb_err *err; /* LMTP, set by the `message` hook: why not; NULL: delivered */
 };
 

@@ -1,0 +1,285 @@
+/* Resolving recipients and handing messages over. */
+#include "lib/smtp/handover.h"
+
+#include "lib/smtp/session.h"
+
+#include <arpa/inet.h>
+
+#define MAX_TARGETS 1000
+
+/* One mailbox a recipient leads to; what resolving told is copied, not kept. */
+struct target {
+    struct yb_account_id account;
+    struct yb_tenant_id tenant;
+    uint64_t quota;
+    bool accepted;
+};
+
+/* rcpt->data */
+struct targets {
+    size_t n;
+    struct target v[];
+};
+
+/* --- RCPT --- */
+
+/* postmaster@[address] is for us when the client connected to that very address (P4). */
+static bool
+is_our_literal(const struct yb_smtp_session *s, struct yb_str literal)
+{
+    const struct sockaddr *sa = yb_conn_local(s->conn);
+    char text[INET6_ADDRSTRLEN + 8] = "[";
+    const char *ok = NULL;
+
+    if (sa != NULL && sa->sa_family == AF_INET) {
+        const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)sa;
+
+        ok = inet_ntop(AF_INET, &in->sin_addr, text + 1, INET6_ADDRSTRLEN);
+    } else if (sa != NULL && sa->sa_family == AF_INET6) {
+        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)sa;
+
+        if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr)) {
+            ok = inet_ntop(AF_INET, in6->sin6_addr.s6_addr + 12, text + 1, INET6_ADDRSTRLEN);
+        } else {
+            memcpy(text, "[IPv6:", sizeof("[IPv6:"));
+            ok = inet_ntop(AF_INET6, &in6->sin6_addr, text + 6, INET6_ADDRSTRLEN);
+        }
+    }
+    return ok != NULL && literal.n == strlen(text) + 1 && literal.p[literal.n - 1] == ']' &&
+           yb_str_eqi(yb_str_head(literal, literal.n - 1), yb_str_from(text));
+}
+
+/*
+ * Forms that once made servers relay (docs/architecture.md, P4). They are refused by form alone,
+ * before anybody is asked whether such an address exists: %, ! and @ cannot be provisioned.
+ */
+static bool
+is_relay_form(const struct yb_smtp_session *s, const struct yb_address *a)
+{
+    if (a->routed || a->percent || a->bang || a->at)
+        return true;
+    if (!a->literal)
+        return false;
+    return !yb_str_eqi(a->local, YB_STR("postmaster")) || !is_our_literal(s, a->domain);
+}
+
+static int
+answer_err(const struct yb_answer *a, struct yb_smtp_rcpt *r, struct yb_err *err)
+{
+    r->code = a->code;
+    return yb_err_set(err, a->code >= 500 ? YB_PERM : YB_TEMP, a->status, "%.*s",
+                      YB_STR_ARG(a->text));
+}
+
+static bool
+all_here(const struct yb_handover *h, const struct yb_resolution *res)
+{
+    for (size_t i = 0; i < res->n_targets; i++) {
+        if (res->targets[i].kind != YB_TARGET_LOCAL ||
+            !yb_node_id_eq(res->targets[i].home, h->node))
+            return false;
+    }
+    return true;
+}
+
+static size_t
+count_targets(const struct yb_smtp_tx *tx)
+{
+    size_t n = 0;
+
+    for (const struct yb_smtp_rcpt *r = tx->rcpts; r != NULL; r = r->next)
+        n += ((const struct targets *)r->data)->n;
+    return n;
+}
+
+static struct targets *
+keep_targets(const struct yb_resolution *res, struct yb_arena *arena)
+{
+    struct targets *t = yb_arena_alloc(arena, 1, sizeof(*t) + res->n_targets * sizeof(t->v[0]));
+
+    t->n = res->n_targets;
+    for (size_t i = 0; i < t->n; i++) {
+        t->v[i] = (struct target){ .account = res->targets[i].account,
+                                   .tenant = res->targets[i].tenant,
+                                   .quota = res->targets[i].quota_bytes,
+                                   .accepted = res->targets[i].accepted };
+    }
+    return t;
+}
+
+int
+yb_handover_rcpt(const struct yb_handover *h, struct yb_smtp_session *s, struct yb_smtp_rcpt *r,
+                 struct yb_handover_verdict *verdict, struct yb_err *err)
+{
+    struct yb_str domain = r->address.literal ? yb_str("", 0) : r->address.domain;
+    size_t limit = h->max_targets == 0 ? MAX_TARGETS : h->max_targets;
+    struct yb_resolution res;
+
+    memset(verdict, 0, sizeof(*verdict));
+    if (is_relay_form(s, &r->address)) {
+        verdict->why = YB_WHY_NOT_HOSTED;
+        return yb_err_set(err, YB_PERM, "5.7.1", "Relaying denied");
+    }
+    if (yb_directory_resolve(h->directory, r->address.local, domain, yb_conn_scratch(s->conn), &res,
+                             err) < 0)
+        return -1;
+    verdict->why = res.answer.why;
+    if (res.answer.code != 0)
+        return answer_err(&res.answer, r, err);
+    if (!all_here(h, &res)) {
+        verdict->elsewhere = true;
+        return yb_err_set(err, YB_TEMP, "4.3.0", "Cannot deliver there now, try again later");
+    }
+    if (count_targets(s->tx) + res.n_targets > limit)
+        return yb_err_set(err, YB_TEMP, "4.5.3", "Too many recipients, send the rest again");
+    r->data = keep_targets(&res, s->tx->arena);
+    return 0;
+}
+
+/* --- the message --- */
+
+static struct yb_smtp_send_rcpt *
+send_rcpts(const struct yb_smtp_tx *tx, size_t n)
+{
+    struct yb_smtp_send_rcpt *v = yb_arena_alloc(tx->arena, n, sizeof(*v));
+    size_t at = 0;
+
+    for (const struct yb_smtp_rcpt *r = tx->rcpts; r != NULL; r = r->next) {
+        const struct targets *t = r->data;
+
+        for (size_t i = 0; i < t->n; i++, at++) {
+            v[at].to = r->text;
+            v[at].x = (struct yb_lmtp_rcpt){ .delivery = yb_delivery_id_new(),
+                                             .account = t->v[i].account,
+                                             .quota = t->v[i].quota,
+                                             .accepted = t->v[i].accepted };
+        }
+    }
+    yb_assert(at == n);
+    return v;
+}
+
+/* What lmtpd says that a client may hear as final; any other 5xx between our own daemons is our
+ * mistake, and nobody gets 5xx for that (P8). */
+static bool
+may_be_final(const struct yb_err *err)
+{
+    return err->class == YB_PERM &&
+           (strncmp(err->status, "5.1.", 4) == 0 || strncmp(err->status, "5.2.", 4) == 0 ||
+            strncmp(err->status, "5.6.", 4) == 0 || strcmp(err->status, "5.3.4") == 0);
+}
+
+/* What became of all recipients together. */
+struct outcome {
+    size_t stored, unknown, refused, refused_final;
+    const struct yb_err *temp, *final; /* one of each kind */
+};
+
+static void
+sum_up(const struct yb_smtp_send *send, struct outcome *o)
+{
+    memset(o, 0, sizeof(*o));
+    for (size_t i = 0; i < send->n_rcpts; i++) {
+        const struct yb_smtp_send_rcpt *r = &send->rcpts[i];
+        bool final = r->fate == YB_FATE_REFUSED && may_be_final(&r->err);
+
+        o->stored += r->fate == YB_FATE_STORED;
+        o->unknown += r->fate == YB_FATE_UNKNOWN;
+        o->refused += r->fate == YB_FATE_REFUSED;
+        o->refused_final += final;
+        if (final)
+            o->final = &r->err;
+        else if (r->fate != YB_FATE_STORED && o->temp == NULL)
+            o->temp = &r->err;
+    }
+}
+
+/*
+ * The client will come again with the whole message, under new delivery ids: nothing it says ties
+ * its second try to the first, and to take equal octets for the same message would swallow mail
+ * that is meant to come twice. So whoever has it, or may have it, gets it twice; the log names
+ * them.
+ */
+static void
+log_maybe_twice(struct yb_smtp_session *s, const struct yb_smtp_send *send)
+{
+    char text[YB_ID_TEXT];
+
+    for (size_t i = 0; i < send->n_rcpts; i++) {
+        const struct yb_smtp_send_rcpt *r = &send->rcpts[i];
+        struct yb_log_line l;
+
+        if (r->fate != YB_FATE_STORED && r->fate != YB_FATE_UNKNOWN)
+            continue;
+        smtp_log_begin(s, &l, YB_LOG_WARN, "data.maybe_twice");
+        yb_log_str(&l, "to", r->to);
+        yb_log_str(&l, "account", yb_str_from(yb_account_id_text(r->x.account, text)));
+        yb_log_str(&l, "delivery", yb_str_from(yb_delivery_id_text(r->x.delivery, text)));
+        yb_log_str(&l, "stored", r->fate == YB_FATE_STORED ? YB_STR("yes") : YB_STR("unknown"));
+        yb_log_end(&l);
+    }
+}
+
+static void
+log_failure(struct yb_smtp_session *s, const struct yb_err *why)
+{
+    struct yb_log_line l;
+
+    smtp_log_begin(s, &l, YB_LOG_WARN, "handover.failed");
+    yb_log_str(&l, "class", yb_str_from(why->status));
+    yb_log_str(&l, "reason", yb_str_from(why->text));
+    yb_log_end(&l);
+}
+
+/* One answer for all: final only when everybody's is, because a client that hears 4xx comes again
+ * and one that hears 5xx gives up for all. */
+static int
+judge(struct yb_handover *h, struct yb_smtp_session *s, const struct yb_smtp_send *send,
+      struct yb_err *err)
+{
+    struct outcome o;
+
+    sum_up(send, &o);
+    if (o.stored == send->n_rcpts) {
+        atomic_fetch_add(&h->stored, 1);
+        return 0;
+    }
+    if (o.stored > 0 || o.unknown > 0)
+        log_maybe_twice(s, send);
+    atomic_fetch_add(o.unknown > 0 ? &h->unknown : &h->refused, 1);
+    if (o.refused_final == send->n_rcpts) {
+        *err = *o.final;
+        return -1;
+    }
+    if (o.temp != NULL && o.temp->class == YB_TEMP && o.stored == 0 && o.unknown == 0) {
+        *err = *o.temp;
+        return -1;
+    }
+    return yb_err_set(err, YB_TEMP, "4.3.0", "Could not be stored now, try again later");
+}
+
+int
+yb_handover_message(struct yb_handover *h, struct yb_smtp_session *s, struct yb_str head,
+                    struct yb_err *err)
+{
+    struct yb_smtp_tx *tx = s->tx;
+    struct yb_err why = { 0 };
+    struct yb_smtp_send send = {
+        .from = tx->from_text,
+        .x = { .session = s->id,
+               .message = tx->id,
+               .tenant = ((const struct targets *)tx->rcpts->data)->v[0].tenant,
+               .origin = h->origin },
+        .body_8bit = tx->body_8bit,
+        .utf8 = tx->utf8,
+        .n_rcpts = count_targets(tx),
+        .head = head,
+        .body = tx->message,
+        .all_or_none = true,
+    };
+
+    send.rcpts = send_rcpts(tx, send.n_rcpts);
+    if (yb_smtp_send(h->lmtpd, &send, &why) < 0)
+        log_failure(s, &why);
+    return judge(h, s, &send, err);
+}

@@ -1,0 +1,46 @@
+/*
+ * From a recipient to the store: what smtpd and submitd share. At RCPT an address is resolved to
+ * the mailboxes it leads to; at the end of the message all of them are handed to this node's lmtpd
+ * in one LMTP transaction, whose outcome is the client's one answer (docs/delivery.md, 4).
+ *
+ * Only what lies behind that one lmtpd is taken: a target on another node or at a foreign host is
+ * answered 451 4.3.0 at RCPT.
+ */
+#ifndef YB_SMTP_HANDOVER_H
+#define YB_SMTP_HANDOVER_H
+
+#include "lib/directory/directory.h"
+#include "lib/smtp/client.h"
+#include "lib/smtp/server.h"
+
+struct yb_handover {
+    struct yb_directory *directory;
+    struct yb_node_id node;                    /* mailboxes of this node are stored by … */
+    struct yb_smtp_dest *lmtpd;                /* … this daemon */
+    enum yb_lmtp_origin origin;                /* XORIGIN of everything handed over */
+    size_t max_targets;                        /* of one message; 0: 1 000 */
+    _Atomic uint64_t stored, refused, unknown; /* messages by outcome, for metrics */
+};
+
+/* How RCPT was decided; for limits and the log. */
+struct yb_handover_verdict {
+    enum yb_answer_why why;
+    bool elsewhere; /* a target is not this node's */
+};
+
+/*
+ * The RCPT hook's work. 0: r->data holds the targets. -1: *err is the answer, r->code its reply
+ * code where the directory chose one. `why` is ACCEPTED for errors that are ours (database away).
+ */
+int yb_handover_rcpt(const struct yb_handover *h, struct yb_smtp_session *s, struct yb_smtp_rcpt *r,
+                     struct yb_handover_verdict *verdict, struct yb_err *err) YB_MUST_USE;
+
+/*
+ * The message hook's work: s->tx with `head` before it, to the targets of all its recipients.
+ * 0: stored for all. -1: *err is the client's answer; if anybody may have it all the same,
+ * "<name>.data.maybe_twice" names exactly those recipients in the log.
+ */
+int yb_handover_message(struct yb_handover *h, struct yb_smtp_session *s, struct yb_str head,
+                        struct yb_err *err) YB_MUST_USE;
+
+#endif
