@@ -14,6 +14,7 @@
 #include "lmtpd/deliver.h"
 
 #include <pwd.h>
+#include <stdio.h>
 
 /* Sizes reported in one statement. */
 #define USAGE_BATCH 1000
@@ -42,14 +43,14 @@ report_usage(void *arg)
     struct lmtpd *l = arg;
     struct yb_account_id ids[USAGE_BATCH];
     struct yb_usage usage[USAGE_BATCH];
-    struct yb_directory_usage *report = yb_alloc(USAGE_BATCH, sizeof(*report));
+    struct yb_usage_report *report = yb_alloc(USAGE_BATCH, sizeof(*report));
     struct yb_err err = { 0 };
     size_t n;
 
     do {
         n = yb_store_changed_usage(l->deliver.store, ids, usage, USAGE_BATCH);
         for (size_t i = 0; i < n; i++) {
-            report[i] = (struct yb_directory_usage){ .account = ids[i],
+            report[i] = (struct yb_usage_report){ .account = ids[i],
                                                      .bytes = usage[i].bytes,
                                                      .messages = usage[i].messages };
         }

@@ -118,6 +118,7 @@ yb_handover_rcpt(const struct yb_handover *h, struct yb_smtp_session *s, struct 
     memset(verdict, 0, sizeof(*verdict));
     if (is_relay_form(s, &r->address)) {
         verdict->why = YB_WHY_NOT_HOSTED;
+        verdict->form = true;
         return yb_err_set(err, YB_PERM, "5.7.1", "Relaying denied");
     }
     if (yb_directory_resolve(h->directory, r->address.local, domain, yb_conn_scratch(s->conn), &res,

@@ -25,6 +25,7 @@ struct yb_handover {
 /* How RCPT was decided; for limits and the log. */
 struct yb_handover_verdict {
     enum yb_answer_why why;
+    bool form;      /* NOT_HOSTED by its form: a relaying trick, whatever the domain */
     bool elsewhere; /* a target is not this node's */
 };
 

@@ -1,0 +1,59 @@
+/*
+ * RCPT on port 25: mail for hosted recipients is taken and nothing else, whoever the sender claims
+ * to be (R-A51, R-A52).
+ */
+#include "lib/base/clock.h"
+#include "smtpd/smtpd.h"
+
+static struct smtpd *
+smtpd_of(const struct yb_smtp_session *s)
+{
+    return yb_smtp_server_arg(s->server);
+}
+
+/* Whether the client is counted at all; unix sockets are not. */
+static bool
+counted(const struct smtpd *d, const struct yb_smtp_session *s)
+{
+    const struct sockaddr *sa = yb_conn_peer(s->conn);
+    union yb_addr addr = { 0 };
+
+    if (sa == NULL || (sa->sa_family != AF_INET && sa->sa_family != AF_INET6))
+        return false;
+    if (sa->sa_family == AF_INET)
+        memcpy(&addr.v4, sa, sizeof(addr.v4));
+    else
+        memcpy(&addr.v6, sa, sizeof(addr.v6));
+    return !yb_cidr_has(d->exempt, d->n_exempt, &addr);
+}
+
+void
+smtpd_count(struct yb_smtp_session *s, enum smtpd_limit kind)
+{
+    struct smtpd *d = smtpd_of(s);
+    struct yb_log_line l;
+
+    if (!counted(d, s) || !smtpd_limits_count(d->limits, s->network, kind, yb_clock_ms()))
+        return;
+    atomic_fetch_add(&d->blocks, 1);
+    yb_log_begin(&l, YB_LOG_WARN, yb_conn_log(s->conn), "smtp.limit");
+    yb_log_str(&l, "reason",
+               kind == SMTPD_LIMIT_MESSAGES ? YB_STR("messages") : YB_STR("unknown recipients"));
+    yb_log_end(&l);
+}
+
+int
+smtpd_rcpt(struct yb_smtp_session *s, struct yb_smtp_rcpt *r, struct yb_err *err)
+{
+    struct smtpd *d = smtpd_of(s);
+    struct yb_handover_verdict verdict;
+    int rc;
+
+    /* R-A79: known or not, the answer and its time are the same. */
+    if (counted(d, s) && smtpd_limits_blocked(d->limits, s->network, yb_clock_ms()))
+        return yb_err_set(err, YB_TEMP, "4.7.1", "Too much from your network, try again later");
+    rc = yb_handover_rcpt(&d->handover, s, r, &verdict, err);
+    if (rc < 0 && (verdict.why == YB_WHY_UNKNOWN || verdict.why == YB_WHY_NOT_HOSTED))
+        smtpd_count(s, SMTPD_LIMIT_UNKNOWN);
+    return rc;
+}
