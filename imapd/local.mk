@@ -1,0 +1,22 @@
+noinst_LIBRARIES += imapd/libimapd.a
+imapd_libimapd_a_SOURCES = \
+	imapd/answer.c imapd/answer.h \
+	imapd/cmd_append.c \
+	imapd/cmd_auth.c \
+	imapd/cmd_copy.c \
+	imapd/cmd_folders.c \
+	imapd/cmd_list.c \
+	imapd/cmd_quota.c \
+	imapd/cmd_select.c \
+	imapd/cmd_store.c \
+	imapd/commands.c imapd/commands.h \
+	imapd/conf.c imapd/conf.h \
+	imapd/input.c \
+	imapd/lex.c imapd/lex.h \
+	imapd/match.c imapd/match.h \
+	imapd/parse.c imapd/parse.h imapd/parse_fetch.c imapd/parse_search.c \
+	imapd/push.c imapd/push.h \
+	imapd/session.c imapd/session.h \
+	imapd/set.c imapd/set.h \
+	imapd/sync.c \
+	imapd/utf7.c imapd/utf7.h

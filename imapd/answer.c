@@ -1,0 +1,169 @@
+#include "imapd/answer.h"
+
+#include "lib/mime/date.h"
+
+#include "imapd/utf7.h"
+
+#include <errno.h>
+
+#define QUOTED_MAX 1000
+
+static bool
+is_quotable(struct yb_str s)
+{
+    if (s.n > QUOTED_MAX)
+        return false;
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+
+        if (c == '\r' || c == '\n' || c > 126)
+            return false;
+    }
+    return true;
+}
+
+/* A string with the odd byte replaced, in runs. */
+static void
+put_replacing(struct yb_buf *b, struct yb_str s, char odd, const char *by)
+{
+    while (s.n > 0) {
+        size_t run = yb_str_find(s, odd);
+
+        yb_buf_add(b, yb_str_head(s, run));
+        if (run < s.n)
+            yb_buf_add(b, yb_str_from(by));
+        s = yb_str_skip(s, run + 1);
+    }
+}
+
+void
+imapd_put_string(struct yb_buf *b, struct yb_str s)
+{
+    if (!is_quotable(s)) {
+        yb_buf_add_c(b, '{');
+        yb_buf_add_u64(b, s.n);
+        yb_buf_add(b, YB_STR("}\r\n"));
+        put_replacing(b, s, '\0', "?");
+        return;
+    }
+    yb_buf_add_c(b, '"');
+    for (size_t from = 0, i = 0; i <= s.n; i++) {
+        if (i < s.n && s.p[i] != '"' && s.p[i] != '\\' && s.p[i] != '\0')
+            continue;
+        yb_buf_add(b, yb_str(s.p + from, i - from));
+        if (i < s.n && s.p[i] == '\0')
+            yb_buf_add_c(b, '?');
+        else if (i < s.n)
+            yb_buf_add_c(b, '\\');
+        from = i < s.n && s.p[i] == '\0' ? i + 1 : i;
+    }
+    yb_buf_add_c(b, '"');
+}
+
+void
+imapd_put_nstring(struct yb_buf *b, struct yb_str s)
+{
+    if (s.p == NULL)
+        yb_buf_add(b, YB_STR("NIL"));
+    else
+        imapd_put_string(b, s);
+}
+
+void
+imapd_put_mailbox(struct yb_buf *b, struct yb_str name, struct yb_arena *arena)
+{
+    imapd_put_string(b, imapd_utf7_encode(name, arena));
+}
+
+/* --- flags --- */
+
+/* clang-format off */
+static const struct { uint32_t flag; struct yb_str name; } flag_names[] = {
+    { YB_FLAG_ANSWERED, YB_STR_INIT("\\Answered ") },
+    { YB_FLAG_FLAGGED,  YB_STR_INIT("\\Flagged ") },
+    { YB_FLAG_DELETED,  YB_STR_INIT("\\Deleted ") },
+    { YB_FLAG_SEEN,     YB_STR_INIT("\\Seen ") },
+    { YB_FLAG_DRAFT,    YB_STR_INIT("\\Draft ") },
+    { YB_FLAG_PASSED,   YB_STR_INIT("$Forwarded ") },
+};
+/* clang-format on */
+
+void
+imapd_put_flags(struct yb_buf *b, uint32_t flags, uint32_t keywords,
+                const struct imapd_keywords *names, bool recent)
+{
+    size_t before;
+
+    yb_buf_add_c(b, '(');
+    before = yb_buf_size(b);
+    for (size_t i = 0; flags != 0 && i < YB_COUNT(flag_names); i++) {
+        if ((flags & flag_names[i].flag) != 0)
+            yb_buf_add(b, flag_names[i].name);
+    }
+    for (size_t i = 0; keywords != 0 && i < names->n; i++) {
+        if ((keywords >> i & 1) != 0) {
+            yb_buf_add(b, names->names[i]);
+            yb_buf_add_c(b, ' ');
+        }
+    }
+    if (recent)
+        yb_buf_add(b, YB_STR("\\Recent "));
+    if (yb_buf_size(b) > before)
+        yb_buf_truncate(b, yb_buf_size(b) - 1);
+    yb_buf_add_c(b, ')');
+}
+
+void
+imapd_put_date(struct yb_buf *b, int64_t seconds)
+{
+    char text[YB_INTERNAL_DATE_TEXT];
+
+    yb_buf_add_c(b, '"');
+    yb_buf_add(b,
+               yb_str_from(yb_internal_date_format((struct yb_date){ .utc = seconds }, text)));
+    yb_buf_add_c(b, '"');
+}
+
+/* --- errors --- */
+
+/* clang-format off */
+static const struct { const char *status; const char *code; } status_codes[] = {
+    { "5.7.8",  "[AUTHENTICATIONFAILED] " },
+    { "5.7.13", "[AUTHORIZATIONFAILED] " },
+    { "4.7.0",  "[AUTHENTICATIONFAILED] " },
+    { "5.7.11", "[PRIVACYREQUIRED] " },
+    { "5.2.2",  "[OVERQUOTA] " },
+    { "4.2.2",  "[OVERQUOTA] " },
+    { "5.3.4",  "[TOOBIG] " },
+};
+/* clang-format on */
+
+static const char *
+code_of(const struct yb_err *err)
+{
+    if (err->text[0] == '[' && !err->internal)
+        return ""; /* the text brings its own */
+    for (size_t i = 0; i < YB_COUNT(status_codes); i++) {
+        if (strcmp(err->status, status_codes[i].status) == 0)
+            return status_codes[i].code;
+    }
+    if (err->class == YB_BUG)
+        return "[SERVERBUG] ";
+    if (err->sys == ENOSPC || err->sys == EDQUOT)
+        return "[UNAVAILABLE] ";
+    return err->class == YB_TEMP ? "[UNAVAILABLE] " : "[CANNOT] ";
+}
+
+void
+imapd_put_err(struct yb_buf *b, struct yb_str tag, const struct yb_err *err)
+{
+    /* Not base64, or the client took it back: its own words were wrong (RFC 3501 §6.2.2). */
+    bool bad = strcmp(err->status, "5.5.2") == 0 || strcmp(err->status, "5.7.0") == 0;
+
+    yb_buf_add(b, tag);
+    yb_buf_add(b, bad ? YB_STR(" BAD ") : YB_STR(" NO "));
+    if (!bad)
+        yb_buf_add(b, yb_str_from(code_of(err)));
+    yb_buf_add(b, yb_str_from(yb_err_public(err)));
+    yb_buf_add(b, YB_STR("\r\n"));
+}

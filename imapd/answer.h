@@ -1,0 +1,38 @@
+/*
+ * The pieces that IMAP answers are made of (RFC 3501 §9), appended to a buffer. Bytes from messages
+ * and names go out as quoted strings where they may, else as literals, so that nothing in them can
+ * be taken for protocol.
+ */
+#ifndef IMAPD_ANSWER_H
+#define IMAPD_ANSWER_H
+
+#include "lib/base/arena.h"
+#include "lib/base/buf.h"
+#include "lib/store/store.h"
+
+/* A quoted string, or a literal for 8-bit bytes, line ends and long texts. NUL, which neither may
+ * hold, becomes '?'. */
+void imapd_put_string(struct yb_buf *b, struct yb_str s);
+/* The same; NIL when s.p is NULL. */
+void imapd_put_nstring(struct yb_buf *b, struct yb_str s);
+/* A mailbox name (UTF-8) in modified UTF-7. */
+void imapd_put_mailbox(struct yb_buf *b, struct yb_str name, struct yb_arena *arena);
+
+/* Names of a mailbox's keywords, by letter. */
+struct imapd_keywords {
+    struct yb_str names[26];
+    size_t n;
+};
+/* "(\Seen $Label)". `recent` adds \Recent. */
+void imapd_put_flags(struct yb_buf *b, uint32_t flags, uint32_t keywords,
+                     const struct imapd_keywords *names, bool recent);
+/* A quoted INTERNALDATE in UTC. */
+void imapd_put_date(struct yb_buf *b, int64_t seconds);
+
+/*
+ * `tag NO …` or `tag BAD …` for an error: a response code (RFC 5530) that the text brings along in
+ * brackets, or that of the error's class. Answers of lib/auth and lib/store are mapped here alone.
+ */
+void imapd_put_err(struct yb_buf *b, struct yb_str tag, const struct yb_err *err);
+
+#endif

@@ -1,0 +1,134 @@
+/* Folders: CREATE, DELETE, RENAME, SUBSCRIBE, STATUS, NAMESPACE. The rules for names are the store's. */
+#include "imapd/commands.h"
+
+int
+imapd_cmd_namespace(struct imapd_cmd *c, struct yb_err *err YB_UNUSED)
+{
+    yb_buf_add(c->out, YB_STR("* NAMESPACE ((\"\" \"/\")) NIL NIL\r\n"));
+    imapd_ok(c, YB_STR("NAMESPACE completed"));
+    return 0;
+}
+
+/* The only argument of a command: a mailbox. */
+static int
+one_mailbox(struct imapd_cmd *c, struct yb_str *name, struct yb_err *err)
+{
+    if (!imapd_lex_mailbox(&c->lex, name) || !imapd_lex_end(&c->lex))
+        return imapd_wrong(c, err);
+    return 0;
+}
+
+int
+imapd_cmd_create(struct imapd_cmd *c, struct yb_err *err)
+{
+    struct yb_str name;
+
+    if (one_mailbox(c, &name, err) < 0 || yb_store_create(c->s->account, name, err) < 0)
+        return -1;
+    imapd_ok(c, YB_STR("CREATE completed"));
+    return 0;
+}
+
+int
+imapd_cmd_delete(struct imapd_cmd *c, struct yb_err *err)
+{
+    struct yb_str name;
+
+    if (one_mailbox(c, &name, err) < 0 || yb_store_delete(c->s->account, name, err) < 0)
+        return -1;
+    imapd_ok(c, YB_STR("DELETE completed"));
+    return 0;
+}
+
+int
+imapd_cmd_rename(struct imapd_cmd *c, struct yb_err *err)
+{
+    struct yb_str from, to;
+
+    if (!imapd_lex_mailbox(&c->lex, &from) || !imapd_lex_space(&c->lex))
+        return imapd_wrong(c, err);
+    if (one_mailbox(c, &to, err) < 0 || yb_store_rename(c->s->account, from, to, err) < 0)
+        return -1;
+    imapd_ok(c, YB_STR("RENAME completed"));
+    return 0;
+}
+
+int
+imapd_cmd_subscribe(struct imapd_cmd *c, struct yb_err *err)
+{
+    struct yb_str name;
+
+    if (one_mailbox(c, &name, err) < 0 ||
+        yb_store_subscribe(c->s->account, name, true, err) < 0)
+        return -1;
+    imapd_ok(c, YB_STR("SUBSCRIBE completed"));
+    return 0;
+}
+
+int
+imapd_cmd_unsubscribe(struct imapd_cmd *c, struct yb_err *err)
+{
+    struct yb_str name;
+
+    if (one_mailbox(c, &name, err) < 0 ||
+        yb_store_subscribe(c->s->account, name, false, err) < 0)
+        return -1;
+    imapd_ok(c, YB_STR("UNSUBSCRIBE completed"));
+    return 0;
+}
+
+/* --- STATUS --- */
+
+static void
+put_status(struct yb_buf *b, unsigned items, const struct yb_mailbox_status *st)
+{
+    const struct {
+        unsigned item;
+        struct yb_str name;
+        uint64_t value;
+    } rows[] = {
+        { IMAPD_STATUS_MESSAGES, YB_STR_INIT("MESSAGES "), st->messages },
+        { IMAPD_STATUS_RECENT, YB_STR_INIT("RECENT "), st->recent },
+        { IMAPD_STATUS_UIDNEXT, YB_STR_INIT("UIDNEXT "), st->uidnext },
+        { IMAPD_STATUS_UIDVALIDITY, YB_STR_INIT("UIDVALIDITY "), st->uidvalidity },
+        { IMAPD_STATUS_UNSEEN, YB_STR_INIT("UNSEEN "), st->unseen },
+        { IMAPD_STATUS_HIGHESTMODSEQ, YB_STR_INIT("HIGHESTMODSEQ "), st->highest_modseq },
+    };
+    const char *between = "(";
+
+    for (size_t i = 0; i < YB_COUNT(rows); i++) {
+        if ((items & rows[i].item) == 0)
+            continue;
+        yb_buf_add(b, yb_str_from(between));
+        yb_buf_add(b, rows[i].name);
+        yb_buf_add_u64(b, rows[i].value);
+        between = " ";
+    }
+    yb_buf_add(b, YB_STR(")\r\n"));
+}
+
+int
+imapd_cmd_status(struct imapd_cmd *c, struct yb_err *err)
+{
+    struct yb_mailbox *m = NULL;
+    struct yb_mailbox_status st;
+    struct imapd_status args;
+    int rc;
+
+    if (!imapd_parse_status(&c->lex, &args))
+        return imapd_wrong(c, err);
+    if (yb_mailbox_open(c->s->account, args.mailbox, &m, err) < 0)
+        return -1;
+    rc = yb_mailbox_status(m, &st, err);
+    yb_mailbox_close(&m);
+    if (rc < 0)
+        return -1;
+    if ((args.items & IMAPD_STATUS_HIGHESTMODSEQ) != 0)
+        imapd_enable_condstore(c);
+    yb_buf_add(c->out, YB_STR("* STATUS "));
+    imapd_put_mailbox(c->out, args.mailbox, c->arena);
+    yb_buf_add_c(c->out, ' ');
+    put_status(c->out, args.items, &st);
+    imapd_ok(c, YB_STR("STATUS completed"));
+    return 0;
+}

@@ -1,0 +1,209 @@
+/*
+ * STORE, in slices: each is changed under the account's lock, and what changed meanwhile (by this
+ * session or others) is told. RFC 3501 §6.4.6; UNCHANGEDSINCE and MODIFIED of RFC 7162 §3.1.3.
+ */
+#include "imapd/commands.h"
+
+#define SLICE 4096
+
+struct store_job {
+    struct imapd_store args;
+    struct yb_store_flags op;
+    const struct yb_rows *rows; /* of the beginning */
+    uint32_t *uids;
+    size_t n, done;
+    bool gone;
+    uint32_t *failed;           /* all UIDs that were changed since */
+    size_t n_failed;
+};
+
+static void
+store_end(struct imapd_cmd *c)
+{
+    struct store_job *j = c->job;
+
+    if (j->rows != NULL)
+        yb_rows_release(&j->rows);
+}
+
+/* The bits of the keywords named; new ones are made, but not in order to take them away. */
+static int
+keyword_bits(struct imapd_cmd *c, const struct imapd_flags *flags, bool create, uint32_t *bits,
+             struct yb_err *err)
+{
+    *bits = 0;
+    for (size_t i = 0; i < flags->n_keywords; i++) {
+        uint32_t bit = 0;
+
+        if (yb_mailbox_keyword(c->s->mailbox, flags->keywords[i], create, &bit, err) < 0) {
+            if (create || err->class != YB_PERM)
+                return -1;
+            bit = 0;
+        }
+        *bits |= bit;
+    }
+    return 0;
+}
+
+static uint32_t
+apply(enum yb_flag_op op, uint32_t have, uint32_t bits)
+{
+    switch (op) {
+    case YB_FLAGS_SET:
+        return bits;
+    case YB_FLAGS_ADD:
+        return have | bits;
+    case YB_FLAGS_REMOVE:
+        return have & ~bits;
+    }
+    return have;
+}
+
+static bool
+is_failed(const struct store_job *j, uint32_t uid)
+{
+    for (size_t i = 0; i < j->op.n_failed; i++) {
+        if (j->op.failed[i] == uid)
+            return true;
+    }
+    return false;
+}
+
+/* True when the change is exactly what the client asked for silently, and so knows of. */
+static bool
+is_own(const struct store_job *j, const struct yb_record *now)
+{
+    size_t i = yb_rows_find(j->rows, now->uid);
+    const struct yb_record *was = &j->rows->v[i];
+
+    return i < j->rows->n && was->uid == now->uid &&
+           apply(j->op.op, was->flags, j->op.flags) == now->flags &&
+           apply(j->op.op, was->keywords, j->op.keywords) == now->keywords;
+}
+
+static size_t
+find_uid(const uint32_t *uids, size_t n, uint32_t uid)
+{
+    size_t lo = 0, hi = n;
+
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+
+        if (uids[mid] < uid)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo < n && uids[lo] == uid ? lo : n;
+}
+
+/* Tells what the slice changed, each message of it once. */
+static void
+tell_slice(struct imapd_cmd *c, struct store_job *j, size_t n, struct yb_changes *changes)
+{
+    const uint32_t *uids = j->uids + j->done;
+    bool *told = yb_arena_alloc(c->scratch, n + 1, sizeof(*told));
+    bool silent = j->args.silent && !c->s->condstore;
+    size_t kept = 0;
+
+    for (size_t i = 0; i < changes->n_flags; i++) {
+        size_t at = find_uid(uids, n, changes->flags[i].record.uid);
+
+        if (at < n)
+            told[at] = true;
+        if (at == n || !silent || !is_own(j, &changes->flags[i].record))
+            changes->flags[kept++] = changes->flags[i];
+    }
+    changes->n_flags = kept;
+    imapd_tell(c, changes);
+    /* A FETCH comes for every message that was asked for, changed or not (§6.4.6). */
+    for (size_t i = 0; i < n && !j->args.silent; i++) {
+        size_t row = yb_rows_find(j->rows, uids[i]);
+
+        if (!told[i] && !is_failed(j, uids[i]))
+            imapd_tell_flags(c, (uint32_t)row + 1, &j->rows->v[row]);
+    }
+}
+
+/* The tagged answer. */
+static int
+store_answer(struct imapd_cmd *c, struct store_job *j, struct yb_err *err)
+{
+    struct yb_buf *text;
+    struct imapd_set_writer w;
+
+    if (j->gone)
+        return yb_err_set(err, YB_PERM, "5.2.0",
+                          "[EXPUNGEISSUED] Some of the messages no longer exist");
+    text = yb_buf_new((size_t)8 << 20);
+    if (j->n_failed > 0) {
+        w = (struct imapd_set_writer){ .out = text };
+        yb_buf_add(text, YB_STR("[MODIFIED "));
+        for (size_t i = 0; i < j->n_failed; i++)
+            imapd_set_add(&w, c->uid ? j->failed[i]
+                                     : (uint32_t)yb_rows_find(j->rows, j->failed[i]) + 1);
+        imapd_set_end(&w);
+        yb_buf_add(text, YB_STR("] "));
+    }
+    yb_buf_add(text, YB_STR("STORE completed"));
+    imapd_ok(c, yb_buf_view(text));
+    yb_buf_free(&text);
+    return 0;
+}
+
+static int
+store_step(struct imapd_cmd *c, struct yb_err *err)
+{
+    struct store_job *j = c->job;
+    size_t n = j->n - j->done < SLICE ? j->n - j->done : SLICE;
+    struct yb_changes changes;
+
+    if (n > 0) {
+        j->op.failed = yb_arena_alloc(c->scratch, n, sizeof(uint32_t));
+        j->op.n_failed = 0;
+        if (yb_mailbox_store(c->s->mailbox, j->uids + j->done, n, &j->op, err) < 0 ||
+            imapd_changes(c, false, &changes, err) < 0)
+            return -1;
+        if (changes.invalid)
+            return 0;
+        tell_slice(c, j, n, &changes);
+        memcpy(j->failed + j->n_failed, j->op.failed, j->op.n_failed * sizeof(uint32_t));
+        j->n_failed += j->op.n_failed;
+        j->done += n;
+    }
+    return j->done < j->n ? 1 : store_answer(c, j, err);
+}
+
+int
+imapd_cmd_store(struct imapd_cmd *c, struct yb_err *err)
+{
+    struct imapd_session *s = c->s;
+    struct store_job *j = yb_arena_alloc(c->arena, 1, sizeof(*j));
+    struct imapd_set seqs;
+
+    c->job = j;
+    c->end = store_end;
+    if (!imapd_parse_store(&c->lex, &j->args))
+        return imapd_wrong(c, err);
+    if (j->args.has_unchanged_since)
+        imapd_enable_condstore(c);
+    j->op.op = j->args.op == '+'   ? YB_FLAGS_ADD
+               : j->args.op == '-' ? YB_FLAGS_REMOVE
+                                   : YB_FLAGS_SET;
+    j->op.flags = j->args.flags.flags;
+    j->op.unchanged_since = j->args.unchanged_since;
+    if (yb_view_rows(s->mailbox, &s->view, &j->rows, err) < 0 ||
+        imapd_targets(c, &j->args.set, c->uid, j->rows, &seqs, err) < 0 ||
+        keyword_bits(c, &j->args.flags, j->op.op != YB_FLAGS_REMOVE, &j->op.keywords, err) < 0)
+        return -1;
+    j->uids = imapd_uids(c, &seqs, j->rows, &j->n, &j->gone);
+    j->failed = yb_arena_alloc(c->arena, j->n + 1, sizeof(uint32_t));
+    /* UNCHANGEDSINCE 0 lets nothing through; the store's 0 means no condition (RFC 7162 §3.1.3). */
+    if (j->args.has_unchanged_since && j->args.unchanged_since == 0) {
+        memcpy(j->failed, j->uids, j->n * sizeof(uint32_t));
+        j->n_failed = j->n;
+        j->done = j->n;
+    }
+    c->step = store_step;
+    return 0;
+}

@@ -1,0 +1,33 @@
+#include "imapd/conf.h"
+
+#define OPT(...) YB_CONF_OPT(struct imapd_conf, __VA_ARGS__)
+#define OPT_START(...) YB_CONF_OPT_START(struct imapd_conf, __VA_ARGS__)
+
+static const struct yb_conf_option options[] = {
+    YB_DAEMON_ROWS(struct imapd_conf, "yubin-mail", "yubin_imapd", "32"),
+    /* clang-format off */
+    OPT_START(ADDRESSES, listen, "0.0.0.0:143 [::]:143", 0, 16,
+        "Where IMAP begins without TLS; a login needs STARTTLS first."),
+    OPT_START(ADDRESSES, listen_tls, "0.0.0.0:993 [::]:993", 0, 16,
+        "Where TLS is spoken from the first byte."),
+    OPT_START(STRING, auth_mechanisms, "", 0, 200,
+        "SASL mechanisms offered, by spaces; empty means all that lib/auth has."),
+    OPT(SIZE, max_message, "50M", 1024, UINT32_MAX,
+        "Largest message taken by APPEND."),
+    OPT(UINT, max_bad_commands, "20", 1, 10000,
+        "Wrong commands after which a client is let go; before login a quarter of it."),
+    OPT(DURATION, login_timeout, "1m", 1000, 3600000,
+        "A client that has not logged in and says nothing for so long is let go."),
+    OPT(DURATION, idle_timeout, "30m", 1000, 86400000,
+        "The same after login, IDLE included (RFC 3501 5.4 wants 30 minutes at least)."),
+    OPT_START(UINT, open_accounts, "1024", 16, 65536,
+        "Accounts kept open that nobody uses at the moment; each holds a few descriptors."),
+    OPT_START(DURATION, lock_timeout, "10s", 100, 60000,
+        "How long a command waits for an account that another process works on."),
+    OPT_START(DURATION, usage_interval, "5s", 1000, 3600000,
+        "How often sizes of mailboxes that changed are reported to the database."),
+    /* clang-format on */
+};
+
+const struct yb_conf_table imapd_conf_table =
+    YB_CONF_TABLE("imapd", struct imapd_conf, options, "Serves mailboxes of this node by IMAP.");

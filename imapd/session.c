@@ -1,0 +1,159 @@
+/* The engine's handlers: greeting, lines and blocks to input.c, notices, timeouts, farewell. */
+#include "imapd/session.h"
+
+#include "imapd/commands.h"
+
+/* clang-format off */
+const struct yb_counter imapd_counter_rows[IMAPD_COUNTERS] = {
+    [IMAPD_COUNT_LOGINS]         = { "imapd_logins_total", "Logins.", "result=\"ok\"" },
+    [IMAPD_COUNT_LOGIN_FAILURES] = { "imapd_logins_total", "Logins.", "result=\"refused\"" },
+    [IMAPD_COUNT_COMMANDS]       = { "imapd_commands_total", "Commands.", NULL },
+    [IMAPD_COUNT_BAD_COMMANDS]   = { "imapd_bad_commands_total", "Commands answered BAD.", NULL },
+    [IMAPD_COUNT_FETCHED]        = { "imapd_fetched_total", "FETCH answers.", NULL },
+    [IMAPD_COUNT_APPENDED]       = { "imapd_appended_total", "Messages stored by APPEND.", NULL },
+    [IMAPD_COUNT_PUSHED]         = { "imapd_pushed_total", "Notices taken to clients in IDLE.", NULL },
+};
+/* clang-format on */
+
+void
+imapd_count(struct imapd_server *server, enum imapd_counter which, uint64_t by)
+{
+    atomic_fetch_add_explicit(&server->counts[which], by, memory_order_relaxed);
+}
+
+/* Lines are bounded by what a command may be long; an exchange may need longer ones before login. */
+static void
+set_limits(struct yb_conn *conn, const struct imapd_session *s)
+{
+    bool in = s->state != IMAPD_ST_START;
+
+    yb_conn_set_line_limit(conn, in ? IMAPD_COMMAND_MAX : IMAPD_COMMAND_BEFORE_LOGIN);
+    yb_conn_set_timeout(conn, in ? s->conf->idle_timeout : s->conf->login_timeout);
+}
+
+static void
+session_opened(struct yb_conn *conn)
+{
+    struct imapd_server *server = yb_conn_listener_arg(conn);
+    struct imapd_session *s = yb_alloc(1, sizeof(*s));
+    struct imapd_cmd c;
+
+    s->server = server;
+    s->conf = atomic_load(&server->conf);
+    s->state = IMAPD_ST_START;
+    yb_conn_set_session(conn, s);
+    set_limits(conn, s);
+    imapd_cmd_begin(&c, conn, YB_STR("*"));
+    yb_buf_add(c.out, YB_STR("* OK ["));
+    imapd_put_capability(&c);
+    yb_buf_add(c.out, YB_STR("] yubin is ready\r\n"));
+    imapd_cmd_end(&c);
+}
+
+int
+imapd_login(struct yb_conn *conn, struct imapd_session *s, const struct yb_auth_user *user,
+            struct yb_err *err)
+{
+    uint64_t fair;
+
+    if (!yb_node_id_is_zero(user->home) && !yb_node_id_eq(user->home, s->server->node))
+        return yb_err_set(err, YB_TEMP, "4.3.0",
+                          "[UNAVAILABLE] Your mailbox is served by another host");
+    if (yb_store_open(s->server->store, user->account, true, &s->account, err) < 0)
+        return -1;
+    s->state = IMAPD_ST_USER;
+    s->account_id = user->account;
+    s->quota = user->quota;
+    s->bad = 0;
+    memcpy(&fair, user->tenant.v, sizeof(fair));
+    yb_conn_set_fair_key(conn, fair);
+    yb_log_ctx_add(yb_conn_log(conn), "user", yb_str_from(user->address));
+    set_limits(conn, s);
+    imapd_count(s->server, IMAPD_COUNT_LOGINS, 1);
+    yb_log(YB_LOG_INFO, yb_conn_log(conn), "imap.login", "%s",
+           yb_conn_is_tls(conn) ? yb_conn_tls_version(conn) : "plain");
+    return 0;
+}
+
+void
+imapd_deselect(struct imapd_session *s)
+{
+    imapd_push_remove(s->server->push, &s->push);
+    if (s->mailbox == NULL)
+        return;
+    yb_mailbox_unwatch(s->mailbox);
+    yb_view_end(s->mailbox, &s->view);
+    yb_mailbox_close(&s->mailbox);
+    s->view = (struct yb_view){ 0 };
+    s->state = IMAPD_ST_USER;
+}
+
+void
+imapd_bye(struct yb_conn *conn, struct imapd_session *s, struct yb_str text)
+{
+    yb_conn_write(conn, YB_STR("* BYE "));
+    yb_conn_write(conn, text);
+    yb_conn_write(conn, YB_STR("\r\n"));
+    s->closing = true;
+    yb_conn_close(conn);
+}
+
+static void
+session_line(struct yb_conn *conn, struct yb_str line, unsigned flags)
+{
+    imapd_input_line(conn, yb_conn_session(conn), line, flags);
+}
+
+static void
+session_data(struct yb_conn *conn, struct yb_str block, bool last, unsigned flags)
+{
+    imapd_input_data(conn, yb_conn_session(conn), block, last, flags);
+}
+
+/* A notice may come late, when IDLE is over already: then NOOP or any other command tells it. */
+static void
+session_woken(struct yb_conn *conn)
+{
+    struct imapd_session *s = yb_conn_session(conn);
+
+    if (s->mode == IMAPD_IN_IDLE && !s->closing)
+        imapd_idle_woken(conn, s);
+}
+
+static void
+session_timed_out(struct yb_conn *conn)
+{
+    struct imapd_session *s = yb_conn_session(conn);
+
+    yb_log(YB_LOG_INFO, yb_conn_log(conn), "imap.timeout", "%s",
+           s->state == IMAPD_ST_START ? "before login" : "after login");
+    imapd_bye(conn, s, YB_STR("You were silent for too long"));
+}
+
+static void
+session_closed(struct yb_conn *conn)
+{
+    struct imapd_session *s = yb_conn_session(conn);
+
+    imapd_abandon(s);
+    imapd_input_free(s);
+    yb_auth_abandon(&s->exchange);
+    imapd_deselect(s);
+    if (s->account != NULL) {
+        yb_store_close(&s->account);
+        yb_log(YB_LOG_INFO, yb_conn_log(conn), "imap.logout", "closed");
+    }
+    yb_free(s->tag);
+    yb_free(s);
+}
+
+const struct yb_service imapd_service = {
+    .name = "imap",
+    .busy_text = "* BYE [UNAVAILABLE] Too many connections, try again later",
+    .opened = session_opened,
+    .line = session_line,
+    .data = session_data,
+    .woken = session_woken,
+    .timed_out = session_timed_out,
+    .closed = session_closed,
+};

@@ -1,0 +1,192 @@
+/*
+ * One IMAP session, from greeting to farewell, and one command of it.
+ *
+ *   state            ends by
+ *   IMAPD_ST_START   LOGIN, AUTHENTICATE        → IMAPD_ST_USER
+ *   IMAPD_ST_USER    SELECT, EXAMINE            → IMAPD_ST_BOX
+ *   IMAPD_ST_BOX     CLOSE, UNSELECT, a SELECT that fails → IMAPD_ST_USER
+ *   any              LOGOUT, a timeout, too many wrong commands → closed
+ *
+ * A session at rest keeps this struct, references to account and mailbox, and the four numbers of
+ * its view: no rows, no lines, no descriptors. What a command needs beside lives in its arena.
+ */
+#ifndef IMAPD_SESSION_H
+#define IMAPD_SESSION_H
+
+#include "lib/auth/auth.h"
+#include "lib/base/log.h"
+#include "lib/daemon/metrics.h"
+#include "lib/net/net.h"
+#include "lib/store/store.h"
+
+#include "imapd/answer.h"
+#include "imapd/conf.h"
+#include "imapd/lex.h"
+#include "imapd/push.h"
+
+/* --- what all sessions share --- */
+
+enum imapd_counter {
+    IMAPD_COUNT_LOGINS,
+    IMAPD_COUNT_LOGIN_FAILURES,
+    IMAPD_COUNT_COMMANDS,
+    IMAPD_COUNT_BAD_COMMANDS,
+    IMAPD_COUNT_FETCHED,
+    IMAPD_COUNT_APPENDED,
+    IMAPD_COUNT_PUSHED,
+    IMAPD_COUNTERS
+};
+extern const struct yb_counter imapd_counter_rows[IMAPD_COUNTERS];
+
+struct imapd_server {
+    struct yb_net *net;
+    struct yb_store *store;
+    struct yb_auth *auth;
+    struct imapd_push *push;
+    struct yb_node_id node;                   /* this one; accounts of others are not served */
+    const struct imapd_conf *_Atomic conf;    /* in force for new sessions */
+    _Atomic uint64_t counts[IMAPD_COUNTERS];
+};
+
+/* Any thread. */
+void imapd_count(struct imapd_server *server, enum imapd_counter which, uint64_t by);
+
+/* --- a session --- */
+
+enum imapd_state { IMAPD_ST_START = 1, IMAPD_ST_USER = 2, IMAPD_ST_BOX = 4 };
+
+/* What the next line or block is. */
+enum imapd_input_mode {
+    IMAPD_IN_COMMAND, /* a line of a command */
+    IMAPD_IN_AUTH,    /* a line of an AUTHENTICATE exchange */
+    IMAPD_IN_IDLE     /* DONE */
+};
+
+struct imapd_input;
+struct imapd_cmd;
+
+struct imapd_session {
+    struct imapd_server *server;
+    const struct imapd_conf *conf;
+    enum imapd_state state;
+    enum imapd_input_mode mode;
+    bool condstore;               /* enabled (RFC 7162 §3.1) */
+    bool closing;                 /* BYE is said */
+    unsigned bad;                 /* wrong commands so far */
+    struct yb_account_id account_id;
+    uint64_t quota;               /* bytes, 0: none */
+    struct yb_store_account *account;
+    struct yb_mailbox *mailbox;   /* IMAPD_ST_BOX */
+    struct yb_view view;
+    struct imapd_push_entry push; /* in the table while idling */
+    struct yb_auth_session *exchange;
+    struct imapd_input *input;    /* a command that is not whole yet, or an APPEND under way */
+    struct imapd_cmd *running;    /* a command that answers piece by piece */
+    char *tag;                    /* of AUTHENTICATE or IDLE under way */
+};
+
+/* The handlers for the engine; a listener's arg is the struct imapd_server. */
+extern const struct yb_service imapd_service;
+
+/* Says BYE with this text and closes. */
+void imapd_bye(struct yb_conn *conn, struct imapd_session *s, struct yb_str text);
+/* Ends IMAPD_ST_BOX, if it is that: view, watch and mailbox are let go. */
+void imapd_deselect(struct imapd_session *s);
+/* After a successful LOGIN or AUTHENTICATE. -1: the account cannot be served here now. */
+int imapd_login(struct yb_conn *conn, struct imapd_session *s, const struct yb_auth_user *user,
+                struct yb_err *err) YB_MUST_USE;
+
+/* --- a command --- */
+
+struct imapd_command;
+
+/* Lives as long as its command, in `arena`. `conn`, `out` and `scratch` are those of the handler
+ * call that is running. */
+struct imapd_cmd {
+    struct yb_conn *conn;
+    struct imapd_session *s;
+    const struct imapd_command *row;
+    struct yb_str tag;
+    bool uid;                     /* UID FETCH … */
+    struct imapd_lex lex;         /* stands at the arguments */
+    struct yb_arena *arena;
+    struct yb_arena *own_arena;   /* the same, for a command that may last over several calls */
+    struct yb_arena *scratch;     /* until the handler call returns */
+    struct yb_buf *out;           /* written to the connection when the call returns */
+    struct imapd_keywords keywords;
+    bool has_keywords;
+    /* A command that answers piece by piece: called until it returns 0 (answered) or -1; 1: again,
+     * when what it wrote is sent. */
+    int (*step)(struct imapd_cmd *c, struct yb_err *err);
+    void (*end)(struct imapd_cmd *c); /* releases what `job` holds, whatever happened; may be NULL */
+    void *job;
+};
+
+/*
+ * Runs a whole command (its lines and literals as lex.h wants them, without the last line end).
+ * Everything wrong is answered.
+ */
+void imapd_dispatch(struct yb_conn *conn, struct imapd_session *s, struct yb_str text);
+/* The producer of a running command. */
+bool imapd_produce(struct yb_conn *conn);
+/* Gives up the running command, when the connection is gone. */
+void imapd_abandon(struct imapd_session *s);
+
+/* A command that is made for an occasion: woken in IDLE, the end of APPEND. */
+void imapd_cmd_begin(struct imapd_cmd *c, struct yb_conn *conn, struct yb_str tag);
+/* Sends what it wrote. */
+void imapd_cmd_end(struct imapd_cmd *c);
+
+/* Tells what is new in the selected mailbox (where the command allows it), then `tag OK text`. The
+ * text may begin with a response code. */
+void imapd_ok(struct imapd_cmd *c, struct yb_str text);
+/* The same with an error. */
+void imapd_no(struct imapd_cmd *c, const struct yb_err *err);
+/* `tag BAD text`, counted. */
+void imapd_bad(struct imapd_cmd *c, struct yb_str text);
+/* What an argument parser said, as an error for the handler to return. */
+int imapd_wrong(struct imapd_cmd *c, struct yb_err *err) YB_MUST_USE;
+
+/* Writes the capabilities of now, without line end: "CAPABILITY IMAP4rev1 …". */
+void imapd_put_capability(struct imapd_cmd *c);
+
+/* --- what is new (sync.c) --- */
+
+/* Collects it and brings the view up to date. `expunges` where EXPUNGE may be told. A mailbox that is
+ * gone ends the session. */
+int imapd_changes(struct imapd_cmd *c, bool expunges, struct yb_changes *out,
+                  struct yb_err *err) YB_MUST_USE;
+/* Tells it: EXPUNGE, EXISTS, RECENT, FLAGS, FETCH. */
+void imapd_tell(struct imapd_cmd *c, const struct yb_changes *changes);
+/* Both; an error is logged, and told at the next occasion. */
+void imapd_sync(struct imapd_cmd *c, bool expunges);
+/* `* n FETCH (FLAGS (…))` with UID and MODSEQ where the session wants them. */
+void imapd_tell_flags(struct imapd_cmd *c, uint32_t seq, const struct yb_record *r);
+/* The keywords of the selected mailbox, read once a command. */
+const struct imapd_keywords *imapd_keywords(struct imapd_cmd *c);
+/* FLAGS and PERMANENTFLAGS. */
+void imapd_tell_keywords(struct imapd_cmd *c);
+/* RFC 7162 §3.1: the first command that asks for it enables CONDSTORE. */
+void imapd_enable_condstore(struct imapd_cmd *c);
+
+/* A set of sequence numbers or (`uid`) UIDs as sequence numbers of the rows, resolved. A sequence
+ * number that is not there is an error. */
+int imapd_targets(struct imapd_cmd *c, struct imapd_set *set, bool uid, const struct yb_rows *rows,
+                  struct imapd_set *seqs, struct yb_err *err) YB_MUST_USE;
+/* The UIDs of a resolved set of sequence numbers, dead messages left out (*gone: there were some). */
+uint32_t *imapd_uids(struct imapd_cmd *c, const struct imapd_set *seqs, const struct yb_rows *rows,
+                     size_t *n, bool *gone) YB_MUST_USE;
+
+/* --- input (input.c) --- */
+
+/* Text of a command before login and after, literals included. */
+#define IMAPD_COMMAND_BEFORE_LOGIN 8192
+#define IMAPD_COMMAND_MAX 65536
+
+void imapd_input_line(struct yb_conn *conn, struct imapd_session *s, struct yb_str line,
+                      unsigned flags);
+void imapd_input_data(struct yb_conn *conn, struct imapd_session *s, struct yb_str block, bool last,
+                      unsigned flags);
+void imapd_input_free(struct imapd_session *s);
+
+#endif

@@ -1,0 +1,195 @@
+/*
+ * What is new in the selected mailbox, told at the moments RFC 3501 §5.2 and §7.4.1 allow. A view is
+ * four numbers; lib/store compares them with the mailbox and says what the session does not know yet.
+ */
+#include "imapd/session.h"
+
+int
+imapd_changes(struct imapd_cmd *c, bool expunges, struct yb_changes *out, struct yb_err *err)
+{
+    struct imapd_session *s = c->s;
+
+    *out = (struct yb_changes){ 0 };
+    if (yb_view_changes(s->mailbox, &s->view, expunges, c->scratch, out, err) < 0)
+        return -1;
+    if (out->invalid && !s->closing) {
+        yb_buf_add(c->out, YB_STR("* BYE The mailbox was deleted or replaced, select anew\r\n"));
+        s->closing = true;
+    }
+    return 0;
+}
+
+const struct imapd_keywords *
+imapd_keywords(struct imapd_cmd *c)
+{
+    struct yb_err err = { 0 };
+
+    if (c->has_keywords)
+        return &c->keywords;
+    if (yb_mailbox_keywords(c->s->mailbox, c->arena, c->keywords.names, &c->keywords.n, &err) < 0) {
+        yb_log_err(YB_LOG_WARN, yb_conn_log(c->conn), "imap.error", &err);
+        c->keywords.n = 0;
+    }
+    c->has_keywords = true;
+    return &c->keywords;
+}
+
+#define ALL_FLAGS                                                                                  \
+    (YB_FLAG_SEEN | YB_FLAG_ANSWERED | YB_FLAG_FLAGGED | YB_FLAG_DELETED | YB_FLAG_DRAFT |         \
+     YB_FLAG_PASSED)
+
+void
+imapd_tell_keywords(struct imapd_cmd *c)
+{
+    const struct imapd_keywords *names = imapd_keywords(c);
+    struct yb_buf *b = c->out;
+
+    yb_buf_add(b, YB_STR("* FLAGS "));
+    imapd_put_flags(b, ALL_FLAGS, UINT32_MAX, names, false);
+    yb_buf_add(b, YB_STR("\r\n* OK [PERMANENTFLAGS "));
+    if (c->s->view.read_only) {
+        yb_buf_add(b, YB_STR("()] Nothing may be changed\r\n"));
+        return;
+    }
+    imapd_put_flags(b, ALL_FLAGS, UINT32_MAX, names, false);
+    if (names->n < YB_COUNT(names->names)) {
+        yb_buf_truncate(b, yb_buf_size(b) - 1);
+        yb_buf_add(b, YB_STR(" \\*)"));
+    }
+    yb_buf_add(b, YB_STR("] Flags are kept\r\n"));
+}
+
+void
+imapd_tell_flags(struct imapd_cmd *c, uint32_t seq, const struct yb_record *r)
+{
+    struct imapd_session *s = c->s;
+    struct yb_buf *b = c->out;
+
+    yb_buf_add(b, YB_STR("* "));
+    yb_buf_add_u64(b, seq);
+    yb_buf_add(b, YB_STR(" FETCH ("));
+    if (c->uid || s->condstore) {
+        yb_buf_add(b, YB_STR("UID "));
+        yb_buf_add_u64(b, r->uid);
+        yb_buf_add_c(b, ' ');
+    }
+    yb_buf_add(b, YB_STR("FLAGS "));
+    imapd_put_flags(b, r->flags, r->keywords, imapd_keywords(c), r->uid >= s->view.recent_from);
+    if (s->condstore) {
+        yb_buf_add(b, YB_STR(" MODSEQ ("));
+        yb_buf_add_u64(b, r->modseq);
+        yb_buf_add_c(b, ')');
+    }
+    yb_buf_add(b, YB_STR(")\r\n"));
+}
+
+static void
+tell_number(struct yb_buf *b, uint64_t number, struct yb_str what)
+{
+    yb_buf_add(b, YB_STR("* "));
+    yb_buf_add_u64(b, number);
+    yb_buf_add(b, what);
+}
+
+void
+imapd_tell(struct imapd_cmd *c, const struct yb_changes *changes)
+{
+    if (changes->invalid)
+        return;
+    for (size_t i = 0; i < changes->n_expunged; i++)
+        tell_number(c->out, changes->expunged[i], YB_STR(" EXPUNGE\r\n"));
+    if (changes->more) {
+        tell_number(c->out, changes->exists, YB_STR(" EXISTS\r\n"));
+        tell_number(c->out, changes->recent, YB_STR(" RECENT\r\n"));
+    }
+    if (changes->keywords_changed) {
+        c->has_keywords = false;
+        imapd_tell_keywords(c);
+    }
+    for (size_t i = 0; i < changes->n_flags; i++)
+        imapd_tell_flags(c, changes->flags[i].seq, &changes->flags[i].record);
+}
+
+void
+imapd_sync(struct imapd_cmd *c, bool expunges)
+{
+    struct yb_changes changes;
+    struct yb_err err = { 0 };
+
+    if (imapd_changes(c, expunges, &changes, &err) < 0)
+        yb_log_err(YB_LOG_WARN, yb_conn_log(c->conn), "imap.error", &err);
+    else
+        imapd_tell(c, &changes);
+}
+
+void
+imapd_enable_condstore(struct imapd_cmd *c)
+{
+    struct imapd_session *s = c->s;
+
+    if (s->condstore)
+        return;
+    s->condstore = true;
+    if (s->state != IMAPD_ST_BOX)
+        return;
+    yb_buf_add(c->out, YB_STR("* OK [HIGHESTMODSEQ "));
+    yb_buf_add_u64(c->out, s->view.modseq);
+    yb_buf_add(c->out, YB_STR("] CONDSTORE is enabled\r\n"));
+}
+
+/* --- sets --- */
+
+int
+imapd_targets(struct imapd_cmd *c, struct imapd_set *set, bool uid, const struct yb_rows *rows,
+              struct imapd_set *seqs, struct yb_err *err)
+{
+    uint32_t n = (uint32_t)rows->n;
+
+    *seqs = (struct imapd_set){ 0 };
+    if (!uid) {
+        /* RFC 3501 §9, seq-number; "1:*" of an empty mailbox names nothing, and everybody says it. */
+        if (imapd_set_largest(set) > n && !(n == 0 && imapd_set_largest(set) == 1))
+            return yb_err_set(err, YB_PERM, "5.5.4", "There is no message of that number");
+        if (n == 0)
+            return 0;
+        imapd_set_resolve(set, n);
+        *seqs = *set;
+        return 0;
+    }
+    if (n == 0)
+        return 0;
+    imapd_set_resolve(set, rows->v[n - 1].uid);
+    seqs->v = yb_arena_alloc(c->arena, set->n, sizeof(seqs->v[0]));
+    for (size_t i = 0; i < set->n; i++) {
+        size_t from = yb_rows_find(rows, set->v[i].lo);
+        size_t to = set->v[i].hi == UINT32_MAX ? rows->n : yb_rows_find(rows, set->v[i].hi + 1);
+
+        if (from < to)
+            seqs->v[seqs->n++] =
+                (struct imapd_range){ .lo = (uint32_t)from + 1, .hi = (uint32_t)to };
+    }
+    return 0;
+}
+
+uint32_t *
+imapd_uids(struct imapd_cmd *c, const struct imapd_set *seqs, const struct yb_rows *rows, size_t *n,
+           bool *gone)
+{
+    uint32_t *uids;
+    size_t room = 0;
+
+    for (size_t i = 0; i < seqs->n; i++)
+        room += (size_t)seqs->v[i].hi - seqs->v[i].lo + 1;
+    uids = yb_arena_alloc(c->arena, room + 1, sizeof(*uids));
+    *n = 0;
+    *gone = false;
+    for (size_t i = 0; i < seqs->n; i++) {
+        for (uint32_t seq = seqs->v[i].lo; seq <= seqs->v[i].hi; seq++) {
+            if (rows->v[seq - 1].expunged)
+                *gone = true;
+            else
+                uids[(*n)++] = rows->v[seq - 1].uid;
+        }
+    }
+    return uids;
+}
