@@ -276,6 +276,7 @@ ctx_new(struct yb_tls_set *s, int min_version)
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_session_id_context(ctx, id, sizeof(id) - 1);
     SSL_CTX_set_num_tickets(ctx, 1);
+    SSL_CTX_set_timeout(ctx, DAY); /* no longer than the keys live */
     SSL_CTX_set_dh_auto(ctx, 1);
     SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, on_ticket);
     SSL_CTX_set_tlsext_servername_callback(ctx, on_server_name);

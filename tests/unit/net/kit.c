@@ -127,6 +127,16 @@ say_info(struct yb_conn *c)
                    yb_conn_can_tls(c) ? "can" : "cannot");
 }
 
+static void
+say_exporter(struct yb_conn *c)
+{
+    uint8_t key[32];
+    char text[65];
+
+    ck_assert(yb_conn_tls_exporter(c, key));
+    yb_conn_printf(c, "%s\r\n", yb_hex(key, sizeof(key), text));
+}
+
 static uint64_t
 number(struct yb_str s)
 {
@@ -164,6 +174,8 @@ command(struct yb_conn *c, struct yb_str verb, struct yb_str arg)
         yb_conn_start_tls(c);
     } else if (yb_str_eq(verb, YB_STR("INFO"))) {
         say_info(c);
+    } else if (yb_str_eq(verb, YB_STR("EXPORTER"))) {
+        say_exporter(c);
     } else if (yb_str_eq(verb, YB_STR("QUIT"))) {
         yb_conn_write(c, YB_STR("bye\r\n"));
         yb_conn_close(c);
@@ -550,4 +562,24 @@ kit_certs(const char *const *names, size_t n, struct yb_str secret)
         yb_free(key[k]);
     }
     return set;
+}
+
+int
+kit_main(const char *name, void (*tests)(TCase *tc), void (*setup)(void), void (*teardown)(void))
+{
+    Suite *s = suite_create(name);
+    TCase *tc = tcase_create(name);
+    SRunner *r;
+    int failed;
+
+    tcase_set_timeout(tc, 120);
+    if (setup != NULL)
+        tcase_add_checked_fixture(tc, setup, teardown);
+    tests(tc);
+    suite_add_tcase(s, tc);
+    r = srunner_create(s);
+    srunner_run_all(r, CK_ENV);
+    failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed == 0 ? 0 : 1;
 }

@@ -19,6 +19,7 @@
  *   PAUSE           "paused"; the next wake resumes
  *   BLOCK           blocks until kit_release()
  *   TLS             "go", then a handshake; "tls" when it is over
+ *   EXPORTER        the channel binding in hex
  *   INFO            peer, local port, TLS version and name
  *   LIMIT n, IDLE ms, DEADLINE ms, PEEK (has_input), KEY n, QUIT, ABORT
  * Greeting "hello", farewell of a timeout "too slow"; a wake is answered "woken".
@@ -74,6 +75,8 @@ void client_expect_cert(struct client *c, const char *want);
 
 /* A set with self-signed certificates for the names (comma lists of DNS names), one pair each. */
 struct yb_tls_set *kit_certs(const char *const *names, size_t n, struct yb_str secret);
+/* Runs a program of one test case. */
+int kit_main(const char *name, void (*tests)(TCase *tc), void (*setup)(void), void (*teardown)(void));
 /* One pair; for yb_free(). */
 void kit_pair(const char *names, char **chain, char **key);
 

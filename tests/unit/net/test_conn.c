@@ -266,16 +266,9 @@ START_TEST(test_stop_with_open_connections)
 }
 END_TEST
 
-int
-main(void)
+static void
+tests(TCase *tc)
 {
-    Suite *s = suite_create("conn");
-    TCase *tc = tcase_create("conn");
-    SRunner *r;
-    int failed;
-
-    tcase_set_timeout(tc, 60);
-    tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, test_chunks);
     tcase_add_test(tc, test_pipelining);
     tcase_add_test(tc, test_has_input);
@@ -289,10 +282,10 @@ main(void)
     tcase_add_test(tc, test_kick);
     tcase_add_test(tc, test_half_line);
     tcase_add_test(tc, test_stop_with_open_connections);
-    suite_add_tcase(s, tc);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed == 0 ? 0 : 1;
+}
+
+int
+main(void)
+{
+    return kit_main("conn", tests, setup, teardown);
 }
