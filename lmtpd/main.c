@@ -94,7 +94,7 @@ open_store(struct lmtpd *l, struct yb_err *err)
     };
     char notify[256];
 
-    snprintf(notify, sizeof(notify), "%s/imapd.notify", common->run_dir);
+    snprintf(notify, sizeof(notify), "%s/imapd/notify", common->run_dir);
     conf.notify_path = notify;
     if (yb_node_id_read(common->node_id_file, &conf.node, err) < 0)
         return -1;

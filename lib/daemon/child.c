@@ -52,6 +52,12 @@ yb_daemon_net(const struct yb_daemon *d)
 }
 
 const char *
+yb_daemon_run_dir(const struct yb_daemon *d)
+{
+    return d->p->run_dir;
+}
+
+const char *
 yb_daemon_state_dir(const struct yb_daemon *d)
 {
     return d->p->state_dir;

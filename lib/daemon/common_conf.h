@@ -85,8 +85,9 @@ struct yb_daemon_conf {
                       "How long an orderly stop waits for commands that are being answered."),     \
         YB_DAEMON_ROW(STRUCT, LIST, true, proxy_from, "", 0, 64,                                   \
                       "Networks (CIDR) whose connections begin with a PROXY v2 header."),          \
-        YB_DAEMON_ROW(STRUCT, STRING, true, socket_group, "", 0, 64,                               \
-                      "Group of the unix sockets it listens on; empty means the daemon's group."), \
+        YB_DAEMON_ROW(STRUCT, STRING, true, socket_group, "yubin-lmtp", 0, 64,                     \
+                      "Group of the unix sockets it listens on; the users of the daemons that "    \
+                      "connect are members. Empty means the daemon's own."),                       \
         YB_DAEMON_ROW(STRUCT, MODE, true, socket_mode, "0660", 0, 0777,                            \
                       "Permissions of the unix sockets it listens on.")
 

@@ -137,10 +137,10 @@ prepare_user(struct yb_process *p, struct yb_err *err)
     p->control_group = yb_privs_group(common->control_group);
     p->state_dir = join(common->state_dir, p->spec->name, "");
     p->event_dir = join(common->event_dir, p->spec->name, "");
+    p->run_dir = join(common->run_dir, p->spec->name, "");
     p->control_path = join(common->run_dir, p->spec->name, ".control");
-    if (mkdir(common->run_dir, 0755) < 0 && errno != EEXIST)
-        return yb_err_sys(err, YB_PERM, "5.3.5", "make %s", common->run_dir);
-    if (yb_privs_folder(&p->privs, common->state_dir, p->state_dir, err) < 0)
+    if (yb_privs_folder(&p->privs, common->run_dir, p->run_dir, err) < 0 ||
+        yb_privs_folder(&p->privs, common->state_dir, p->state_dir, err) < 0)
         return -1;
     return yb_privs_folder(&p->privs, common->event_dir, p->event_dir, err);
 }
@@ -173,21 +173,36 @@ addresses_of(const struct yb_process *p, const struct yb_daemon_listener *l)
     return (const struct yb_conf_list *)(const void *)(values + row->offset);
 }
 
+/* Who owns the unix sockets of the daemon; a group is needed only where there is one. */
+static int
+socket_owner(const struct yb_process *p, const struct yb_conf_list *addresses,
+             struct yb_listen_owner *owner, struct yb_err *err)
+{
+    const struct yb_daemon_conf *own = yb_process_daemon_conf(p);
+    bool any = false;
+
+    *owner = (struct yb_listen_owner){ p->privs.uid, p->privs.gid, p->privs.drop,
+                                       (mode_t)own->socket_mode };
+    for (size_t i = 0; i < addresses->n; i++)
+        any = any || yb_str_starts(yb_str_from(addresses->v[i]), YB_STR("unix:"));
+    if (!any || !p->privs.drop || *own->socket_group == '\0')
+        return 0;
+    owner->gid = yb_privs_group(own->socket_group);
+    if (owner->gid == (gid_t)-1)
+        return yb_err_inside(err, YB_PERM, "5.3.5",
+                             "there is no group %s: create it or set socket_group",
+                             own->socket_group);
+    return 0;
+}
+
 static int
 bind_listener(struct yb_process *p, size_t i, struct yb_err *err)
 {
     const struct yb_conf_list *list = addresses_of(p, &p->spec->listeners[i]);
-    const struct yb_daemon_conf *own = yb_process_daemon_conf(p);
-    struct yb_listen_owner owner = { p->privs.uid, p->privs.gid, p->privs.drop,
-                                     (mode_t)own->socket_mode };
+    struct yb_listen_owner owner;
 
-    if (*own->socket_group != '\0' && p->privs.drop)
-        owner.gid = yb_privs_group(own->socket_group);
-    if (owner.gid == (gid_t)-1)
-        return yb_err_inside(err, YB_PERM, "5.3.5",
-                             "there is no group %s: create it or set "
-                             "socket_group",
-                             own->socket_group);
+    if (socket_owner(p, list, &owner, err) < 0)
+        return -1;
     for (size_t k = 0; k < list->n; k++) {
         int fd = yb_listen_bind(list->v[k], &owner, err);
 
@@ -229,6 +244,7 @@ cleanup(struct yb_process *p)
     }
     yb_free(p->bound);
     yb_free(p->control_path);
+    yb_free(p->run_dir);
     yb_free(p->state_dir);
     yb_free(p->event_dir);
     yb_conf_source_free(&p->source);

@@ -77,7 +77,10 @@ int yb_daemon_run(const struct yb_daemon_spec *spec, int argc, char **argv);
  */
 const struct yb_conf *yb_daemon_conf(const struct yb_daemon *d);
 struct yb_net *yb_daemon_net(const struct yb_daemon *d);
-/* Folders of this daemon, made by its parent and owned by its user. */
+/* Folders of this daemon, made by its parent, mode 0700 and owned by its user: <run_dir>/<name>
+ * (sockets it makes itself), <state_dir>/<name>, <event_dir>/<name>. The folders above them are not
+ * its own to write in. */
+const char *yb_daemon_run_dir(const struct yb_daemon *d);
 const char *yb_daemon_state_dir(const struct yb_daemon *d);
 const char *yb_daemon_event_dir(const struct yb_daemon *d);
 /* conninfo for this daemon's role: [common] database with its user and password. A secret. */

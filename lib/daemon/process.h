@@ -40,7 +40,7 @@ struct yb_process {
     struct yb_bound *bound;
     size_t n_bound;
     int control_fd;
-    char *control_path, *state_dir, *event_dir;
+    char *control_path, *run_dir, *state_dir, *event_dir;
     int ready_fd; /* -1: nobody waits */
 };
 

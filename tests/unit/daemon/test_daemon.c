@@ -148,7 +148,7 @@ put_conf(const char *more)
 
     snprintf(text, sizeof(text),
              "[common]\nrun_dir = %s/run\nstate_dir = %s/state\nevent_dir = %s/events\n"
-             "[smtpd]\nlisten = unix:%s\n%s\n",
+             "[smtpd]\nsocket_group =\nlisten = unix:%s\n%s\n",
              folder, folder, folder, listen_path, more);
     put("conf", yb_str_from(text), 0644);
 }
