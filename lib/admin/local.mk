@@ -1,2 +1,10 @@
 noinst_LIBRARIES += lib/admin/libyb_admin.a
-lib_admin_libyb_admin_a_SOURCES =
+lib_admin_libyb_admin_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+lib_admin_libyb_admin_a_SOURCES = \
+	lib/admin/account_sql.c lib/admin/admin.h \
+	lib/admin/alias_sql.c \
+	lib/admin/ask.c lib/admin/ask.h \
+	lib/admin/domain_sql.c \
+	lib/admin/import_sql.c \
+	lib/admin/node_sql.c \
+	lib/admin/tenant_sql.c

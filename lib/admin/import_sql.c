@@ -1,0 +1,447 @@
+/*
+ * Accounts from JSON Lines, in one transaction: every line is looked at before anything is changed,
+ * then all rows go through COPY into a temporary table and from there into place by three statements.
+ */
+#include "lib/admin/ask.h"
+
+#include "lib/cred/cred.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define IMPORT_DEADLINE_MS 600000
+#define COPY_PIECE 65536
+#define HASH_THREADS 64
+/* A line of JSON; an address, a verifier and forwards fit many times. */
+#define LINE_MAX_BYTES 65536
+
+/* clang-format off */
+static const char make_table[] =
+    "CREATE TEMPORARY TABLE import_rows (line bigint, local text COLLATE \"C\", written text, domain text COLLATE \"C\", "
+    "  name text, quota_bytes bigint, keep_copy boolean, verifier text, forwards text[], forward_keys text[], "
+    "  account_id uuid NOT NULL DEFAULT gen_random_uuid()) ON COMMIT DROP";
+static const char copy[] =
+    "COPY pg_temp.import_rows (line, local, written, domain, name, quota_bytes, keep_copy, verifier, forwards, "
+    "  forward_keys) FROM STDIN";
+static const char analyze[] = "ANALYZE pg_temp.import_rows";
+static const struct yb_db_statement problems = { "import_problems",
+    "SELECT coalesce(json_agg(p ORDER BY p.line), '[]') FROM (SELECT * FROM ("
+    "  SELECT i.line, i.domain || ' is not hosted here' AS text FROM pg_temp.import_rows i "
+    "   WHERE NOT EXISTS (SELECT FROM domains d WHERE d.name = i.domain) "
+    "  UNION ALL SELECT i.line, i.written || '@' || i.domain || ' is an account already' "
+    "    FROM pg_temp.import_rows i JOIN domains d ON d.name = i.domain "
+    "    JOIN accounts a ON a.domain_id = d.domain_id AND a.local = i.local "
+    "  UNION ALL SELECT i.line, i.written || '@' || i.domain || ' is an alias already' "
+    "    FROM pg_temp.import_rows i JOIN domains d ON d.name = i.domain "
+    "    JOIN aliases a ON a.domain_id = d.domain_id AND a.local = i.local "
+    "  UNION ALL SELECT max(i.line), min(i.written) || '@' || i.domain || ' stands ' || count(*) || ' times' "
+    "    FROM pg_temp.import_rows i GROUP BY i.domain, i.local HAVING count(*) > 1"
+    ") x ORDER BY line LIMIT 1000) p" };
+static const struct yb_db_statement accounts = { "import_accounts",
+    "INSERT INTO accounts (tenant_id, domain_id, account_id, local, written, display_name, home_node, quota_bytes, keep_copy) "
+    "SELECT d.tenant_id, d.domain_id, i.account_id, i.local, i.written, i.name, decode($1::text, 'hex'), i.quota_bytes, i.keep_copy "
+    "  FROM pg_temp.import_rows i JOIN domains d ON d.name = i.domain" };
+static const struct yb_db_statement credentials = { "import_credentials",
+    "INSERT INTO credentials (tenant_id, account_id, kind, verifier) "
+    "SELECT d.tenant_id, i.account_id, 'primary', i.verifier "
+    "  FROM pg_temp.import_rows i JOIN domains d ON d.name = i.domain WHERE i.verifier IS NOT NULL" };
+static const struct yb_db_statement forwards = { "import_forwards",
+    "INSERT INTO forwards (tenant_id, account_id, target, target_key) "
+    "SELECT d.tenant_id, i.account_id, f.target, f.target_key "
+    "  FROM pg_temp.import_rows i JOIN domains d ON d.name = i.domain, unnest(i.forwards, i.forward_keys) AS f (target, target_key) "
+    "ON CONFLICT DO NOTHING" };
+/* clang-format on */
+
+struct row {
+    size_t line;
+    struct yb_admin_name name;
+    struct yb_str display, verifier, password;
+    struct yb_str *targets, *keys;
+    size_t n_targets;
+    uint64_t quota;
+    bool keep_copy;
+};
+
+struct rows {
+    struct yb_admin_import *import;
+    struct yb_arena *arena;
+    struct row *v;
+    size_t n, room, bad;
+    _Atomic size_t next, hashed; /* for the threads */
+};
+
+static void
+problem(struct rows *rows, size_t line, const char *text)
+{
+    rows->bad++;
+    if (rows->import->problem != NULL)
+        rows->import->problem(rows->import->arg, line, text);
+}
+
+/* --- lines --- */
+
+static int
+read_forwards(struct rows *rows, struct row *r, const json_t *list, struct yb_err *err)
+{
+    if (list == NULL)
+        return 0;
+    if (!json_is_array(list))
+        return yb_err_set(err, YB_PERM, "5.5.4", "forwards is not a list");
+    r->targets = yb_arena_alloc(rows->arena, json_array_size(list), sizeof(*r->targets));
+    r->keys = yb_arena_alloc(rows->arena, json_array_size(list), sizeof(*r->keys));
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const char *text = json_string_value(json_array_get(list, i));
+
+        if (text == NULL)
+            return yb_err_set(err, YB_PERM, "5.5.4", "a forward is not a text");
+        if (yb_admin_target(yb_str_from(text), rows->arena, &r->targets[i], &r->keys[i], err) < 0)
+            return -1;
+        r->n_targets++;
+    }
+    return 0;
+}
+
+/* The words an object may have, and of what type they are: a typing error is told, not passed over. */
+static int
+check_words(const json_t *o, struct yb_err *err)
+{
+    static const struct {
+        const char *key;
+        json_type type;
+    } words[] = { { "address", JSON_STRING }, { "password", JSON_STRING },
+                  { "verifier", JSON_STRING }, { "name", JSON_STRING },
+                  { "quota", JSON_INTEGER },   { "keep_copy", JSON_TRUE },
+                  { "forwards", JSON_ARRAY } };
+    const char *key;
+    json_t *value;
+
+    json_object_foreach((json_t *)(uintptr_t)o, key, value) {
+        size_t i = 0;
+
+        while (i < YB_COUNT(words) && strcmp(words[i].key, key) != 0)
+            i++;
+        if (i == YB_COUNT(words))
+            return yb_err_set(err, YB_PERM, "5.5.4", "there is no \"%s\"", key);
+        if (json_typeof(value) != words[i].type &&
+            !(words[i].type == JSON_TRUE && json_is_boolean(value)))
+            return yb_err_set(err, YB_PERM, "5.5.4", "\"%s\" is of another type", key);
+    }
+    return 0;
+}
+
+static struct yb_str
+kept_text(struct rows *rows, const json_t *o, const char *key)
+{
+    const json_t *v = json_object_get(o, key);
+
+    if (v == NULL)
+        return yb_str(NULL, 0);
+    return yb_arena_dup(rows->arena, yb_str(json_string_value(v), json_string_length(v)));
+}
+
+static int
+read_object(struct rows *rows, struct row *r, const json_t *o, struct yb_err *err)
+{
+    json_int_t quota = json_integer_value(json_object_get(o, "quota"));
+
+    if (!json_is_object(o))
+        return yb_err_set(err, YB_PERM, "5.5.4", "not a JSON object");
+    if (check_words(o, err) < 0)
+        return -1;
+    if (json_object_get(o, "address") == NULL)
+        return yb_err_set(err, YB_PERM, "5.5.4", "there is no address");
+    if (quota < 0)
+        return yb_err_set(err, YB_PERM, "5.5.4", "a quota is not negative");
+    if (yb_admin_name(kept_text(rows, o, "address"), rows->arena, &r->name, err) < 0)
+        return -1;
+    r->quota = (uint64_t)quota;
+    r->keep_copy = !json_is_false(json_object_get(o, "keep_copy"));
+    r->display = kept_text(rows, o, "name");
+    r->verifier = kept_text(rows, o, "verifier");
+    r->password = kept_text(rows, o, "password");
+    if (r->verifier.p != NULL && r->password.p != NULL)
+        return yb_err_set(err, YB_PERM, "5.5.4", "a password or a verifier, not both");
+    if (r->verifier.p != NULL && yb_cred_check(r->verifier, err) < 0)
+        return -1;
+    return read_forwards(rows, r, json_object_get(o, "forwards"), err);
+}
+
+static void
+read_line(struct rows *rows, size_t line, struct yb_str text)
+{
+    struct yb_err err = { 0 };
+    json_error_t why;
+    json_t *o;
+
+    if (yb_str_trim(text).n == 0)
+        return;
+    if (rows->n == rows->room) {
+        rows->room = rows->room == 0 ? 1024 : rows->room * 2;
+        rows->v = yb_realloc(rows->v, rows->room, sizeof(*rows->v));
+    }
+    rows->v[rows->n] = (struct row){ .line = line };
+    o = text.n > LINE_MAX_BYTES ? NULL : json_loadb(text.p, text.n, JSON_REJECT_DUPLICATES, &why);
+    if (o == NULL)
+        problem(rows, line, text.n > LINE_MAX_BYTES ? "the line is too long" : why.text);
+    else if (read_object(rows, &rows->v[rows->n], o, &err) < 0)
+        problem(rows, line, err.text);
+    else
+        rows->n++;
+    json_decref(o);
+}
+
+static int
+read_lines(struct rows *rows, int fd, struct yb_err *err)
+{
+    int own = dup(fd);
+    FILE *f = own < 0 ? NULL : fdopen(own, "r");
+    char *line = NULL;
+    size_t size = 0, number = 0;
+    ssize_t n;
+    int rc = 0;
+
+    if (f == NULL) {
+        if (own >= 0)
+            close(own);
+        return yb_err_sys(err, YB_TEMP, "4.3.0", "open the file of accounts");
+    }
+    while ((n = getline(&line, &size, f)) > 0) {
+        while (n > 0 && (line[n - 1] == '\n' || line[n - 1] == '\r'))
+            n--;
+        read_line(rows, ++number, yb_str(line, (size_t)n));
+        explicit_bzero(line, size);
+    }
+    if (ferror(f))
+        rc = yb_err_sys(err, YB_TEMP, "4.3.0", "read the file of accounts");
+    free(line); /* getline()'s own */
+    fclose(f);
+    return rc;
+}
+
+/* --- passwords: milliseconds each, so on all cores --- */
+
+static void *
+hash_rows(void *arg)
+{
+    struct rows *rows = arg;
+    size_t i;
+
+    while ((i = atomic_fetch_add(&rows->next, 1)) < rows->n) {
+        struct row *r = &rows->v[i];
+        char verifier[YB_CRED_VERIFIER];
+        struct yb_err err = { 0 };
+
+        if (r->password.p == NULL)
+            continue;
+        if (yb_cred_make(r->password, 0, verifier, &err) == 0)
+            r->verifier = yb_str_from(yb_dup(verifier, strlen(verifier)));
+        explicit_bzero((char *)(uintptr_t)r->password.p, r->password.n);
+        atomic_fetch_add(&rows->hashed, 1);
+    }
+    return NULL;
+}
+
+static size_t
+count_passwords(const struct rows *rows)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < rows->n; i++)
+        n += rows->v[i].password.p != NULL;
+    return n;
+}
+
+static void
+hash_passwords(struct rows *rows)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    size_t n_threads = cores < 1 ? 1 : cores > HASH_THREADS ? HASH_THREADS : (size_t)cores, n = 0;
+    size_t all = count_passwords(rows);
+    pthread_t threads[HASH_THREADS];
+
+    if (all == 0)
+        return;
+    while (n + 1 < n_threads && pthread_create(&threads[n], NULL, hash_rows, rows) == 0)
+        n++;
+    while (rows->import->progress != NULL && atomic_load(&rows->hashed) < all && n > 0) {
+        struct timespec rest = { 0, 200000000 };
+
+        rows->import->progress(rows->import->arg, "passwords hashed", atomic_load(&rows->hashed), all);
+        nanosleep(&rest, NULL);
+    }
+    hash_rows(rows);
+    for (size_t i = 0; i < n; i++)
+        pthread_join(threads[i], NULL);
+    for (size_t i = 0; i < rows->n; i++) {
+        if (rows->v[i].password.p != NULL && rows->v[i].verifier.p == NULL)
+            problem(rows, rows->v[i].line, "this password cannot be used: it is empty, too long, or not UTF-8");
+    }
+}
+
+/* --- rows into the database --- */
+
+/* COPY's text form. */
+static void
+put_field(struct yb_buf *b, struct yb_str s)
+{
+    if (s.p == NULL) {
+        yb_buf_add(b, YB_STR("\\N"));
+        return;
+    }
+    for (size_t i = 0; i < s.n; i++) {
+        char c = s.p[i];
+
+        if (c == '\\' || c == '\t' || c == '\n' || c == '\r')
+            yb_buf_add_c(b, '\\');
+        yb_buf_add_c(b, c == '\t' ? 't' : c == '\n' ? 'n' : c == '\r' ? 'r' : c);
+    }
+}
+
+/* An array's text form, {"a","b"}, inside a field of COPY: backslashes once for each. */
+static void
+put_array(struct yb_buf *b, const struct yb_str *v, size_t n)
+{
+    yb_buf_add_c(b, '{');
+    for (size_t i = 0; i < n; i++) {
+        yb_buf_add(b, i == 0 ? YB_STR("\"") : YB_STR(",\""));
+        for (size_t k = 0; k < v[i].n; k++) {
+            if (v[i].p[k] == '"' || v[i].p[k] == '\\')
+                yb_buf_add(b, YB_STR("\\\\"));
+            put_field(b, yb_str(v[i].p + k, 1));
+        }
+        yb_buf_add_c(b, '"');
+    }
+    yb_buf_add_c(b, '}');
+}
+
+static void
+put_row(struct yb_buf *b, const struct row *r)
+{
+    yb_buf_add_u64(b, r->line);
+    yb_buf_add_c(b, '\t');
+    put_field(b, r->name.local);
+    yb_buf_add_c(b, '\t');
+    put_field(b, r->name.written);
+    yb_buf_add_c(b, '\t');
+    put_field(b, r->name.domain);
+    yb_buf_add_c(b, '\t');
+    put_field(b, r->display.p == NULL ? YB_STR("") : r->display);
+    yb_buf_add_c(b, '\t');
+    yb_buf_add_u64(b, r->quota);
+    yb_buf_add(b, r->keep_copy ? YB_STR("\tt\t") : YB_STR("\tf\t"));
+    put_field(b, r->verifier);
+    yb_buf_add_c(b, '\t');
+    put_array(b, r->targets, r->n_targets);
+    yb_buf_add_c(b, '\t');
+    put_array(b, r->keys, r->n_targets);
+    yb_buf_add_c(b, '\n');
+}
+
+static int
+copy_rows(struct rows *rows, struct yb_db_conn *c, struct yb_err *err)
+{
+    struct yb_buf *b = yb_buf_new(COPY_PIECE + 8 * LINE_MAX_BYTES);
+    int rc = yb_db_copy_begin(c, copy, err);
+
+    for (size_t i = 0; i < rows->n && rc == 0; i++) {
+        put_row(b, &rows->v[i]);
+        if (yb_buf_size(b) >= COPY_PIECE || i + 1 == rows->n) {
+            yb_assert(!yb_buf_overflowed(b));
+            rc = yb_db_copy_data(c, yb_buf_view(b), err);
+            yb_buf_clear(b);
+        }
+    }
+    if (rc == 0)
+        rc = yb_db_copy_end(c, err);
+    yb_buf_free(&b);
+    return rc;
+}
+
+/* Lines that the database's rows make impossible. */
+static int
+find_problems(struct rows *rows, struct yb_db_conn *c, struct yb_err *err)
+{
+    struct yb_db_params q = YB_DB_PARAMS_INIT;
+    json_t *list = NULL, *o;
+    size_t i;
+
+    if (yb_admin_card(c, &problems, &q, "import", &list, err) < 0)
+        return -1;
+    json_array_foreach(list, i, o)
+        problem(rows, (size_t)json_integer_value(json_object_get(o, "line")),
+                json_string_value(json_object_get(o, "text")));
+    json_decref(list);
+    return 0;
+}
+
+static int
+refuse_bad(const struct rows *rows, struct yb_err *err)
+{
+    if (rows->bad == 0)
+        return 0;
+    return yb_err_set(err, YB_PERM, "5.5.4", "%zu lines cannot be taken; nothing was changed", rows->bad);
+}
+
+static int
+insert_rows(struct yb_admin *a, struct rows *rows, struct yb_db_conn *c, struct yb_err *err)
+{
+    const struct yb_db_statement *const steps[] = { &accounts, &credentials, &forwards };
+    struct yb_db_params p = YB_DB_PARAMS_INIT;
+    struct yb_str home;
+
+    yb_db_set_deadline(c, IMPORT_DEADLINE_MS);
+    if (yb_admin_home(a, c, rows->arena, &home, err) < 0 || yb_db_run_sql(c, make_table, err) < 0 ||
+        copy_rows(rows, c, err) < 0 || yb_db_run_sql(c, analyze, err) < 0 ||
+        find_problems(rows, c, err) < 0 || refuse_bad(rows, err) < 0)
+        return -1;
+    for (size_t i = 0; i < YB_COUNT(steps); i++) {
+        if (i == 0)
+            yb_db_add_text(&p, home);
+        if (yb_admin_change(c, steps[i], &p, NULL, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static size_t
+count_without_scram(const struct rows *rows)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < rows->n; i++)
+        n += rows->v[i].verifier.p != NULL &&
+             yb_cred_scheme(rows->v[i].verifier) != YB_CRED_SCRAM_SHA256;
+    return n;
+}
+
+int
+yb_admin_account_import(struct yb_admin *a, int fd, struct yb_admin_import *import, struct yb_err *err)
+{
+    struct rows rows = { .import = import, .arena = yb_arena_new(1 << 20) };
+    struct yb_db_conn *c = NULL;
+    int rc = read_lines(&rows, fd, err);
+
+    if (rc == 0)
+        hash_passwords(&rows);
+    if (rc == 0 && rows.bad > 0)
+        rc = refuse_bad(&rows, err);
+    else if (rc == 0 && rows.n > 0) {
+        rc = yb_admin_begin(a, &c, err);
+        if (rc == 0)
+            rc = insert_rows(a, &rows, c, err);
+        rc = yb_admin_end(&c, rc, NULL, err);
+    }
+    import->accounts = rc == 0 ? rows.n : 0;
+    import->without_scram = rc == 0 ? count_without_scram(&rows) : 0;
+    for (size_t i = 0; i < rows.n; i++) {
+        if (rows.v[i].password.p != NULL)
+            yb_free((char *)(uintptr_t)rows.v[i].verifier.p); /* made by hash_rows() */
+    }
+    yb_free(rows.v);
+    yb_arena_free(&rows.arena);
+    return rc;
+}
