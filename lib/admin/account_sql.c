@@ -35,10 +35,10 @@ static const struct yb_db_statement suspend = { "account_suspend",
     "  suspended_reason = nullif($3, '') FROM domains d "
     " WHERE d.domain_id = a.domain_id AND a.local = $1::text AND d.name = $2::text" };
 static const struct yb_db_statement show = { "account_show",
-    "SELECT to_json(c)::jsonb - 'local_key' FROM account_cards c "
+    "SELECT to_json(c) FROM account_cards c "
     " WHERE c.local_key = $1::text AND c.domain = $2::text" };
 static const struct yb_db_statement list = { "account_list",
-    "SELECT coalesce(jsonb_agg(to_jsonb(c) - 'local_key' ORDER BY c.domain, c.local_key), '[]') "
+    "SELECT coalesce(json_agg(c ORDER BY c.domain, c.local_key), '[]') "
     "  FROM (SELECT * FROM account_cards WHERE ($4::text = '' OR domain = $4) "
     "           AND (domain, local_key) > ($2::text, $1::text) "
     "         ORDER BY domain, local_key LIMIT $3::integer) c" };
@@ -103,7 +103,7 @@ static int
 run_change(struct yb_db_conn *c, struct yb_str address, const struct change *ch,
            struct yb_arena *arena, struct yb_err *err)
 {
-    struct yb_db_params p = YB_DB_PARAMS_INIT;
+    struct yb_db_params p = { 0 };
 
     if (named(address, arena, &p, err) < 0)
         return -1;
@@ -116,7 +116,7 @@ static int
 run_card(struct yb_db_conn *c, const struct yb_db_statement *st, struct yb_str address,
          struct yb_arena *arena, json_t **out, struct yb_err *err)
 {
-    struct yb_db_params q = YB_DB_PARAMS_INIT;
+    struct yb_db_params q = { 0 };
 
     if (named(address, arena, &q, err) < 0)
         return -1;
@@ -160,7 +160,7 @@ static int
 add_row(struct yb_admin *a, struct yb_db_conn *c, struct yb_str address,
         const struct yb_admin_account *v, struct yb_arena *arena, struct yb_err *err)
 {
-    struct yb_db_params p = YB_DB_PARAMS_INIT;
+    struct yb_db_params p = { 0 };
     struct yb_admin_name n;
     struct yb_str home = v->home_node;
 
@@ -206,7 +206,7 @@ yb_admin_account_set(struct yb_admin *a, struct yb_str address, const struct yb_
                      json_t **out, struct yb_err *err)
 {
     struct yb_arena *arena = yb_arena_new(1024);
-    struct yb_db_params p = YB_DB_PARAMS_INIT;
+    struct yb_db_params p = { 0 };
     struct yb_db_conn *c = NULL;
     int rc = yb_admin_begin(a, &c, err);
 
@@ -250,7 +250,7 @@ yb_admin_account_list(struct yb_admin *a, struct yb_str domain, const struct yb_
                       json_t **out, struct yb_err *err)
 {
     struct yb_arena *arena = yb_arena_new(1024);
-    struct yb_db_params q = YB_DB_PARAMS_INIT;
+    struct yb_db_params q = { 0 };
     int rc = yb_admin_page_params(page, domain, arena, &q, err);
 
     if (rc == 0)
@@ -280,7 +280,7 @@ yb_admin_account_delete(struct yb_admin *a, struct yb_str address, json_t **out,
 int
 yb_admin_account_lives(struct yb_admin *a, struct yb_account_id id, bool *lives, struct yb_err *err)
 {
-    struct yb_db_params q = YB_DB_PARAMS_INIT;
+    struct yb_db_params q = { 0 };
     json_t *answer = NULL;
     int rc;
 

@@ -20,9 +20,9 @@ static const struct yb_db_statement targets = { "alias_targets",
     "       unnest($3::text[], $4::text[]) AS x (target, target_key) "
     " WHERE a.local = $1::text AND d.name = $2::text ON CONFLICT DO NOTHING" };
 static const struct yb_db_statement show = { "alias_show",
-    "SELECT to_jsonb(c) - 'local_key' FROM alias_cards c WHERE c.local_key = $1::text AND c.domain = $2::text" };
+    "SELECT to_json(c) FROM alias_cards c WHERE c.local_key = $1::text AND c.domain = $2::text" };
 static const struct yb_db_statement list = { "alias_list",
-    "SELECT coalesce(jsonb_agg(to_jsonb(c) - 'local_key' ORDER BY c.domain, c.local_key), '[]') "
+    "SELECT coalesce(json_agg(c ORDER BY c.domain, c.local_key), '[]') "
     "  FROM (SELECT * FROM alias_cards WHERE ($4::text = '' OR domain = $4) "
     "           AND (domain, local_key) > ($2::text, $1::text) "
     "         ORDER BY domain, local_key LIMIT $3::integer) c" };
@@ -39,10 +39,10 @@ static const struct yb_db_statement restore = { "restore",
     "DELETE FROM retirements r USING domains d WHERE d.domain_id = r.domain_id "
     "   AND r.local = $1::text AND d.name = $2::text" };
 static const struct yb_db_statement retired = { "retired_show",
-    "SELECT to_jsonb(c) - 'local_key' FROM retirement_cards c "
+    "SELECT to_json(c) FROM retirement_cards c "
     " WHERE c.local_key = $1::text AND c.domain = $2::text" };
 static const struct yb_db_statement retired_list = { "retired_list",
-    "SELECT coalesce(jsonb_agg(to_jsonb(c) - 'local_key' ORDER BY c.domain, c.local_key), '[]') "
+    "SELECT coalesce(json_agg(c ORDER BY c.domain, c.local_key), '[]') "
     "  FROM (SELECT * FROM retirement_cards WHERE ($4::text = '' OR domain = $4) "
     "           AND (domain, local_key) > ($2::text, $1::text) "
     "         ORDER BY domain, local_key LIMIT $3::integer) c" };
@@ -60,7 +60,7 @@ static int
 put_targets(struct yb_db_conn *c, const struct yb_admin_name *n, const struct yb_admin_alias *v,
             struct yb_arena *arena, struct yb_err *err)
 {
-    struct yb_db_params p = YB_DB_PARAMS_INIT;
+    struct yb_db_params p = { 0 };
     struct yb_str *written, *keys;
 
     if (v->targets == NULL)
@@ -86,7 +86,7 @@ static int
 show_one(struct yb_db_conn *c, const struct yb_db_statement *st, const struct yb_admin_name *n,
          const char *what, json_t **out, struct yb_err *err)
 {
-    struct yb_db_params q = YB_DB_PARAMS_INIT;
+    struct yb_db_params q = { 0 };
 
     add_name(&q, n);
     return yb_admin_card(c, st, &q, what, out, err);
@@ -98,7 +98,7 @@ put_alias(struct yb_admin *a, const struct yb_db_statement *st, struct yb_str ad
           const struct yb_admin_alias *v, json_t **out, struct yb_err *err)
 {
     struct yb_arena *arena = yb_arena_new(1024);
-    struct yb_db_params p = YB_DB_PARAMS_INIT;
+    struct yb_db_params p = { 0 };
     struct yb_db_conn *c = NULL;
     struct yb_admin_name n;
     int rc = yb_admin_name(address, arena, &n, err);
@@ -146,7 +146,7 @@ ask_name(struct yb_admin *a, const struct yb_db_statement *change,
          struct yb_err *err)
 {
     struct yb_arena *arena = yb_arena_new(1024);
-    struct yb_db_params p = YB_DB_PARAMS_INIT;
+    struct yb_db_params p = { 0 };
     struct yb_admin_name n;
     int rc = yb_admin_name(address, arena, &n, err);
 
@@ -176,7 +176,7 @@ list_addresses(struct yb_admin *a, const struct yb_db_statement *st, struct yb_s
                const struct yb_admin_page *page, json_t **out, struct yb_err *err)
 {
     struct yb_arena *arena = yb_arena_new(1024);
-    struct yb_db_params q = YB_DB_PARAMS_INIT;
+    struct yb_db_params q = { 0 };
     int rc = yb_admin_page_params(page, domain, arena, &q, err);
 
     if (rc == 0)
@@ -197,7 +197,7 @@ yb_admin_retire(struct yb_admin *a, struct yb_str address, const struct yb_admin
                 json_t **out, struct yb_err *err)
 {
     struct yb_arena *arena = yb_arena_new(1024);
-    struct yb_db_params p = YB_DB_PARAMS_INIT;
+    struct yb_db_params p = { 0 };
     struct yb_db_conn *c = NULL;
     struct yb_admin_name n;
     struct yb_str written = { NULL, 0 }, key;

@@ -153,6 +153,19 @@ yb_admin_change(struct yb_db_conn *c, const struct yb_db_statement *st, struct y
     return rc;
 }
 
+/* Keys of look-ups are in the views to be asked by, not to be shown. */
+static void
+hide_keys(json_t *v)
+{
+    json_t *o;
+    size_t i;
+
+    if (json_is_object(v))
+        json_object_del(v, "local_key");
+    json_array_foreach(v, i, o)
+        json_object_del(o, "local_key");
+}
+
 int
 yb_admin_card(struct yb_db_conn *c, const struct yb_db_statement *st, struct yb_db_params *p,
               const char *what, json_t **out, struct yb_err *err)
@@ -171,6 +184,8 @@ yb_admin_card(struct yb_db_conn *c, const struct yb_db_statement *st, struct yb_
         *out = json_loadb(text.p, text.n, JSON_DECODE_ANY, &why);
         if (*out == NULL)
             rc = yb_err_inside(err, YB_BUG, "4.3.0", "%s: not JSON: %s", st->name, why.text);
+        else
+            hide_keys(*out);
     }
     yb_db_result_free(&r);
     yb_db_params_free(p);

@@ -51,7 +51,7 @@ static int
 ask(struct yb_admin *a, const struct yb_db_statement *change, struct yb_db_params *p,
     struct yb_str name, const char *what, json_t **out, struct yb_err *err)
 {
-    struct yb_db_params q = YB_DB_PARAMS_INIT;
+    struct yb_db_params q = { 0 };
 
     yb_db_add_text(&q, name);
     return yb_admin_ask(a, change, p, &show, &q, what, out, err);
@@ -62,7 +62,7 @@ yb_admin_domain_add(struct yb_admin *a, struct yb_str tenant, struct yb_str name
                     const struct yb_admin_domain *v, json_t **out, struct yb_err *err)
 {
     struct yb_arena *arena = yb_arena_new(1024);
-    struct yb_db_params p = YB_DB_PARAMS_INIT;
+    struct yb_db_params p = { 0 };
     struct yb_str key = name;
     int rc = normal(&key, arena, err);
 
@@ -88,7 +88,7 @@ yb_admin_domain_set(struct yb_admin *a, struct yb_str name, const struct yb_admi
                     json_t **out, struct yb_err *err)
 {
     struct yb_arena *arena = yb_arena_new(1024);
-    struct yb_db_params p = YB_DB_PARAMS_INIT;
+    struct yb_db_params p = { 0 };
     int rc = normal(&name, arena, err);
 
     if (rc == 0) {
@@ -112,7 +112,7 @@ ask_name(struct yb_admin *a, const struct yb_db_statement *change, struct yb_str
          const struct yb_str *value, json_t **out, struct yb_err *err)
 {
     struct yb_arena *arena = yb_arena_new(1024);
-    struct yb_db_params p = YB_DB_PARAMS_INIT;
+    struct yb_db_params p = { 0 };
     int rc = normal(&name, arena, err);
 
     if (rc == 0) {
@@ -151,7 +151,7 @@ int
 yb_admin_domain_list(struct yb_admin *a, struct yb_str tenant, const struct yb_admin_page *page,
                      json_t **out, struct yb_err *err)
 {
-    struct yb_db_params q = YB_DB_PARAMS_INIT;
+    struct yb_db_params q = { 0 };
 
     yb_db_add_text(&q, page->after);
     yb_db_add_i32(&q, (int32_t)(page->limit == 0 ? YB_ADMIN_PAGE : page->limit));
@@ -164,7 +164,7 @@ yb_admin_domain_alias(struct yb_admin *a, struct yb_str name, struct yb_str alia
                       json_t **out, struct yb_err *err)
 {
     struct yb_arena *arena = yb_arena_new(1024);
-    struct yb_db_params p = YB_DB_PARAMS_INIT;
+    struct yb_db_params p = { 0 };
     struct yb_str key = alias;
     int rc = normal(&name, arena, err);
 

@@ -4,6 +4,7 @@
  */
 #include "lib/admin/ask.h"
 
+#include "lib/base/buf.h"
 #include "lib/cred/cred.h"
 
 #include <errno.h>
@@ -365,7 +366,7 @@ copy_rows(struct rows *rows, struct yb_db_conn *c, struct yb_err *err)
 static int
 find_problems(struct rows *rows, struct yb_db_conn *c, struct yb_err *err)
 {
-    struct yb_db_params q = YB_DB_PARAMS_INIT;
+    struct yb_db_params q = { 0 };
     json_t *list = NULL, *o;
     size_t i;
 
@@ -390,7 +391,7 @@ static int
 insert_rows(struct yb_admin *a, struct rows *rows, struct yb_db_conn *c, struct yb_err *err)
 {
     const struct yb_db_statement *const steps[] = { &accounts, &credentials, &forwards };
-    struct yb_db_params p = YB_DB_PARAMS_INIT;
+    struct yb_db_params p = { 0 };
     struct yb_str home;
 
     yb_db_set_deadline(c, IMPORT_DEADLINE_MS);

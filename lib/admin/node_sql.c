@@ -21,7 +21,7 @@ int
 yb_admin_home(struct yb_admin *a, struct yb_db_conn *c, struct yb_arena *arena, struct yb_str *home,
               struct yb_err *err)
 {
-    struct yb_db_params q = YB_DB_PARAMS_INIT;
+    struct yb_db_params q = { 0 };
     char text[YB_NODE_ID_TEXT];
     json_t *only = NULL;
     struct yb_err none = { 0 };
@@ -48,7 +48,7 @@ static int
 ask(struct yb_admin *a, const struct yb_db_statement *change, struct yb_db_params *p,
     struct yb_str name, json_t **out, struct yb_err *err)
 {
-    struct yb_db_params q = YB_DB_PARAMS_INIT;
+    struct yb_db_params q = { 0 };
 
     yb_db_add_text(&q, name);
     return yb_admin_ask(a, change, p, &show, &q, "node", out, err);
@@ -58,7 +58,7 @@ int
 yb_admin_node_add(struct yb_admin *a, struct yb_node_id id, struct yb_str name, struct yb_str host,
                   json_t **out, struct yb_err *err)
 {
-    struct yb_db_params p = YB_DB_PARAMS_INIT;
+    struct yb_db_params p = { 0 };
 
     yb_db_add_bytes(&p, id.v, sizeof(id.v));
     yb_db_add_text(&p, name);
@@ -70,7 +70,7 @@ int
 yb_admin_node_set(struct yb_admin *a, struct yb_str name, struct yb_str host, struct yb_str state,
                   json_t **out, struct yb_err *err)
 {
-    struct yb_db_params p = YB_DB_PARAMS_INIT;
+    struct yb_db_params p = { 0 };
 
     yb_db_add_text(&p, name);
     yb_admin_add(&p, host);
@@ -81,7 +81,7 @@ yb_admin_node_set(struct yb_admin *a, struct yb_str name, struct yb_str host, st
 int
 yb_admin_node_store(struct yb_admin *a, struct yb_node_id id, struct yb_str store_id, struct yb_err *err)
 {
-    struct yb_db_params p = YB_DB_PARAMS_INIT;
+    struct yb_db_params p = { 0 };
 
     yb_db_add_bytes(&p, id.v, sizeof(id.v));
     yb_db_add_text(&p, store_id);
@@ -97,7 +97,7 @@ yb_admin_node_show(struct yb_admin *a, struct yb_str name, json_t **out, struct 
 int
 yb_admin_node_list(struct yb_admin *a, json_t **out, struct yb_err *err)
 {
-    struct yb_db_params q = YB_DB_PARAMS_INIT;
+    struct yb_db_params q = { 0 };
 
     return yb_admin_ask(a, NULL, NULL, &list, &q, "node", out, err);
 }

@@ -40,7 +40,7 @@ static int
 ask(struct yb_admin *a, const struct yb_db_statement *change, struct yb_db_params *p,
     struct yb_str name, json_t **out, struct yb_err *err)
 {
-    struct yb_db_params q = YB_DB_PARAMS_INIT;
+    struct yb_db_params q = { 0 };
 
     yb_db_add_text(&q, name);
     return yb_admin_ask(a, change, p, &show, &q, "tenant", out, err);
@@ -50,7 +50,7 @@ int
 yb_admin_tenant_add(struct yb_admin *a, struct yb_str name, const struct yb_admin_tenant *v,
                     json_t **out, struct yb_err *err)
 {
-    struct yb_db_params p = YB_DB_PARAMS_INIT;
+    struct yb_db_params p = { 0 };
 
     add_values(&p, name, v);
     return ask(a, &add, &p, name, out, err);
@@ -60,7 +60,7 @@ int
 yb_admin_tenant_set(struct yb_admin *a, struct yb_str name, const struct yb_admin_tenant *v,
                     json_t **out, struct yb_err *err)
 {
-    struct yb_db_params p = YB_DB_PARAMS_INIT;
+    struct yb_db_params p = { 0 };
 
     add_values(&p, name, v);
     return ask(a, &set, &p, name, out, err);
@@ -70,7 +70,7 @@ int
 yb_admin_tenant_suspend(struct yb_admin *a, struct yb_str name, struct yb_str reason, json_t **out,
                         struct yb_err *err)
 {
-    struct yb_db_params p = YB_DB_PARAMS_INIT;
+    struct yb_db_params p = { 0 };
 
     yb_db_add_text(&p, name);
     yb_db_add_text(&p, reason);
@@ -87,7 +87,7 @@ int
 yb_admin_tenant_list(struct yb_admin *a, const struct yb_admin_page *page, json_t **out,
                      struct yb_err *err)
 {
-    struct yb_db_params q = YB_DB_PARAMS_INIT;
+    struct yb_db_params q = { 0 };
 
     yb_db_add_text(&q, page->after);
     yb_db_add_i32(&q, (int32_t)(page->limit == 0 ? YB_ADMIN_PAGE : page->limit));
@@ -97,7 +97,7 @@ yb_admin_tenant_list(struct yb_admin *a, const struct yb_admin_page *page, json_
 int
 yb_admin_tenant_delete(struct yb_admin *a, struct yb_str name, struct yb_err *err)
 {
-    struct yb_db_params p = YB_DB_PARAMS_INIT;
+    struct yb_db_params p = { 0 };
 
     yb_db_add_text(&p, name);
     return yb_admin_ask(a, &remove_one, &p, NULL, NULL, "tenant", NULL, err);

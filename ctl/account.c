@@ -1,0 +1,262 @@
+/* yubin account … */
+#include "ctl/ctl.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static const struct ctl_option add_options[] = {
+    { "--name", "TEXT", "display name" },
+    { "--quota", "SIZE", "of the mailbox (none: no limit)" },
+    { "--home", "NODE-ID", "node that holds the mailbox (this one)" },
+    { "--verifier", "TEXT", "password as a verifier: SCRAM-SHA-256$…, {SHA512-CRYPT}…, {BLF-CRYPT}…" },
+    { "--no-password", NULL, "nobody can log in; nothing is read from standard input" },
+    { "--from", "FILE", "many accounts, JSON Lines (-: standard input); all or none" },
+    { NULL, NULL, NULL },
+};
+static const struct ctl_option set_options[] = {
+    { "--name", "TEXT", "display name" },
+    { "--quota", "SIZE", "of the mailbox (none: no limit)" },
+    { "--keep-copy", "YES|NO", "keep what is forwarded" },
+    { "--imap", "YES|NO", "may log in by IMAP" },
+    { "--pop3", "YES|NO", "may log in by POP3" },
+    { "--submission", "YES|NO", "may send" },
+    { NULL, NULL, NULL },
+};
+static const struct ctl_option reason_options[] = {
+    { "--reason", "TEXT", "told to the user who logs in" },
+    { NULL, NULL, NULL },
+};
+static const struct ctl_option label_options[] = {
+    { "--label", "TEXT", "which program or device it is for" },
+    { NULL, NULL, NULL },
+};
+static const struct ctl_option page_options[] = { CTL_PAGE_OPTIONS, { NULL, NULL, NULL } };
+static const struct ctl_option retire_options[] = {
+    { "--moved-to", "ADDRESS", "refuse, and tell the new address" },
+    { "--forward-to", "ADDRESS", "send on" },
+    { "--tell", NULL, "with --forward-to: the sender may be told" },
+    { "--until", "TIME", "ends by itself, 2027-01-31 (never)" },
+    { NULL, NULL, NULL },
+};
+
+static void
+import_problem(void *arg YB_UNUSED, size_t line, const char *text)
+{
+    fprintf(stderr, "line %zu: %s\n", line, text);
+}
+
+static void
+import_progress(void *arg YB_UNUSED, const char *what, size_t done, size_t of)
+{
+    if (isatty(STDERR_FILENO))
+        fprintf(stderr, "\r%s: %zu of %zu ", what, done, of);
+}
+
+static int
+account_import(struct ctl *c, struct yb_str from, json_t **out, struct yb_err *err)
+{
+    struct yb_admin_import import = { .problem = import_problem, .progress = import_progress };
+    bool in = yb_str_eq(from, YB_STR("-"));
+    int fd = in ? STDIN_FILENO : open(from.p, O_RDONLY | O_CLOEXEC), rc;
+
+    if (fd < 0)
+        return yb_err_set(err, YB_PERM, "5.5.4", "%s: %s", from.p, strerror(errno));
+    rc = yb_admin_account_import(c->admin, fd, &import, err);
+    if (!in)
+        close(fd);
+    if (rc == 0)
+        *out = json_pack("{s:I, s:I}", "accounts", (json_int_t)import.accounts, "without_scram",
+                         (json_int_t)import.without_scram);
+    return rc;
+}
+
+static int
+account_add(struct ctl *c, json_t **out, struct yb_err *err)
+{
+    struct yb_admin_account v = {
+        .name = ctl_option(c, "--name"),
+        .home_node = ctl_option(c, "--home"),
+        .verifier = ctl_option(c, "--verifier"),
+    };
+
+    if (ctl_has(c, "--from"))
+        return account_import(c, ctl_option(c, "--from"), out, err);
+    if (c->n_words == 0)
+        return yb_err_set(err, YB_PERM, "5.5.4", "Which address? Or --from FILE");
+    if (ctl_size(c, "--quota", &v.quota_bytes, err) < 0)
+        return -1;
+    if (v.verifier.p == NULL && !ctl_has(c, "--no-password") && ctl_password(c, &v.verifier, err) < 0)
+        return -1;
+    return yb_admin_account_add(c->admin, ctl_word(c, 0), &v, out, err);
+}
+
+static int
+account_set(struct ctl *c, json_t **out, struct yb_err *err)
+{
+    struct yb_admin_account v = { .name = ctl_option(c, "--name") };
+
+    if (ctl_size(c, "--quota", &v.quota_bytes, err) < 0 ||
+        ctl_yes_no(c, "--keep-copy", &v.keep_copy, err) < 0 ||
+        ctl_yes_no(c, "--imap", &v.imap, err) < 0 || ctl_yes_no(c, "--pop3", &v.pop3, err) < 0 ||
+        ctl_yes_no(c, "--submission", &v.submission, err) < 0)
+        return -1;
+    return yb_admin_account_set(c->admin, ctl_word(c, 0), &v, out, err);
+}
+
+static int
+account_password(struct ctl *c, json_t **out, struct yb_err *err)
+{
+    struct yb_admin_account v = { .verifier = YB_STR_INIT("") };
+
+    if (ctl_password(c, &v.verifier, err) < 0)
+        return -1;
+    return yb_admin_account_set(c->admin, ctl_word(c, 0), &v, out, err);
+}
+
+static int
+account_show(struct ctl *c, json_t **out, struct yb_err *err)
+{
+    return yb_admin_account_show(c->admin, ctl_word(c, 0), out, err);
+}
+
+static int
+account_list(struct ctl *c, json_t **out, struct yb_err *err)
+{
+    struct yb_admin_page page;
+
+    if (ctl_page(c, &page, err) < 0)
+        return -1;
+    return yb_admin_account_list(c->admin, c->n_words > 0 ? ctl_word(c, 0) : YB_STR(""), &page, out,
+                                 err);
+}
+
+static int
+account_suspend(struct ctl *c, json_t **out, struct yb_err *err)
+{
+    struct yb_str reason = ctl_option(c, "--reason");
+
+    return yb_admin_account_suspend(c->admin, ctl_word(c, 0),
+                                    reason.n > 0 ? reason : YB_STR("please ask your provider"), out,
+                                    err);
+}
+
+static int
+account_resume(struct ctl *c, json_t **out, struct yb_err *err)
+{
+    return yb_admin_account_suspend(c->admin, ctl_word(c, 0), YB_STR(""), out, err);
+}
+
+static int
+account_delete(struct ctl *c, json_t **out, struct yb_err *err)
+{
+    return yb_admin_account_delete(c->admin, ctl_word(c, 0), out, err);
+}
+
+static int
+account_forward(struct ctl *c, json_t **out, struct yb_err *err)
+{
+    return yb_admin_account_forward(c->admin, ctl_word(c, 0), ctl_word(c, 1), true, out, err);
+}
+
+static int
+account_unforward(struct ctl *c, json_t **out, struct yb_err *err)
+{
+    return yb_admin_account_forward(c->admin, ctl_word(c, 0), ctl_word(c, 1), false, out, err);
+}
+
+static int
+account_allow_sender(struct ctl *c, json_t **out, struct yb_err *err)
+{
+    return yb_admin_account_may_send(c->admin, ctl_word(c, 0), ctl_word(c, 1), true, out, err);
+}
+
+static int
+account_deny_sender(struct ctl *c, json_t **out, struct yb_err *err)
+{
+    return yb_admin_account_may_send(c->admin, ctl_word(c, 0), ctl_word(c, 1), false, out, err);
+}
+
+static struct yb_str
+label(const struct ctl *c)
+{
+    struct yb_str v = ctl_option(c, "--label");
+
+    return v.p == NULL ? YB_STR("") : v;
+}
+
+static int
+account_app_password(struct ctl *c, json_t **out, struct yb_err *err)
+{
+    return yb_admin_account_app_password(c->admin, ctl_word(c, 0), label(c), out, err);
+}
+
+static int
+account_app_revoke(struct ctl *c, json_t **out, struct yb_err *err)
+{
+    return yb_admin_account_app_revoke(c->admin, ctl_word(c, 0), label(c), out, err);
+}
+
+static int
+account_retire(struct ctl *c, json_t **out, struct yb_err *err)
+{
+    struct yb_str moved = ctl_option(c, "--moved-to"), forward = ctl_option(c, "--forward-to");
+    struct yb_admin_retirement v = { .kind = YB_STR_INIT("deleted"),
+                                     .expires_at = ctl_option(c, "--until") };
+
+    if (moved.n > 0 && forward.n > 0)
+        return yb_err_set(err, YB_PERM, "5.5.4", "--moved-to or --forward-to, not both");
+    if (moved.n > 0) {
+        v.kind = YB_STR("moved");
+        v.new_address = moved;
+    } else if (forward.n > 0) {
+        v.kind = ctl_has(c, "--tell") ? YB_STR("forward_tell") : YB_STR("forward");
+        v.new_address = forward;
+    }
+    return yb_admin_retire(c->admin, ctl_word(c, 0), &v, out, err);
+}
+
+static int
+account_restore(struct ctl *c, json_t **out YB_UNUSED, struct yb_err *err)
+{
+    return yb_admin_restore(c->admin, ctl_word(c, 0), err);
+}
+
+static int
+account_retired(struct ctl *c, json_t **out, struct yb_err *err)
+{
+    struct yb_admin_page page;
+
+    if (ctl_page(c, &page, err) < 0)
+        return -1;
+    return yb_admin_retired_list(c->admin, c->n_words > 0 ? ctl_word(c, 0) : YB_STR(""), &page, out,
+                                 err);
+}
+
+#define ACCOUNT_COLUMNS "address tenant quota_bytes bytes messages suspended"
+#define RETIRED_COLUMNS "address tenant kind new_address expires_at"
+
+/* clang-format off */
+const struct ctl_command ctl_account_commands[] = {
+    { "account", "add",          "[ADDRESS]", 0, 1, "a mailbox; its password comes from standard input", add_options, NULL, false, account_add },
+    { "account", "list",         "[DOMAIN]", 0, 1, "all mailboxes, or a domain's", page_options, ACCOUNT_COLUMNS, false, account_list },
+    { "account", "show",         "ADDRESS", 1, 1, "one mailbox", NULL, NULL, false, account_show },
+    { "account", "set",          "ADDRESS", 1, 1, "changes what the options say", set_options, NULL, false, account_set },
+    { "account", "password",     "ADDRESS", 1, 1, "a new password, from standard input", NULL, NULL, false, account_password },
+    { "account", "app-password", "ADDRESS", 1, 1, "makes a password for one program and shows it once", label_options, NULL, false, account_app_password },
+    { "account", "app-revoke",   "ADDRESS", 1, 1, "takes app passwords away (all, or a label's)", label_options, NULL, false, account_app_revoke },
+    { "account", "forward",      "ADDRESS TARGET", 2, 2, "sends its mail on, too", NULL, NULL, false, account_forward },
+    { "account", "unforward",    "ADDRESS TARGET", 2, 2, "ends that", NULL, NULL, false, account_unforward },
+    { "account", "allow-sender", "ADDRESS AS", 2, 2, "may send as another address, or as @domain, of its tenant", NULL, NULL, false, account_allow_sender },
+    { "account", "deny-sender",  "ADDRESS AS", 2, 2, "ends that", NULL, NULL, false, account_deny_sender },
+    { "account", "suspend",      "ADDRESS", 1, 1, "mail waits at the senders (450), logins are refused", reason_options, NULL, false, account_suspend },
+    { "account", "resume",       "ADDRESS", 1, 1, "ends a suspension", NULL, NULL, false, account_resume },
+    { "account", "retire",       "ADDRESS", 1, 1, "the address answers as unknown, moved, or sends on; the mailbox stays", retire_options, NULL, false, account_retire },
+    { "account", "restore",      "ADDRESS", 1, 1, "ends a retirement", NULL, NULL, false, account_restore },
+    { "account", "retired",      "[DOMAIN]", 0, 1, "retired addresses", page_options, RETIRED_COLUMNS, false, account_retired },
+    { "account", "delete",       "ADDRESS", 1, 1, "the account; its mail goes with `yubin store remove ID`", NULL, NULL, false, account_delete },
+    { NULL, NULL, NULL, 0, 0, NULL, NULL, NULL, false, NULL },
+};
+/* clang-format on */

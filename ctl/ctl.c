@@ -1,0 +1,193 @@
+/* Words, options, configuration and connection of one run. */
+#include "ctl/ctl.h"
+
+#include "lib/cred/cred.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <termios.h>
+#include <unistd.h>
+
+struct yb_str
+ctl_word(const struct ctl *c, size_t i)
+{
+    return i < c->n_words ? yb_str_from(c->words[i]) : yb_str(NULL, 0);
+}
+
+struct yb_str
+ctl_option(const struct ctl *c, const char *name)
+{
+    for (size_t i = c->n_options; i > 0; i--) { /* the last one said counts */
+        if (strcmp(c->options[i - 1].name, name) == 0)
+            return yb_str_from(c->options[i - 1].value);
+    }
+    return yb_str(NULL, 0);
+}
+
+bool
+ctl_has(const struct ctl *c, const char *name)
+{
+    return ctl_option(c, name).p != NULL;
+}
+
+struct yb_str
+ctl_or_none(const struct ctl *c, const char *name)
+{
+    struct yb_str v = ctl_option(c, name);
+
+    return v.p != NULL && yb_str_eq(v, YB_STR("none")) ? YB_STR("") : v;
+}
+
+int
+ctl_size(struct ctl *c, const char *name, struct yb_str *out, struct yb_err *err)
+{
+    struct yb_str v = ctl_or_none(c, name), digits = v;
+    uint64_t n, unit = 1;
+
+    *out = v;
+    if (v.n == 0)
+        return 0;
+    switch (yb_upper(v.p[v.n - 1])) {
+    case 'T':
+        unit <<= 10;
+        __attribute__((fallthrough));
+    case 'G':
+        unit <<= 10;
+        __attribute__((fallthrough));
+    case 'M':
+        unit <<= 10;
+        __attribute__((fallthrough));
+    case 'K':
+        unit <<= 10;
+        digits = yb_str_head(v, v.n - 1);
+        break;
+    default:
+        break;
+    }
+    if (!yb_str_u64(digits, INT64_MAX / unit, &n))
+        return yb_err_set(err, YB_PERM, "5.5.4", "%s: %.*s is not a size (512M, 2G, none)", name,
+                          YB_STR_ARG(v));
+    *out = yb_arena_printf(c->arena, "%llu", (unsigned long long)(n * unit));
+    return 0;
+}
+
+int
+ctl_yes_no(struct ctl *c, const char *name, struct yb_str *out, struct yb_err *err)
+{
+    struct yb_str v = ctl_option(c, name);
+
+    if (v.p == NULL)
+        *out = v;
+    else if (yb_str_eq(v, YB_STR("yes")) || yb_str_eq(v, YB_STR("on")))
+        *out = YB_STR("true");
+    else if (yb_str_eq(v, YB_STR("no")) || yb_str_eq(v, YB_STR("off")))
+        *out = YB_STR("false");
+    else
+        return yb_err_set(err, YB_PERM, "5.5.4", "%s is yes or no", name);
+    return 0;
+}
+
+int
+ctl_page(struct ctl *c, struct yb_admin_page *page, struct yb_err *err)
+{
+    struct yb_str limit = ctl_option(c, "--limit");
+    uint64_t n = 0;
+
+    if (limit.p != NULL && !yb_str_u64(limit, 1000000, &n))
+        return yb_err_set(err, YB_PERM, "5.5.4", "--limit is a number up to 1000000");
+    page->after = ctl_option(c, "--after");
+    if (page->after.p == NULL)
+        page->after = YB_STR("");
+    page->limit = (unsigned)n;
+    return 0;
+}
+
+/* One line of standard input without its end; a terminal does not show it. */
+static int
+read_secret(const char *prompt, char *to, size_t size, struct yb_err *err)
+{
+    struct termios old, quiet;
+    bool tty = isatty(STDIN_FILENO) && tcgetattr(STDIN_FILENO, &old) == 0;
+    char *got;
+
+    if (tty) {
+        fprintf(stderr, "%s: ", prompt);
+        quiet = old;
+        quiet.c_lflag &= (tcflag_t)~ECHO;
+        tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
+    }
+    got = fgets(to, (int)size, stdin);
+    if (tty) {
+        tcsetattr(STDIN_FILENO, TCSAFLUSH, &old);
+        fputc('\n', stderr);
+    }
+    if (got == NULL)
+        return yb_err_set(err, YB_PERM, "5.5.4", "No password on standard input");
+    if (strchr(to, '\n') == NULL && !feof(stdin))
+        return yb_err_set(err, YB_PERM, "5.7.8", "The password is longer than %d bytes",
+                          YB_CRED_PASSWORD);
+    to[strcspn(to, "\r\n")] = '\0';
+    return 0;
+}
+
+int
+ctl_password(struct ctl *c, struct yb_str *verifier, struct yb_err *err)
+{
+    char first[YB_CRED_PASSWORD + 3], again[YB_CRED_PASSWORD + 3], made[YB_CRED_VERIFIER];
+    int rc = read_secret("Password", first, sizeof(first), err);
+
+    if (rc == 0 && isatty(STDIN_FILENO)) {
+        rc = read_secret("Once more", again, sizeof(again), err);
+        if (rc == 0 && strcmp(first, again) != 0)
+            rc = yb_err_set(err, YB_PERM, "5.7.8", "The two passwords differ");
+    }
+    if (rc == 0)
+        rc = yb_cred_make(yb_str_from(first), 0, made, err);
+    if (rc == 0)
+        *verifier = yb_arena_dup(c->arena, yb_str_from(made));
+    explicit_bzero(first, sizeof(first));
+    explicit_bzero(again, sizeof(again));
+    return rc;
+}
+
+int
+ctl_common(struct ctl *c, const struct yb_common_conf **common, struct yb_err *err)
+{
+    static const struct yb_conf_table *const tables[] = { &yb_common_conf_table };
+    struct yb_conf_errors e;
+
+    if (c->conf == NULL) {
+        yb_conf_errors_init(&e);
+        c->source = yb_conf_source_read(c->conf_path, tables, 1, YB_CONF_WITHOUT_FILES, &e);
+        if (c->source != NULL)
+            c->conf = yb_conf_build(c->source, tables, 1, &e);
+        if (c->conf == NULL) {
+            struct yb_str text = yb_buf_view(e.text);
+
+            fwrite(text.p, 1, text.n, stderr);
+            yb_err_set(err, YB_PERM, "5.3.5", "the configuration cannot be used");
+        }
+        yb_conf_errors_free(&e);
+        if (c->conf == NULL)
+            return -1;
+    }
+    *common = yb_conf_common(c->conf);
+    return 0;
+}
+
+int
+ctl_admin(struct ctl *c, struct yb_err *err)
+{
+    const struct yb_common_conf *common;
+    struct yb_admin_conf conf = { .application = "yubin" };
+    struct yb_err none = { 0 };
+
+    if (ctl_common(c, &common, err) < 0)
+        return -1;
+    conf.conninfo = yb_arena_printf(c->arena, "%s user=yubin_operator", common->database).p;
+    /* A machine that is no node has no such file: then --home says where accounts live. */
+    if (yb_node_id_read(common->node_id_file, &conf.node, &none) < 0)
+        conf.node = (struct yb_node_id){ { 0 } };
+    c->admin = yb_admin_new(&conf);
+    return 0;
+}

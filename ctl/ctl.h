@@ -1,0 +1,92 @@
+/*
+ * The shape of `yubin`: one table of commands, each with its words, options and a function. main.c
+ * finds the command, checks words and options against the row, and runs it; what a command shows is
+ * JSON, printed as it is with --json and as text without.
+ *
+ * Exit codes: 0 done, 1 refused, 2 usage, 75 try later.
+ */
+#ifndef CTL_CTL_H
+#define CTL_CTL_H
+
+#include "lib/admin/admin.h"
+#include "lib/daemon/common_conf.h"
+
+enum ctl_exit { CTL_DONE = 0, CTL_REFUSED = 1, CTL_USAGE = 2, CTL_LATER = 75 };
+
+#define CTL_MAX_OPTIONS 12
+#define CTL_MAX_WORDS 1001 /* an alias may have 1 000 targets */
+
+struct ctl_option {
+    const char *name;  /* "--quota" */
+    const char *value; /* what the help calls its value; NULL: a switch */
+    const char *help;
+};
+
+struct ctl_given {
+    const char *name, *value;
+};
+
+/* One run of the program. */
+struct ctl {
+    const struct ctl_command *command;
+    const char *conf_path;
+    bool json;
+    const char *words[CTL_MAX_WORDS]; /* after noun and verb */
+    size_t n_words;
+    struct ctl_given options[CTL_MAX_OPTIONS];
+    size_t n_options;
+    struct yb_arena *arena;
+    struct yb_conf_source *source;
+    struct yb_conf *conf;
+    struct yb_admin *admin;
+};
+
+struct ctl_command {
+    const char *noun, *verb;
+    const char *words; /* "NAME", "TENANT DOMAIN", "ADDRESS TARGET...", "[DOMAIN]" */
+    size_t min_words, max_words;
+    const char *summary;
+    const struct ctl_option *options; /* ends with a NULL name; may be NULL */
+    const char *columns;              /* of a list: "name tenant accounts"; NULL: all keys of an object */
+    bool offline;                     /* needs no database: c->admin is NULL */
+    /* Fills *out (may stay NULL: nothing is shown). */
+    int (*run)(struct ctl *c, json_t **out, struct yb_err *err);
+};
+
+/* The tables, one a file; each ends with a NULL noun. */
+extern const struct ctl_command ctl_tenant_commands[];
+extern const struct ctl_command ctl_account_commands[];
+extern const struct ctl_command ctl_alias_commands[];
+extern const struct ctl_command ctl_node_commands[];
+extern const struct ctl_command ctl_config_commands[];
+extern const struct ctl_command *const ctl_commands[]; /* all of them; NULL at the end */
+
+/* The i-th word; `p` NULL when it was not said. */
+struct yb_str ctl_word(const struct ctl *c, size_t i);
+/* An option's value (a switch: ""), or `p` NULL when it was not given. */
+struct yb_str ctl_option(const struct ctl *c, const char *name);
+bool ctl_has(const struct ctl *c, const char *name);
+/* The same for sizes ("512M", "2G", "none" for no limit) as a number of bytes in text. */
+int ctl_size(struct ctl *c, const char *name, struct yb_str *out, struct yb_err *err) YB_MUST_USE;
+/* yes/no as true/false; "" and absent stay. */
+int ctl_yes_no(struct ctl *c, const char *name, struct yb_str *out, struct yb_err *err) YB_MUST_USE;
+/* "none" becomes "". */
+struct yb_str ctl_or_none(const struct ctl *c, const char *name);
+/* --after and --limit. */
+int ctl_page(struct ctl *c, struct yb_admin_page *page, struct yb_err *err) YB_MUST_USE;
+/* A password from standard input (asked for twice at a terminal), as a verifier in the arena. */
+int ctl_password(struct ctl *c, struct yb_str *verifier, struct yb_err *err) YB_MUST_USE;
+
+/* [common]; read at first use. */
+int ctl_common(struct ctl *c, const struct yb_common_conf **common, struct yb_err *err) YB_MUST_USE;
+/* Makes c->admin, for the role yubin_operator; nothing is connected before the first question. */
+int ctl_admin(struct ctl *c, struct yb_err *err) YB_MUST_USE;
+
+/* Prints what a command gave. */
+void ctl_print(const struct ctl *c, const json_t *out);
+
+/* Options that every list has. */
+#define CTL_PAGE_OPTIONS                                                                           \
+    { "--after", "NAME", "begin behind this one" }, { "--limit", "N", "at most so many (10 000)" }
+
+#endif

@@ -1,0 +1,118 @@
+/* What a command gave, as JSON or for people: a list is a table, an object a line for each key. */
+#include "ctl/ctl.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define MAX_COLUMNS 12
+
+/* A value as text, in the arena; lists are joined. */
+static struct yb_str
+value_text(struct yb_arena *arena, const json_t *v)
+{
+    struct yb_str all = { "", 0 };
+    json_t *one;
+    size_t i;
+
+    switch (json_typeof(v)) {
+    case JSON_STRING:
+        return yb_str(json_string_value(v), json_string_length(v));
+    case JSON_INTEGER:
+        return yb_arena_printf(arena, "%lld", (long long)json_integer_value(v));
+    case JSON_TRUE:
+        return YB_STR("yes");
+    case JSON_FALSE:
+        return YB_STR("no");
+    case JSON_ARRAY:
+        json_array_foreach(v, i, one)
+        {
+            struct yb_str text = value_text(arena, one);
+
+            all = yb_arena_printf(arena, "%.*s%s%.*s", YB_STR_ARG(all), i == 0 ? "" : ", ",
+                                  YB_STR_ARG(text));
+        }
+        return json_array_size(v) == 0 ? YB_STR("-") : all;
+    case JSON_REAL:
+        return yb_arena_printf(arena, "%g", json_real_value(v));
+    case JSON_OBJECT:
+    case JSON_NULL:
+    default:
+        return YB_STR("-");
+    }
+}
+
+static void
+print_object(const struct ctl *c, const json_t *o)
+{
+    const char *key;
+    json_t *v;
+
+    json_object_foreach((json_t *)(uintptr_t)o, key, v) {
+        struct yb_str text = value_text(c->arena, v);
+
+        printf("%-17s %.*s\n", key, YB_STR_ARG(text));
+    }
+}
+
+/* Columns of a character; bytes that go on in UTF-8 take none. */
+static size_t
+width_of(struct yb_str s)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < s.n; i++)
+        n += ((unsigned char)s.p[i] & 0xc0) != 0x80;
+    return n;
+}
+
+static void
+print_row(const struct yb_str *cells, const size_t *widths, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        printf("%.*s", YB_STR_ARG(cells[i]));
+        if (i + 1 < n)
+            printf("%*s", (int)(widths[i] - width_of(cells[i]) + 2), "");
+    }
+    putchar('\n');
+}
+
+static void
+print_list(const struct ctl *c, const json_t *list)
+{
+    struct yb_str names[MAX_COLUMNS], rest = yb_str_from(c->command->columns), cells[MAX_COLUMNS];
+    size_t n = 0, widths[MAX_COLUMNS];
+    json_t *o;
+    size_t i;
+
+    while (n < MAX_COLUMNS && yb_str_split(&rest, ' ', &names[n])) {
+        names[n] = yb_arena_dup(c->arena, names[n]);
+        widths[n] = names[n].n;
+        n++;
+    }
+    json_array_foreach(list, i, o) {
+        for (size_t k = 0; k < n; k++) {
+            size_t w = width_of(value_text(c->arena, json_object_get(o, names[k].p)));
+
+            widths[k] = w > widths[k] ? w : widths[k];
+        }
+    }
+    print_row(names, widths, n);
+    json_array_foreach(list, i, o) {
+        for (size_t k = 0; k < n; k++)
+            cells[k] = value_text(c->arena, json_object_get(o, names[k].p));
+        print_row(cells, widths, n);
+    }
+}
+
+void
+ctl_print(const struct ctl *c, const json_t *out)
+{
+    if (c->json || (!json_is_object(out) && !json_is_array(out))) {
+        json_dumpf(out, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY);
+        putchar('\n');
+    } else if (json_is_array(out)) {
+        print_list(c, out);
+    } else {
+        print_object(c, out);
+    }
+}
