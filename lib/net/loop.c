@@ -77,7 +77,7 @@ yb_loop_timer_remove(struct yb_loop *l, struct yb_timer *t)
 static int
 run_timers(struct yb_loop *l)
 {
-    int64_t now = yb_clock_ms();
+    int64_t now = yb_clock_ms(), next;
     struct yb_timer *t;
 
     pthread_mutex_lock(&l->lock);
@@ -85,11 +85,12 @@ run_timers(struct yb_loop *l)
         yb_timers_remove(&l->timers, t);
         t->fire(t, now); /* under the lock: its owner cannot go meanwhile */
     }
-    l->sleep_until = t == NULL ? YB_NEVER : t->at;
+    next = t == NULL ? YB_NEVER : t->at;
+    l->sleep_until = next;
     pthread_mutex_unlock(&l->lock);
-    if (t == NULL)
+    if (next == YB_NEVER)
         return -1;
-    return t->at - now > 3600000 ? 3600000 : (int)(t->at - now);
+    return next - now > 3600000 ? 3600000 : (int)(next - now);
 }
 
 /* --- listeners --- */
