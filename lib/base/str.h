@@ -42,6 +42,8 @@ yb_str_eq(struct yb_str a, struct yb_str b)
 static inline struct yb_str
 yb_str_skip(struct yb_str s, size_t from)
 {
+    if (s.n == 0) /* p may be NULL: not even 0 may be added to it */
+        return s;
     return from >= s.n ? yb_str(s.p + s.n, 0) : yb_str(s.p + from, s.n - from);
 }
 

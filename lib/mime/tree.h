@@ -1,0 +1,81 @@
+/*
+ * The MIME structure of a message in one pass over its bytes: a table of parts with byte offsets,
+ * enough for IMAP's ENVELOPE, BODY, BODYSTRUCTURE and every BODY[section] without looking at the
+ * message again. Never fails: whatever the bytes are, there is at least the root part. Pure
+ * functions.
+ *
+ * A part is its header (up to and with the empty line) and its body. The body ends before the line
+ * end that belongs to the next boundary (RFC 2046 §5.1.1). A boundary is recognised only as a whole
+ * line, spaces behind it allowed; the innermost open multipart that has it wins. A line end is LF
+ * or CRLF.
+ */
+#ifndef YB_MIME_TREE_H
+#define YB_MIME_TREE_H
+
+#include "lib/base/arena.h"
+
+#define YB_MIME_DEPTH_MAX 100   /* nesting; a deeper container is a leaf and `opaque` */
+#define YB_MIME_PARTS_MAX 10000 /* a boundary beyond that is an ordinary line */
+#define YB_MIME_NO_PART UINT32_MAX
+
+enum yb_mime_kind {
+    YB_MIME_LEAF,
+    YB_MIME_MULTIPART, /* children: its parts; none when it has no boundary or nothing between them
+                        */
+    YB_MIME_MESSAGE    /* message/rfc822: exactly one child, the message inside */
+};
+
+/* Header fields a part is described by; the first of each name counts. */
+enum yb_mime_field {
+    YB_MIME_TYPE,        /* Content-Type */
+    YB_MIME_ENCODING,    /* Content-Transfer-Encoding */
+    YB_MIME_ID,          /* Content-ID */
+    YB_MIME_DESCRIPTION, /* Content-Description */
+    YB_MIME_MD5,         /* Content-MD5 */
+    YB_MIME_DISPOSITION, /* Content-Disposition */
+    YB_MIME_LANGUAGE,    /* Content-Language */
+    YB_MIME_LOCATION,    /* Content-Location */
+    YB_MIME_FIELDS
+};
+
+struct yb_mime_part {
+    uint64_t header, body, end; /* offsets: header is [header, body), body is [body, end) */
+    uint64_t lines;             /* of the body; a last one without line end counts */
+    uint32_t parent;            /* index in the table; the root has YB_MIME_NO_PART */
+    uint32_t first_child, next; /* index, or YB_MIME_NO_PART */
+    enum yb_mime_kind kind;
+    bool opaque;                          /* nested too deep: type is application/octet-stream */
+    struct yb_str type, subtype;          /* what it is treated as: as written, or the default */
+    struct yb_str fields[YB_MIME_FIELDS]; /* values, folded as they are; p == NULL: not there */
+};
+
+/* Parts are in the order of their beginnings: parents before children; [0] is the message. */
+struct yb_mime_tree {
+    struct yb_mime_part *parts;
+    uint32_t n;
+    bool limited; /* a limit was met; the structure is true but coarser than the message's */
+};
+
+/* The slices in the parts point into `message`. A message cut short (its header only) is fine. */
+void yb_mime_tree(struct yb_str message, struct yb_arena *arena, struct yb_mime_tree *out);
+
+bool yb_mime_type_is(const struct yb_mime_part *part, const char *type, const char *subtype);
+
+/*
+ * The part IMAP calls path[0].path[1]… (RFC 3501 §6.4.5; RFC 9051 §6.4.5.1): in a message that is
+ * no multipart, 1 is its body. YB_MIME_NO_PART when there is none. With n == 0 the message.
+ */
+uint32_t yb_mime_find(const struct yb_mime_tree *tree, const uint32_t *path, size_t n);
+
+enum yb_mime_section {
+    YB_MIME_SECTION_BODY,   /* BODY[path]: the body; without path the whole message */
+    YB_MIME_SECTION_MIME,   /* BODY[path.MIME]: the part's header */
+    YB_MIME_SECTION_HEADER, /* BODY[path.HEADER], of the message or of a message/rfc822 part */
+    YB_MIME_SECTION_TEXT    /* BODY[path.TEXT], likewise */
+};
+
+/* The bytes [*start, *end) of a section; false when there is no such section. */
+bool yb_mime_section(const struct yb_mime_tree *tree, const uint32_t *path, size_t n,
+                     enum yb_mime_section section, uint64_t *start, uint64_t *end) YB_MUST_USE;
+
+#endif

@@ -1,0 +1,358 @@
+/*
+ * lib/mime/tree, content, envelope. With `--dump FILE ...` it prints the structure of messages
+ * instead, for the comparison with Python's parser in test_tree_oracle.
+ */
+#include "lib/mime/tree.h"
+
+#include "lib/base/buf.h"
+#include "lib/base/io.h"
+#include "lib/mime/content.h"
+#include "lib/mime/envelope.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static struct yb_arena *arena;
+
+static void
+setup(void)
+{
+    arena = yb_arena_new(4096);
+}
+
+static void
+teardown(void)
+{
+    yb_arena_free(&arena);
+}
+
+static const char mixed[] = "From: a@b\r\n"                                  /* 0 */
+                            "Content-Type: multipart/mixed; boundary=x\r\n"  /* 11 */
+                            "\r\n"                                           /* 54 */
+                            "preamble\r\n"                                   /* 56 */
+                            "--x\r\n"                                        /* 66 */
+                            "Content-Type: text/html; charset=\"utf-8\"\r\n" /* 71 */
+                            "content-transfer-encoding: (c) base64\r\n"      /* 113 */
+                            "\r\n"                                           /* 152 */
+                            "one\r\n"                                        /* 154 */
+                            "two\r\n"                                        /* 159 */
+                            "--x\r\n"                                        /* 164 */
+                            "Content-Type: message/rfc822\r\n"               /* 169 */
+                            "\r\n"                                           /* 199 */
+                            "Subject: in\r\n"                                /* 201 */
+                            "\r\n"                                           /* 214 */
+                            "three\r\n"                                      /* 216 */
+                            "\r\n"                                           /* 223 */
+                            "--x--\r\n"                                      /* 225 */
+                            "epilogue\r\n";                                  /* 232, 242 */
+
+START_TEST(test_offsets)
+{
+    /* clang-format off */
+    static const struct { uint64_t header, body, end, lines; uint32_t parent; enum yb_mime_kind kind; } want[] = {
+        {   0,  56, 242, 16, YB_MIME_NO_PART, YB_MIME_MULTIPART },
+        {  71, 154, 162,  2, 0, YB_MIME_LEAF },
+        { 169, 201, 223,  3, 0, YB_MIME_MESSAGE },
+        { 201, 216, 223,  1, 2, YB_MIME_LEAF },
+    };
+    /* clang-format on */
+    struct yb_mime_tree t;
+
+    yb_mime_tree(yb_str_from(mixed), arena, &t);
+    ck_assert_uint_eq(t.n, YB_COUNT(want));
+    for (size_t i = 0; i < t.n; i++) {
+        const struct yb_mime_part *p = &t.parts[i];
+
+        ck_assert_msg(p->header == want[i].header && p->body == want[i].body &&
+                          p->end == want[i].end && p->lines == want[i].lines,
+                      "part %zu: %d %d %d, %d lines", i, (int)p->header, (int)p->body, (int)p->end,
+                      (int)p->lines);
+        ck_assert(p->parent == want[i].parent && p->kind == want[i].kind && !p->opaque);
+    }
+    ck_assert(!t.limited);
+    ck_assert(yb_mime_type_is(&t.parts[1], "TEXT", "html"));
+    ck_assert(yb_mime_type_is(&t.parts[3], "text", "plain"));
+    ck_assert(yb_str_eq(yb_mime_word(t.parts[1].fields[YB_MIME_ENCODING]), YB_STR("base64")));
+    ck_assert_ptr_null(t.parts[1].fields[YB_MIME_ID].p);
+}
+END_TEST
+
+/* clang-format off */
+static const struct {
+    const char *name;
+    uint32_t path[4];
+    size_t n;
+    enum yb_mime_section section;
+    int start, end;             /* -1: no such section */
+} sections[] = {
+    { "BODY[]",          { 0 },          0, YB_MIME_SECTION_BODY,     0, 242 },
+    { "BODY[HEADER]",    { 0 },          0, YB_MIME_SECTION_HEADER,   0,  56 },
+    { "BODY[TEXT]",      { 0 },          0, YB_MIME_SECTION_TEXT,    56, 242 },
+    { "BODY[MIME]",      { 0 },          0, YB_MIME_SECTION_MIME,    -1,  -1 },
+    { "BODY[1]",         { 1 },          1, YB_MIME_SECTION_BODY,   154, 162 },
+    { "BODY[1.MIME]",    { 1 },          1, YB_MIME_SECTION_MIME,    71, 154 },
+    { "BODY[1.HEADER]",  { 1 },          1, YB_MIME_SECTION_HEADER,  -1,  -1 },
+    { "BODY[1.TEXT]",    { 1 },          1, YB_MIME_SECTION_TEXT,    -1,  -1 },
+    { "BODY[1.1]",       { 1, 1 },       2, YB_MIME_SECTION_BODY,    -1,  -1 },
+    { "BODY[2]",         { 2 },          1, YB_MIME_SECTION_BODY,   201, 223 },
+    { "BODY[2.MIME]",    { 2 },          1, YB_MIME_SECTION_MIME,   169, 201 },
+    { "BODY[2.HEADER]",  { 2 },          1, YB_MIME_SECTION_HEADER, 201, 216 },
+    { "BODY[2.TEXT]",    { 2 },          1, YB_MIME_SECTION_TEXT,   216, 223 },
+    { "BODY[2.1]",       { 2, 1 },       2, YB_MIME_SECTION_BODY,   216, 223 },
+    { "BODY[2.1.MIME]",  { 2, 1 },       2, YB_MIME_SECTION_MIME,   201, 216 },
+    { "BODY[2.1.1]",     { 2, 1, 1 },    3, YB_MIME_SECTION_BODY,    -1,  -1 },
+    { "BODY[2.2]",       { 2, 2 },       2, YB_MIME_SECTION_BODY,    -1,  -1 },
+    { "BODY[3]",         { 3 },          1, YB_MIME_SECTION_BODY,    -1,  -1 },
+    { "BODY[0]",         { 0 },          1, YB_MIME_SECTION_BODY,    -1,  -1 },
+};
+/* clang-format on */
+
+START_TEST(test_sections)
+{
+    struct yb_mime_tree t;
+    uint64_t start, end;
+    bool ok;
+
+    yb_mime_tree(yb_str_from(mixed), arena, &t);
+    ok = yb_mime_section(&t, sections[_i].path, sections[_i].n, sections[_i].section, &start, &end);
+    ck_assert_msg(ok == (sections[_i].start >= 0), "%s", sections[_i].name);
+    ck_assert_msg(!ok || ((int)start == sections[_i].start && (int)end == sections[_i].end),
+                  "%s: %d %d", sections[_i].name, (int)start, (int)end);
+}
+END_TEST
+
+START_TEST(test_sections_plain)
+{
+    static const uint32_t one[] = { 1, 1 };
+    struct yb_mime_tree t;
+    uint64_t start, end;
+
+    yb_mime_tree(YB_STR("Subject: x\r\n\r\nbody"), arena, &t);
+    ck_assert(yb_mime_section(&t, one, 1, YB_MIME_SECTION_BODY, &start, &end));
+    ck_assert(start == 14 && end == 18 && t.parts[0].lines == 1);
+    ck_assert(yb_mime_section(&t, one, 1, YB_MIME_SECTION_MIME, &start, &end));
+    ck_assert(start == 0 && end == 14);
+    ck_assert(!yb_mime_section(&t, one, 1, YB_MIME_SECTION_TEXT, &start, &end));
+    ck_assert(!yb_mime_section(&t, one, 2, YB_MIME_SECTION_BODY, &start, &end));
+    ck_assert_uint_eq(yb_mime_find(&t, one, 0), 0);
+}
+END_TEST
+
+START_TEST(test_sections_message_root)
+{
+    static const uint32_t path[] = { 1, 1, 1 };
+    struct yb_str message = YB_STR("Content-Type: message/rfc822\r\n\r\nSubject: x\r\n\r\nbody");
+    struct yb_mime_tree t;
+    uint64_t start, end;
+
+    yb_mime_tree(message, arena, &t);
+    ck_assert(yb_mime_section(&t, path, 1, YB_MIME_SECTION_HEADER, &start, &end));
+    ck_assert(start == 32 && end == 46);
+    ck_assert(yb_mime_section(&t, path, 2, YB_MIME_SECTION_BODY, &start, &end));
+    ck_assert(start == 46 && end == 50);
+    ck_assert(!yb_mime_section(&t, path, 3, YB_MIME_SECTION_BODY, &start, &end));
+}
+END_TEST
+
+/* As many levels as you like: 100 are entered, memory and time stay small. */
+START_TEST(test_nesting)
+{
+    struct yb_buf *b = yb_buf_new(1u << 20);
+    struct yb_mime_tree t;
+
+    for (int i = 0; i < 1000; i++)
+        yb_buf_printf(b, "Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n", i, i);
+    yb_mime_tree(yb_buf_view(b), arena, &t);
+    ck_assert_uint_eq(t.n, YB_MIME_DEPTH_MAX);
+    ck_assert(t.limited && t.parts[t.n - 1].opaque);
+    ck_assert(yb_mime_type_is(&t.parts[t.n - 1], "application", "octet-stream"));
+    yb_buf_clear(b);
+    for (int i = 0; i < 1000; i++)
+        yb_buf_printf(b, "Content-Type: message/rfc822\r\n\r\n");
+    yb_mime_tree(yb_buf_view(b), arena, &t);
+    ck_assert(t.n == YB_MIME_DEPTH_MAX && t.limited && t.parts[t.n - 1].opaque);
+    yb_buf_free(&b);
+}
+END_TEST
+
+START_TEST(test_many_parts)
+{
+    struct yb_buf *b = yb_buf_new(1u << 20);
+    struct yb_mime_tree t;
+
+    yb_buf_printf(b, "Content-Type: multipart/digest; boundary=x\r\n\r\n");
+    for (int i = 0; i < 2 * YB_MIME_PARTS_MAX; i++)
+        yb_buf_printf(b, "--x\r\n\r\n\r\n");
+    yb_mime_tree(yb_buf_view(b), arena, &t);
+    ck_assert(t.n == YB_MIME_PARTS_MAX && t.limited);
+    ck_assert_uint_eq(t.parts[0].end, yb_buf_size(b));
+    yb_buf_free(&b);
+}
+END_TEST
+
+/* clang-format off */
+static const struct { const char *in, *want; } types[] = {
+    { "text/plain", "text/plain" },
+    { " Text/HTML; charset=utf-8", "Text/HTML charset={utf-8}" },
+    { "text/plain;charset=\"utf-8\";format=flowed", "text/plain charset={utf-8} format={flowed}" },
+    { "text/plain; charset = us-ascii (Plain text)", "text/plain charset={us-ascii}" },
+    { "text(a)/(b)plain(c);(d)x(e)=(f)y(g)", "text/plain x={y}" },
+    { "multipart/mixed; boundary=----=_Part_1; x=1", "multipart/mixed boundary={----=_Part_1} x={1}" },
+    { "a/b; name=my file.pdf; x=y", "a/b name={my file.pdf} x={y}" },
+    { "a/b; name=\"a \\\"b\\\" c\"", "a/b name={a \"b\" c}" },
+    { "a/b; name=\"folded\r\n name\"", "a/b name={folded name}" },
+    { "a/b; name=\"open", "a/b name={open}" },
+    { "a/b; name=\"open\\", "a/b name={open\\}" },
+    { "a/b; name*0=\"x\"; name*1*=y%20z", "a/b name*0={x} name*1*={y%20z}" },
+    { "a/b; ; ;x=y;", "a/b x={y}" },
+    { "a/b x=y; z=1", "a/b z={1}" },
+    { "a/b \"; x=no\"; z=1", "a/b z={1}" },
+    { "a/b; =x; y; z=", "a/b z={}" },
+    { "a/b (open; x=y", "a/b" },
+    { "a/b;\r\n\tx=y", "a/b x={y}" },
+    { "", NULL }, { "text", NULL }, { "text/", NULL }, { "/plain", NULL }, { "(c)", NULL },
+};
+/* clang-format on */
+
+START_TEST(test_content_type)
+{
+    struct yb_mime_content c;
+    struct yb_buf *b = yb_buf_new(4096);
+    bool ok = yb_mime_content_type(yb_str_from(types[_i].in), arena, &c);
+
+    ck_assert_msg(ok == (types[_i].want != NULL), "%s", types[_i].in);
+    if (ok) {
+        yb_buf_printf(b, "%.*s/%.*s", YB_STR_ARG(c.type), YB_STR_ARG(c.subtype));
+        for (const struct yb_mime_param *p = c.params; p != NULL; p = p->next)
+            yb_buf_printf(b, " %.*s={%.*s}", YB_STR_ARG(p->name), YB_STR_ARG(p->value));
+        ck_assert_msg(yb_str_eq(yb_buf_view(b), yb_str_from(types[_i].want)), "%s gives %.*s",
+                      types[_i].in, YB_STR_ARG(yb_buf_view(b)));
+    }
+    yb_buf_free(&b);
+}
+END_TEST
+
+START_TEST(test_disposition)
+{
+    struct yb_mime_content c;
+    struct yb_buf *b = yb_buf_new(65536);
+    size_t n = 0;
+
+    ck_assert(yb_mime_disposition(YB_STR(" attachment; FileName=\"x y\""), arena, &c));
+    ck_assert(yb_str_eq(c.type, YB_STR("attachment")));
+    ck_assert(yb_str_eq(yb_mime_param_find(&c, YB_STR("filename")), YB_STR("x y")));
+    ck_assert_ptr_null(yb_mime_param_find(&c, YB_STR("size")).p);
+    ck_assert(!yb_mime_disposition(YB_STR("; filename=x"), arena, &c));
+    ck_assert_uint_eq(yb_mime_word(YB_STR("(c)")).n, 0);
+    yb_buf_add(b, YB_STR("x"));
+    for (size_t i = 0; i < 2 * YB_MIME_PARAMS_MAX; i++)
+        yb_buf_add(b, YB_STR(";a=b"));
+    ck_assert(yb_mime_disposition(yb_buf_view(b), arena, &c));
+    for (const struct yb_mime_param *p = c.params; p != NULL; p = p->next)
+        n++;
+    ck_assert_uint_eq(n, YB_MIME_PARAMS_MAX);
+    yb_buf_free(&b);
+}
+END_TEST
+
+START_TEST(test_envelope)
+{
+    struct yb_mime_envelope e;
+    const struct yb_mime_address *a;
+
+    yb_mime_envelope(YB_STR("Subject: a\r\n folded\r\nsubject: second\r\nFrom: A <a@b>\r\n"
+                            "To: x@y\r\nDate:\r\nTo: z@y\r\nReply-To: \r\nSender: s@b\r\n\r\n"
+                            "Message-ID: <no@b>\r\n"),
+                     arena, &e);
+    ck_assert(yb_str_eq(e.texts[YB_MIME_SUBJECT], YB_STR("a folded")));
+    ck_assert(e.texts[YB_MIME_DATE].p != NULL && e.texts[YB_MIME_DATE].n == 0);
+    ck_assert_ptr_null(e.texts[YB_MIME_MESSAGE_ID].p);
+    a = e.lists[YB_MIME_TO];
+    ck_assert(yb_str_eq(a->local, YB_STR("x")) && yb_str_eq(a->next->local, YB_STR("z")));
+    ck_assert_ptr_null(a->next->next);
+    ck_assert_ptr_eq(e.lists[YB_MIME_REPLY_TO], e.lists[YB_MIME_FROM]);
+    ck_assert(yb_str_eq(e.lists[YB_MIME_SENDER]->local, YB_STR("s")));
+    ck_assert(e.lists[YB_MIME_CC] == NULL && e.lists[YB_MIME_BCC] == NULL);
+}
+END_TEST
+
+/* A checksum both sides can compute. */
+static uint32_t
+sum(struct yb_str s)
+{
+    uint32_t v = 0;
+
+    for (size_t i = 0; i < s.n; i++)
+        v = v * 31 + (unsigned char)s.p[i];
+    return v;
+}
+
+static void
+dump_part(const struct yb_mime_tree *t, uint32_t index, int depth, struct yb_str message)
+{
+    const struct yb_mime_part *p = &t->parts[index];
+    struct yb_str body = yb_str(message.p + p->body, (size_t)(p->end - p->body));
+    char type[200];
+
+    snprintf(type, sizeof(type), "%.*s/%.*s", YB_STR_ARG(p->type), YB_STR_ARG(p->subtype));
+    for (char *c = type; *c != '\0'; c++)
+        *c = yb_lower(*c);
+    printf("%d %s", depth, type);
+    if (p->kind == YB_MIME_LEAF)
+        printf(" %zu %u", body.n, sum(body));
+    printf("\n");
+    for (uint32_t c = p->first_child; c != YB_MIME_NO_PART; c = t->parts[c].next)
+        dump_part(t, c, depth + 1, message);
+}
+
+static int
+dump_files(char **paths)
+{
+    for (; *paths != NULL; paths++) {
+        struct yb_mime_tree t;
+        struct yb_err err = { 0 };
+        char *data;
+        size_t size;
+
+        if (yb_read_file(*paths, 1u << 24, &data, &size, &err) < 0) {
+            fprintf(stderr, "%s\n", err.text);
+            return 1;
+        }
+        arena = yb_arena_new(4096);
+        yb_mime_tree(yb_str(data, size), arena, &t);
+        printf("%s\n", *paths);
+        dump_part(&t, 0, 1, yb_str(data, size));
+        yb_arena_free(&arena);
+        yb_free(data);
+    }
+    return 0;
+}
+
+int
+main(int argc, char **argv)
+{
+    Suite *suite = suite_create("mime/tree");
+    TCase *tc = tcase_create("all");
+    SRunner *runner;
+    int failed;
+
+    if (argc > 1 && strcmp(argv[1], "--dump") == 0)
+        return dump_files(argv + 2);
+    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_test(tc, test_offsets);
+    tcase_add_loop_test(tc, test_sections, 0, YB_COUNT(sections));
+    tcase_add_test(tc, test_sections_plain);
+    tcase_add_test(tc, test_sections_message_root);
+    tcase_add_test(tc, test_nesting);
+    tcase_add_test(tc, test_many_parts);
+    tcase_add_loop_test(tc, test_content_type, 0, YB_COUNT(types));
+    tcase_add_test(tc, test_disposition);
+    tcase_add_test(tc, test_envelope);
+    suite_add_tcase(suite, tc);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? 0 : 1;
+}
