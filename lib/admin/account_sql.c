@@ -62,7 +62,7 @@ static const struct yb_db_statement forward_add = { "account_forward_add",
     "INSERT INTO forwards (tenant_id, account_id, target, target_key) "
     "SELECT a.tenant_id, a.account_id, $3::text, $4::text "
     "  FROM accounts a JOIN domains d USING (domain_id) WHERE a.local = $1::text AND d.name = $2::text "
-    "ON CONFLICT (account_id, target_key) DO UPDATE SET target = excluded.target" };
+    "ON CONFLICT DO NOTHING" };
 static const struct yb_db_statement forward_remove = { "account_forward_remove",
     "DELETE FROM forwards f USING accounts a, domains d WHERE f.account_id = a.account_id "
     "   AND d.domain_id = a.domain_id AND a.local = $1::text AND d.name = $2::text "
@@ -302,7 +302,7 @@ yb_admin_account_app_password(struct yb_admin *a, struct yb_str address, struct 
     yb_cred_app_make(text, hash);
     rc = change_one(a, address,
                     &(struct change){ &app_add,
-                                      { yb_str_skip(yb_str_from(hash), YB_STR("SHA256$").n), label }, 2, "account" },
+                                      { yb_str_from(hash), label }, 2, "account" },
                     out, err);
     if (rc == 0)
         json_object_set_new(*out, "app_password", json_string(text));
@@ -329,7 +329,7 @@ yb_admin_account_forward(struct yb_admin *a, struct yb_str address, struct yb_st
     if (rc == 0)
         rc = change_one(a, address,
                         &(struct change){ add_it ? &forward_add : &forward_remove,
-                                          { written, key }, 2, add_it ? "account" : "forward" },
+                                          { written, key }, 2, add_it ? NULL : "forward" },
                         out, err);
     yb_arena_free(&arena);
     return rc;
