@@ -6,6 +6,7 @@
 struct hand_over {
     struct yb_store_account *account;
     struct yb_incoming *file;
+    struct yb_str head; /* added fields, until they are written with the first block */
     struct yb_err err; /* class 0: all is well so far */
     struct yb_put_result stored;
 };
@@ -14,6 +15,14 @@ static struct lmtpd_deliver *
 deliver_of(const struct yb_smtp_session *s)
 {
     return yb_smtp_server_arg(s->server);
+}
+
+/* How long a mailbox has been full is the directory's to know, which answers at RCPT
+ * (docs/delivery.md, 6): here a full one is always told to come again. */
+static int
+mailbox_full(struct yb_err *err)
+{
+    return yb_err_set(err, YB_TEMP, "4.2.2", "Mailbox full");
 }
 
 /* Only the daemons of this node hand over: what they say of a recipient is believed. */
@@ -36,6 +45,25 @@ on_connect(struct yb_smtp_session *s, struct yb_err *err)
     return yb_err_set(err, YB_PERM, "5.7.1", "This user may not hand over mail");
 }
 
+/*
+ * A full mailbox says so before the message is sent: whoever hands over for several recipients can
+ * still take back all of it. The exact check is made under the lock when it is stored.
+ */
+static int
+check_room(const struct yb_smtp_tx *tx, const struct yb_smtp_rcpt *r, struct yb_store_account *a,
+           struct yb_err *err)
+{
+    struct yb_usage usage;
+
+    if (r->x.quota == 0 || r->x.accepted || r->x.repeat)
+        return 0;
+    if (yb_store_usage(a, &usage, err) < 0)
+        return -1;
+    if (usage.bytes <= r->x.quota && tx->declared <= r->x.quota - usage.bytes)
+        return 0;
+    return mailbox_full(err);
+}
+
 static int
 on_rcpt(struct yb_smtp_session *s, struct yb_smtp_rcpt *r, struct yb_err *err)
 {
@@ -47,6 +75,10 @@ on_rcpt(struct yb_smtp_session *s, struct yb_smtp_rcpt *r, struct yb_err *err)
     h = yb_arena_alloc(s->tx->arena, 1, sizeof(*h));
     if (yb_store_open(d->store, r->x.account, true, &h->account, err) < 0)
         return -1;
+    if (check_room(s->tx, r, h->account, err) < 0) {
+        yb_store_close(&h->account);
+        return -1;
+    }
     r->data = h;
     return 0;
 }
@@ -67,14 +99,23 @@ give_up(struct hand_over *h, const struct yb_err *err)
     yb_store_put_abort(&h->file);
 }
 
+static struct iovec
+piece(struct yb_str s)
+{
+    return (struct iovec){ .iov_base = (void *)(uintptr_t)s.p, .iov_len = s.n };
+}
+
+/* The added fields go with the first block, so that a small message is one write. */
 static void
 write_to(struct hand_over *h, struct yb_str bytes)
 {
-    struct iovec v = { .iov_base = (void *)(uintptr_t)bytes.p, .iov_len = bytes.n };
+    struct iovec v[2] = { piece(h->head), piece(bytes) };
+    int skip = h->head.n == 0;
     struct yb_err err = { 0 };
 
-    if (h->file != NULL && yb_store_put_write(h->file, &v, 1, &err) < 0)
+    if (h->file != NULL && yb_store_put_write(h->file, v + skip, 2 - skip, &err) < 0)
         give_up(h, &err);
+    h->head = yb_str("", 0);
 }
 
 static int
@@ -86,7 +127,7 @@ on_data(struct yb_smtp_session *s, struct yb_err *err YB_UNUSED)
 
         if (yb_store_put_begin(h->account, s->tx->declared, &h->file, &why) < 0)
             give_up(h, &why);
-        write_to(h, added_fields(s->tx, r));
+        h->head = added_fields(s->tx, r);
     }
     return 0;
 }
@@ -115,10 +156,8 @@ place(const struct yb_smtp_rcpt *r)
 
     if (h->file == NULL || yb_store_put_place(h->file, &put, &h->stored, &err) == 0)
         return;
-    /* How long a mailbox has been full is the directory's to know, which answers at RCPT
-     * (docs/delivery.md, 6): here a full one is always told to come again. */
     if (err.class == YB_PERM && strcmp(err.status, "5.2.2") == 0)
-        yb_err_set(&err, YB_TEMP, "4.2.2", "Mailbox full");
+        (void)mailbox_full(&err);
     give_up(h, &err);
 }
 
@@ -131,7 +170,8 @@ log_fate(struct yb_smtp_session *s, const struct yb_smtp_rcpt *r)
 
     yb_log_begin(&l, h->err.class == YB_OK ? YB_LOG_INFO : YB_LOG_WARN, yb_conn_log(s->conn),
                  h->err.class == YB_OK ? "lmtpd.delivered" : "lmtpd.refused");
-    yb_log_str(&l, "mid", yb_str_from(yb_message_id_text(s->tx->id, text)));
+    if (!yb_session_id_is_zero(s->tx->x.session))
+        yb_log_str(&l, "session", yb_str_from(yb_session_id_text(s->tx->x.session, text)));
     yb_log_str(&l, "delivery", yb_str_from(yb_delivery_id_text(r->x.delivery, text)));
     yb_log_str(&l, "account", yb_str_from(yb_account_id_text(r->x.account, text)));
     yb_log_str(&l, "rcpt", r->text);
@@ -153,8 +193,11 @@ on_message(struct yb_smtp_session *s, struct yb_str *answer YB_UNUSED, struct yb
 {
     struct lmtpd_deliver *d = deliver_of(s);
 
-    for (struct yb_smtp_rcpt *r = s->tx->rcpts; r != NULL; r = r->next)
+    for (struct yb_smtp_rcpt *r = s->tx->rcpts; r != NULL; r = r->next) {
+        if (s->tx->size == 0)
+            write_to(r->data, yb_str("", 0));
         place(r);
+    }
     for (struct yb_smtp_rcpt *r = s->tx->rcpts; r != NULL; r = r->next) {
         struct hand_over *h = r->data;
 

@@ -1,0 +1,33 @@
+/*
+ * A connection without sockets or threads: the functions of lib/net/conn.h that lib/smtp uses, over
+ * lib/net's own input machine, driven by a test. Linked instead of lib/net's conn.o, by unit tests
+ * and fuzz targets. Misuse of the interface aborts.
+ */
+#ifndef TESTS_SMTP_FAKE_CONN_H
+#define TESTS_SMTP_FAKE_CONN_H
+
+#include "lib/net/conn.h"
+
+/* What the far end looks like; set before fake_open(). */
+struct fake_spec {
+    const struct yb_service *service;
+    void *arg;                /* yb_conn_listener_arg() */
+    const char *peer, *local; /* IPv4 or IPv6 addresses; NULL: 192.0.2.1 and 192.0.2.25 */
+    bool is_unix;
+    bool can_tls, is_tls;
+};
+
+struct yb_conn *fake_open(const struct fake_spec *spec);
+/* The peer sends these bytes, `piece` at a time (0: at once). After the end of the connection they
+ * are thrown away. */
+void fake_feed(struct yb_conn *c, struct yb_str bytes, size_t piece);
+void fake_time_out(struct yb_conn *c);
+/* Everything written since the last fake_clear(). */
+struct yb_str fake_output(const struct yb_conn *c);
+void fake_clear(struct yb_conn *c);
+/* yb_conn_close() or _abort() was called. */
+bool fake_is_closed(const struct yb_conn *c);
+/* Calls `closed`, frees everything. */
+void fake_free(struct yb_conn **c);
+
+#endif
