@@ -143,7 +143,7 @@ store_open(struct ctl *c, struct yb_store **s, struct yb_err *err)
         return -1;
     conf.root = common->mail_root;
     conf.notify_path =
-        yb_arena_printf(c->arena, "%s/imapd.notify", common->run_dir).p;
+        yb_arena_printf(c->arena, "%s/imapd/notify", common->run_dir).p;
     return yb_store_root_open(&conf, NULL, s, err);
 }
 

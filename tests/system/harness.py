@@ -1,0 +1,195 @@
+"""What every system test begins with: a platform of its own, or one that runs already.
+
+    import harness
+
+    def scenario(p):                       # p: Platform
+        p.tenant("one", "one.test")
+        p.account("ann@one.test")
+        with p.smtp() as s:
+            s.sendmail("stranger@example.net", ["ann@one.test"], "Subject: x\r\n\r\nx\r\n")
+        ...
+
+    if __name__ == "__main__":
+        harness.main(scenario)
+
+Environment: YUBIN_BUILD (default build), YUBIN_PORT_BASE (default: a free block),
+YUBIN_ENDPOINTS=endpoints.json runs the scenario on that platform instead (its `ctl` must work here;
+scenarios that kill or stop things skip themselves by p.own()), YUBIN_KEEP=1 leaves the folder.
+Exit: 0 passed, 1 failed, 77 skipped.
+"""
+import contextlib
+import imaplib
+import json
+import os
+import poplib
+import random
+import shutil
+import smtplib
+import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+import traceback
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), "tools"))
+import trial  # noqa: E402
+from trial import HOST, PORTS, TOP, TrialError, wait_until  # noqa: E402,F401 (tests take them from here)
+
+PASSWORD = "correct horse 42"
+HOSTNAME = "mail.yubin.test"
+
+
+class Skip(Exception):
+    """The scenario cannot run here; the text says why."""
+
+
+def free_port_base():
+    """A block of ports nobody listens on, below what the kernel gives to clients."""
+    for _ in range(200):
+        base = random.randrange(10000, 31000, 10)
+        with contextlib.ExitStack() as stack:
+            try:
+                for offset in PORTS.values():
+                    s = stack.enter_context(socket.socket())
+                    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                    s.bind((HOST, base + offset))
+                return base
+            except OSError:
+                continue
+    raise TrialError("no free ports")
+
+
+class Platform:
+    """The running platform as a scenario sees it."""
+
+    def __init__(self, ends, running=None):
+        self.ends, self.trial = ends, running
+        self.passwords = {a["address"]: a["password"] for a in ends["accounts"]}
+
+    def own(self):
+        """The Trial behind it, for scenarios that kill, stop and break things."""
+        if self.trial is None:
+            raise Skip("not on a platform that is not ours")
+        return self.trial
+
+    # --- provisioning ---
+
+    def yubin(self, *arguments, given=None):
+        done = subprocess.run([*self.ends["ctl"], *arguments], input=given, text=True, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, check=False)
+        if done.returncode != 0:
+            raise TrialError("yubin %s: exit %d\n%s" % (" ".join(arguments), done.returncode, done.stderr))
+        return done.stdout
+
+    def yubin_json(self, *arguments, given=None):
+        return json.loads(self.yubin("--json", *arguments, given=given))
+
+    def tenant(self, name, *domains):
+        self.yubin("tenant", "add", name)
+        for domain in domains:
+            self.yubin("domain", "add", name, domain)
+
+    def account(self, address, password=PASSWORD, *options):
+        self.yubin("account", "add", address, *options, given=password + "\n")
+        self.passwords[address] = password
+
+    # --- clients, each with a timeout ---
+
+    def tls(self):
+        return ssl.create_default_context(cafile=self.ends["ca"])
+
+    def smtp(self):
+        return smtplib.SMTP(self.ends["host"], self.ends["smtp"], timeout=30)
+
+    def submission(self, address=None, password=None):
+        s = smtplib.SMTP(self.ends["host"], self.ends["submission"], timeout=30)
+        s.starttls(context=self.tls())
+        if address:
+            s.login(address, password or self.passwords[address])
+        return s
+
+    def imap(self, address=None, password=None):
+        c = imaplib.IMAP4_SSL(self.ends["host"], self.ends["imaps"], ssl_context=self.tls(), timeout=30)
+        if address:
+            c.login(address, password or self.passwords[address])
+        return c
+
+    def pop3(self, address=None, password=None):
+        c = poplib.POP3_SSL(self.ends["host"], self.ends["pop3s"], context=self.tls(), timeout=30)
+        if address:
+            c.user(address)
+            c.pass_(password or self.passwords[address])
+        return c
+
+    def raw(self, service, tls=False):
+        """A bare connection, for what no library would send."""
+        s = socket.create_connection((self.ends["host"], self.ends[service]), timeout=30)
+        return self.tls().wrap_socket(s, server_hostname=self.ends["host"]) if tls else s
+
+    def subjects(self, address):
+        """Of the messages in the inbox, in order."""
+        with self.imap(address) as c:
+            c.select("INBOX", readonly=True)
+            found = c.uid("SEARCH", "ALL")[1][0].split()
+            heads = [c.uid("FETCH", u, "(BODY.PEEK[HEADER.FIELDS (SUBJECT)])")[1][0][1] for u in found]
+        return [h.decode().split(":", 1)[1].strip() for h in heads]
+
+
+# What no scenario may leave in a log, whatever it did.
+BAD_LINES = ("class=bug", "assertion failed", "AddressSanitizer", "ThreadSanitizer", "runtime error:")
+
+
+def check_logs(running):
+    for daemon in running.daemons.values():
+        with open(daemon.log, encoding="utf-8", errors="replace") as f:
+            for line in f:
+                if any(b in line for b in BAD_LINES):
+                    raise TrialError("%s log: %s" % (daemon.name, line))
+
+
+@contextlib.contextmanager
+def platform(options=None, start=True, environment=None):
+    """A new platform; `options` are sections of yubin.conf. Everything is gone afterwards."""
+    work = tempfile.mkdtemp(prefix="yb-", dir=os.environ.get("YUBIN_TEST_DIR", "/var/tmp"))
+    os.chmod(work, 0o755)
+    build = os.path.abspath(os.environ.get("YUBIN_BUILD", os.path.join(TOP, "build")))
+    base = int(os.environ.get("YUBIN_PORT_BASE") or free_port_base())
+    running = trial.Trial(work, build, base, options, durable=False, hostname=HOSTNAME)
+    running.environment = environment or {}
+    try:
+        running.write_conf()
+        running.prepare([HOSTNAME, "localhost"])
+        if start:
+            running.start()
+        yield Platform(running.endpoints([]), running)
+        check_logs(running)
+    except BaseException:
+        for daemon in running.daemons.values():
+            print("--- end of %s" % daemon.log, daemon.tail(25), sep="\n", file=sys.stderr)
+        raise
+    finally:
+        try:
+            running.stop()
+        finally:
+            running.database.stop("immediate")
+            if not os.environ.get("YUBIN_KEEP"):
+                shutil.rmtree(work, ignore_errors=True)
+
+
+def main(scenario, options=None, environment=None):
+    """Runs scenario(p) and exits."""
+    try:
+        if os.environ.get("YUBIN_ENDPOINTS"):
+            with open(os.environ["YUBIN_ENDPOINTS"], encoding="utf-8") as f:
+                scenario(Platform(json.load(f)))
+        else:
+            with platform(options, environment=environment) as p:
+                scenario(p)
+    except Skip as e:
+        print("skipped: %s" % e)
+        sys.exit(77)
+    except Exception:  # noqa: BLE001 (the boundary: everything is told, nothing passes)
+        traceback.print_exc()
+        sys.exit(1)
+    sys.exit(0)
