@@ -133,6 +133,12 @@ socket_wait(PGconn *pg, short events, struct yb_deadline by, short *got, struct 
     return 0;
 }
 
+/* Notices of the server are for people at a terminal; errors come with their results. */
+static void
+notice_drop(void *arg YB_UNUSED, const PGresult *r YB_UNUSED)
+{
+}
+
 /* Drives a connection that was started to its end. */
 static int
 connect_poll(PGconn *pg, struct yb_deadline by, struct yb_err *err)
@@ -148,6 +154,7 @@ connect_poll(PGconn *pg, struct yb_deadline by, struct yb_err *err)
             return -1;
         state = PQconnectPoll(pg);
     }
+    PQsetNoticeReceiver(pg, notice_drop, NULL);
     if (PQsetnonblocking(pg, 1) != 0)
         return yb_pq_fail(pg, NULL, err);
     return 0;

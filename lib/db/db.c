@@ -18,6 +18,9 @@
 /* After a connect that failed, everybody fails at once for so long: a stopped server is not asked
  * again for every recipient. */
 #define CONNECT_PAUSE_MS 250
+/* The client waits a little longer than the server works, to hear it say so. */
+#define CLIENT_MS 200
+#define QUERY_CANCELED "57014" /* by statement_timeout */
 #define MAX_PREPARED 64
 /* Statements of one pipeline before its results are read. */
 #define PIPELINE_MAX 128
@@ -83,16 +86,17 @@ yb_db_free(struct yb_db **db)
     *db = NULL;
 }
 
-/* An idle connection says nothing: what can be read is its end (or a notice before it). */
+/* An idle connection says nothing: what can be read is its end, with a last word before it. */
 static bool
 conn_alive(struct yb_db_conn *c)
 {
     struct pollfd p = { .fd = PQsocket(c->pg), .events = POLLIN };
 
-    if (poll(&p, 1, 0) == 0)
-        return true;
-    return PQconsumeInput(c->pg) == 1 && PQstatus(c->pg) == CONNECTION_OK &&
-           PQtransactionStatus(c->pg) == PQTRANS_IDLE;
+    while (poll(&p, 1, 0) > 0) {
+        if (PQconsumeInput(c->pg) != 1)
+            return false;
+    }
+    return PQstatus(c->pg) == CONNECTION_OK && PQtransactionStatus(c->pg) == PQTRANS_IDLE;
 }
 
 /* An idle connection that lives, or NULL. */
@@ -143,6 +147,25 @@ conn_open(struct yb_db *db, struct yb_err *err)
     return c;
 }
 
+/* The server ends a statement that nobody waits for any more by itself. */
+static struct yb_db_conn *
+conn_new(struct yb_db *db, struct yb_err *err)
+{
+    struct yb_db_conn *c = conn_open(db, err);
+    PGresult *failed = NULL;
+    char sql[80];
+
+    if (c == NULL)
+        return NULL;
+    snprintf(sql, sizeof(sql), "SET statement_timeout = %lld", (long long)db->deadline_ms);
+    if (yb_pq_exec(c->pg, sql, yb_deadline_in(db->deadline_ms), &failed, err) < 0) {
+        PQclear(failed);
+        conn_close(c);
+        return NULL;
+    }
+    return c;
+}
+
 static int
 conn_take(struct yb_db *db, struct yb_db_conn **out, struct yb_err *err)
 {
@@ -153,14 +176,14 @@ conn_take(struct yb_db *db, struct yb_db_conn **out, struct yb_err *err)
         return -1;
     c = idle_take(db);
     if (c == NULL)
-        c = conn_open(db, &why);
+        c = conn_new(db, &why);
     if (c == NULL) {
         yb_gate_leave(db->gate, why.sys == ETIMEDOUT ? YB_GATE_TIMEOUT : YB_GATE_FAILED);
         if (err != NULL)
             *err = why;
         return -1;
     }
-    c->deadline_ms = db->deadline_ms;
+    c->deadline_ms = db->deadline_ms + CLIENT_MS;
     c->timed_out = false;
     *out = c;
     return 0;
@@ -210,10 +233,13 @@ conn_failed(struct yb_db_conn *c, PGresult *failed, const struct yb_err *why, st
     PQclear(failed);
     if (why->class == YB_TEMP)
         c->broken = true;
-    if (why->sys == ETIMEDOUT)
+    c->timed_out = c->timed_out || why->sys == ETIMEDOUT;
+    if (strcmp(c->sqlstate, QUERY_CANCELED) == 0)
         c->timed_out = true;
-    if (err != NULL)
+    if (err != NULL) {
         *err = *why;
+        err->sys = c->timed_out ? ETIMEDOUT : err->sys;
+    }
     return -1;
 }
 
@@ -485,10 +511,14 @@ yb_db_copy_end(struct yb_db_conn *c, struct yb_err *err)
     return 0;
 }
 
-void
-yb_db_set_deadline(struct yb_db_conn *c, int64_t ms)
+int
+yb_db_set_deadline(struct yb_db_conn *c, int64_t ms, struct yb_err *err)
 {
-    c->deadline_ms = ms;
+    char sql[80];
+
+    snprintf(sql, sizeof(sql), "SET LOCAL statement_timeout = %lld", (long long)ms);
+    c->deadline_ms = ms + CLIENT_MS;
+    return yb_db_run_sql(c, sql, err);
 }
 
 const char *

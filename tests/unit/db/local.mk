@@ -1,0 +1,14 @@
+EXTRA_DIST += tests/fixtures.sql
+CLUSTER = tests/unit/db/cluster.c tests/unit/db/cluster.h
+DB_TEST_LIBS = lib/db/libyb_db.a $(FLOOR1) $(LIBPQ_LIBS) $(FLOOR1_LIBS) $(CHECK_LIBS)
+db_test_cppflags = $(AM_CPPFLAGS) $(CHECK_CFLAGS) $(LIBPQ_CFLAGS)
+
+check_PROGRAMS += tests/unit/db/test_schema
+tests_unit_db_test_schema_SOURCES  = tests/unit/db/test_schema.c $(CLUSTER)
+tests_unit_db_test_schema_CPPFLAGS = $(db_test_cppflags)
+tests_unit_db_test_schema_LDADD    = $(DB_TEST_LIBS)
+
+check_PROGRAMS += tests/unit/db/test_db
+tests_unit_db_test_db_SOURCES  = tests/unit/db/test_db.c $(CLUSTER)
+tests_unit_db_test_db_CPPFLAGS = $(db_test_cppflags)
+tests_unit_db_test_db_LDADD    = $(DB_TEST_LIBS)

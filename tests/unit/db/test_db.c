@@ -1,0 +1,636 @@
+/* The pool, statements and their values, transactions, pipelines, COPY, LISTEN, migrations. */
+#include "lib/base/clock.h"
+#include "lib/base/io.h"
+#include "lib/db/db.h"
+#include "lib/db/listen.h"
+#include "lib/db/migrate.h"
+#include "tests/unit/db/cluster.h"
+
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+static struct cluster *c;
+
+static struct yb_db *
+db_new(const char *conninfo, unsigned connections, int64_t deadline_ms)
+{
+    struct yb_db_conf conf = { .conninfo = conninfo,
+                               .application = "test_db",
+                               .connections = connections,
+                               .deadline_ms = deadline_ms };
+
+    return yb_db_new(&conf);
+}
+
+/* Connections of the program the server sees. */
+static int
+connections(void)
+{
+    return atoi(cluster_ask(c, "postgres",
+                            "SELECT count(*) FROM pg_stat_activity"
+                            " WHERE application_name = 'test_db'"));
+}
+
+static void
+connections_wait(int n)
+{
+    struct yb_deadline by = yb_deadline_in(5000);
+
+    while (connections() != n && yb_deadline_left(by) > 0)
+        poll(NULL, 0, 10);
+    ck_assert_int_eq(connections(), n);
+}
+
+static const struct yb_db_statement echo_sql = {
+    "echo", "SELECT $1::text, $2::bigint, $3::integer, $4::boolean, $5::bytea, $6::uuid,"
+            " $7::text[], $8::bigint[]::text, $9::uuid[]::text, $10::boolean[]::text,"
+            " $11::text, '{\"a\": 1}'::jsonb, 7::smallint"
+};
+
+START_TEST(test_values)
+{
+    static const struct yb_str texts[] = {
+        YB_STR_INIT("one"), YB_STR_INIT(""), { NULL, 0 }, YB_STR_INIT("f\"our, }")
+    };
+    static const uint8_t uuids[2][16] = { { 1 }, { 0xff, 2 } };
+    static const int64_t numbers[] = { -1, INT64_MAX };
+    static const bool bools[] = { true, false };
+    struct yb_db *db = db_new(cluster_conninfo(c, "postgres"), 1, 0);
+    struct yb_db_params p = { .n = 0 };
+    struct yb_db_result *r = NULL;
+    struct yb_err err = { 0 };
+    struct yb_str s;
+    uint8_t id[16];
+    size_t at = 0;
+
+    yb_db_add_text(&p, YB_STR("J\xc3\xbcrgen"));
+    yb_db_add_i64(&p, INT64_MIN);
+    yb_db_add_i32(&p, -5);
+    yb_db_add_bool(&p, true);
+    yb_db_add_bytes(&p, "\0\1\2", 3);
+    yb_db_add_bytes(&p, uuids[1], 16);
+    yb_db_add_texts(&p, texts, 4);
+    yb_db_add_i64s(&p, numbers, 2);
+    yb_db_add_uuids(&p, uuids, 2);
+    yb_db_add_bools(&p, bools, 2);
+    yb_db_add_null(&p);
+    ck_assert_msg(yb_db_query(db, &echo_sql, &p, &r, &err) == 0, "%s", err.text);
+    ck_assert_uint_eq(yb_db_rows(r), 1);
+    ck_assert(yb_str_eq(yb_db_str(r, 0, 0), YB_STR("J\xc3\xbcrgen")));
+    ck_assert_int_eq(yb_db_i64(r, 0, 1), INT64_MIN);
+    ck_assert_int_eq(yb_db_i64(r, 0, 2), -5);
+    ck_assert(yb_db_bool(r, 0, 3));
+    ck_assert(yb_str_eq(yb_db_str(r, 0, 4), yb_str("\0\1\2", 3)));
+    yb_db_bytes(r, 0, 5, id, sizeof(id));
+    ck_assert_mem_eq(id, uuids[1], 16);
+    for (size_t i = 0; i < 4; i++) {
+        ck_assert(yb_db_text_next(r, 0, 6, &at, &s));
+        ck_assert(yb_str_eq(s, i == 2 ? YB_STR("") : texts[i]));
+    }
+    ck_assert(!yb_db_text_next(r, 0, 6, &at, &s));
+    ck_assert(yb_str_eq(yb_db_str(r, 0, 7), YB_STR("{-1,9223372036854775807}")));
+    ck_assert(yb_str_ends_i(yb_db_str(r, 0, 8), YB_STR("-0000-0000-000000000000}")));
+    ck_assert(yb_str_eq(yb_db_str(r, 0, 9), YB_STR("{t,f}")));
+    ck_assert(yb_db_is_null(r, 0, 10) && yb_db_str(r, 0, 10).n == 0);
+    ck_assert(yb_str_eq(yb_db_str(r, 0, 11), YB_STR("{\"a\": 1}")));
+    ck_assert_int_eq(yb_db_i64(r, 0, 12), 7);
+    yb_db_result_free(&r);
+    yb_db_params_free(&p);
+    yb_db_free(&db);
+}
+END_TEST
+
+START_TEST(test_empty_array)
+{
+    static const struct yb_db_statement st = { "empty", "SELECT $1::text[], cardinality($1)" };
+    struct yb_db *db = db_new(cluster_conninfo(c, "postgres"), 1, 0);
+    struct yb_db_params p = { .n = 0 };
+    struct yb_db_result *r = NULL;
+    struct yb_err err = { 0 };
+    struct yb_str s;
+    size_t at = 0;
+
+    yb_db_add_texts(&p, NULL, 0);
+    ck_assert_int_eq(yb_db_query(db, &st, &p, &r, &err), 0);
+    ck_assert(!yb_db_text_next(r, 0, 0, &at, &s));
+    ck_assert_int_eq(yb_db_i64(r, 0, 1), 0);
+    yb_db_result_free(&r);
+    yb_db_params_free(&p);
+    yb_db_free(&db);
+}
+END_TEST
+
+/* What a failure is called. */
+static const struct {
+    const char *name, *sql;
+    enum yb_err_class class;
+    bool internal;
+    const char *text; /* part of it */
+} failures[] = {
+    { "unique", "INSERT INTO one VALUES (1)", YB_PERM, true, "duplicate key" },
+    { "raised", "DO $$BEGIN RAISE unique_violation USING MESSAGE = 'taken'; END$$", YB_PERM, false,
+      "taken" },
+    { "limit", "DO $$BEGIN RAISE 'too many' USING ERRCODE = 'YB001'; END$$", YB_PERM, false,
+      "too many" },
+    { "value", "SELECT 'x'::integer", YB_PERM, true, "invalid input" },
+    { "syntax", "SELEC 1", YB_BUG, true, "syntax error" },
+    { "denied", "SET ROLE yubin_test; SELECT * FROM one", YB_BUG, true, "permission denied" },
+    { "serialization", "DO $$BEGIN RAISE serialization_failure; END$$", YB_TEMP, true, "database" },
+    { "read only", "SET TRANSACTION READ ONLY; INSERT INTO one VALUES (2)", YB_TEMP, true,
+      "read-only" },
+    { "shutdown", "DO $$BEGIN RAISE admin_shutdown; END$$", YB_TEMP, true, "database" },
+};
+
+START_TEST(test_failures)
+{
+    struct yb_db *db = db_new(cluster_conninfo(c, "postgres"), 1, 0);
+    struct yb_db_conn *conn;
+    struct yb_err err = { 0 };
+
+    ck_assert_int_eq(yb_db_begin(db, &conn, &err), 0);
+    ck_assert_int_eq(yb_db_run_sql(conn, failures[_i].sql, &err), -1);
+    ck_assert_msg(err.class == failures[_i].class && err.internal == failures[_i].internal &&
+                      strstr(err.text, failures[_i].text) != NULL,
+                  "%s: class %d, %s", failures[_i].name, err.class, err.text);
+    if (_i == 0) {
+        ck_assert_str_eq(yb_db_sqlstate(conn), "23505");
+        ck_assert_str_eq(yb_db_constraint(conn), "one_pkey");
+    }
+    yb_db_rollback(&conn);
+    ck_assert_ptr_null(conn);
+    yb_db_free(&db);
+}
+END_TEST
+
+static const struct yb_db_statement insert_sql = { "insert",
+                                                   "INSERT INTO two VALUES ($1::bigint)" };
+static const struct yb_db_statement count_sql = { "count",
+                                                  "SELECT count(*), sum(n)::bigint FROM two" };
+
+static int64_t
+two_count(struct yb_db *db)
+{
+    struct yb_db_result *r = NULL;
+    struct yb_err err = { 0 };
+    int64_t n;
+
+    ck_assert_msg(yb_db_query(db, &count_sql, NULL, &r, &err) == 0, "%s", err.text);
+    n = yb_db_i64(r, 0, 0);
+    yb_db_result_free(&r);
+    return n;
+}
+
+START_TEST(test_transactions)
+{
+    struct yb_db *db = db_new(cluster_conninfo(c, "postgres"), 2, 0);
+    struct yb_db_params p = { .n = 0 };
+    struct yb_db_result *r = NULL;
+    struct yb_db_conn *conn;
+    struct yb_err err = { 0 };
+
+    yb_db_add_i64(&p, 1);
+    ck_assert_int_eq(yb_db_begin(db, &conn, &err), 0);
+    ck_assert_int_eq(yb_db_run(conn, &insert_sql, &p, &r, &err), 0);
+    ck_assert_uint_eq(yb_db_affected(r), 1);
+    yb_db_result_free(&r);
+    ck_assert_int_eq(two_count(db), 0); /* by another connection */
+    yb_db_rollback(&conn);
+    ck_assert_int_eq(two_count(db), 0);
+    ck_assert_int_eq(yb_db_begin(db, &conn, &err), 0);
+    ck_assert_int_eq(yb_db_run(conn, &insert_sql, &p, NULL, &err), 0);
+    ck_assert_int_eq(yb_db_commit(&conn, &err), 0);
+    ck_assert_int_eq(two_count(db), 1);
+
+    /* A commit after a failure is a failure. */
+    ck_assert_int_eq(yb_db_begin(db, &conn, &err), 0);
+    ck_assert_int_eq(yb_db_run_sql(conn, "SELECT 1 / 0", &err), -1);
+    ck_assert_int_eq(yb_db_commit(&conn, &err), -1);
+    ck_assert_ptr_null(conn);
+    cluster_ask(c, "postgres", "TRUNCATE two");
+    yb_db_params_free(&p);
+    yb_db_free(&db);
+}
+END_TEST
+
+START_TEST(test_copy)
+{
+    struct yb_db *db = db_new(cluster_conninfo(c, "postgres"), 1, 0);
+    struct yb_db_conn *conn;
+    struct yb_err err = { 0 };
+    char line[32];
+
+    ck_assert_int_eq(yb_db_begin(db, &conn, &err), 0);
+    ck_assert_int_eq(yb_db_copy_begin(conn, "COPY two FROM STDIN", &err), 0);
+    for (int i = 0; i < 100000; i++) {
+        int n = snprintf(line, sizeof(line), "%d\n", i);
+
+        ck_assert_int_eq(yb_db_copy_data(conn, yb_str(line, (size_t)n), &err), 0);
+    }
+    ck_assert_int_eq(yb_db_copy_end(conn, &err), 0);
+    ck_assert_int_eq(yb_db_commit(&conn, &err), 0);
+    ck_assert_int_eq(two_count(db), 100000);
+    cluster_ask(c, "postgres", "TRUNCATE two");
+
+    ck_assert_int_eq(yb_db_begin(db, &conn, &err), 0);
+    ck_assert_int_eq(yb_db_copy_begin(conn, "COPY two FROM STDIN", &err), 0);
+    ck_assert_int_eq(yb_db_copy_data(conn, YB_STR("nonsense\n"), &err), 0);
+    ck_assert_int_eq(yb_db_copy_end(conn, &err), -1);
+    ck_assert_int_eq(err.class, YB_PERM);
+    yb_db_rollback(&conn);
+
+    /* Given up half-way: the connection is closed, the rows are not there. */
+    ck_assert_int_eq(yb_db_begin(db, &conn, &err), 0);
+    ck_assert_int_eq(yb_db_copy_begin(conn, "COPY two FROM STDIN", &err), 0);
+    ck_assert_int_eq(yb_db_copy_data(conn, YB_STR("5\n"), &err), 0);
+    yb_db_rollback(&conn);
+    ck_assert_int_eq(two_count(db), 0);
+    yb_db_free(&db);
+}
+END_TEST
+
+START_TEST(test_pipeline)
+{
+    enum { MANY = 1000 };
+    static const struct yb_db_statement half_sql = {
+        "half", "SELECT 1000 / $1::bigint, repeat('x', 2000)"
+    };
+    struct yb_db *db = db_new(cluster_conninfo(c, "postgres"), 1, 0);
+    struct yb_db_params *p = yb_alloc(MANY, sizeof(*p));
+    struct yb_db_result **r = yb_alloc(MANY, sizeof(*r));
+    struct yb_err err = { 0 };
+
+    for (int i = 0; i < MANY; i++)
+        yb_db_add_i64(&p[i], i + 1);
+    ck_assert_msg(yb_db_query_many(db, &half_sql, p, MANY, r, &err) == 0, "%s", err.text);
+    for (int i = 0; i < MANY; i++) {
+        ck_assert_int_eq(yb_db_i64(r[i], 0, 0), 1000 / (i + 1));
+        yb_db_result_free(&r[i]);
+    }
+    /* One bad apple: nothing is left, and the pool goes on. */
+    yb_db_params_free(&p[500]);
+    yb_db_add_i64(&p[500], 0);
+    ck_assert_int_eq(yb_db_query_many(db, &half_sql, p, MANY, r, &err), -1);
+    ck_assert_int_eq(err.class, YB_PERM);
+    for (int i = 0; i < MANY; i++)
+        ck_assert_ptr_null(r[i]);
+    ck_assert_int_eq(yb_db_query_many(db, &half_sql, p, 3, r, &err), 0);
+    for (int i = 0; i < 3; i++)
+        yb_db_result_free(&r[i]);
+    yb_free(p);
+    yb_free(r);
+    yb_db_free(&db);
+}
+END_TEST
+
+START_TEST(test_what_is_not_idle_is_closed)
+{
+    struct yb_db *db = db_new(cluster_conninfo(c, "postgres"), 2, 0);
+    struct yb_db_conn *conn;
+    struct yb_err err = { 0 };
+
+    ck_assert_int_eq(two_count(db), 0);
+    connections_wait(1);
+    ck_assert_int_eq(yb_db_begin(db, &conn, &err), 0);
+    ck_assert_int_eq(yb_db_run_sql(conn, "COMMIT; BEGIN", &err), 0);
+    ck_assert_int_eq(yb_db_commit(&conn, &err), 0);
+    connections_wait(1); /* idle again: kept */
+    ck_assert_int_eq(yb_db_begin(db, &conn, &err), 0);
+    ck_assert_int_eq(yb_db_copy_begin(conn, "COPY two FROM STDIN", &err), 0);
+    yb_db_rollback(&conn);
+    connections_wait(0);
+    yb_db_free(&db);
+}
+END_TEST
+
+START_TEST(test_deadline)
+{
+    static const struct yb_db_statement sleep_sql = { "sleep", "SELECT pg_sleep(30)::text" };
+    struct yb_db *db = db_new(cluster_conninfo(c, "postgres"), 1, 200);
+    struct yb_err err = { 0 };
+    int64_t before = yb_clock_ms();
+
+    ck_assert_int_eq(yb_db_query(db, &sleep_sql, NULL, NULL, &err), -1);
+    ck_assert_int_eq(err.class, YB_TEMP);
+    ck_assert_int_eq(err.sys, ETIMEDOUT);
+    ck_assert_int_lt(yb_clock_ms() - before, 2000);
+    ck_assert_int_eq(two_count(db), 0); /* on a new connection */
+    yb_db_free(&db);
+}
+END_TEST
+
+/* The first host is a black hole, or refuses; the second serves. */
+START_TEST(test_hosts)
+{
+    struct sockaddr_un hole = { .sun_family = AF_UNIX };
+    char dir[] = "/tmp/yubin-hole-XXXXXX", conninfo[512], real[256];
+    struct yb_db *db;
+    int fd;
+
+    snprintf(real, sizeof(real), "%s", cluster_conninfo(c, "postgres"));
+    *strchr(real, ' ') = '\0';
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+    snprintf(conninfo, sizeof(conninfo), "host=%s,%s user=postgres dbname=yubin", dir,
+             real + strlen("host="));
+    db = db_new(conninfo, 1, 1000);
+    ck_assert_int_eq(two_count(db), 0);
+    yb_db_free(&db);
+
+    snprintf(hole.sun_path, sizeof(hole.sun_path), "%s/.s.PGSQL.5432", dir);
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ck_assert_int_eq(bind(fd, (const struct sockaddr *)&hole, sizeof(hole)), 0);
+    ck_assert_int_eq(listen(fd, 5), 0); /* and never accepts */
+    db = db_new(conninfo, 1, 1000);
+    ck_assert_int_eq(two_count(db), 0);
+    yb_db_free(&db);
+    close(fd);
+    unlink(hole.sun_path);
+    rmdir(dir);
+}
+END_TEST
+
+START_TEST(test_bad_conninfo)
+{
+    struct yb_db *db = db_new("host=", 1, 0);
+    struct yb_err err = { 0 };
+
+    yb_db_free(&db);
+    db = db_new("nonsense", 1, 0);
+    ck_assert_int_eq(yb_db_query(db, &count_sql, NULL, NULL, &err), -1);
+    ck_assert_int_eq(err.class, YB_TEMP);
+    yb_db_free(&db);
+}
+END_TEST
+
+struct heard {
+    pthread_mutex_t lock;
+    pthread_cond_t more;
+    int up, down;
+    char payload[100][64];
+    int n;
+};
+
+static void
+on_up(void *arg)
+{
+    struct heard *h = arg;
+
+    pthread_mutex_lock(&h->lock);
+    h->up++;
+    pthread_cond_broadcast(&h->more);
+    pthread_mutex_unlock(&h->lock);
+}
+
+static void
+on_down(void *arg)
+{
+    struct heard *h = arg;
+
+    pthread_mutex_lock(&h->lock);
+    h->down++;
+    pthread_cond_broadcast(&h->more);
+    pthread_mutex_unlock(&h->lock);
+}
+
+static void
+on_notice(void *arg, struct yb_str payload)
+{
+    struct heard *h = arg;
+
+    pthread_mutex_lock(&h->lock);
+    snprintf(h->payload[h->n++ % 100], 64, "%.*s", YB_STR_ARG(payload));
+    pthread_cond_broadcast(&h->more);
+    pthread_mutex_unlock(&h->lock);
+}
+
+/* Waits until that much was heard. */
+static void
+heard_wait(struct heard *h, int up, int down, int n)
+{
+    struct timespec by;
+
+    clock_gettime(CLOCK_REALTIME, &by);
+    by.tv_sec += 20;
+    pthread_mutex_lock(&h->lock);
+    while (h->up < up || h->down < down || h->n < n)
+        ck_assert_msg(pthread_cond_timedwait(&h->more, &h->lock, &by) == 0,
+                      "up %d, down %d, notices %d", h->up, h->down, h->n);
+    pthread_mutex_unlock(&h->lock);
+}
+
+START_TEST(test_listen)
+{
+    struct heard h = { .lock = PTHREAD_MUTEX_INITIALIZER, .more = PTHREAD_COND_INITIALIZER };
+    char conninfo[256];
+    struct yb_db_listener_conf conf = { .conninfo = conninfo,
+                                        .application = "test_db",
+                                        .channel = "yubin_directory",
+                                        .deadline_ms = 500,
+                                        .check_ms = 200,
+                                        .up = on_up,
+                                        .down = on_down,
+                                        .notice = on_notice,
+                                        .arg = &h };
+    struct yb_db_listener *l = NULL;
+    struct yb_err err = { 0 };
+
+    snprintf(conninfo, sizeof(conninfo), "%s", cluster_conninfo(c, "postgres"));
+    cluster_crash(c);
+    ck_assert_int_eq(yb_db_listener_start(&conf, &l, &err), 0); /* needs no server */
+    cluster_resume(c);
+    heard_wait(&h, 1, 0, 0);
+    cluster_ask(c, "postgres", "NOTIFY yubin_directory, 'account a.test two words'");
+    heard_wait(&h, 1, 0, 1);
+    ck_assert_str_eq(h.payload[0], "account a.test two words");
+
+    cluster_crash(c);
+    heard_wait(&h, 1, 1, 1);
+    cluster_resume(c);
+    heard_wait(&h, 2, 1, 1);
+    cluster_ask(c, "postgres", "NOTIFY yubin_directory, 'all'");
+    heard_wait(&h, 2, 1, 2);
+
+    /* A server that is there but silent. */
+    cluster_freeze(c, true);
+    heard_wait(&h, 2, 2, 2);
+    cluster_freeze(c, false);
+    heard_wait(&h, 3, 2, 2);
+    yb_db_listener_stop(&l);
+    ck_assert_int_eq(h.up, h.down);
+}
+END_TEST
+
+START_TEST(test_pool_recovers)
+{
+    struct yb_db *db = db_new(cluster_conninfo(c, "postgres"), 2, 0);
+    struct yb_deadline by = yb_deadline_in(5000);
+    struct yb_err err = { 0 };
+
+    ck_assert_int_eq(two_count(db), 0);
+    cluster_crash(c);
+    ck_assert_int_eq(yb_db_query(db, &count_sql, NULL, NULL, &err), -1);
+    ck_assert_int_eq(err.class, YB_TEMP);
+    cluster_resume(c);
+    while (yb_db_query(db, &count_sql, NULL, NULL, &err) < 0 && yb_deadline_left(by) > 0)
+        poll(NULL, 0, 10);
+    ck_assert_int_gt(yb_deadline_left(by), 0);
+    /* A restart between two questions is not noticed at all. */
+    cluster_crash(c);
+    cluster_resume(c);
+    ck_assert_msg(yb_db_query(db, &count_sql, NULL, NULL, &err) == 0, "%s", err.text);
+    yb_db_free(&db);
+}
+END_TEST
+
+static void *
+hammer(void *arg)
+{
+    struct yb_db *db = arg;
+
+    for (int i = 0; i < 200; i++)
+        two_count(db);
+    return NULL;
+}
+
+START_TEST(test_threads)
+{
+    struct yb_db *db = db_new(cluster_conninfo(c, "postgres"), 4, 0);
+    pthread_t t[4];
+
+    connections_wait(0);
+    for (size_t i = 0; i < YB_COUNT(t); i++)
+        ck_assert_int_eq(pthread_create(&t[i], NULL, hammer, db), 0);
+    for (size_t i = 0; i < YB_COUNT(t); i++)
+        pthread_join(t[i], NULL);
+    ck_assert_int_le(connections(), 4);
+    yb_db_free(&db);
+}
+END_TEST
+
+static void
+file_write(const char *dir, const char *name, const char *text)
+{
+    char path[200];
+    int fd;
+
+    snprintf(path, sizeof(path), "%s/%s", dir, name);
+    unlink(path);
+    if (text == NULL)
+        return;
+    fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    ck_assert_int_eq(yb_write_all(fd, yb_str_from(text)), 0);
+    close(fd);
+}
+
+static void
+file_copy_roles(const char *dir)
+{
+    struct yb_err err = { 0 };
+    char path[200], *text;
+    size_t size;
+
+    snprintf(path, sizeof(path), "%s/schema/0001_roles.sql", cluster_source());
+    ck_assert_int_eq(yb_read_file(path, 1 << 20, &text, &size, &err), 0);
+    file_write(dir, "0001_roles.sql", text);
+    yb_free(text);
+}
+
+START_TEST(test_migrate)
+{
+    static const struct {
+        const char *name, *file, *text;
+        int rc;
+        unsigned applied, already;
+        const char *say; /* of the error */
+    } steps[] = {
+        { "from nothing", "0002_t.sql", "CREATE TABLE t (n integer);", 0, 2, 0, "" },
+        { "again", NULL, NULL, 0, 0, 2, "" },
+        { "a new one", "0003_u.sql", "CREATE TABLE u (n integer);\nCREATE TABLE v (n integer);", 0,
+          1, 2, "" },
+        { "changed", "0003_u.sql", "CREATE TABLE u (n bigint);", -1, 0, 3, "never changes" },
+        { "missing", "0003_u.sql", NULL, -1, 0, 3, "newer" },
+        { "back", "0003_u.sql", "CREATE TABLE u (n integer);\nCREATE TABLE v (n integer);", 0, 0, 3,
+          "" },
+        { "half fails whole", "0004_w.sql", "CREATE TABLE w (n integer); SELECT 1 / 0;", -1, 0, 3,
+          "0004_w.sql: " },
+        { "ends its transaction", "0004_w.sql", "CREATE TABLE w (n integer); COMMIT;", -1, 0, 3,
+          "its own transaction" },
+        { "twice a number", "0003_v.sql", "SELECT 1;", -1, 0, 0, "one number" },
+        { "tried again", "0003_v.sql", NULL, -1, 0, 3, "already exists" },
+    };
+    char dir[] = "/tmp/yubin-migrate-XXXXXX", conninfo[256], *at;
+    struct yb_migrate_report report;
+    struct yb_err err;
+
+    cluster_ask(c, "postgres", "CREATE DATABASE other");
+    snprintf(conninfo, sizeof(conninfo), "%s", cluster_conninfo(c, "postgres"));
+    at = strstr(conninfo, "dbname=");
+    snprintf(at, sizeof(conninfo) - (size_t)(at - conninfo), "dbname=other");
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+    ck_assert_int_eq(yb_db_migrate(conninfo, dir, NULL, NULL, &report, &err), -1);
+    file_copy_roles(dir);
+    file_write(dir, "README.md", "not a migration");
+    for (size_t i = 0; i < YB_COUNT(steps); i++) {
+        if (steps[i].file != NULL)
+            file_write(dir, steps[i].file, steps[i].text);
+        err = (struct yb_err){ 0 };
+        ck_assert_msg(yb_db_migrate(conninfo, dir, NULL, NULL, &report, &err) == steps[i].rc &&
+                          report.applied == steps[i].applied &&
+                          report.already == steps[i].already &&
+                          strstr(err.text, steps[i].say) != NULL,
+                      "%s: applied %u, already %u: %s", steps[i].name, report.applied,
+                      report.already, err.text);
+    }
+    for (size_t i = 0; i < YB_COUNT(steps); i++) {
+        if (steps[i].file != NULL)
+            file_write(dir, steps[i].file, NULL);
+    }
+    file_write(dir, "0001_roles.sql", NULL);
+    file_write(dir, "README.md", NULL);
+    ck_assert_int_eq(rmdir(dir), 0);
+}
+END_TEST
+
+int
+main(void)
+{
+    Suite *s = suite_create("db");
+    TCase *tc = tcase_create("db");
+    SRunner *sr = srunner_create(s);
+    int failed;
+
+    srunner_set_fork_status(sr, CK_NOFORK);
+    c = cluster_start();
+    cluster_ask(c, "postgres",
+                "CREATE TABLE one (n integer PRIMARY KEY); INSERT INTO one VALUES (1);"
+                " CREATE TABLE two (n bigint); CREATE ROLE yubin_test");
+    tcase_add_test(tc, test_values);
+    tcase_add_test(tc, test_empty_array);
+    tcase_add_loop_test(tc, test_failures, 0, YB_COUNT(failures));
+    tcase_add_test(tc, test_transactions);
+    tcase_add_test(tc, test_copy);
+    tcase_add_test(tc, test_pipeline);
+    tcase_add_test(tc, test_what_is_not_idle_is_closed);
+    tcase_add_test(tc, test_deadline);
+    tcase_add_test(tc, test_hosts);
+    tcase_add_test(tc, test_bad_conninfo);
+    tcase_add_test(tc, test_threads);
+    tcase_add_test(tc, test_listen);
+    tcase_add_test(tc, test_pool_recovers);
+    tcase_add_test(tc, test_migrate);
+    suite_add_tcase(s, tc);
+    srunner_run_all(sr, CK_NORMAL);
+    failed = srunner_ntests_failed(sr);
+    srunner_free(sr);
+    cluster_free(&c);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,412 @@
+/* The walls in the database: who may see and do what, as every role. */
+#include "tests/unit/db/cluster.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct cluster *c;
+
+static const char *const roles[] = { "yubin_smtpd", "yubin_submitd", "yubin_relayd",
+                                     "yubin_lmtpd", "yubin_imapd",   "yubin_pop3d",
+                                     "yubin_logd",  "yubin_admin",   "yubin_operator" };
+static const char *const tables[] = {
+    "nodes",        "tenants",       "domains",  "domain_aliases",   "accounts", "credentials",
+    "aliases",      "alias_targets", "forwards", "retirements",      "usage",    "domain_usage",
+    "tenant_usage", "sender_rights", "settings", "schema_migrations"
+};
+#define DENIED "42501"
+
+/* SQL as the administrator of a tenant. */
+static const char *
+as_tenant(const char *tenant, const char *sql)
+{
+    char full[1024], id[40];
+
+    snprintf(id, sizeof(id), "%s",
+             cluster_sql(c, "SELECT tenant_id FROM tenants WHERE name = '%s'", tenant));
+    snprintf(full, sizeof(full), "BEGIN; SET LOCAL yubin.tenant = '%s'; %s", id, sql);
+    return cluster_ask(c, "yubin_admin", full);
+}
+
+START_TEST(test_every_table_forces_row_security)
+{
+    ck_assert_str_eq(cluster_sql(c, "SELECT coalesce(string_agg(relname, ' '), '') FROM pg_class"
+                                    " WHERE relnamespace = 'yubin'::regnamespace"
+                                    " AND relkind IN ('r', 'p')"
+                                    " AND NOT (relrowsecurity AND relforcerowsecurity)"),
+                     "");
+    /* The list above is the whole list. */
+    ck_assert_int_eq(atoi(cluster_sql(c, "SELECT count(*) FROM pg_class WHERE relkind IN ('r', 'p')"
+                                         " AND relnamespace = 'yubin'::regnamespace")),
+                     YB_COUNT(tables));
+    ck_assert_str_eq(cluster_sql(c, "SELECT count(*) FROM pg_class WHERE relkind IN ('v', 'm', 'S')"
+                                    " AND relnamespace = 'yubin'::regnamespace"),
+                     "0");
+    ck_assert_str_eq(
+        cluster_sql(c,
+                    "SELECT coalesce(string_agg(relname, ' '), '') FROM pg_class t"
+                    " WHERE relnamespace = 'yubin'::regnamespace AND relkind = 'r'"
+                    " AND relname NOT IN ('nodes', 'schema_migrations') AND NOT EXISTS"
+                    " (SELECT FROM pg_attribute WHERE attrelid = t.oid AND attname = 'tenant_id')"),
+        "");
+    ck_assert_str_eq(cluster_sql(c, "SELECT coalesce(string_agg(relname, ' '), '') FROM pg_class"
+                                    " WHERE relnamespace = 'yubin'::regnamespace AND relkind = 'r'"
+                                    " AND relowner <> 'yubin_owner'::regrole"),
+                     "");
+}
+END_TEST
+
+START_TEST(test_every_function_is_closed)
+{
+    ck_assert_str_eq(cluster_sql(c, "SELECT coalesce(string_agg(proname, ' '), '') FROM pg_proc"
+                                    " WHERE pronamespace = 'yubin'::regnamespace AND NOT coalesce("
+                                    "'search_path=yubin, pg_temp' = ANY (proconfig), false)"),
+                     "");
+    ck_assert_str_eq(cluster_sql(c, "SELECT coalesce(string_agg(proname, ' '), '') FROM pg_proc"
+                                    " WHERE pronamespace = 'yubin'::regnamespace"
+                                    " AND (proowner <> 'yubin_functions'::regrole"
+                                    " OR has_function_privilege('public', oid, 'EXECUTE'))"),
+                     "");
+    ck_assert_str_eq(cluster_sql(c, "SELECT string_agg(rolname, ' ' ORDER BY rolname) FROM pg_roles"
+                                    " WHERE rolname LIKE 'yubin%%' AND rolbypassrls"),
+                     "yubin_functions");
+    ck_assert_str_eq(cluster_sql(c, "SELECT string_agg(rolname, ' ' ORDER BY rolname) FROM pg_roles"
+                                    " WHERE rolname LIKE 'yubin%%' AND NOT rolcanlogin"),
+                     "yubin_functions yubin_owner");
+    ck_assert_str_eq(cluster_sql(c, "SELECT count(*) FROM pg_roles WHERE rolname LIKE 'yubin%%'"
+                                    " AND (rolsuper OR rolcreaterole OR rolcreatedb)"),
+                     "0");
+}
+END_TEST
+
+/* Daemons: nothing, on every table, by every verb. */
+START_TEST(test_daemons_reach_no_table)
+{
+    static const char *const verbs[] = { "SELECT 1 FROM yubin.%s", "DELETE FROM yubin.%s",
+                                         "INSERT INTO yubin.%s DEFAULT VALUES", "TRUNCATE yubin.%s",
+                                         "COPY yubin.%s TO STDOUT" };
+
+    for (size_t r = 0; r < YB_COUNT(roles); r++) {
+        bool daemon =
+            strcmp(roles[r], "yubin_admin") != 0 && strcmp(roles[r], "yubin_operator") != 0;
+
+        for (size_t t = 0; t < YB_COUNT(tables) && daemon; t++) {
+            for (size_t v = 0; v < YB_COUNT(verbs); v++) {
+                char sql[200];
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+                snprintf(sql, sizeof(sql), verbs[v], tables[t]);
+#pragma GCC diagnostic pop
+                ck_assert_msg(strcmp(cluster_ask(c, roles[r], sql), DENIED) == 0, "%s: %s: %s",
+                              roles[r], sql, cluster_ask(c, roles[r], sql));
+            }
+        }
+        ck_assert_str_eq(cluster_ask(c, roles[r], "CREATE TABLE yubin.mine (n integer)"), DENIED);
+        ck_assert_str_eq(cluster_ask(c, roles[r], "SET ROLE yubin_functions"), DENIED);
+        ck_assert_str_eq(cluster_ask(c, roles[r], "SET ROLE yubin_owner"), DENIED);
+    }
+}
+END_TEST
+
+/* Each function and who may call it. */
+START_TEST(test_functions_by_name)
+{
+    static const struct {
+        const char *call, *who;
+    } calls[] = {
+        { "SELECT kind FROM yubin.yb_resolve('u', 'a.test')",
+          "yubin_smtpd yubin_submitd yubin_relayd yubin_operator" },
+        { "SELECT local FROM yubin.yb_login('u', 'a.test')",
+          "yubin_submitd yubin_imapd yubin_pop3d yubin_operator" },
+        { "SELECT local FROM yubin.yb_sender(gen_random_uuid())", "yubin_submitd yubin_operator" },
+        { "SELECT yubin.yb_report_usage('\\x00', '{}', '{}', '{}')",
+          "yubin_lmtpd yubin_imapd yubin_pop3d" },
+        { "SELECT yubin.yb_password_upgrade(gen_random_uuid(), 'a', 'b')",
+          "yubin_submitd yubin_imapd yubin_pop3d" },
+        { "SELECT name FROM yubin.yb_hosted('a.test')", "" },
+        { "SELECT yubin.yb_tell('{}', '{}')", "" },
+        { "SELECT yubin.yb_pool_add(gen_random_uuid(), gen_random_uuid(), 1, 1)", "" },
+    };
+
+    for (size_t i = 0; i < YB_COUNT(calls); i++) {
+        for (size_t r = 0; r < YB_COUNT(roles); r++) {
+            bool may = strstr(calls[i].who, roles[r]) != NULL;
+            bool denied = strcmp(cluster_ask(c, roles[r], calls[i].call), DENIED) == 0;
+
+            ck_assert_msg(may != denied, "%s: %s", roles[r], calls[i].call);
+        }
+    }
+}
+END_TEST
+
+/* A function that is given another tenant's id or a wrong node finds or changes nothing. */
+START_TEST(test_functions_change_nothing_foreign)
+{
+    char id[40], sql[300];
+
+    snprintf(id, sizeof(id), "%s", cluster_sql(c, "SELECT fixtures.id('u@a.test')"));
+    snprintf(sql, sizeof(sql),
+             "SELECT yubin.yb_report_usage('\\x0000000000000099', '{%s}', '{7}', '{7}')", id);
+    ck_assert_str_eq(cluster_ask(c, "yubin_lmtpd", sql), "0");
+    ck_assert_str_eq(cluster_sql(c, "SELECT count(*) FROM usage WHERE bytes = 7"), "0");
+    snprintf(sql, sizeof(sql), "SELECT yubin.yb_password_upgrade('%s', 'guess', 'mine')", id);
+    ck_assert_str_eq(cluster_ask(c, "yubin_imapd", sql), "f");
+    snprintf(sql, sizeof(sql), "SELECT yubin.yb_password_upgrade('%s', 'secret-a', 'better')", id);
+    ck_assert_str_eq(cluster_ask(c, "yubin_imapd", sql), "t");
+    ck_assert_str_eq(
+        cluster_ask(c, "yubin_imapd", "SELECT verifier FROM yubin.yb_login('u', 'a.test')"),
+        "better");
+    ck_assert_str_eq(
+        cluster_ask(c, "yubin_imapd", "SELECT verifier FROM yubin.yb_login('u', 'b.test')"),
+        "secret-b");
+}
+END_TEST
+
+START_TEST(test_admin_sees_own_rows_only)
+{
+    ck_assert_str_eq(cluster_ask(c, "yubin_admin", "SELECT count(*) FROM accounts"), "0");
+    ck_assert_str_eq(cluster_ask(c, "yubin_admin", "SELECT count(*) FROM tenants"), "0");
+    for (size_t t = 0; t < YB_COUNT(tables); t++) {
+        char sql[200];
+        bool closed =
+            strcmp(tables[t], "nodes") == 0 || strcmp(tables[t], "schema_migrations") == 0;
+
+        snprintf(sql, sizeof(sql), "SELECT count(*) FROM %s", tables[t]);
+        if (closed) {
+            ck_assert_str_eq(as_tenant("t1", sql), DENIED);
+            continue;
+        }
+        snprintf(sql, sizeof(sql),
+                 "SELECT count(tenant_id) FILTER (WHERE tenant_id IS DISTINCT FROM yb_tenant())"
+                 " || '/' || (count(tenant_id) > 0) FROM %s",
+                 tables[t]);
+        ck_assert_msg(strcmp(as_tenant("t1", sql), "0/true") == 0, "%s: %s", sql,
+                      as_tenant("t1", sql));
+    }
+    ck_assert_str_eq(as_tenant("t1", "SELECT string_agg(name, ' ') FROM domains"), "a.test");
+    ck_assert_str_eq(as_tenant("t2", "SELECT string_agg(name, ' ') FROM domains"), "b.test");
+}
+END_TEST
+
+START_TEST(test_admin_changes_own_rows_only)
+{
+    char other[40], mine[40], sql[400];
+
+    snprintf(other, sizeof(other), "%s", cluster_sql(c, "SELECT fixtures.id('u@b.test')"));
+    snprintf(mine, sizeof(mine), "%s", cluster_sql(c, "SELECT fixtures.id('u@a.test')"));
+    ck_assert_str_eq(as_tenant("t1", "UPDATE accounts SET display_name = 'x'; COMMIT"), "");
+    ck_assert_str_eq(cluster_sql(c, "SELECT string_agg(name, ' ') FROM accounts JOIN domains"
+                                    " USING (domain_id) WHERE display_name = 'x'"),
+                     "a.test");
+    snprintf(sql, sizeof(sql), "DELETE FROM accounts WHERE account_id = '%s'; COMMIT", other);
+    ck_assert_str_eq(as_tenant("t1", sql), "");
+    ck_assert_str_ne(cluster_sql(c, "SELECT fixtures.id('u@b.test')"), "");
+    /* Rows that would belong to another, or hang below another's. */
+    snprintf(sql, sizeof(sql),
+             "INSERT INTO credentials (tenant_id, account_id, kind, verifier)"
+             " SELECT tenant_id, '%s', 'app', repeat('0', 64) FROM tenants",
+             other);
+    ck_assert_str_eq(as_tenant("t1", sql), "23503");
+    ck_assert_str_eq(as_tenant("t1", "INSERT INTO settings (tenant_id, key, value)"
+                                     " VALUES (gen_random_uuid(), 'k', '1')"),
+                     DENIED);
+    snprintf(sql, sizeof(sql),
+             "INSERT INTO sender_rights (tenant_id, account_id, domain_id, local)"
+             " SELECT tenant_id, '%s', '%s', '' FROM tenants",
+             mine, cluster_sql(c, "SELECT domain_id FROM domains WHERE name = 'b.test'"));
+    ck_assert_str_eq(as_tenant("t1", sql), "23503");
+}
+END_TEST
+
+START_TEST(test_admin_has_no_keys)
+{
+    static const char *const denied[] = {
+        "SELECT verifier FROM credentials",
+        "SELECT * FROM credentials",
+        "UPDATE tenants SET max_bytes = NULL",
+        "UPDATE tenants SET suspended_at = NULL, suspended_reason = NULL",
+        "UPDATE domains SET suspended_at = NULL, suspended_reason = NULL",
+        "UPDATE domains SET max_accounts = NULL",
+        "UPDATE domains SET name = 'other.test'",
+        "UPDATE accounts SET tenant_id = gen_random_uuid()",
+        "UPDATE accounts SET account_id = gen_random_uuid()",
+        "INSERT INTO tenants (name) VALUES ('t9')",
+        "INSERT INTO domains (tenant_id, name) VALUES (yb_tenant(), 'x.test')",
+        "DELETE FROM domains",
+        "UPDATE usage SET bytes = 0",
+        "DELETE FROM usage",
+        "INSERT INTO nodes (node_id, name) VALUES ('\\x0000000000000001', 'n')",
+        "CREATE TEMPORARY TABLE t (n integer)",
+    };
+
+    for (size_t i = 0; i < YB_COUNT(denied); i++)
+        ck_assert_msg(strcmp(as_tenant("t1", denied[i]), DENIED) == 0, "%s: %s", denied[i],
+                      as_tenant("t1", denied[i]));
+    ck_assert_str_eq(as_tenant("t1", "UPDATE domains SET catch_all = 'u@a.test'"), "");
+    ck_assert_str_eq(as_tenant("t1",
+                               "INSERT INTO credentials (tenant_id, account_id, kind, verifier)"
+                               " SELECT tenant_id, account_id, 'app', repeat('0', 64)"
+                               " FROM accounts LIMIT 1"),
+                     "");
+}
+END_TEST
+
+START_TEST(test_operator_sees_all)
+{
+    for (size_t t = 0; t < YB_COUNT(tables); t++) {
+        char sql[200], all[40];
+
+        snprintf(all, sizeof(all), "%s", cluster_sql(c, "SELECT count(*) FROM %s", tables[t]));
+        snprintf(sql, sizeof(sql), "SELECT count(*) FROM %s", tables[t]);
+        ck_assert_str_eq(cluster_ask(c, "yubin_operator", sql), all);
+        ck_assert_str_ne(all, "0");
+    }
+    ck_assert_str_eq(cluster_ask(c, "yubin_operator", "UPDATE usage SET bytes = 0"), DENIED);
+    ck_assert_str_eq(cluster_ask(c, "yubin_operator", "DELETE FROM schema_migrations"), DENIED);
+}
+END_TEST
+
+/* What a row may not say, whoever writes it. */
+START_TEST(test_rows_are_checked)
+{
+    static const struct {
+        const char *sql, *state;
+    } bad[] = {
+        { "SELECT fixtures.account('u%x@a.test')", "23514" },
+        { "SELECT fixtures.account('u!x@a.test')", "23514" },
+        { "INSERT INTO accounts (tenant_id, domain_id, local, written, home_node)"
+          " SELECT tenant_id, domain_id, 'a@b', 'a@b', (SELECT node_id FROM nodes) FROM domains",
+          "23514" },
+        { "INSERT INTO accounts (tenant_id, domain_id, local, written, home_node)"
+          " SELECT tenant_id, domain_id, 'Upper', 'Upper', (SELECT node_id FROM nodes) FROM "
+          "domains",
+          "23514" },
+        { "INSERT INTO accounts (tenant_id, domain_id, local, written, home_node)"
+          " SELECT tenant_id, domain_id, 'one', 'other', (SELECT node_id FROM nodes) FROM domains",
+          "23514" },
+        { "SELECT fixtures.account(repeat('x', 65) || '@a.test')", "23514" },
+        { "SELECT fixtures.account('u@a.test')", "23505" },
+        { "SELECT fixtures.account('U@a.test')", "23505" },
+        { "SELECT fixtures.account('all@a.test')", "23505" },
+        { "SELECT fixtures.alias('u@a.test', 'x@y.test')", "23505" },
+        { "SELECT fixtures.domain('t2', 'a.test')", "23505" },
+        { "SELECT fixtures.domain('t2', 'alias.a.test')", "23505" },
+        { "SELECT fixtures.domain_alias('b.test', 'a.test')", "23505" },
+        { "SELECT fixtures.domain('t1', 'A.test')", "23514" },
+        { "SELECT fixtures.domain('t1', 'a..test')", "23514" },
+        { "SELECT fixtures.domain('t1', 'a_b.test')", "23514" },
+        { "UPDATE domains SET role_names = '{abuse}'", "23514" },
+        { "UPDATE domains SET separator = 'x'", "23514" },
+        { "UPDATE tenants SET suspended_at = now()", "23514" },
+        { "SELECT fixtures.retire('x@a.test', 'moved')", "23514" },
+        { "DELETE FROM domains", "23503" },
+    };
+
+    for (size_t i = 0; i < YB_COUNT(bad); i++) {
+        char sql[400];
+
+        snprintf(sql, sizeof(sql), "SET search_path = yubin, pg_temp; %s", bad[i].sql);
+        ck_assert_msg(strcmp(cluster_ask(c, "postgres", sql), bad[i].state) == 0, "%s: %s",
+                      bad[i].sql, cluster_ask(c, "postgres", sql));
+    }
+    cluster_sql(c, "SELECT fixtures.account('a/b@a.test')");
+    cluster_sql(c, "SELECT fixtures.account('two words@a.test')");
+}
+END_TEST
+
+START_TEST(test_limits_hold)
+{
+    cluster_sql(c, "SELECT fixtures.tenant('t3'), fixtures.domain('t3', 'c.test')");
+    cluster_sql(c, "UPDATE domains SET max_accounts = 2 WHERE name = 'c.test'");
+    cluster_sql(c, "SELECT fixtures.account('u1@c.test'), fixtures.account('u2@c.test')");
+    ck_assert_str_eq(cluster_ask(c, "postgres", "SELECT fixtures.account('u3@c.test')"), "YB001");
+    cluster_sql(c, "UPDATE domains SET max_accounts = NULL WHERE name = 'c.test'");
+    cluster_sql(c, "UPDATE tenants SET max_accounts = 3, max_domains = 1 WHERE name = 't3'");
+    ck_assert_str_eq(cluster_ask(c, "postgres", "SELECT fixtures.accounts('c.test', 'x', 2, 'v')"),
+                     "YB001");
+    cluster_sql(c, "SELECT fixtures.account('u3@c.test')");
+    ck_assert_str_eq(cluster_ask(c, "postgres", "SELECT fixtures.domain('t3', 'd.test')"), "YB001");
+}
+END_TEST
+
+/* Absolute figures make totals by differences; removal gives back. */
+START_TEST(test_usage_adds_up)
+{
+    cluster_sql(c, "SELECT fixtures.tenant('t4'), fixtures.domain('t4', 'q.test')");
+    cluster_sql(c, "SELECT fixtures.account('u1@q.test'), fixtures.account('u2@q.test')");
+    ck_assert_str_eq(cluster_sql(c, "SELECT fixtures.report('u1@q.test', 100)"), "1");
+    cluster_sql(c, "SELECT fixtures.report('u2@q.test', 50)");
+    cluster_sql(c, "SELECT fixtures.report('u1@q.test', 30)");
+    ck_assert_str_eq(cluster_sql(c, "SELECT bytes || '/' || messages FROM domain_usage JOIN domains"
+                                    " USING (domain_id) WHERE name = 'q.test'"),
+                     "80/2");
+    cluster_sql(c, "DELETE FROM accounts WHERE account_id = fixtures.id('u2@q.test')");
+    ck_assert_str_eq(cluster_sql(c, "SELECT bytes || '/' || messages FROM tenant_usage JOIN tenants"
+                                    " USING (tenant_id) WHERE name = 't4'"),
+                     "30/1");
+    cluster_sql(c, "DELETE FROM accounts WHERE account_id = fixtures.id('u1@q.test')");
+    cluster_sql(c, "DELETE FROM domains WHERE name = 'q.test'");
+    cluster_sql(c, "DELETE FROM tenants WHERE name = 't4'");
+}
+END_TEST
+
+static void
+fill(void)
+{
+    cluster_sql(c, "SELECT fixtures.node('0102030405060708'), fixtures.tenant('t1'),"
+                   " fixtures.tenant('t2')");
+    cluster_sql(c, "SELECT fixtures.domain('t1', 'a.test'), fixtures.domain('t2', 'b.test')");
+    cluster_sql(c, "SELECT fixtures.account('u@a.test', 'secret-a'),"
+                   " fixtures.account('u@b.test', 'secret-b')");
+    for (const char *d = "ab"; *d != '\0'; d++) {
+        cluster_sql(c, "SELECT fixtures.domain_alias('alias.%c.test', '%c.test')", *d, *d);
+        cluster_sql(c, "SELECT fixtures.alias('all@%c.test', 'u@%c.test')", *d, *d);
+        cluster_sql(c, "SELECT fixtures.forward('u@%c.test', true, 'else@where.test')", *d);
+        cluster_sql(c, "SELECT fixtures.retire('gone@%c.test', 'deleted')", *d);
+        cluster_sql(c, "SELECT fixtures.report('u@%c.test', 1000)", *d);
+        cluster_sql(c,
+                    "INSERT INTO sender_rights SELECT tenant_id, account_id, domain_id, ''"
+                    " FROM accounts WHERE account_id = fixtures.id('u@%c.test')",
+                    *d);
+        cluster_sql(c,
+                    "INSERT INTO settings (tenant_id, account_id, key, value)"
+                    " SELECT tenant_id, account_id, 'junk.enabled', 'true' FROM accounts"
+                    " WHERE account_id = fixtures.id('u@%c.test')",
+                    *d);
+    }
+}
+
+int
+main(void)
+{
+    Suite *s = suite_create("schema");
+    TCase *tc = tcase_create("walls");
+    SRunner *sr = srunner_create(s);
+    int failed;
+
+    srunner_set_fork_status(sr, CK_NOFORK);
+    c = cluster_start();
+    cluster_migrate(c);
+    fill();
+    tcase_add_test(tc, test_every_table_forces_row_security);
+    tcase_add_test(tc, test_every_function_is_closed);
+    tcase_add_test(tc, test_daemons_reach_no_table);
+    tcase_add_test(tc, test_functions_by_name);
+    tcase_add_test(tc, test_admin_sees_own_rows_only);
+    tcase_add_test(tc, test_admin_changes_own_rows_only);
+    tcase_add_test(tc, test_admin_has_no_keys);
+    tcase_add_test(tc, test_operator_sees_all);
+    tcase_add_test(tc, test_functions_change_nothing_foreign);
+    tcase_add_test(tc, test_rows_are_checked);
+    tcase_add_test(tc, test_limits_hold);
+    tcase_add_test(tc, test_usage_adds_up);
+    suite_add_tcase(s, tc);
+    srunner_run_all(sr, CK_NORMAL);
+    failed = srunner_ntests_failed(sr);
+    srunner_free(sr);
+    cluster_free(&c);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
