@@ -322,7 +322,8 @@ yb_conn_tls_cipher(const struct yb_conn *c)
 const char *
 yb_conn_tls_name(const struct yb_conn *c)
 {
-    const char *name = c->ssl == NULL ? NULL : SSL_get_servername(c->ssl, TLSEXT_NAMETYPE_host_name);
+    const char *name =
+        c->ssl == NULL ? NULL : SSL_get_servername(c->ssl, TLSEXT_NAMETYPE_host_name);
 
     return name == NULL ? "" : name;
 }

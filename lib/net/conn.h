@@ -27,10 +27,10 @@ struct yb_conn_ref {
 
 /* What was odd about a line or a stream; the protocol decides what that means. */
 enum {
-    YB_IN_BARE_LF = 1,  /* a line end without CR; or inside a stream */
-    YB_IN_BARE_CR = 2,  /* a CR that no LF follows */
-    YB_IN_NUL = 4,      /* a NUL byte */
-    YB_IN_TOO_LONG = 8, /* line: only its first bytes are given, the rest was thrown away */
+    YB_IN_BARE_LF = 1,    /* a line end without CR; or inside a stream */
+    YB_IN_BARE_CR = 2,    /* a CR that no LF follows */
+    YB_IN_NUL = 4,        /* a NUL byte */
+    YB_IN_TOO_LONG = 8,   /* line: only its first bytes are given, the rest was thrown away */
     YB_IN_LONG_LINE = 16, /* stream: a line over YB_STREAM_LINE bytes without CRLF */
     YB_IN_8BIT = 32       /* a byte over 127 */
 };
@@ -42,7 +42,7 @@ enum {
  */
 struct yb_service {
     const char *name;      /* "smtp", for logs and metrics */
-    const char *busy_text; /* sent, with CRLF, to a client that is over a connection limit; may be NULL */
+    const char *busy_text; /* said, with CRLF, to a client over a connection limit; may be NULL */
     /* Accepted (for implicit TLS: after the handshake). Say the greeting. */
     void (*opened)(struct yb_conn *c);
     /* One line without its end. */

@@ -38,9 +38,9 @@
 struct ssl_st;
 
 #define YB_NEVER INT64_MAX
-#define YB_READ_SIZE 65536            /* one read(2) */
-#define YB_LINE_MAX 65536             /* longest line limit */
-#define YB_OUT_HIGH (256u * 1024)     /* queued output over which no input is handled */
+#define YB_READ_SIZE 65536        /* one read(2) */
+#define YB_LINE_MAX 65536         /* longest line limit */
+#define YB_OUT_HIGH (256u * 1024) /* queued output over which no input is handled */
 
 /* --- slots (slot.c) --- */
 
@@ -57,7 +57,7 @@ enum {
 };
 
 struct yb_slot {
-    _Atomic uint64_t word;  /* generation << 32 | YB_SLOT_ flags | YB_EV_ events */
+    _Atomic uint64_t word; /* generation << 32 | YB_SLOT_ flags | YB_EV_ events */
     struct yb_conn *conn;
     uint32_t next_free;
 };
@@ -80,7 +80,7 @@ struct yb_loop {
     struct yb_net *net;
     pthread_t thread;
     int epoll_fd, wake_fd;
-    pthread_mutex_t lock;   /* of the timers and sleep_until */
+    pthread_mutex_t lock; /* of the timers and sleep_until */
     struct yb_timers timers;
     int64_t sleep_until;
 };
@@ -92,7 +92,7 @@ struct yb_listener {
     struct yb_cidr *proxy_from;
     size_t n_proxy_from;
     bool is_unix;
-    struct yb_timer retry;  /* after the process ran out of descriptors */
+    struct yb_timer retry; /* after the process ran out of descriptors */
 };
 
 int yb_loop_open(struct yb_loop *l, struct yb_err *err) YB_MUST_USE;
@@ -100,7 +100,8 @@ void yb_loop_close(struct yb_loop *l);
 void *yb_loop_main(void *loop);
 /* The loop looks at its timers and at net->stopping. */
 void yb_loop_nudge(struct yb_loop *l);
-int yb_loop_add_listener(struct yb_loop *l, struct yb_listener *listener, struct yb_err *err) YB_MUST_USE;
+int yb_loop_add_listener(struct yb_loop *l, struct yb_listener *listener,
+                         struct yb_err *err) YB_MUST_USE;
 void yb_loop_timer_set(struct yb_loop *l, struct yb_timer *t, int64_t at);
 void yb_loop_timer_remove(struct yb_loop *l, struct yb_timer *t);
 
@@ -108,7 +109,7 @@ void yb_loop_timer_remove(struct yb_loop *l, struct yb_timer *t);
 
 /* What a worker has for the connection it runs. */
 struct yb_worker {
-    char *in;                   /* YB_READ_SIZE + YB_LINE_MAX + 2 */
+    char *in; /* YB_READ_SIZE + YB_LINE_MAX + 2 */
     struct yb_arena *scratch;
     struct yb_out_stock stock;
 };
@@ -126,7 +127,7 @@ struct yb_net {
     pthread_mutex_t lock; /* of everything down to here: */
     struct yb_listener *listeners;
     struct yb_tls_set *tls;
-    struct yb_map *networks;    /* client network -> number of connections, as a pointer */
+    struct yb_map *networks; /* client network -> number of connections, as a pointer */
     struct yb_slot *slots;
     uint32_t n_slots, first_free; /* slots ever used; free ones are chained, end: UINT32_MAX */
     struct yb_net_task *tasks;
@@ -164,46 +165,46 @@ enum yb_conn_state {
 };
 
 struct yb_conn {
-    struct yb_job job;               /* job.key is the fairness key */
+    struct yb_job job; /* job.key is the fairness key */
     struct yb_timer timer;
-    _Atomic int64_t due, timer_at;   /* when time matters next; what the timer is set to */
+    _Atomic int64_t due, timer_at; /* when time matters next; what the timer is set to */
     struct yb_net *net;
     struct yb_loop *loop;
     struct yb_slot *slot;
     const struct yb_listener *listener;
-    struct yb_worker *w;             /* while it runs */
+    struct yb_worker *w; /* while it runs */
     void *session;
     struct yb_conn_ref self;
 
     int fd;
     enum yb_conn_state state;
-    uint32_t armed;                  /* events epoll waits for; 0 after one came */
-    uint32_t read_want, write_want;  /* what to wait for before the next read or write */
-    bool registered;                 /* in epoll */
-    bool opened;                     /* `opened` was called and `closed` was not */
-    bool counted;                    /* by yb_net_admit() */
-    bool woken;                      /* `woken` is owed */
-    bool paused, eof, starved;       /* starved: `in` holds nothing complete */
-    bool broken;                     /* writing failed */
+    uint32_t armed;                 /* events epoll waits for; 0 after one came */
+    uint32_t read_want, write_want; /* what to wait for before the next read or write */
+    bool registered;                /* in epoll */
+    bool opened;                    /* `opened` was called and `closed` was not */
+    bool counted;                   /* by yb_net_admit() */
+    bool woken;                     /* `woken` is owed */
+    bool paused, eof, starved;      /* starved: `in` holds nothing complete */
+    bool broken;                    /* writing failed */
     bool start_tls;
-    bool active;                     /* a handler returned or output moved: restart the timeout */
+    bool active; /* a handler returned or output moved: restart the timeout */
 
     struct yb_input input;
-    const char *in;                  /* unhandled: in the worker's buffer or in `held` */
+    const char *in; /* unhandled: in the worker's buffer or in `held` */
     size_t in_n;
-    char *held;                      /* its memory while parked */
+    char *held; /* its memory while parked */
     size_t charged;
     struct yb_conn *held_prev, *held_next;
 
     struct yb_out out;
-    size_t tried;                    /* out.size when sending was last tried */
+    size_t tried; /* out.size when sending was last tried */
     bool (*producer)(struct yb_conn *c);
 
     int64_t timeout_ms, idle_at, deadline_at; /* 0: none */
-    int64_t engine_at;               /* of handshake, closing and lingering; 0: none */
+    int64_t engine_at;                        /* of handshake, closing and lingering; 0: none */
 
     struct ssl_st *ssl;
-    struct yb_tls_set *tls;          /* what ssl was made from */
+    struct yb_tls_set *tls; /* what ssl was made from */
 
     union yb_addr peer, local;
     struct yb_session_id sid;
@@ -216,7 +217,8 @@ void yb_conn_accept(const struct yb_listener *l, int fd, const union yb_addr *pe
 /* Sets peer, its text, the log context and the fairness key. */
 void yb_conn_set_peer(struct yb_conn *c, const union yb_addr *peer);
 /* Tells the client that it is one too many. */
-void yb_conn_say_busy(const struct yb_listener *l, int fd, const union yb_addr *peer, const char *why);
+void yb_conn_say_busy(const struct yb_listener *l, int fd, const union yb_addr *peer,
+                      const char *why);
 /* The job of a connection (run.c). */
 void yb_conn_run(struct yb_job *job, void *worker);
 /* Calls `closed` where it is due and releases everything. c->w is set. */

@@ -10,10 +10,10 @@ struct yb_gate {
     pthread_mutex_t lock;
     pthread_cond_t left;
     unsigned inside;
-    unsigned timeouts;      /* in a row */
-    bool open;              /* the breaker: nobody gets in */
-    bool probing;           /* but one, who is inside */
-    int64_t open_until_ms;  /* then a probe may go */
+    unsigned timeouts;     /* in a row */
+    bool open;             /* the breaker: nobody gets in */
+    bool probing;          /* but one, who is inside */
+    int64_t open_until_ms; /* then a probe may go */
 };
 
 struct yb_gate *
@@ -91,7 +91,8 @@ static void
 breaker_open(struct yb_gate *g)
 {
     if (!g->open)
-        yb_log(YB_LOG_WARN, NULL, "net.gate.open", "%s: %u timeouts in a row", g->name, g->timeouts);
+        yb_log(YB_LOG_WARN, NULL, "net.gate.open", "%s: %u timeouts in a row", g->name,
+               g->timeouts);
     g->open = true;
     g->probing = false;
     g->open_until_ms = yb_clock_ms() + g->conf.open_ms;

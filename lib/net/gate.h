@@ -1,7 +1,7 @@
 /*
  * A gate stands before each thing a worker can wait for (an LMTP destination, the database, DNS,
- * password hashing): it bounds how many may wait at once, and a breaker that opens after timeouts in
- * a row makes callers fail at once until one probe succeeds. Thread safe.
+ * password hashing): it bounds how many may wait at once, and a breaker that opens after timeouts
+ * in a row makes callers fail at once until one probe succeeds. Thread safe.
  */
 #ifndef YB_NET_GATE_H
 #define YB_NET_GATE_H
@@ -12,11 +12,11 @@
 struct yb_gate;
 
 struct yb_gate_conf {
-    const char *name;       /* "database", in errors and logs */
-    unsigned inside;        /* callers inside at once */
-    int64_t wait_ms;        /* a full gate makes its callers wait this long (default 250) */
-    unsigned break_after;   /* timeouts in a row that open the breaker (default 5); 0: never */
-    int64_t open_ms;        /* the breaker stays open so long, then one probe (default 5000) */
+    const char *name;     /* "database", in errors and logs */
+    unsigned inside;      /* callers inside at once */
+    int64_t wait_ms;      /* a full gate makes its callers wait this long (usually 250) */
+    unsigned break_after; /* timeouts in a row that open the breaker (usually 5); 0: never */
+    int64_t open_ms;      /* the breaker stays open so long, then one probe (usually 5000) */
 };
 
 struct yb_gate *yb_gate_new(const struct yb_gate_conf *conf) YB_MUST_USE;

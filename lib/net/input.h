@@ -1,7 +1,7 @@
 /*
- * What a peer sends, cut into lines or into blocks of a stream: a pure state machine over bytes that
- * gives the same lines, bytes and final flags however the input was chunked. Flags are those of
- * conn.h. Owns no memory: the caller keeps the bytes that were not used.
+ * What a peer sends, cut into lines or into blocks of a stream: a pure state machine over bytes
+ * that gives the same lines, bytes and final flags however the input was chunked. Flags are those
+ * of conn.h. Owns no memory: the caller keeps the bytes that were not used.
  */
 #ifndef YB_NET_INPUT_H
 #define YB_NET_INPUT_H
@@ -12,16 +12,16 @@ enum yb_input_mode { YB_INPUT_LINES, YB_INPUT_BYTES, YB_INPUT_DOT };
 
 struct yb_input {
     enum yb_input_mode mode;
-    size_t limit;        /* longest line, without its end */
+    size_t limit; /* longest line, without its end */
     /* lines */
-    size_t scanned;      /* bytes of the buffer known to hold no LF */
-    bool skipping;       /* the line is too long: its head is kept, the rest thrown away */
+    size_t scanned; /* bytes of the buffer known to hold no LF */
+    bool skipping;  /* the line is too long: its head is kept, the rest thrown away */
     /* streams */
-    uint64_t left;       /* bytes still to come (YB_INPUT_BYTES) */
-    size_t line_size;    /* bytes since the last CRLF */
-    bool at_start;       /* of a line */
-    bool after_cr;       /* the last byte was CR (streams; lines: the last one thrown away) */
-    unsigned flags;      /* seen so far in the stream */
+    uint64_t left;    /* bytes still to come (YB_INPUT_BYTES) */
+    size_t line_size; /* bytes since the last CRLF */
+    bool at_start;    /* of a line */
+    bool after_cr;    /* the last byte was CR (streams; lines: the last one thrown away) */
+    unsigned flags;   /* seen so far in the stream */
 };
 
 enum yb_input_kind { YB_INPUT_MORE, YB_INPUT_LINE, YB_INPUT_BLOCK };
@@ -31,8 +31,8 @@ struct yb_input_item {
     struct yb_str bytes; /* a slice of the buffer */
     bool last;           /* the stream ends with this block; lines follow */
     unsigned flags;
-    size_t used;         /* LINE, BLOCK: the caller drops so many bytes from the head */
-    size_t keep;         /* MORE: only the first `keep` bytes of the buffer stay */
+    size_t used; /* LINE, BLOCK: the caller drops so many bytes from the head */
+    size_t keep; /* MORE: only the first `keep` bytes of the buffer stay */
 };
 
 /* Lines of at most `limit` bytes come first. */

@@ -10,21 +10,21 @@
 struct yb_tls_set; /* tls.h */
 
 struct yb_net_conf {
-    unsigned loops;                /* 0: one a core */
+    unsigned loops; /* 0: one a core */
     unsigned workers;
-    size_t max_conns;              /* over it: busy_text and close; 0: 10000 */
-    size_t max_conns_per_network;  /* per client /24 or /64 (unix sockets are not counted); 0: any */
-    size_t max_input_total;        /* bytes of half lines of all connections; over it the longest
-                                    * waiting is closed; 0: any */
-    int64_t handshake_timeout_ms;  /* TLS handshake, from accept or STARTTLS; 0: 30 s */
+    size_t max_conns;             /* over it: busy_text and close; 0: 10000 */
+    size_t max_conns_per_network; /* per client /24 or /64 (unix sockets are not counted); 0: any */
+    size_t max_input_total;       /* bytes of half lines of all connections; over it the longest
+                                   * waiting is closed; 0: any */
+    int64_t handshake_timeout_ms; /* TLS handshake, from accept or STARTTLS; 0: 30 s */
 };
 
 struct yb_listener_spec {
-    int fd;                        /* listening socket, owned by the engine from here on */
+    int fd; /* listening socket, owned by the engine from here on */
     const struct yb_service *service;
-    void *arg;                     /* yb_conn_listener_arg() */
-    bool tls;                      /* TLS from the first byte */
-    struct yb_str proxy_from;      /* comma list of CIDRs that speak PROXY v2 first; empty: nobody */
+    void *arg;                /* yb_conn_listener_arg() */
+    bool tls;                 /* TLS from the first byte */
+    struct yb_str proxy_from; /* comma list of CIDRs that speak PROXY v2 first; empty: nobody */
 };
 
 struct yb_net *yb_net_new(const struct yb_net_conf *conf) YB_MUST_USE;
@@ -32,7 +32,8 @@ struct yb_net *yb_net_new(const struct yb_net_conf *conf) YB_MUST_USE;
  * began with). Takes a reference of its own. */
 void yb_net_set_tls(struct yb_net *n, struct yb_tls_set *tls);
 /* Before or after yb_net_start(). */
-int yb_net_listen(struct yb_net *n, const struct yb_listener_spec *spec, struct yb_err *err) YB_MUST_USE;
+int yb_net_listen(struct yb_net *n, const struct yb_listener_spec *spec,
+                  struct yb_err *err) YB_MUST_USE;
 /* Starts the threads. */
 int yb_net_start(struct yb_net *n, struct yb_err *err) YB_MUST_USE;
 /* Orderly end: no new connections; waits up to `ms` for handlers, closes everything, joins. */

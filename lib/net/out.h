@@ -15,11 +15,11 @@
 
 struct yb_out_part {
     struct yb_out_part *next;
-    size_t at, end;  /* of a block: bytes[at..end) wait */
-    int fd;          /* of a file range, owned; else -1 */
+    size_t at, end; /* of a block: bytes[at..end) wait */
+    int fd;         /* of a file range, owned; else -1 */
     off_t file_at;
     size_t file_n;
-    char bytes[];    /* YB_OUT_BLOCK of them; none for a file */
+    char bytes[]; /* YB_OUT_BLOCK of them; none for a file */
 };
 
 struct yb_out {

@@ -29,12 +29,12 @@ struct yb_pool {
     struct worker *workers;
     unsigned started;
     bool stop;
-    struct worker *idle;   /* last in, first out: the warmest worker is woken */
-    bool waking;           /* a worker was called and has not looked at the queue yet */
-    struct yb_fair *ring;  /* whose turn it is */
+    struct worker *idle;  /* last in, first out: the warmest worker is woken */
+    bool waking;          /* a worker was called and has not looked at the queue yet */
+    struct yb_fair *ring; /* whose turn it is */
     struct yb_fair *spare;
     struct yb_fair *buckets[BUCKETS];
-    pthread_cond_t quiet;  /* nothing runs or waits, told when somebody drains */
+    pthread_cond_t quiet; /* nothing runs or waits, told when somebody drains */
     bool draining;
     atomic_size_t n_waiting, n_running, n_idle;
 };
@@ -309,7 +309,8 @@ yb_pool_start(struct yb_pool *p, struct yb_err *err)
     }
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     if (rc != 0)
-        return yb_err_inside(err, YB_TEMP, "4.3.2", "start worker %u: %s", p->started, strerror(rc));
+        return yb_err_inside(err, YB_TEMP, "4.3.2", "start worker %u: %s", p->started,
+                             strerror(rc));
     return 0;
 }
 

@@ -2,7 +2,9 @@
 
 #include <arpa/inet.h>
 
-static const char signature[12] = { '\r', '\n', '\r', '\n', 0, '\r', '\n', 'Q', 'U', 'I', 'T', '\n' };
+static const char signature[12] = {
+    '\r', '\n', '\r', '\n', 0, '\r', '\n', 'Q', 'U', 'I', 'T', '\n'
+};
 
 static unsigned
 get16(const char *p)

@@ -29,8 +29,8 @@ size_t yb_proxy_size(struct yb_str head);
  * for LOCAL (the balancer itself) and families other than TCP over IPv4 and IPv6: then the socket's
  * addresses hold and *peer, *local are left alone.
  */
-bool yb_proxy_parse(struct yb_str header, union yb_addr *peer, union yb_addr *local, bool *given)
-    YB_MUST_USE;
+bool yb_proxy_parse(struct yb_str header, union yb_addr *peer, union yb_addr *local,
+                    bool *given) YB_MUST_USE;
 
 struct yb_cidr {
     bool v6;
@@ -40,7 +40,8 @@ struct yb_cidr {
 /* "192.0.2.0/24", "2001:db8::/32" or one address. Bits behind the prefix must be zero. */
 bool yb_cidr_parse(struct yb_str text, struct yb_cidr *out) YB_MUST_USE;
 /* Comma list, spaces allowed; *list is for yb_free(). Empty text gives no element. */
-int yb_cidr_list(struct yb_str text, struct yb_cidr **list, size_t *n, struct yb_err *err) YB_MUST_USE;
+int yb_cidr_list(struct yb_str text, struct yb_cidr **list, size_t *n,
+                 struct yb_err *err) YB_MUST_USE;
 /* An IPv4 address mapped into IPv6 counts as IPv4. */
 bool yb_cidr_has(const struct yb_cidr *list, size_t n, const union yb_addr *addr);
 

@@ -13,10 +13,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define LINES_A_TURN 32     /* handled before others get the worker, when they wait for one */
-#define PIECES_A_TURN 4     /* of a producer, likewise */
-#define CLOSE_MS 30000      /* for the rest of the output to move */
-#define LINGER_MS 2000      /* for the peer to see the end before its late input resets the socket */
+#define LINES_A_TURN 32 /* handled before others get the worker, when they wait for one */
+#define PIECES_A_TURN 4 /* of a producer, likewise */
+#define CLOSE_MS 30000  /* for the rest of the output to move */
+#define LINGER_MS 2000  /* for the peer to see the end before its late input resets the socket */
 
 enum next { PARK, YIELD, GONE };
 
@@ -350,8 +350,8 @@ read_some(struct yb_conn *c, bool *more)
 static enum next
 converse(struct yb_conn *c, unsigned events)
 {
-    bool readable = (events & (YB_EV_IN | YB_EV_HUP)) != 0 || c->read_want == EPOLLOUT ||
-                    yb_stream_pending(c);
+    bool readable =
+        (events & (YB_EV_IN | YB_EV_HUP)) != 0 || c->read_want == EPOLLOUT || yb_stream_pending(c);
     int lines = 0;
 
     for (;;) {
@@ -494,7 +494,8 @@ step(struct yb_conn *c, unsigned events)
     return c->state == YB_CONN_DEAD ? GONE : next;
 }
 
-/* What is unhandled leaves the worker's buffer; a parked connection without has no buffer at all. */
+/* What is unhandled leaves the worker's buffer; a parked connection without has no buffer at all.
+ */
 static void
 hold_input(struct yb_conn *c)
 {

@@ -9,7 +9,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define SEND_AT 32768  /* queued bytes that are sent without waiting for a flush */
+#define SEND_AT 32768 /* queued bytes that are sent without waiting for a flush */
 #define READ_SIZE 8192
 
 struct yb_sock {
@@ -40,7 +40,8 @@ where_parse(struct yb_str where, union where *a, socklen_t *size)
     if (yb_str_starts(where, YB_STR("unix:"))) {
         a->un.sun_family = AF_UNIX;
         *size = sizeof(a->un);
-        return where.n > 5 && yb_str_copy(yb_str_skip(where, 5), a->un.sun_path, sizeof(a->un.sun_path));
+        return where.n > 5 &&
+               yb_str_copy(yb_str_skip(where, 5), a->un.sun_path, sizeof(a->un.sun_path));
     }
     if (colon == where.n || !yb_str_u64(yb_str_skip(where, colon + 1), 65535, &port) || port == 0)
         return false;
@@ -75,7 +76,8 @@ ready(struct yb_sock *s, short what, struct yb_deadline by, struct yb_err *err)
     return 0;
 }
 
-/* A connect() under way: its end, good or bad. A full backlog of a unix socket is EAGAIN at once. */
+/* A connect() under way: its end, good or bad. A full backlog of a unix socket is EAGAIN at once.
+ */
 static int
 connect_wait(struct yb_sock *s, const union where *a, socklen_t size, struct yb_deadline by,
              struct yb_err *err)
@@ -106,7 +108,8 @@ yb_sock_connect(struct yb_str where, struct yb_deadline by, struct yb_err *err)
     int on = 1;
 
     if (!where_parse(where, &a, &size)) {
-        yb_err_inside(err, YB_PERM, "5.3.5", "not an address to connect to: \"%.*s\"", YB_STR_ARG(where));
+        yb_err_inside(err, YB_PERM, "5.3.5", "not an address to connect to: \"%.*s\"",
+                      YB_STR_ARG(where));
         return NULL;
     }
     s = yb_alloc(1, sizeof(*s));
@@ -232,7 +235,8 @@ yb_sock_line(struct yb_sock *s, size_t limit, struct yb_str *line, struct yb_dea
         if (lf != NULL)
             break;
         if (n > limit + 2)
-            return yb_err_inside(err, YB_TEMP, "4.5.0", "%s sent a line over %zu bytes", s->where, limit);
+            return yb_err_inside(err, YB_TEMP, "4.5.0", "%s sent a line over %zu bytes", s->where,
+                                 limit);
         seen = n;
         if (fill(s, by, err) < 0)
             return -1;
@@ -242,7 +246,8 @@ yb_sock_line(struct yb_sock *s, size_t limit, struct yb_str *line, struct yb_dea
     if (line->n > 0 && line->p[line->n - 1] == '\r')
         line->n--;
     if (line->n > limit)
-        return yb_err_inside(err, YB_TEMP, "4.5.0", "%s sent a line over %zu bytes", s->where, limit);
+        return yb_err_inside(err, YB_TEMP, "4.5.0", "%s sent a line over %zu bytes", s->where,
+                             limit);
     return 0;
 }
 

@@ -11,10 +11,12 @@
 struct yb_sock;
 
 /* `where`: "unix:/path", "127.0.0.1:25", "[::1]:25". Names are not resolved here. */
-struct yb_sock *yb_sock_connect(struct yb_str where, struct yb_deadline by, struct yb_err *err) YB_MUST_USE;
+struct yb_sock *yb_sock_connect(struct yb_str where, struct yb_deadline by,
+                                struct yb_err *err) YB_MUST_USE;
 void yb_sock_close(struct yb_sock **s);
 /* Queues; sends when about 32 KiB wait, or at yb_sock_flush(). */
-int yb_sock_write(struct yb_sock *s, struct yb_str data, struct yb_deadline by, struct yb_err *err) YB_MUST_USE;
+int yb_sock_write(struct yb_sock *s, struct yb_str data, struct yb_deadline by,
+                  struct yb_err *err) YB_MUST_USE;
 int yb_sock_flush(struct yb_sock *s, struct yb_deadline by, struct yb_err *err) YB_MUST_USE;
 /* One line without CRLF (a bare LF ends it too), at most `limit` bytes (else YB_TEMP 4.5.0); valid
  * until the next read. */

@@ -70,7 +70,8 @@ write_tls(struct yb_conn *c)
     rc = SSL_write_ex(c->ssl, iov.iov_base, iov.iov_len, &sent);
     if (rc == 1)
         return (ssize_t)sent;
-    return ssl_outcome(c, rc, &c->write_want) == YB_STREAM_AGAIN ? YB_STREAM_AGAIN : YB_STREAM_BROKEN;
+    return ssl_outcome(c, rc, &c->write_want) == YB_STREAM_AGAIN ? YB_STREAM_AGAIN
+                                                                 : YB_STREAM_BROKEN;
 }
 
 static ssize_t
@@ -136,7 +137,8 @@ yb_stream_handshake(struct yb_conn *c)
         c->read_want = EPOLLIN;
         return 1;
     }
-    return ssl_outcome(c, rc, &c->read_want) == YB_STREAM_AGAIN ? YB_STREAM_AGAIN : YB_STREAM_BROKEN;
+    return ssl_outcome(c, rc, &c->read_want) == YB_STREAM_AGAIN ? YB_STREAM_AGAIN
+                                                                : YB_STREAM_BROKEN;
 }
 
 void

@@ -29,10 +29,10 @@ struct ticket_key {
 struct yb_tls_set {
     atomic_size_t refs;
     size_t n;
-    SSL_CTX **ctx;         /* the first is the default */
-    struct yb_map *names;  /* lower case -> SSL_CTX *; never changed after yb_tls_set_new() */
+    SSL_CTX **ctx;        /* the first is the default */
+    struct yb_map *names; /* lower case -> SSL_CTX *; never changed after yb_tls_set_new() */
     uint8_t secret[TICKET_SECRET];
-    pthread_mutex_t lock;  /* of the keys, made when first asked for */
+    pthread_mutex_t lock;      /* of the keys, made when first asked for */
     struct ticket_key keys[2]; /* by parity of the day */
 };
 
@@ -56,7 +56,8 @@ fail(struct yb_err *err, size_t pair, const char *what)
     char reason[120];
 
     yb_tls_error_text(reason, sizeof(reason));
-    return yb_err_inside(err, YB_PERM, "5.3.5", "certificate pair %zu: %s: %s", pair + 1, what, reason);
+    return yb_err_inside(err, YB_PERM, "5.3.5", "certificate pair %zu: %s: %s", pair + 1, what,
+                         reason);
 }
 
 /* --- tickets --- */
@@ -71,7 +72,8 @@ derive(const struct yb_tls_set *s, int64_t day, const char *use, uint8_t *out, s
     memcpy(text, use, strnlen(use, 16));
     for (unsigned k = 0; k < 8; k++)
         text[16 + k] = (uint8_t)((uint64_t)day >> (56 - 8 * k));
-    yb_assert(HMAC(EVP_sha256(), s->secret, sizeof(s->secret), text, sizeof(text), mac, &size) != NULL);
+    yb_assert(HMAC(EVP_sha256(), s->secret, sizeof(s->secret), text, sizeof(text), mac, &size) !=
+              NULL);
     memcpy(out, mac, n);
     explicit_bzero(mac, sizeof(mac));
 }
@@ -114,8 +116,8 @@ ticket_use(const struct ticket_key *k, const uint8_t *iv, EVP_CIPHER_CTX *cipher
 
 /* OpenSSL's callback: 1 used, 2 used and to be renewed, 0 not ours (a full handshake), -1 error. */
 static int
-on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac,
-          int encrypt)
+on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
+          EVP_MAC_CTX *mac, int encrypt)
 {
     struct yb_tls_set *s = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
     int64_t today = yb_clock_now() / DAY;
@@ -169,7 +171,8 @@ on_server_name(SSL *ssl, int *alert YB_UNUSED, void *arg)
     const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
     SSL_CTX *ctx = name == NULL ? NULL : find(s, name);
 
-    /* A name we do not serve gets the default: mail clients must not fail harder than without TLS. */
+    /* A name we do not serve gets the default: mail clients must not fail harder than without TLS.
+     */
     if (ctx != NULL && ctx != SSL_get_SSL_CTX(ssl))
         SSL_set_SSL_CTX(ssl, ctx);
     return SSL_TLSEXT_ERR_OK;
@@ -202,7 +205,8 @@ add_names(struct yb_tls_set *s, SSL_CTX *ctx, X509 *cert)
             add_name(s, ctx, ASN1_STRING_get0_data(name->d.dNSName),
                      (size_t)ASN1_STRING_length(name->d.dNSName));
     }
-    if (names == NULL && at >= 0) { /* only a certificate without the extension is known by its CN */
+    if (names == NULL &&
+        at >= 0) { /* only a certificate without the extension is known by its CN */
         const ASN1_STRING *cn = X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at));
 
         add_name(s, ctx, ASN1_STRING_get0_data(cn), (size_t)ASN1_STRING_length(cn));
@@ -267,7 +271,8 @@ ctx_new(struct yb_tls_set *s, int min_version)
     SSL_CTX_set_app_data(ctx, s);
     SSL_CTX_set_min_proto_version(ctx, min_version);
     /* Only what TLS 1.2 still deserves: ephemeral keys; TLS 1.3 has nothing else. */
-    yb_assert(SSL_CTX_set_cipher_list(ctx, "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:ECDHE+AES:!aNULL:!PSK"));
+    yb_assert(SSL_CTX_set_cipher_list(
+        ctx, "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:ECDHE+AES:!aNULL:!PSK"));
     SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
                                  SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
     SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
@@ -285,16 +290,18 @@ ctx_new(struct yb_tls_set *s, int min_version)
 }
 
 struct yb_tls_set *
-yb_tls_set_new(const struct yb_tls_pair *pairs, size_t n, struct yb_str ticket_secret, int min_version,
-               struct yb_err *err)
+yb_tls_set_new(const struct yb_tls_pair *pairs, size_t n, struct yb_str ticket_secret,
+               int min_version, struct yb_err *err)
 {
     struct yb_tls_set *s;
     int rc = 0;
 
     if (n == 0 || (ticket_secret.n != 0 && ticket_secret.n != TICKET_SECRET) ||
         (min_version != TLS1_2_VERSION && min_version != TLS1_3_VERSION)) {
-        yb_err_inside(err, YB_PERM, "5.3.5", "TLS needs a certificate, version 1.2 or 1.3, and a "
-                                             "ticket secret of %d bytes or none", TICKET_SECRET);
+        yb_err_inside(err, YB_PERM, "5.3.5",
+                      "TLS needs a certificate, version 1.2 or 1.3, and a "
+                      "ticket secret of %d bytes or none",
+                      TICKET_SECRET);
         return NULL;
     }
     s = yb_alloc(1, sizeof(*s));

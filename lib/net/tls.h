@@ -21,8 +21,9 @@ struct yb_tls_pair {
  * `ticket_secret` (32 bytes, may be empty: random for this process) and the clock give the ticket
  * keys of the day and of the day before. `min_version` is 0x0303 or 0x0304. NULL with *err set.
  */
-struct yb_tls_set *yb_tls_set_new(const struct yb_tls_pair *pairs, size_t n, struct yb_str ticket_secret,
-                                  int min_version, struct yb_err *err) YB_MUST_USE;
+struct yb_tls_set *yb_tls_set_new(const struct yb_tls_pair *pairs, size_t n,
+                                  struct yb_str ticket_secret, int min_version,
+                                  struct yb_err *err) YB_MUST_USE;
 /* Sets are shared between the daemon, the engine and the connections. _unref() sets *s to NULL. */
 struct yb_tls_set *yb_tls_set_ref(struct yb_tls_set *s) YB_MUST_USE;
 void yb_tls_set_unref(struct yb_tls_set **s);

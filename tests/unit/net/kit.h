@@ -33,7 +33,7 @@ struct kit {
 };
 
 struct kit_conf {
-    struct yb_net_conf net;  /* workers 0: 4; loops 0: 1 */
+    struct yb_net_conf net; /* workers 0: 4; loops 0: 1 */
     bool tls, is_unix;
     struct yb_str proxy_from;
     struct yb_tls_set *certs;
@@ -76,7 +76,8 @@ void client_expect_cert(struct client *c, const char *want);
 /* A set with self-signed certificates for the names (comma lists of DNS names), one pair each. */
 struct yb_tls_set *kit_certs(const char *const *names, size_t n, struct yb_str secret);
 /* Runs a program of one test case. */
-int kit_main(const char *name, void (*tests)(TCase *tc), void (*setup)(void), void (*teardown)(void));
+int kit_main(const char *name, void (*tests)(TCase *tc), void (*setup)(void),
+             void (*teardown)(void));
 /* One pair; for yb_free(). */
 void kit_pair(const char *names, char **chain, char **key);
 

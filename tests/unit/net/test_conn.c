@@ -35,8 +35,8 @@ static const char dialogue[] = "one\r\ntwo\nthree\rx\r\n\r\n"
                                "LIMIT 8\r\n12345678\r\n123456789\r\n1234567890123\n"
                                "last\r\n";
 static const char *const answers[] = {
-    "one 0", "two 1", "three\rx 2", " 0", "data 36 1 ", "data 7 0 ", "next 0",
-    "data 0 0 0", "set", "12345678 0", "12345678 8", "12345678 9", "last 0",
+    "one 0",      "two 1", "three\rx 2", " 0",         "data 36 1 ", "data 7 0 ", "next 0",
+    "data 0 0 0", "set",   "12345678 0", "12345678 8", "12345678 9", "last 0",
 };
 
 /* Sends the dialogue in pieces of `size`; sums are those of the first run. */
@@ -71,8 +71,8 @@ START_TEST(test_chunks)
     for (size_t s = 0; s < YB_COUNT(sizes); s++) {
         run_dialogue(sizes[s], parts);
         for (size_t n = 0; n < YB_COUNT(answers); n++)
-            ck_assert_msg(strcmp(whole[n], parts[n]) == 0, "pieces of %zu: \"%s\" instead of \"%s\"",
-                          sizes[s], parts[n], whole[n]);
+            ck_assert_msg(strcmp(whole[n], parts[n]) == 0,
+                          "pieces of %zu: \"%s\" instead of \"%s\"", sizes[s], parts[n], whole[n]);
         client_send(&c, "LIMIT 2048\r\n");
         client_expect(&c, "set");
     }
@@ -124,7 +124,8 @@ END_TEST
 /* Output nobody reads stops the input: what a client sends piles up at its own end. */
 START_TEST(test_back_pressure)
 {
-    static const char line[] = "0123456789012345678901234567890123456789012345678901234567890123\r\n";
+    static const char line[] =
+        "0123456789012345678901234567890123456789012345678901234567890123\r\n";
     struct pollfd p = { .fd = c.fd, .events = POLLOUT };
     size_t sent = 0;
 

@@ -121,16 +121,12 @@ START_TEST(test_wake_waits_for_the_handshake)
 END_TEST
 
 static const char *const three[] = { "a.test,www.a.test", "*.b.test", "c.test,a.test" };
-static const struct { const char *ask, *cert; } names[] = {
-    { NULL, "a.test" },
-    { "a.test", "a.test" },
-    { "WWW.A.Test", "a.test" },
-    { "x.b.test", "*.b.test" },
-    { "b.test", "a.test" },
-    { "x.y.b.test", "a.test" },
-    { "c.test", "c.test" },
-    { "c.test.", "c.test" },
-    { "unknown.example", "a.test" },
+static const struct {
+    const char *ask, *cert;
+} names[] = {
+    { NULL, "a.test" },         { "a.test", "a.test" },  { "WWW.A.Test", "a.test" },
+    { "x.b.test", "*.b.test" }, { "b.test", "a.test" },  { "x.y.b.test", "a.test" },
+    { "c.test", "c.test" },     { "c.test.", "c.test" }, { "unknown.example", "a.test" },
 };
 
 START_TEST(test_names)
@@ -233,8 +229,8 @@ START_TEST(test_exporter)
     client_tls(&c, ctx, NULL, NULL);
     client_expect(&c, "hello");
     client_send(&c, "EXPORTER\r\n");
-    ck_assert_int_eq(SSL_export_keying_material(c.ssl, key, 32, "EXPORTER-Channel-Binding", 24, NULL, 0,
-                                                0), 1);
+    ck_assert_int_eq(
+        SSL_export_keying_material(c.ssl, key, 32, "EXPORTER-Channel-Binding", 24, NULL, 0, 0), 1);
     client_expect(&c, yb_hex(key, 32, text));
     client_close(&c);
     kit_stop(&k);
@@ -281,7 +277,8 @@ START_TEST(test_handshake_timeout)
 {
     struct yb_tls_set *set = kit_certs(one_name, 1, SECRET);
 
-    kit_start(&k, &(struct kit_conf){ .tls = _i == 0, .certs = set, .net = { .handshake_timeout_ms = 50 } });
+    kit_start(&k, &(struct kit_conf){
+                      .tls = _i == 0, .certs = set, .net = { .handshake_timeout_ms = 50 } });
     yb_tls_set_unref(&set);
     client_open(&c, &k);
     if (_i == 1) {

@@ -11,8 +11,11 @@ static struct yb_err err;
 static void
 make(unsigned inside, int64_t wait_ms, unsigned break_after, int64_t open_ms)
 {
-    g = yb_gate_new(&(struct yb_gate_conf){ .name = "test", .inside = inside, .wait_ms = wait_ms,
-                                            .break_after = break_after, .open_ms = open_ms });
+    g = yb_gate_new(&(struct yb_gate_conf){ .name = "test",
+                                            .inside = inside,
+                                            .wait_ms = wait_ms,
+                                            .break_after = break_after,
+                                            .open_ms = open_ms });
 }
 
 START_TEST(test_full)
@@ -90,14 +93,14 @@ START_TEST(test_breaker)
     ck_assert_int_eq(yb_gate_enter(g, &err), -1);
     ck_assert_int_lt(yb_clock_ms() - began, 1000); /* at once, without the wait of a full gate */
     poll(NULL, 0, 120);
-    ck_assert_int_eq(yb_gate_enter(g, &err), 0);  /* the probe, only one */
+    ck_assert_int_eq(yb_gate_enter(g, &err), 0); /* the probe, only one */
     ck_assert_int_eq(yb_gate_enter(g, &err), -1);
-    yb_gate_leave(g, YB_GATE_TIMEOUT);            /* it failed: open again */
+    yb_gate_leave(g, YB_GATE_TIMEOUT); /* it failed: open again */
     ck_assert_int_eq(yb_gate_enter(g, &err), -1);
     poll(NULL, 0, 120);
     pass(YB_GATE_OK);
     pass(YB_GATE_OK);
-    pass(YB_GATE_TIMEOUT);                        /* and the count began anew */
+    pass(YB_GATE_TIMEOUT); /* and the count began anew */
     pass(YB_GATE_OK);
     yb_gate_free(&g);
 }

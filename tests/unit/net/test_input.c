@@ -81,7 +81,9 @@ feed(struct yb_str all, size_t chunk, size_t limit, struct seen *seen)
 #define X200 X50 X50 X50 X50
 #define X998 X200 X200 X200 X200 X50 X50 X50 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
 
-static const struct { const char *name, *in, *want; } cases[] = {
+static const struct {
+    const char *name, *in, *want;
+} cases[] = {
     { "lines", "a\r\nb\n\r\n", "L:a:0;L:b:1;L::0;" },
     { "a CR inside", "a\rb\r\n\r\r\n", "L:a\rb:2;L:\r:2;" },
     { "8 bit", "\xc3\xa9\r\n", "L:\xc3\xa9:32;" },
@@ -109,7 +111,8 @@ static const struct { const char *name, *in, *want; } cases[] = {
     { "998 bytes a line", "DOT\r\n" X998 "\r\n.\r\n", "L:DOT:0;B:" X998 "\r\n:0;" },
     { "998 and a stuffed dot", "DOT\r\n." X998 "\r\n.\r\n", "L:DOT:0;B:" X998 "\r\n:0;" },
     { "999 bytes", "DOT\r\nx" X998 "\r\n.\r\n", "L:DOT:0;B:x" X998 "\r\n:16;" },
-    { "a bare LF does not break a line", "DOT\r\n" X998 "\n\r\n.\r\n", "L:DOT:0;B:" X998 "\n\r\n:17;" },
+    { "a bare LF does not break a line", "DOT\r\n" X998 "\n\r\n.\r\n",
+      "L:DOT:0;B:" X998 "\n\r\n:17;" },
     { "998 and a CR that is bare", "DOT\r\n" X998 "\r\r\n.\r\n", "L:DOT:0;B:" X998 "\r\r\n:18;" },
 };
 
@@ -121,8 +124,8 @@ START_TEST(test_cases)
     for (size_t n = 0; n < YB_COUNT(chunks); n++) {
         feed(yb_str_from(cases[_i].in), chunks[n], 10, &seen);
         seen.text[seen.n] = 0;
-        ck_assert_msg(strcmp(seen.text, cases[_i].want) == 0, "%s, chunks of %zu: %s", cases[_i].name,
-                      chunks[n], seen.text);
+        ck_assert_msg(strcmp(seen.text, cases[_i].want) == 0, "%s, chunks of %zu: %s",
+                      cases[_i].name, chunks[n], seen.text);
     }
 }
 END_TEST

@@ -295,12 +295,25 @@ END_TEST
 
 #define SIGNATURE "\r\n\r\n\0\r\nQUIT\n"
 #define LOOPBACK YB_STR("192.0.2.0/24, 127.0.0.0/8")
-static const struct { const char *name; struct yb_str header; const char *info; } headers[] = {
-    { "v4", YB_STR_INIT(SIGNATURE "\x21\x11\0\x0c" "\xc6\x33\x64\x07" "\x0a\0\0\x01" "\x30\x39" "\0\x19"),
+static const struct {
+    const char *name;
+    struct yb_str header;
+    const char *info;
+} headers[] = {
+    { "v4",
+      YB_STR_INIT(SIGNATURE "\x21\x11\0\x0c"
+                            "\xc6\x33\x64\x07"
+                            "\x0a\0\0\x01"
+                            "\x30\x39"
+                            "\0\x19"),
       "info 198.51.100.7 25 plain  cannot" },
     { "v6 with a TLV",
-      YB_STR_INIT(SIGNATURE "\x21\x21\0\x28" "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x05"
-                  "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x06" "\x30\x39" "\0\x19" "\x04\0\x01x"),
+      YB_STR_INIT(SIGNATURE "\x21\x21\0\x28"
+                            "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x05"
+                            "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x06"
+                            "\x30\x39"
+                            "\0\x19"
+                            "\x04\0\x01x"),
       "info 2001:db8::5 0 plain  cannot" },
     { "LOCAL", YB_STR_INIT(SIGNATURE "\x20\0\0\0"), "info 127.0.0.1" },
     { "UNSPEC", YB_STR_INIT(SIGNATURE "\x21\0\0\0"), "info 127.0.0.1" },
@@ -327,10 +340,14 @@ START_TEST(test_proxy)
 }
 END_TEST
 
-static const struct { const char *name; struct yb_str header; } bad_headers[] = {
+static const struct {
+    const char *name;
+    struct yb_str header;
+} bad_headers[] = {
     { "none", YB_STR_INIT("EHLO there.example, no header\r\n") },
     { "version 1", YB_STR_INIT("PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n") },
-    { "too short for v4", YB_STR_INIT(SIGNATURE "\x21\x11\0\x04" "\x01\x02\x03\x04") },
+    { "too short for v4", YB_STR_INIT(SIGNATURE "\x21\x11\0\x04"
+                                                "\x01\x02\x03\x04") },
     { "unknown command", YB_STR_INIT(SIGNATURE "\x2f\x11\0\0") },
     { "too long", YB_STR_INIT(SIGNATURE "\x21\x11\xff\xff") },
 };
@@ -354,7 +371,7 @@ START_TEST(test_proxy_from_anybody)
     client_send_n(&c, headers[0].header.p, headers[0].header.n);
     client_expect(&c, " 0");
     client_expect(&c, " 0");
-    client_expect(&c, ""); /* NUL: the rest of this line is not seen by strcmp() */
+    client_expect(&c, "");    /* NUL: the rest of this line is not seen by strcmp() */
     client_expect(&c, "bye"); /* the signature has a QUIT in it, for servers that know no PROXY */
     finish();
 }
@@ -367,7 +384,8 @@ START_TEST(test_proxy_and_network_limit)
     char header[28];
 
     memcpy(header, headers[0].header.p, 28);
-    kit_start(&k, &(struct kit_conf){ .proxy_from = LOOPBACK, .net = { .max_conns_per_network = 1 } });
+    kit_start(&k,
+              &(struct kit_conf){ .proxy_from = LOOPBACK, .net = { .max_conns_per_network = 1 } });
     client_open(&c, &k);
     client_send_n(&c, header, 28);
     client_expect(&c, "hello");
@@ -439,7 +457,8 @@ never_line(struct yb_conn *conn YB_UNUSED, struct yb_str line YB_UNUSED, unsigne
 
 START_TEST(test_bad_listener)
 {
-    static const struct yb_str lists[] = { YB_STR_INIT("192.0.2.1/24"), YB_STR_INIT("x"), YB_STR_INIT("::/129") };
+    static const struct yb_str lists[] = { YB_STR_INIT("192.0.2.1/24"), YB_STR_INIT("x"),
+                                           YB_STR_INIT("::/129") };
     struct yb_net *n = yb_net_new(&(struct yb_net_conf){ .workers = 1 });
     struct yb_service service = { .name = "x", .opened = never, .line = never_line };
     struct yb_listener_spec spec = { .service = &service };

@@ -86,7 +86,10 @@ START_TEST(test_out)
 }
 END_TEST
 
-static const struct { const char *cidr, *ip; bool parses, has; } cidrs[] = {
+static const struct {
+    const char *cidr, *ip;
+    bool parses, has;
+} cidrs[] = {
     { "192.0.2.0/24", "192.0.2.255", true, true },
     { "192.0.2.0/24", "192.0.3.0", true, false },
     { "192.0.2.1", "192.0.2.1", true, true },

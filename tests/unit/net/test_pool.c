@@ -11,7 +11,7 @@ struct job {
     atomic_int *running; /* while it runs, until `go` */
     atomic_int *go;
     atomic_int *done;
-    int again;           /* pushes itself so often */
+    int again; /* pushes itself so often */
     struct yb_pool *pool;
     int *order, mark;
     atomic_int *n_order;
@@ -53,8 +53,9 @@ START_TEST(test_everything_runs)
     size_t running, waiting;
 
     for (int n = 0; n < 500; n++) {
-        jobs[n] = (struct job){ .job = { .key = (uint64_t)(n % 7), .run = run }, .done = &done,
-                                .again = 20, .pool = p };
+        jobs[n] = (struct job){
+            .job = { .key = (uint64_t)(n % 7), .run = run }, .done = &done, .again = 20, .pool = p
+        };
         yb_pool_push(p, &jobs[n].job);
     }
     kit_await(&done, 500);
@@ -75,8 +76,12 @@ START_TEST(test_shares)
     struct job a[20], b[20];
 
     for (int n = 0; n < 20; n++) {
-        a[n] = (struct job){ .job = { .key = 1, .run = run }, .running = &a_running, .go = &a_go, .done = &done };
-        b[n] = (struct job){ .job = { .key = 2, .run = run }, .running = &b_running, .go = &b_go, .done = &done };
+        a[n] = (struct job){
+            .job = { .key = 1, .run = run }, .running = &a_running, .go = &a_go, .done = &done
+        };
+        b[n] = (struct job){
+            .job = { .key = 2, .run = run }, .running = &b_running, .go = &b_go, .done = &done
+        };
         yb_pool_push(p, &a[n].job);
     }
     kit_await(&a_running, 7);
@@ -107,7 +112,9 @@ START_TEST(test_turns)
     struct yb_pool *p = pool_of(1);
     atomic_int running = 0, go = 0, done = 0, n_order = 0;
     int order[60];
-    struct job first = { .job = { .key = 9, .run = run }, .running = &running, .go = &go, .done = &done };
+    struct job first = {
+        .job = { .key = 9, .run = run }, .running = &running, .go = &go, .done = &done
+    };
     struct job jobs[60];
 
     yb_pool_push(p, &first.job);
@@ -115,8 +122,11 @@ START_TEST(test_turns)
     for (int n = 0; n < 60; n++) {
         int key = n < 50 ? 1 : 2;
 
-        jobs[n] = (struct job){ .job = { .key = (uint64_t)key, .run = run }, .done = &done,
-                                .order = order, .mark = key, .n_order = &n_order };
+        jobs[n] = (struct job){ .job = { .key = (uint64_t)key, .run = run },
+                                .done = &done,
+                                .order = order,
+                                .mark = key,
+                                .n_order = &n_order };
         yb_pool_push(p, &jobs[n].job);
     }
     ck_assert(yb_pool_pressed(p));

@@ -23,7 +23,8 @@ listen_unix(int backlog)
     snprintf(a.sun_path, sizeof(a.sun_path), "/tmp/yubin-test-sock-%d", (int)getpid());
     unlink(a.sun_path);
     listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    ck_assert(bind(listener, (const struct sockaddr *)&a, sizeof(a)) == 0 && listen(listener, backlog) == 0);
+    ck_assert(bind(listener, (const struct sockaddr *)&a, sizeof(a)) == 0 &&
+              listen(listener, backlog) == 0);
     snprintf(where, sizeof(where), "unix:%s", a.sun_path);
 }
 
@@ -150,7 +151,8 @@ START_TEST(test_write_sizes)
     for (size_t k = 0; k < sizeof(all); k++)
         all[k] = (char)(k * 7 / 3);
     for (size_t k = 0; k < YB_COUNT(sizes); k++) {
-        ck_assert_int_eq(yb_sock_write(s, yb_str(all + n, sizes[k]), yb_deadline_in(5000), &err), 0);
+        ck_assert_int_eq(yb_sock_write(s, yb_str(all + n, sizes[k]), yb_deadline_in(5000), &err),
+                         0);
         n += sizes[k];
         while (poll(&(struct pollfd){ .fd = peer, .events = POLLIN }, 1, 0) == 1)
             at += (size_t)read(peer, got + at, sizeof(got) - at);
@@ -221,8 +223,10 @@ END_TEST
 
 START_TEST(test_not_an_address)
 {
-    static const char *const bad[] = { "", "unix:", "localhost:25", "127.0.0.1", "127.0.0.1:0", "127.0.0.1:70000",
-                                       "::1:25", "[::1]", "[::1:25", "127.0.0.1:25x" };
+    static const char *const bad[] = {
+        "",       "unix:", "localhost:25", "127.0.0.1",    "127.0.0.1:0", "127.0.0.1:70000",
+        "::1:25", "[::1]", "[::1:25",      "127.0.0.1:25x"
+    };
 
     for (size_t n = 0; n < YB_COUNT(bad); n++) {
         ck_assert_ptr_null(yb_sock_connect(yb_str_from(bad[n]), yb_deadline_in(100), &err));

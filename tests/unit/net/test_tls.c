@@ -70,7 +70,8 @@ START_TEST(test_encrypted_key)
     char *p;
     long n;
 
-    PEM_write_bio_PrivateKey(out, pkey, EVP_aes_128_cbc(), (const unsigned char *)"secret", 6, NULL, NULL);
+    PEM_write_bio_PrivateKey(out, pkey, EVP_aes_128_cbc(), (const unsigned char *)"secret", 6, NULL,
+                             NULL);
     n = BIO_get_mem_data(out, &p);
     p = yb_dup(p, (size_t)n);
     ck_assert_ptr_null(make(chain[1], p, SECRET, TLS1_2_VERSION, &err));
