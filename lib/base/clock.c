@@ -63,6 +63,21 @@ yb_clock_us(void)
     return clock_us(CLOCK_MONOTONIC);
 }
 
+struct timespec
+yb_clock_wait(int64_t ms)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    t.tv_sec += ms / 1000;
+    t.tv_nsec += ms % 1000 * 1000000;
+    if (t.tv_nsec >= 1000000000) {
+        t.tv_sec++;
+        t.tv_nsec -= 1000000000;
+    }
+    return t;
+}
+
 time_t
 yb_clock_now(void)
 {

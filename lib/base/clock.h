@@ -12,6 +12,9 @@
 /* Monotonic milliseconds, for deadlines; never goes back, starts anywhere. */
 int64_t yb_clock_ms(void);
 int64_t yb_clock_us(void);
+/* The kernel's CLOCK_MONOTONIC `ms` from now, for pthread_cond_timedwait(); yb_clock_advance()
+ * does not move it. */
+struct timespec yb_clock_wait(int64_t ms);
 /* Wall clock: seconds, and microseconds, since 1970. */
 time_t yb_clock_now(void);
 int64_t yb_clock_now_us(void);

@@ -47,21 +47,13 @@ yb_gate_free(struct yb_gate **g)
     *g = NULL;
 }
 
-/* Sleeps until somebody left or the time is up (false). The real monotonic clock: it is the kernel
- * that waits. */
+/* Sleeps until somebody left or the time is up (false). */
 static bool
 wait_for_place(struct yb_gate *g, int64_t ms)
 {
-    struct timespec until;
+    struct timespec until = yb_clock_wait(ms);
     int rc = 0;
 
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += ms / 1000;
-    until.tv_nsec += ms % 1000 * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
     while (g->inside >= g->conf.inside && !g->open && rc == 0)
         rc = pthread_cond_timedwait(&g->left, &g->lock, &until);
     return g->inside < g->conf.inside;

@@ -182,7 +182,7 @@ bytes_next(struct yb_input *in, struct yb_str buf, struct yb_input_item *item)
     block_give(in, yb_str(buf.p, n), n, in->left == 0, item);
 }
 
-/* RFC 5321 §4.5.2: at the start of a line, "." CRLF ends the stream; any other dot is taken off. */
+/* RFC 5321 §4.5.2: at the start of a line "." CRLF ends the stream, any other dot is taken off. */
 static void
 dot_next(struct yb_input *in, struct yb_str buf, struct yb_input_item *item)
 {

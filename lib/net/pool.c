@@ -1,8 +1,9 @@
 #include "lib/net/pool.h"
 
+#include "lib/base/clock.h"
+
 #include <signal.h>
 #include <string.h>
-#include <time.h>
 
 #define BUCKETS 1024 /* of fairness keys with something running or waiting */
 
@@ -228,16 +229,9 @@ is_quiet(const struct yb_pool *p)
 void
 yb_pool_drain(struct yb_pool *p, int64_t ms)
 {
-    struct timespec until;
+    struct timespec until = yb_clock_wait(ms);
     int rc = 0;
 
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += ms / 1000;
-    until.tv_nsec += ms % 1000 * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
     pthread_mutex_lock(&p->lock);
     p->draining = true;
     while (!is_quiet(p) && rc == 0)
