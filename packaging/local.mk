@@ -1,0 +1,26 @@
+EXTRA_DIST += packaging/packages.build packaging/packages.test
+
+# systemd's files: into the system's folders with --with-systemdsystemunitdir=/usr/lib/systemd/system,
+# else into the package's data folder, for the operator to copy.
+YB_UNITS = packaging/systemd/yubin-smtpd.service packaging/systemd/yubin-submitd.service \
+	packaging/systemd/yubin-lmtpd.service packaging/systemd/yubin-imapd.service \
+	packaging/systemd/yubin-pop3d.service
+YB_SYSTEMD = packaging/systemd/sysusers.d/yubin.conf packaging/systemd/tmpfiles.d/yubin.conf
+
+EXTRA_DIST += $(YB_UNITS:=.in) packaging/systemd/yubin.sysusers packaging/systemd/yubin.tmpfiles
+CLEANFILES += $(YB_UNITS) $(YB_SYSTEMD)
+
+$(YB_UNITS): Makefile $(YB_UNITS:=.in)
+	$(AM_V_GEN)$(MKDIR_P) $(@D) && sed -e 's|@sbindir[@]|$(sbindir)|g' -e 's|@sysconfdir[@]|$(sysconfdir)|g' \
+	    $(srcdir)/$@.in >$@
+packaging/systemd/sysusers.d/yubin.conf: $(srcdir)/packaging/systemd/yubin.sysusers
+	$(AM_V_GEN)$(MKDIR_P) $(@D) && cp $(srcdir)/packaging/systemd/yubin.sysusers $@
+packaging/systemd/tmpfiles.d/yubin.conf: $(srcdir)/packaging/systemd/yubin.tmpfiles
+	$(AM_V_GEN)$(MKDIR_P) $(@D) && cp $(srcdir)/packaging/systemd/yubin.tmpfiles $@
+
+systemunitdir = $(YB_SYSTEMUNITDIR)
+systemunit_DATA = $(YB_UNITS)
+sysusersdir = $(YB_SYSUSERSDIR)
+sysusers_DATA = packaging/systemd/sysusers.d/yubin.conf
+tmpfilesdir = $(YB_TMPFILESDIR)
+tmpfiles_DATA = packaging/systemd/tmpfiles.d/yubin.conf
