@@ -511,14 +511,16 @@ yb_db_copy_end(struct yb_db_conn *c, struct yb_err *err)
     return 0;
 }
 
-int
-yb_db_set_deadline(struct yb_db_conn *c, int64_t ms, struct yb_err *err)
+void
+yb_db_set_deadline(struct yb_db_conn *c, int64_t ms)
 {
+    struct yb_err why = { 0 };
     char sql[80];
 
     snprintf(sql, sizeof(sql), "SET LOCAL statement_timeout = %lld", (long long)ms);
     c->deadline_ms = ms + CLIENT_MS;
-    return yb_db_run_sql(c, sql, err);
+    if (conn_exec(c, sql, &why) < 0)
+        c->broken = true; /* the transaction is lost: so fails all that follows in it */
 }
 
 const char *

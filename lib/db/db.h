@@ -93,8 +93,8 @@ int yb_db_copy_begin(struct yb_db_conn *c, const char *sql, struct yb_err *err) 
 int yb_db_copy_data(struct yb_db_conn *c, struct yb_str piece, struct yb_err *err) YB_MUST_USE;
 int yb_db_copy_end(struct yb_db_conn *c, struct yb_err *err) YB_MUST_USE;
 /* For statements that may take longer than the pool's deadline (imports); in a transaction, until
- * its end. */
-int yb_db_set_deadline(struct yb_db_conn *c, int64_t ms, struct yb_err *err) YB_MUST_USE;
+ * its end. A failure shows at the next statement. */
+void yb_db_set_deadline(struct yb_db_conn *c, int64_t ms);
 int yb_db_commit(struct yb_db_conn **c, struct yb_err *err) YB_MUST_USE;
 void yb_db_rollback(struct yb_db_conn **c);
 /* SQLSTATE of the last failed statement on this connection ("23505"), and the name of the
