@@ -44,6 +44,23 @@ faults_read(void)
     }
 }
 
+/* False when it acted before, in this process or in one before it. */
+static bool
+first_time(const char *point)
+{
+    const char *folder = getenv("YB_FAULT_ONCE");
+    char path[512];
+    int fd;
+
+    if (folder == NULL)
+        return true;
+    snprintf(path, sizeof(path), "%s/%s", folder, point);
+    fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0;
+}
+
 /* Counts the visit; returns the fault that is due, or NULL. */
 static struct fault *
 fault_due(const char *point, bool kill)
@@ -53,7 +70,8 @@ fault_due(const char *point, bool kill)
     pthread_once(&once, faults_read);
     pthread_mutex_lock(&lock);
     for (size_t i = 0; i < n_faults; i++) {
-        if (faults[i].kill == kill && strcmp(faults[i].point, point) == 0 && --faults[i].left == 0)
+        if (faults[i].kill == kill && strcmp(faults[i].point, point) == 0 && --faults[i].left == 0 &&
+            first_time(point))
             due = &faults[i];
     }
     if (log_fd >= 0)

@@ -4,7 +4,7 @@
  *
  *   parent  keeps the rights it was started with and parses nothing from the network: reads the
  *           configuration and the keys, binds the sockets, starts the child and starts it again
- *           when it dies (after 1 s, doubling to 30 s; from the beginning after a minute of life),
+ *           when it dies (after restart_wait, doubling; from the beginning after a minute of life),
  *           re-reads everything on SIGHUP and passes it on.
  *   child   becomes the daemon's user, gives up what it need not have, runs the engine (lib/net)
  * and the program's hooks. It is killed when its parent dies.

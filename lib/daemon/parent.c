@@ -25,8 +25,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define BACKOFF_FIRST_MS 1000
-#define BACKOFF_MAX_MS 30000
 #define LIFE_MS 60000      /* a child that lived this long is not blamed for dying */
 #define PASS_MS 5000       /* a frame to or from the child */
 #define KILL_AFTER_MS 5000 /* beyond stop_timeout */
@@ -163,6 +161,7 @@ log_death(int status, int64_t lived_ms)
 static void
 child_died(struct parent *s, int status)
 {
+    const struct yb_daemon_conf *own = yb_process_daemon_conf(s->p);
     int64_t lived = yb_clock_ms() - s->started_ms;
     int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 
@@ -176,9 +175,10 @@ child_died(struct parent *s, int status)
     }
     log_death(status, lived);
     if (lived >= LIFE_MS)
-        s->backoff_ms = BACKOFF_FIRST_MS;
+        s->backoff_ms = own->restart_wait;
     s->restart_at = yb_deadline_in(s->backoff_ms);
-    s->backoff_ms = s->backoff_ms * 2 > BACKOFF_MAX_MS ? BACKOFF_MAX_MS : s->backoff_ms * 2;
+    s->backoff_ms =
+        s->backoff_ms * 2 > own->restart_wait_max ? own->restart_wait_max : s->backoff_ms * 2;
 }
 
 static void
@@ -334,7 +334,7 @@ yb_parent_run(struct yb_process *p)
     struct parent s = { .p = p,
                         .child_fd = -1,
                         .body = yb_buf_new(4096),
-                        .backoff_ms = BACKOFF_FIRST_MS,
+                        .backoff_ms = yb_process_daemon_conf(p)->restart_wait,
                         .restart_at = yb_deadline_in(0),
                         .kill_at = yb_deadline_never(),
                         .code = -1 };
