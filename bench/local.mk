@@ -1,0 +1,4 @@
+noinst_PROGRAMS += bench/net
+bench_net_SOURCES  = bench/net.c
+bench_net_CPPFLAGS = $(AM_CPPFLAGS) $(OPENSSL_CFLAGS)
+bench_net_LDADD    = lib/net/libyb_net.a $(FLOOR0) $(OPENSSL_LIBS)
