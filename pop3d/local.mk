@@ -1,0 +1,8 @@
+noinst_LIBRARIES += pop3d/libpop3d.a
+pop3d_libpop3d_a_SOURCES = \
+	pop3d/conf.c pop3d/conf.h \
+	pop3d/login.c \
+	pop3d/maildrop.c pop3d/maildrop.h \
+	pop3d/session.c pop3d/session.h \
+	pop3d/stuff.c pop3d/stuff.h \
+	pop3d/transaction.c

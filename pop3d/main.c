@@ -1,0 +1,179 @@
+/*
+ * yubin-pop3d: serves mailboxes of this node to POP3 programs.
+ *
+ * RFC 1939 with CAPA (2449), STLS (2595), AUTH (5034) and response codes (2449, 3206), on a port
+ * with STLS and on one with TLS from the first byte. Nothing takes a password before TLS. One
+ * session at a time has an inbox; what it deletes is gone, durably, when QUIT is answered.
+ *
+ * User yubin-mail. Role yubin_pop3d: may ask for a login, replace an imported hash, report sizes.
+ * Files: mail_root (read, write). Signals and exit codes: lib/daemon/daemon.h.
+ */
+#include "lib/daemon/daemon.h"
+#include "lib/directory/directory.h"
+#include "pop3d/conf.h"
+#include "pop3d/session.h"
+
+#include <stdio.h>
+
+/* Sizes reported in one statement. */
+#define USAGE_BATCH 1000
+
+struct program {
+    struct yb_daemon *daemon;
+    struct yb_directory *directory;
+    struct pop3d pop3d;
+    int64_t usage_interval;
+};
+
+/* Reports what became smaller, as far as the database takes it, and comes again. What fails is told
+ * again with the next change of that mailbox: the sizes are absolute. */
+static void
+report_usage(void *arg)
+{
+    struct program *p = arg;
+    struct yb_account_id ids[USAGE_BATCH];
+    struct yb_usage usage[USAGE_BATCH];
+    struct yb_usage_report *report = yb_alloc(USAGE_BATCH, sizeof(*report));
+    struct yb_err err = { 0 };
+    size_t n;
+
+    do {
+        n = yb_store_changed_usage(p->pop3d.store, ids, usage, USAGE_BATCH);
+        for (size_t i = 0; i < n; i++)
+            report[i] = (struct yb_usage_report){ .account = ids[i],
+                                                  .bytes = usage[i].bytes,
+                                                  .messages = usage[i].messages };
+    } while (n > 0 && yb_directory_report_usage(p->directory, report, n, &err) == 0 &&
+             n == USAGE_BATCH);
+    if (err.class != YB_OK)
+        yb_log_err(YB_LOG_INFO, NULL, "pop3d.usage.late", &err);
+    yb_free(report);
+    yb_net_run_later(yb_daemon_net(p->daemon), p->usage_interval, report_usage, p);
+}
+
+static int
+open_store(struct program *p, const struct pop3d_conf *conf, struct yb_err *err)
+{
+    const struct yb_common_conf *common = yb_conf_common(yb_daemon_conf(p->daemon));
+    char notify[256];
+    struct yb_store_conf store = { .root = common->mail_root,
+                                   .notify_path = notify,
+                                   .lock_timeout_ms = conf->lock_timeout,
+                                   .max_open_accounts = conf->open_accounts };
+
+    snprintf(notify, sizeof(notify), "%s/imapd/notify", common->run_dir);
+    if (yb_node_id_read(common->node_id_file, &p->pop3d.node, err) < 0)
+        return -1;
+    store.node = p->pop3d.node;
+    return yb_store_root_open(&store, NULL, &p->pop3d.store, err);
+}
+
+static int
+open_accounts(struct program *p, const struct pop3d_conf *conf, struct yb_err *err)
+{
+    struct yb_directory_conf directory = { .conninfo = yb_daemon_database(p->daemon),
+                                           .application = "pop3d",
+                                           .node = p->pop3d.node };
+    struct yb_auth_conf auth = { .service = "pop",
+                                 .mechanisms = yb_str_from(conf->auth_mechanisms) };
+
+    if (conf->auth_secret.n > 0)
+        auth.secret = conf->auth_secret.v[0].bytes;
+    p->directory = yb_directory_new(&directory);
+    auth.source = yb_auth_source_directory(p->directory, YB_AUTH_POP3);
+    p->pop3d.auth = yb_auth_new(&auth, err);
+    return p->pop3d.auth == NULL ? -1 : yb_directory_start(p->directory, err);
+}
+
+static int
+init(struct yb_daemon *d, void **state, struct yb_err *err)
+{
+    const struct pop3d_conf *conf = yb_conf_section(yb_daemon_conf(d), &pop3d_conf_table);
+    struct program *p = yb_alloc(1, sizeof(*p));
+
+    *state = p;
+    p->daemon = d;
+    p->usage_interval = conf->usage_interval;
+    p->pop3d.max_failures = conf->max_failures;
+    p->pop3d.login_timeout_ms = conf->login_timeout;
+    p->pop3d.timeout_ms = conf->timeout;
+    if (open_store(p, conf, err) < 0 || open_accounts(p, conf, err) < 0)
+        return -1;
+    yb_net_run_later(yb_daemon_net(d), p->usage_interval, report_usage, p);
+    return 0;
+}
+
+static void *
+listener_arg(void *state, size_t i YB_UNUSED)
+{
+    return &((struct program *)state)->pop3d;
+}
+
+static void
+drain(void *state)
+{
+    atomic_store(&((struct program *)state)->pop3d.draining, true);
+}
+
+static void
+stop(void *state)
+{
+    struct program *p = state;
+
+    yb_auth_free(&p->pop3d.auth);
+    yb_directory_free(&p->directory);
+    yb_store_root_close(&p->pop3d.store);
+    yb_free(p);
+}
+
+static void
+metrics(void *state, struct yb_metrics *m)
+{
+    struct pop3d *p = &((struct program *)state)->pop3d;
+    struct yb_auth_stats auth;
+
+    yb_auth_stats(p->auth, &auth);
+    yb_metrics_counter(m, "pop3d_sessions_total", "Connections greeted.", NULL,
+                       atomic_load(&p->counts.sessions));
+    yb_metrics_counter(m, "pop3d_logins_total", "Logins by outcome.", "result=\"ok\"", auth.ok);
+    yb_metrics_counter(m, "pop3d_logins_total", "Logins by outcome.", "result=\"wrong\"",
+                       auth.wrong);
+    yb_metrics_counter(m, "pop3d_logins_total", "Logins by outcome.", "result=\"suspended\"",
+                       auth.suspended);
+    yb_metrics_counter(m, "pop3d_logins_total", "Logins by outcome.", "result=\"limited\"",
+                       auth.limited);
+    yb_metrics_counter(m, "pop3d_logins_total", "Logins by outcome.", "result=\"away\"", auth.away);
+    yb_metrics_counter(m, "pop3d_passwords_hashed_total", "Passwords checked by hashing.", NULL,
+                       auth.hashed);
+    yb_metrics_counter(m, "pop3d_passwords_remembered_total", "Passwords known from before.", NULL,
+                       auth.remembered);
+    yb_metrics_counter(m, "pop3d_in_use_total", "Logins refused because of another session.", NULL,
+                       atomic_load(&p->counts.in_use));
+    yb_metrics_counter(m, "pop3d_messages_total", "Messages by what was done.",
+                       "done=\"retrieved\"", atomic_load(&p->counts.retrieved));
+    yb_metrics_counter(m, "pop3d_messages_total", "Messages by what was done.", "done=\"deleted\"",
+                       atomic_load(&p->counts.deleted));
+    yb_metrics_counter(m, "pop3d_bytes_total", "Bytes of messages sent.", NULL,
+                       atomic_load(&p->counts.bytes));
+}
+
+int
+main(int argc, char **argv)
+{
+    static const struct yb_daemon_listener listeners[] = { { "listen", &pop3d_service, false },
+                                                           { "listen_tls", &pop3d_service, true } };
+    static const struct yb_daemon_spec spec = {
+        .name = "pop3d",
+        .summary = "serves mailboxes of this node to POP3 programs",
+        .conf = &pop3d_conf_table,
+        .listeners = listeners,
+        .n_listeners = YB_COUNT(listeners),
+        .init = init,
+        .listener_arg = listener_arg,
+        .drain = drain,
+        .stop = stop,
+        .metrics = metrics,
+    };
+
+    return yb_daemon_run(&spec, argc, argv);
+}

@@ -1,0 +1,210 @@
+#include "pop3d/session.h"
+
+#include "lib/base/log.h"
+
+#include <unistd.h>
+
+#define COMMAND_LINE                                                                               \
+    2048                /* RFC 2449 §4 wants 255; AUTH with a long initial response needs more    \
+                         */
+#define NONSENSE_MAX 20 /* commands that are none, then good bye */
+
+enum {
+    NEED_TLS = 1, /* shows a password */
+    NO_TLS = 2
+};
+
+enum argument { ARG_NONE, ARG_REQUIRED, ARG_OPTIONAL };
+
+struct command {
+    struct yb_str verb;
+    pop3d_command *run;
+    unsigned states, needs;
+    enum argument argument;
+};
+
+#define V(verb) YB_STR_INIT(verb)
+#define ANY (POP3D_AUTHORIZATION | POP3D_USER | POP3D_TRANSACTION)
+#define BEFORE (POP3D_AUTHORIZATION | POP3D_USER)
+
+static const struct command commands[] = {
+    /* clang-format off */
+    /* verb      handler            states               needs     argument */
+    { V("CAPA"), pop3d_capa,        ANY,                 0,        ARG_NONE },
+    { V("STLS"), pop3d_stls,        BEFORE,              NO_TLS,   ARG_NONE },
+    { V("USER"), pop3d_user,        BEFORE,              NEED_TLS, ARG_REQUIRED },
+    { V("PASS"), pop3d_pass,        POP3D_USER,          NEED_TLS, ARG_REQUIRED },
+    { V("AUTH"), pop3d_auth,        BEFORE,              NEED_TLS, ARG_REQUIRED },
+    { V("STAT"), pop3d_stat,        POP3D_TRANSACTION,   0,        ARG_NONE },
+    { V("LIST"), pop3d_list,        POP3D_TRANSACTION,   0,        ARG_OPTIONAL },
+    { V("UIDL"), pop3d_uidl,        POP3D_TRANSACTION,   0,        ARG_OPTIONAL },
+    { V("RETR"), pop3d_retr,        POP3D_TRANSACTION,   0,        ARG_REQUIRED },
+    { V("TOP"),  pop3d_top_command, POP3D_TRANSACTION,   0,        ARG_REQUIRED },
+    { V("DELE"), pop3d_dele,        POP3D_TRANSACTION,   0,        ARG_REQUIRED },
+    { V("NOOP"), pop3d_noop,        POP3D_TRANSACTION,   0,        ARG_NONE },
+    { V("RSET"), pop3d_rset,        POP3D_TRANSACTION,   0,        ARG_NONE },
+    { V("QUIT"), pop3d_quit,        ANY,                 0,        ARG_NONE },
+    /* clang-format on */
+};
+
+static const struct command *
+command_find(struct yb_str verb)
+{
+    for (size_t i = 0; i < YB_COUNT(commands); i++)
+        if (yb_str_eqi(verb, commands[i].verb))
+            return &commands[i];
+    return NULL;
+}
+
+/* Says no; who talks nonsense for too long is let go. */
+static void
+nonsense(struct yb_conn *c, struct pop3d_session *s, const char *text)
+{
+    yb_conn_printf(c, "-ERR %s\r\n", text);
+    if (++s->nonsense >= NONSENSE_MAX) {
+        s->end = "nonsense";
+        yb_conn_close(c);
+    }
+}
+
+/* What must be true before this command may run; says so and returns false when it is not. */
+static bool
+may_run(struct yb_conn *c, struct pop3d_session *s, const struct command *cmd, struct yb_str arg)
+{
+    const char *text = NULL;
+
+    if ((cmd->states & (unsigned)s->state) == 0)
+        text = s->state == POP3D_TRANSACTION ? "You are logged in already"
+               : cmd->states == POP3D_USER   ? "USER comes first"
+                                             : "Log in first";
+    else if ((cmd->needs & NEED_TLS) != 0 && !yb_conn_is_tls(c))
+        text = "Encryption is needed before a password: use STLS";
+    else if ((cmd->needs & NO_TLS) != 0 && (yb_conn_is_tls(c) || !yb_conn_can_tls(c)))
+        text = yb_conn_is_tls(c) ? "This connection is encrypted already" : "No encryption here";
+    else if (cmd->argument != ARG_OPTIONAL && (cmd->argument == ARG_REQUIRED) != (arg.n > 0))
+        text = cmd->argument == ARG_REQUIRED ? "An argument is missing" : "There is no argument";
+    if (text != NULL)
+        nonsense(c, s, text);
+    return text == NULL;
+}
+
+static void
+on_line(struct yb_conn *c, struct yb_str line, unsigned flags)
+{
+    struct pop3d_session *s = yb_conn_session(c);
+    const struct command *cmd;
+    struct yb_str verb, arg;
+
+    if ((flags & (YB_IN_TOO_LONG | YB_IN_NUL | YB_IN_BARE_CR)) != 0) {
+        yb_auth_abandon(&s->exchange);
+        yb_conn_set_line_limit(c, COMMAND_LINE);
+        nonsense(c, s, (flags & YB_IN_TOO_LONG) != 0 ? "Line too long" : "Forbidden character");
+        return;
+    }
+    if (s->exchange != NULL) {
+        pop3d_auth_line(c, s, line);
+        if (s->exchange == NULL)
+            yb_conn_set_line_limit(c, COMMAND_LINE);
+        return;
+    }
+    /* Only one space belongs to the command: a password may begin or end with more. */
+    verb = yb_str_head(line, yb_str_find(line, ' '));
+    arg = yb_str_skip(line, verb.n + 1);
+    cmd = command_find(verb);
+    if (cmd == NULL)
+        nonsense(c, s, "Unknown command");
+    else if (may_run(c, s, cmd, arg))
+        cmd->run(c, s, arg);
+}
+
+void
+pop3d_reply_err(struct yb_conn *c, const struct yb_err *err)
+{
+    const char *text = yb_err_public(err), *code;
+
+    if (strncmp(text, "[IN-USE]", strlen("[IN-USE]")) == 0)
+        code = "";
+    else if (strcmp(err->status, "5.7.8") == 0)
+        code = "[AUTH] ";
+    else if (err->class != YB_PERM)
+        code = "[SYS/TEMP] ";
+    else if (strcmp(err->status, "5.7.13") == 0)
+        code = "[SYS/PERM] ";
+    else
+        code = "";
+    yb_conn_printf(c, "-ERR %s%s\r\n", code, text);
+}
+
+bool
+pop3d_number(struct yb_str word, uint64_t *out)
+{
+    return word.n <= 10 && yb_str_u64(word, UINT32_MAX, out);
+}
+
+static void
+on_opened(struct yb_conn *c)
+{
+    struct pop3d *p = yb_conn_listener_arg(c);
+    struct pop3d_session *s = yb_alloc(1, sizeof(*s));
+
+    s->pop3d = p;
+    s->state = POP3D_AUTHORIZATION;
+    s->fd = -1;
+    s->end = "lost";
+    yb_conn_set_session(c, s);
+    yb_conn_set_line_limit(c, COMMAND_LINE);
+    yb_conn_set_deadline(c, p->login_timeout_ms);
+    /* No timestamp in the greeting: APOP protects nothing that TLS does not (RFC 1939 §7). */
+    yb_conn_write(c, YB_STR("+OK POP3 ready\r\n"));
+    atomic_fetch_add(&p->counts.sessions, 1);
+}
+
+/* RFC 2595 §4: what was learned before the handshake is forgotten. */
+static void
+on_tls_started(struct yb_conn *c)
+{
+    struct pop3d_session *s = yb_conn_session(c);
+
+    yb_free(s->user);
+    s->user = NULL;
+    s->state = POP3D_AUTHORIZATION;
+}
+
+/* RFC 1939 §3: closed without a word, and nothing is deleted. */
+static void
+on_timed_out(struct yb_conn *c)
+{
+    ((struct pop3d_session *)yb_conn_session(c))->end = "timeout";
+}
+
+static void
+on_closed(struct yb_conn *c)
+{
+    struct pop3d_session *s = yb_conn_session(c);
+    struct yb_log_line line;
+
+    if (s->state == POP3D_TRANSACTION) {
+        yb_log_begin(&line, YB_LOG_INFO, yb_conn_log(c), "pop3.end");
+        yb_log_str(&line, "reason", yb_str_from(s->end));
+        yb_log_num(&line, "retrieved", (int64_t)s->retrieved);
+        yb_log_num(&line, "deleted", (int64_t)s->deleted);
+        yb_log_num(&line, "bytes", (int64_t)s->bytes);
+        yb_log_end(&line);
+    }
+    yb_auth_abandon(&s->exchange);
+    pop3d_maildrop_close(&s->drop);
+    if (s->fd >= 0)
+        close(s->fd);
+    yb_free(s->user);
+    yb_free(s);
+}
+
+const struct yb_service pop3d_service = {
+    .name = "pop3",
+    .busy_text = "-ERR [SYS/TEMP] Too many connections; try again later",
+    .opened = on_opened,
+    .line = on_line,
+    .tls_started = on_tls_started,
+    .timed_out = on_timed_out,
+    .closed = on_closed,
+};
