@@ -19,3 +19,9 @@ tests_unit_smtp_test_params_LDADD = lib/smtp/libyb_smtp.a $(FLOOR1) $(FLOOR1_LIB
 check_PROGRAMS += tests/unit/smtp/test_msgbuf
 tests_unit_smtp_test_msgbuf_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_smtp_test_msgbuf_LDADD = lib/smtp/libyb_smtp.a $(FLOOR1) $(FLOOR1_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += tests/unit/smtp/test_client
+tests_unit_smtp_test_client_SOURCES = tests/unit/smtp/test_client.c \
+	tests/unit/smtp/odd_server.c tests/unit/smtp/odd_server.h
+tests_unit_smtp_test_client_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_smtp_test_client_LDADD = lib/smtp/libyb_smtp.a $(FLOOR1) $(FLOOR1_LIBS) $(CHECK_LIBS)
