@@ -172,8 +172,8 @@ may_be_final(const struct yb_err *err)
 
 /* What became of all recipients together. */
 struct outcome {
-    size_t stored, unknown, refused, refused_final;
-    const struct yb_err *temp, *final; /* one of each kind */
+    size_t stored, unknown, final;
+    const struct yb_err *final_err, *temp_err; /* answers of lmtpd, one of each kind */
 };
 
 static void
@@ -182,16 +182,17 @@ sum_up(const struct yb_smtp_send *send, struct outcome *o)
     memset(o, 0, sizeof(*o));
     for (size_t i = 0; i < send->n_rcpts; i++) {
         const struct yb_smtp_send_rcpt *r = &send->rcpts[i];
-        bool final = r->fate == YB_FATE_REFUSED && may_be_final(&r->err);
 
         o->stored += r->fate == YB_FATE_STORED;
         o->unknown += r->fate == YB_FATE_UNKNOWN;
-        o->refused += r->fate == YB_FATE_REFUSED;
-        o->refused_final += final;
-        if (final)
-            o->final = &r->err;
-        else if (r->fate != YB_FATE_STORED && o->temp == NULL)
-            o->temp = &r->err;
+        if (r->fate != YB_FATE_REFUSED)
+            continue;
+        if (may_be_final(&r->err)) {
+            o->final++;
+            o->final_err = &r->err;
+        } else if (r->err.class == YB_TEMP) {
+            o->temp_err = &r->err;
+        }
     }
 }
 
@@ -248,15 +249,13 @@ judge(struct yb_handover *h, struct yb_smtp_session *s, const struct yb_smtp_sen
     if (o.stored > 0 || o.unknown > 0)
         log_maybe_twice(s, send);
     atomic_fetch_add(o.unknown > 0 ? &h->unknown : &h->refused, 1);
-    if (o.refused_final == send->n_rcpts) {
-        *err = *o.final;
-        return -1;
-    }
-    if (o.temp != NULL && o.temp->class == YB_TEMP && o.stored == 0 && o.unknown == 0) {
-        *err = *o.temp;
-        return -1;
-    }
-    return yb_err_set(err, YB_TEMP, "4.3.0", "Could not be stored now, try again later");
+    if (o.final == send->n_rcpts)
+        *err = *o.final_err;
+    else if (o.temp_err != NULL && o.stored == 0 && o.unknown == 0)
+        *err = *o.temp_err;
+    else
+        yb_err_set(err, YB_TEMP, "4.3.0", "Could not be stored now, try again later");
+    return -1;
 }
 
 int

@@ -1,6 +1,8 @@
 check_LIBRARIES += tests/unit/smtp/librig.a
 tests_unit_smtp_librig_a_SOURCES = \
 	tests/unit/smtp/fake_conn.c tests/unit/smtp/fake_conn.h \
+	tests/unit/smtp/fake_directory.c tests/unit/smtp/fake_directory.h \
+	tests/unit/smtp/odd_server.c tests/unit/smtp/odd_server.h \
 	tests/unit/smtp/rig.c tests/unit/smtp/rig.h
 tests_unit_smtp_librig_a_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 
@@ -21,7 +23,5 @@ tests_unit_smtp_test_msgbuf_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_smtp_test_msgbuf_LDADD = lib/smtp/libyb_smtp.a $(FLOOR1) $(FLOOR1_LIBS) $(CHECK_LIBS)
 
 check_PROGRAMS += tests/unit/smtp/test_client
-tests_unit_smtp_test_client_SOURCES = tests/unit/smtp/test_client.c \
-	tests/unit/smtp/odd_server.c tests/unit/smtp/odd_server.h
 tests_unit_smtp_test_client_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
-tests_unit_smtp_test_client_LDADD = lib/smtp/libyb_smtp.a $(FLOOR1) $(FLOOR1_LIBS) $(CHECK_LIBS)
+tests_unit_smtp_test_client_LDADD = tests/unit/smtp/librig.a lib/smtp/libyb_smtp.a $(FLOOR1) $(FLOOR1_LIBS) $(CHECK_LIBS)

@@ -1,0 +1,115 @@
+/*
+ * A directory of one domain, for tests of who is accepted. In ours.test: bob, "a/b" and postmaster
+ * are mailboxes here; team leads to two of them; far lives on another node; away is a forward; the
+ * names of answers give them. friend.test is hosted and empty. Everything else is not ours. While
+ * it is down, nothing is known.
+ */
+#include "tests/unit/smtp/fake_directory.h"
+#include "lib/directory/directory.h"
+
+#include <stdio.h>
+
+static const struct {
+    const char *local;
+    enum yb_answer_why why;
+    unsigned code;
+    const char *status;
+} answers[] = {
+    { "disabled", YB_WHY_DISABLED, 550, "5.2.1" }, { "suspended", YB_WHY_SUSPENDED, 450, "4.2.1" },
+    { "moved", YB_WHY_MOVED, 550, "5.1.6" },       { "full", YB_WHY_FULL, 452, "4.2.2" },
+    { "fuller", YB_WHY_FULL, 552, "5.2.2" },       { "loop", YB_WHY_LOOP, 550, "5.4.6" },
+};
+
+static struct yb_target
+mailbox(uint8_t n, uint8_t node)
+{
+    struct yb_target t = { .kind = YB_TARGET_LOCAL, .quota_bytes = 1000000u + n };
+
+    t.account.v[0] = n;
+    t.tenant.v[0] = 7;
+    t.home.v[0] = node;
+    return t;
+}
+
+static bool
+local_is(struct yb_str local, const char *name)
+{
+    return yb_str_eqi(local, yb_str_from(name));
+}
+
+static void
+accept(struct yb_resolution *out, struct yb_arena *arena, struct yb_target a, struct yb_target b,
+       size_t n)
+{
+    out->targets = yb_arena_alloc(arena, 2, sizeof(*out->targets));
+    out->targets[0] = a;
+    out->targets[1] = b;
+    out->n_targets = n;
+}
+
+static void
+refuse(struct yb_resolution *out, enum yb_answer_why why, unsigned code, const char *status)
+{
+    out->answer = (struct yb_answer){
+        .why = why, .code = code, .status = status, .text = YB_STR("So it is")
+    };
+}
+
+static void
+resolve_ours(struct yb_str local, struct yb_arena *arena, struct yb_resolution *out)
+{
+    const struct yb_target foreign = { .kind = YB_TARGET_FOREIGN,
+                                       .local = YB_STR("x"),
+                                       .domain = YB_STR("far.test") };
+
+    for (size_t i = 0; i < YB_COUNT(answers); i++) {
+        if (local_is(local, answers[i].local)) {
+            refuse(out, answers[i].why, answers[i].code, answers[i].status);
+            return;
+        }
+    }
+    if (local_is(local, "bob") || local_is(local, "a/b") || local_is(local, "postmaster"))
+        accept(out, arena, mailbox(1, 1), mailbox(1, 1), 1);
+    else if (local_is(local, "ann"))
+        accept(out, arena, mailbox(2, 1), mailbox(2, 1), 1);
+    else if (local_is(local, "team"))
+        accept(out, arena, mailbox(1, 1), mailbox(2, 1), 2);
+    else if (local_is(local, "far"))
+        accept(out, arena, mailbox(3, 2), mailbox(3, 2), 1);
+    else if (local_is(local, "away"))
+        accept(out, arena, mailbox(1, 1), foreign, 2);
+    else
+        refuse(out, YB_WHY_UNKNOWN, 550, "5.1.1");
+}
+
+int
+yb_directory_resolve(struct yb_directory *d, struct yb_str local, struct yb_str domain,
+                     struct yb_arena *arena, struct yb_resolution *out, struct yb_err *err)
+{
+    const struct fake_directory *fake = (const struct fake_directory *)(const void *)d;
+
+    memset(out, 0, sizeof(*out));
+    if (fake->down)
+        return yb_err_inside(err, YB_TEMP, "4.3.0", "the database is away");
+    if (yb_str_eqi(domain, YB_STR("ours.test")) || (domain.n == 0 && local_is(local, "postmaster")))
+        resolve_ours(local, arena, out);
+    else if (yb_str_eqi(domain, YB_STR("friend.test")))
+        refuse(out, YB_WHY_UNKNOWN, 550, "5.1.1");
+    else
+        refuse(out, YB_WHY_NOT_HOSTED, 550, "5.7.1");
+    return 0;
+}
+
+/* Account 1 may send as bob and team. */
+int
+yb_directory_may_send(struct yb_directory *d, struct yb_account_id account, struct yb_str local,
+                      struct yb_str domain, bool *may, struct yb_err *err)
+{
+    const struct fake_directory *fake = (const struct fake_directory *)(const void *)d;
+
+    if (fake->down)
+        return yb_err_inside(err, YB_TEMP, "4.3.0", "the database is away");
+    *may = account.v[0] == 1 && yb_str_eqi(domain, YB_STR("ours.test")) &&
+           (local_is(local, "bob") || local_is(local, "team"));
+    return 0;
+}

@@ -1,0 +1,12 @@
+/* See fake_directory.c. A pointer to it is passed where the product passes a struct yb_directory.
+ */
+#ifndef TESTS_SMTP_FAKE_DIRECTORY_H
+#define TESTS_SMTP_FAKE_DIRECTORY_H
+
+#include <stdbool.h>
+
+struct fake_directory {
+    bool down;
+};
+
+#endif
