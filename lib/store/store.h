@@ -32,7 +32,8 @@ struct yb_store_conf {
     struct yb_node_id node;
     const char *notify_path;    /* imapd's notice socket; NULL: changes are told to nobody */
     int64_t lock_timeout_ms;    /* account lock, default 10 s */
-    size_t max_open_accounts;   /* idle handles kept, default 1024 */
+    size_t max_open_accounts;   /* idle handles kept, default 1024; about 7 descriptors each */
+    bool portable;              /* the form for any file system, also where one sync would do */
 };
 
 /* Makes .yubin-store with a new store id (text of YB_ID_TEXT). PERM when there is one already. */
@@ -157,8 +158,9 @@ struct yb_record {
     uint32_t uid;
     uint16_t flags;              /* YB_FLAG_… */
     bool expunged;               /* only in views that were not told yet: the message is gone */
-    bool recent;
+    bool recent;                 /* set in changes; in rows: uid >= recent_from of the view */
     uint32_t keywords;           /* bit i: letter 'a' + i of yb_mailbox_keywords() */
+    uint32_t slot;               /* the store's own: where the index holds it */
     uint64_t modseq, size;
     int64_t internal_date, saved; /* seconds: INTERNALDATE, and when it came into this mailbox */
     struct yb_delivery_id id;
@@ -173,6 +175,7 @@ struct yb_view {
     uint64_t modseq;             /* flags told up to here */
     uint64_t expunged;           /* expunges told up to here */
     uint32_t recent_from;        /* UIDs from here on are \Recent to this session */
+    uint32_t keywords;           /* letters told */
     bool read_only;
 };
 /* SELECT (read_only: EXAMINE): a view of everything there is now. Read-write moves new/ to cur/ and
@@ -203,8 +206,8 @@ struct yb_changes {
     size_t n_expunged;
     struct yb_change *flags;     /* flag or keyword changes of messages already told; seq after expunges */
     size_t n_flags;
-    uint32_t exists, recent;     /* now */
-    bool more;                   /* exists grew */
+    uint32_t exists, recent;     /* now (recent: only when something changed) */
+    bool more;                   /* exists grew: messages were added */
     bool keywords_changed;       /* new letters: send FLAGS */
     bool invalid;                /* the mailbox is gone or has a new UIDVALIDITY: end the session's SELECT */
     uint64_t highest_modseq;
@@ -217,7 +220,8 @@ int yb_view_changes(struct yb_mailbox *m, struct yb_view *v, bool with_expunges,
 /* Keyword names by letter; NULL-terminated, at most 26; valid in the arena. `full`: no letter is free. */
 int yb_mailbox_keywords(struct yb_mailbox *m, struct yb_arena *arena, struct yb_str names[26], size_t *n,
                         struct yb_err *err) YB_MUST_USE;
-/* The letter's bit of a keyword; a new letter is synced before it is used. PERM "[LIMIT]" when full. */
+/* The letter's bit of a keyword; a new letter is synced before it is used. 0 when it has none and
+ * `create` is false. PERM "[LIMIT]" when full, "[CANNOT]" for what is no keyword. */
 int yb_mailbox_keyword(struct yb_mailbox *m, struct yb_str name, bool create, uint32_t *bit,
                        struct yb_err *err) YB_MUST_USE;
 

@@ -1,0 +1,108 @@
+/*
+ * Taking messages out: unlink, then a tombstone that tells other sessions. Order under the lock,
+ * for up to YB_BATCH messages: busy marks and MODSEQ; unlink; record; … head with counts; usage.
+ */
+#include "lib/base/fault.h"
+#include "lib/store/private.h"
+#include "lib/store/sys.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+int
+yb_expunge_slot(struct yb_mailbox *m, struct yb_index_slot *slot, size_t place, uint64_t modseq,
+                struct yb_err *err)
+{
+    char name[YB_NAME_MAX];
+
+    yb_index_name(&m->head, slot, name);
+    if (yb_sys_unlink(yb_mailbox_place_fd(m, slot), name) < 0 && errno != ENOENT)
+        return yb_err_sys(err, YB_TEMP, "4.3.0", "remove a message");
+    yb_fault("store.expunge.unlinked");
+    yb_index_count(&m->head, slot, -1);
+    yb_account_use(m->account, -(int64_t)slot->size, -1);
+    m->head.dead++;
+    slot->state = YB_SLOT_DEAD;
+    slot->modseq = modseq;
+    slot->died = yb_clock_now();
+    if (yb_index_write_slots(m->index_fd, place, 1, slot) < 0)
+        return yb_err_sys(err, YB_TEMP, "4.3.0", "write " YB_INDEX_FILE);
+    yb_table_tell(m, slot, place);
+    return 0;
+}
+
+/* Up to a batch of UIDs, under the lock; *done tells how far it came. */
+static int
+expunge_batch(struct yb_mailbox *m, const uint32_t *uids, size_t n, bool only_deleted, size_t *done,
+              struct yb_err *err)
+{
+    size_t hint = 0, place;
+    bool begun = false;
+
+    if (yb_mailbox_enter(m, err) < 0)
+        return -1;
+    for (size_t i = 0; i < n; i++, (*done)++) {
+        struct yb_index_slot slot;
+
+        if (!yb_mailbox_slot(m, uids[i], hint, &slot, &place))
+            continue;
+        hint = place + 1;
+        if ((slot.state & YB_SLOT_LIVE) == 0 ||
+            (only_deleted && (slot.flags & YB_FLAG_DELETED) == 0))
+            continue;
+        if (!begun) {
+            if (yb_mailbox_reserve(m, 0, 1, err) < 0 || yb_account_busy(m->account, err) < 0)
+                return -1;
+            yb_table_expect(m);
+            m->head.changed_modseq = ++m->head.modseq;
+            if (yb_mailbox_begin(m, err) < 0)
+                return -1;
+            begun = true;
+            yb_fault("store.expunge.begun");
+        }
+        if (yb_expunge_slot(m, &slot, place, m->head.modseq, err) < 0)
+            return -1;
+    }
+    if (!begun)
+        return 0;
+    yb_fault("store.expunge.recorded");
+    if (yb_mailbox_end(m, err) < 0 || yb_account_settle(m->account, err) < 0)
+        return -1;
+    yb_table_settle(m);
+    return 0;
+}
+
+int
+yb_mailbox_expunge(struct yb_mailbox *m, const uint32_t *uids, size_t n, bool only_deleted,
+                   bool durable, struct yb_err *err)
+{
+    struct yb_store_account *a = m->account;
+    size_t done = 0;
+    int rc = 0;
+
+    if (yb_account_lock(a, err) < 0)
+        return -1;
+    while (done < n && rc == 0) {
+        size_t batch = n - done < YB_BATCH ? n - done : YB_BATCH, before = done;
+
+        rc = expunge_batch(m, uids + before, batch, only_deleted, &done, err);
+        if (rc < 0)
+            yb_mailbox_mend(m);
+        else if (done < n && yb_account_breathe(a, err) < 0)
+            return -1;
+    }
+    yb_account_unlock(a);
+    yb_notify_changed(m);
+    if (rc == 0 && durable && (yb_sys_fsync(m->cur_fd) < 0 || yb_sys_fsync(m->new_fd) < 0))
+        rc = yb_err_sys(err, YB_TEMP, "4.3.0", "sync a mailbox");
+    return rc;
+}
+
+void
+yb_expunge_one(struct yb_mailbox *m, uint32_t uid)
+{
+    struct yb_err err = { 0 };
+
+    if (yb_mailbox_expunge(m, &uid, 1, false, false, &err) < 0)
+        yb_mailbox_log(m, "store.withdraw.failed", &err);
+}

@@ -1,0 +1,100 @@
+#include "lib/store/index.h"
+
+#include "lib/base/io.h"
+#include "lib/store/store.h"
+#include "lib/store/sum.h"
+#include "lib/store/sys.h"
+
+static const char magic[8] = "YBINDEX1";
+
+static uint64_t
+head_sum(const struct yb_index_head *head)
+{
+    return yb_sum(head, sizeof(*head) - 16); /* the last 16 bytes are spare and sum */
+}
+
+bool
+yb_index_read_head(int fd, struct yb_index_head *head)
+{
+    return yb_pread_full(fd, head, sizeof(*head), 0) == sizeof(*head) &&
+           memcmp(head->magic, magic, sizeof(magic)) == 0 && head->sum == head_sum(head) &&
+           head->uidvalidity != 0 && head->uidnext != 0 && head->dead <= head->slots &&
+           head->messages == head->slots - head->dead;
+}
+
+int
+yb_index_write_head(int fd, struct yb_index_head *head)
+{
+    memcpy(head->magic, magic, sizeof(magic));
+    head->changes++;
+    head->sum = head_sum(head);
+    return yb_sys_pwrite(fd, head, sizeof(*head), 0);
+}
+
+static uint64_t
+slot_sum(const struct yb_index_slot *s)
+{
+    return yb_sum(s, sizeof(*s) - 16);
+}
+
+off_t
+yb_index_size(size_t slots)
+{
+    return (off_t)(sizeof(struct yb_index_head) + slots * sizeof(struct yb_index_slot));
+}
+
+size_t
+yb_index_read_slots(int fd, size_t first, size_t n, struct yb_index_slot *out)
+{
+    ssize_t got = yb_pread_full(fd, out, n * sizeof(*out), yb_index_size(first));
+    size_t whole = got < 0 ? 0 : (size_t)got / sizeof(*out);
+
+    for (size_t i = 0; i < whole; i++) {
+        if (out[i].sum != slot_sum(&out[i]) || out[i].uid == 0)
+            return i;
+    }
+    return whole;
+}
+
+int
+yb_index_write_slots(int fd, size_t first, size_t n, struct yb_index_slot *slots)
+{
+    for (size_t i = 0; i < n; i++)
+        slots[i].sum = slot_sum(&slots[i]);
+    return yb_sys_pwrite(fd, slots, n * sizeof(*slots), yb_index_size(first));
+}
+
+void
+yb_index_count(struct yb_index_head *head, const struct yb_index_slot *slot, int by)
+{
+    uint32_t one = (uint32_t)by;
+    uint64_t size = by > 0 ? slot->size : 0 - slot->size;
+
+    head->messages += one;
+    head->bytes += size;
+    if (slot->uid >= head->recent_uid)
+        head->recent += one;
+    if ((slot->flags & YB_FLAG_SEEN) == 0)
+        head->unseen += one;
+    if ((slot->flags & YB_FLAG_DELETED) == 0)
+        return;
+    head->deleted += one;
+    head->deleted_bytes += size;
+}
+
+size_t
+yb_index_name(const struct yb_index_head *head, const struct yb_index_slot *slot,
+              char out[YB_NAME_MAX])
+{
+    struct yb_name name = { .time = slot->time,
+                            .internal_date = slot->internal_date,
+                            .id = slot->id,
+                            .node = slot->node,
+                            .size = slot->size,
+                            .uidvalidity = head->uidvalidity,
+                            .uid = slot->uid,
+                            .flags = slot->flags,
+                            .keywords = slot->keywords };
+
+    return yb_name_format(&name, (slot->state & YB_SLOT_NEW) != 0, out);
+}

@@ -1,0 +1,231 @@
+/*
+ * The root of a store: `.yubin-store` says which store it is. A root without it is not mounted, or
+ * another's: nothing is opened or written below it until it is back.
+ */
+#include "lib/store/private.h"
+#include "lib/store/sys.h"
+
+#include "lib/base/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#define STORE_FILE ".yubin-store"
+#define RECHECK_MS 1000
+#define EXT_MAGIC 0xef53
+#define XFS_MAGIC 0x58465342
+#define PROBE_CHANGES 16
+
+int
+yb_store_init(const char *root, char id_text[YB_ID_TEXT], struct yb_err *err)
+{
+    struct yb_message_id id = yb_message_id_new(); /* 128 random bits like any other */
+    char line[YB_ID_TEXT + 1];
+    int dir_fd, fd, rc = 0;
+
+    if (mkdir(root, 0700) < 0 && errno != EEXIST)
+        return yb_err_sys(err, YB_PERM, "5.3.0", "make %s", root);
+    dir_fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir_fd < 0)
+        return yb_err_sys(err, YB_PERM, "5.3.0", "open %s", root);
+    fd = yb_sys_open(dir_fd, STORE_FILE, O_WRONLY | O_CREAT | O_EXCL);
+    if (fd < 0 && errno == EEXIST) {
+        rc = yb_err_set(err, YB_PERM, "5.3.0", "%s is a store already", root);
+    } else if (fd < 0) {
+        rc = yb_err_sys(err, YB_PERM, "5.3.0", "make %s/" STORE_FILE, root);
+    } else {
+        snprintf(line, sizeof(line), "%s\n", yb_message_id_text(id, id_text));
+        if (yb_sys_pwrite(fd, line, strlen(line), 0) < 0 || yb_sys_fsync(fd) < 0 ||
+            yb_sys_fsync(dir_fd) < 0)
+            rc = yb_err_sys(err, YB_TEMP, "4.3.0", "write %s/" STORE_FILE, root);
+    }
+    yb_sys_close(&fd);
+    close(dir_fd);
+    return rc;
+}
+
+/* Does every change give a folder another mtime? Kernels before 6.13 stamp by the timer's tick. */
+static bool
+times_are_fine(int root_fd)
+{
+    char name[60];
+    struct yb_session_id id = yb_session_id_new();
+    char text[YB_NODE_ID_TEXT];
+    int64_t last = 0;
+    int fd, same = 0;
+
+    snprintf(name, sizeof(name), ".yubin-probe.%s", yb_session_id_text(id, text));
+    if (mkdirat(root_fd, name, 0700) < 0)
+        return false;
+    fd = yb_sys_open(root_fd, name, O_RDONLY | O_DIRECTORY);
+    for (int i = 0; fd >= 0 && i < PROBE_CHANGES; i++) {
+        int64_t now;
+
+        if (i % 2 == 0 ? mkdirat(fd, "x", 0700) < 0 : unlinkat(fd, "x", AT_REMOVEDIR) < 0)
+            same++;
+        now = yb_sys_mtime(fd);
+        same += now <= last;
+        last = now;
+    }
+    if (fd >= 0)
+        unlinkat(fd, "x", AT_REMOVEDIR);
+    unlinkat(root_fd, name, AT_REMOVEDIR);
+    same += fd < 0;
+    yb_sys_close(&fd);
+    return same == 0;
+}
+
+/* A descriptor of the root when its `.yubin-store` is the expected one. */
+static int
+root_open(const struct yb_store *s, struct yb_err *err)
+{
+    int fd = open(s->root_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    char *text = NULL;
+    size_t n = 0;
+    uint8_t id[YB_ID_BYTES];
+    bool ours = false;
+
+    if (fd < 0)
+        return yb_err_sys(err, YB_TEMP, "4.3.0", "open the store %s", s->root_path);
+    if (yb_sys_read_file(fd, STORE_FILE, 64, &text, &n) == 0) {
+        struct yb_str line = yb_str_head(yb_str(text, n), YB_ID_TEXT - 1);
+
+        ours = yb_unhex(line, id, sizeof(id)) &&
+               (s->expected_id[0] == '\0' || yb_str_eqi(line, yb_str_from(s->expected_id)));
+        yb_free(text);
+    }
+    if (ours)
+        return fd;
+    close(fd);
+    return yb_err_inside(err, YB_TEMP, "4.3.0", "%s is not mounted or another store", s->root_path);
+}
+
+/* store.mutex held: takes a root into use. */
+static void
+root_use(struct yb_store *s, int fd)
+{
+    struct statfs fs;
+
+    s->root_fd = fd;
+    s->one_sync = !s->conf.portable && fstatfs(fd, &fs) == 0 &&
+                  ((unsigned)fs.f_type == EXT_MAGIC || (unsigned)fs.f_type == XFS_MAGIC);
+    s->fine_times = !s->conf.portable && times_are_fine(fd);
+}
+
+/* A root that is away keeps its descriptor's number: other threads may be about to use it. */
+int
+yb_root_fd(struct yb_store *s, struct yb_err *err)
+{
+    int64_t now = yb_clock_ms();
+    int fd, rc;
+
+    pthread_mutex_lock(&s->mutex);
+    if (!s->root_here || now - s->root_checked_ms >= RECHECK_MS) {
+        fd = root_open(s, err);
+        s->root_checked_ms = now;
+        if (fd >= 0 && s->root_fd < 0) {
+            root_use(s, fd);
+        } else if (fd >= 0) {
+            if (!s->root_here)
+                dup3(fd, s->root_fd, O_CLOEXEC); /* mounted again */
+            close(fd);
+        }
+        s->root_here = fd >= 0;
+    }
+    rc = s->root_here ? s->root_fd : -1;
+    pthread_mutex_unlock(&s->mutex);
+    if (rc < 0 && err != NULL && err->class == YB_OK)
+        yb_err_inside(err, YB_TEMP, "4.3.0", "the store is away");
+    return rc;
+}
+
+int
+yb_store_root_open(const struct yb_store_conf *conf, const char *expected_id, struct yb_store **out,
+                   struct yb_err *err)
+{
+    struct yb_store *s = yb_alloc(1, sizeof(*s));
+    struct yb_err trouble = { 0 };
+
+    s->conf = *conf;
+    s->root_path = yb_dup(conf->root, strlen(conf->root));
+    s->conf.root = s->root_path;
+    if (conf->notify_path != NULL)
+        s->notify_path = yb_dup(conf->notify_path, strlen(conf->notify_path));
+    s->conf.notify_path = s->notify_path;
+    if (s->conf.lock_timeout_ms <= 0)
+        s->conf.lock_timeout_ms = 10000;
+    if (s->conf.max_open_accounts == 0)
+        s->conf.max_open_accounts = 1024;
+    if (expected_id != NULL)
+        snprintf(s->expected_id, sizeof(s->expected_id), "%s", expected_id);
+    s->root_fd = -1;
+    yb_sys_boot_id(s->boot);
+    pthread_mutex_init(&s->mutex, NULL);
+    s->accounts = yb_map_new();
+    s->usage = yb_map_new();
+    if (yb_root_fd(s, &trouble) < 0)
+        yb_log_err(YB_LOG_ERROR, NULL, "store.root.away", &trouble);
+    if (yb_notify_start(s, err) < 0 || yb_tidy_start(s, err) < 0) {
+        yb_store_root_close(&s);
+        return -1;
+    }
+    *out = s;
+    return 0;
+}
+
+static void
+usage_free(struct yb_map **usage)
+{
+    size_t at = 0;
+    struct yb_str key;
+    void *value;
+
+    while (yb_map_next(*usage, &at, &key, &value))
+        yb_free(value);
+    yb_map_free(usage);
+}
+
+void
+yb_store_root_close(struct yb_store **store)
+{
+    struct yb_store *s = *store;
+
+    if (s == NULL)
+        return;
+    yb_notify_stop(s);
+    yb_tidy_stop(s);
+    yb_account_close_idle(s, 0);
+    yb_assert(yb_map_count(s->accounts) == 0); /* every account was closed */
+    yb_map_free(&s->accounts);
+    usage_free(&s->usage);
+    yb_sys_close(&s->root_fd);
+    pthread_mutex_destroy(&s->mutex);
+    yb_free(s->root_path);
+    yb_free(s->notify_path);
+    yb_free(s);
+    *store = NULL;
+}
+
+size_t
+yb_store_changed_usage(struct yb_store *s, struct yb_account_id *ids, struct yb_usage *usage,
+                       size_t max)
+{
+    size_t n = 0, at = 0;
+    struct yb_str key;
+    void *value;
+
+    pthread_mutex_lock(&s->mutex);
+    while (n < max && yb_map_next(s->usage, &at, &key, &value)) {
+        memcpy(ids[n].v, key.p, YB_ID_BYTES);
+        memcpy(&usage[n++], value, sizeof(*usage));
+        yb_free(value);
+    }
+    for (size_t i = 0; i < n; i++)
+        yb_map_remove(s->usage, yb_str((const char *)ids[i].v, YB_ID_BYTES));
+    pthread_mutex_unlock(&s->mutex);
+    return n;
+}

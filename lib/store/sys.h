@@ -1,0 +1,49 @@
+/*
+ * The system calls of lib/store in the one form we use them: below a descriptor, without following
+ * symbolic links, files 0600, folders 0700. Syncs are plain fsync(), fdatasync() and
+ * sync_file_range(), so that a test can watch them. Fault points: store.write, store.fsync,
+ * store.link, store.rename, store.unlink.
+ */
+#ifndef YB_STORE_SYS_H
+#define YB_STORE_SYS_H
+
+#include "lib/base/err.h"
+#include "lib/base/id.h"
+
+#include <sys/types.h>
+#include <sys/uio.h>
+
+/* openat2() with RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS and O_CLOEXEC; -1 with errno. */
+int yb_sys_open(int dir_fd, const char *path, int flags);
+/* Makes a folder; one that is there is fine. -1 with errno. */
+int yb_sys_mkdir(int dir_fd, const char *name);
+/* All bytes at `at`; -1 with errno. */
+int yb_sys_pwrite(int fd, const void *p, size_t n, off_t at);
+int yb_sys_writev(int fd, const struct iovec *v, int n, uint64_t *written);
+int yb_sys_fsync(int fd);
+int yb_sys_fdatasync(int fd);
+/* The data of a new file to the disk, without its name (sync_file_range). */
+int yb_sys_write_out(int fd);
+/* Gives the unnamed file `fd` a name; never overwrites. */
+int yb_sys_link_fd(int fd, int dir_fd, const char *name);
+int yb_sys_link(int from_fd, const char *from, int to_fd, const char *to);
+/* Never overwrites. */
+int yb_sys_rename(int from_fd, const char *from, int to_fd, const char *to);
+/* Overwrites. */
+int yb_sys_replace(int dir_fd, const char *from, const char *to);
+int yb_sys_unlink(int dir_fd, const char *name);
+/* Time of the last change of a folder, nanoseconds since 1970; -1 when it cannot be told. */
+int64_t yb_sys_mtime(int fd);
+/* True when no name leads to the file any more. */
+bool yb_sys_gone(int fd);
+/* The kernel's id of this boot. */
+void yb_sys_boot_id(uint8_t id[YB_ID_BYTES]);
+/* Removes a folder with all it holds, two levels deep, whatever it is; -1 with errno. */
+int yb_sys_remove_tree(int dir_fd, const char *name, int depth);
+/* A whole small file (at most `limit` bytes) below dir_fd for yb_free(); -1 with errno. */
+int yb_sys_read_file(int dir_fd, const char *name, size_t limit, char **data, size_t *size);
+/* Writes name.tmp, syncs it, renames it to name and syncs the folder; -1 with errno. */
+int yb_sys_write_file(int dir_fd, const char *name, const void *p, size_t n);
+void yb_sys_close(int *fd);
+
+#endif

@@ -1,0 +1,61 @@
+/*
+ * The records of an open mailbox in the memory of this process: read whole once, then kept up with
+ * what changed. Shared by all sessions; dropped, least recently used first, when the tables of the
+ * process pass YB_TABLE_BUDGET.
+ */
+#ifndef YB_STORE_TABLE_H
+#define YB_STORE_TABLE_H
+
+#include "lib/store/private.h"
+
+#define YB_TABLE_BUDGET (64u << 20)
+
+/* An array of records that several row lists share. What lies below a list's end never changes
+ * while somebody else holds the block. */
+struct yb_block {
+    atomic_uint refs;
+    size_t n, room;
+    struct yb_record *v;
+};
+
+struct yb_pending {
+    struct yb_index_slot slot;
+    size_t place;
+};
+
+struct yb_table {
+    struct yb_mailbox *m;
+    uint64_t generation, modseq; /* the head it was read by */
+    uint32_t slots;
+    uint64_t floor;        /* tombstones up to here may be missing: older views cannot be served */
+    uint64_t changed;      /* the highest MODSEQ of a flag change among live records */
+    struct yb_block *live; /* by UID */
+    uint32_t *cache;       /* per live record: its place in yubin-cache */
+    size_t cache_room;
+    struct yb_record *dead; /* tombstones by UID */
+    size_t n_dead, dead_room;
+    uint64_t last_dead; /* the highest MODSEQ among them */
+
+    struct yb_block *merged; /* live and untold dead of the view last asked for */
+    uint32_t merged_uidnext;
+    uint64_t merged_expunged;
+
+    bool following; /* yb_table_expect() found it current */
+    struct yb_pending pending[YB_BATCH + 1];
+    size_t n_pending;
+
+    size_t bytes;                 /* as counted in store.table_bytes */
+    struct yb_table *prev, *next; /* store.mutex */
+};
+
+/* Makes the table current by *head, which is read too. Returns with m->mutex HELD, or -1 without.
+ */
+int yb_table_get(struct yb_mailbox *m, struct yb_index_head *head, struct yb_err *err) YB_MUST_USE;
+/* Gives m->mutex back and drops tables over the budget. */
+void yb_table_put(struct yb_mailbox *m);
+/* Index of the first record whose UID is at least `uid`. */
+size_t yb_block_find(const struct yb_record *v, size_t n, uint32_t uid);
+struct yb_block *yb_block_new(size_t room) YB_MUST_USE;
+void yb_block_release(struct yb_block *b);
+
+#endif

@@ -1,0 +1,219 @@
+/*
+ * Dirty marks. A mailbox this process changed is synced once it has been quiet for a minute, or at
+ * an orderly stop, and then its mark is cleared if nobody changed it since: after a power cut only
+ * what is still marked has to be made anew. Deliveries never wait for it.
+ */
+#include "lib/base/log.h"
+#include "lib/store/private.h"
+#include "lib/store/sys.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PASS_SECONDS 5
+#define PASS_MOST 64 /* mailboxes synced in one pass */
+#define NOTED_MOST 65536
+#define STOP_MS 5000 /* what is left then stays marked: safe, only slower after a power cut */
+
+struct noted {
+    struct yb_account_id account;
+    struct yb_folder_dir dir;
+    int64_t last_ms;
+    uint64_t changes; /* the head's count after our last change */
+};
+
+struct yb_tidy {
+    struct yb_store *store;
+    pthread_t thread;
+    pthread_mutex_t mutex;
+    pthread_cond_t stop;
+    bool stopping;
+    struct yb_map *noted;
+};
+
+static struct yb_str
+noted_key(const struct yb_mailbox *m, char buf[YB_ID_BYTES + YB_FOLDER_DIR_MAX])
+{
+    size_t n = strlen(m->dir.s);
+
+    memcpy(buf, m->account->id.v, YB_ID_BYTES);
+    memcpy(buf + YB_ID_BYTES, m->dir.s, n);
+    return yb_str(buf, YB_ID_BYTES + n);
+}
+
+void
+yb_tidy_note(struct yb_mailbox *m)
+{
+    struct yb_tidy *t = m->account->store->tidy;
+    char buf[YB_ID_BYTES + YB_FOLDER_DIR_MAX];
+    struct yb_str key = noted_key(m, buf);
+    struct noted *n;
+
+    if (t == NULL)
+        return;
+    pthread_mutex_lock(&t->mutex);
+    n = yb_map_get(t->noted, key);
+    if (n == NULL && yb_map_count(t->noted) < NOTED_MOST) {
+        n = yb_alloc(1, sizeof(*n));
+        n->account = m->account->id;
+        n->dir = m->dir;
+        yb_map_put(t->noted, key, n);
+    }
+    if (n != NULL) {
+        n->last_ms = yb_clock_ms();
+        n->changes = m->head.changes;
+    }
+    pthread_mutex_unlock(&t->mutex);
+}
+
+/* Takes up to `max` entries that were quiet until `before_ms`; returns how many. */
+static size_t
+take_quiet(struct yb_tidy *t, int64_t before_ms, struct noted *out, size_t max)
+{
+    struct yb_str key;
+    void *value;
+    size_t at = 0, n = 0;
+
+    pthread_mutex_lock(&t->mutex);
+    while (n < max && yb_map_next(t->noted, &at, &key, &value)) {
+        const struct noted *e = value;
+
+        if (e->last_ms <= before_ms)
+            out[n++] = *e;
+    }
+    for (size_t i = 0; i < n; i++) {
+        char buf[YB_ID_BYTES + YB_FOLDER_DIR_MAX];
+        size_t len = strlen(out[i].dir.s);
+
+        memcpy(buf, out[i].account.v, YB_ID_BYTES);
+        memcpy(buf + YB_ID_BYTES, out[i].dir.s, len);
+        yb_free(yb_map_remove(t->noted, yb_str(buf, YB_ID_BYTES + len)));
+    }
+    pthread_mutex_unlock(&t->mutex);
+    return n;
+}
+
+/* Under no lock: the index first, then the names it speaks of. */
+static int
+sync_mailbox(struct yb_mailbox *m)
+{
+    int fd;
+    int rc;
+
+    pthread_mutex_lock(&m->mutex);
+    fd = m->index_fd < 0 ? -1 : dup(m->index_fd);
+    pthread_mutex_unlock(&m->mutex);
+    if (fd < 0)
+        return -1;
+    rc = yb_sys_fdatasync(fd) < 0 || yb_sys_fsync(m->cur_fd) < 0 || yb_sys_fsync(m->new_fd) < 0;
+    close(fd);
+    return rc ? -1 : 0;
+}
+
+/* Clears the mark when nothing changed since the noted change; `synced`: it is on disk already. */
+static void
+clean(struct yb_store *s, const struct noted *e, bool synced)
+{
+    struct yb_store_account *a;
+    struct yb_mailbox *m = NULL;
+    struct yb_err err = { 0 };
+
+    if (yb_store_open(s, e->account, false, &a, &err) < 0)
+        return;
+    if (yb_account_lock(a, &err) == 0) {
+        if (yb_mailbox_find(a, &e->dir, false, &m, &err) < 0)
+            m = NULL;
+        yb_account_unlock(a);
+    }
+    if (m != NULL && (synced || sync_mailbox(m) == 0) && yb_account_lock(a, &err) == 0) {
+        if (yb_mailbox_enter(m, &err) == 0 && m->head.changes == e->changes) {
+            m->head.marks &= ~YB_INDEX_DIRTY;
+            (void)!yb_index_write_head(m->index_fd, &m->head);
+        }
+        yb_account_unlock(a);
+    }
+    yb_mailbox_close(&m);
+    yb_store_close(&a);
+}
+
+static void *
+tidy_main(void *arg)
+{
+    struct yb_tidy *t = arg;
+    struct noted *quiet = yb_alloc(PASS_MOST, sizeof(*quiet));
+
+    pthread_mutex_lock(&t->mutex);
+    while (!t->stopping) {
+        struct timespec until;
+        size_t n;
+
+        clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_sec += PASS_SECONDS;
+        if (pthread_cond_timedwait(&t->stop, &t->mutex, &until) != ETIMEDOUT)
+            continue;
+        pthread_mutex_unlock(&t->mutex);
+        n = take_quiet(t, yb_clock_ms() - YB_TIDY_QUIET_MS, quiet, PASS_MOST);
+        for (size_t i = 0; i < n; i++)
+            clean(t->store, &quiet[i], false);
+        pthread_mutex_lock(&t->mutex);
+    }
+    pthread_mutex_unlock(&t->mutex);
+    yb_free(quiet);
+    return NULL;
+}
+
+int
+yb_tidy_start(struct yb_store *s, struct yb_err *err)
+{
+    struct yb_tidy *t = yb_alloc(1, sizeof(*t));
+    pthread_condattr_t attr;
+    int rc;
+
+    t->store = s;
+    t->noted = yb_map_new();
+    pthread_mutex_init(&t->mutex, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&t->stop, &attr);
+    pthread_condattr_destroy(&attr);
+    rc = pthread_create(&t->thread, NULL, tidy_main, t);
+    if (rc != 0) {
+        yb_map_free(&t->noted);
+        yb_free(t);
+        errno = rc;
+        return yb_err_sys(err, YB_TEMP, "4.3.0", "start a thread");
+    }
+    s->tidy = t;
+    return 0;
+}
+
+void
+yb_tidy_stop(struct yb_store *s)
+{
+    struct yb_tidy *t = s->tidy;
+    struct yb_deadline deadline = yb_deadline_in(STOP_MS);
+    struct noted e;
+
+    if (t == NULL)
+        return;
+    pthread_mutex_lock(&t->mutex);
+    t->stopping = true;
+    pthread_cond_signal(&t->stop);
+    pthread_mutex_unlock(&t->mutex);
+    pthread_join(t->thread, NULL);
+    s->tidy = NULL; /* what cleaning does is not noted again */
+    if (yb_map_count(t->noted) > 0 && s->root_fd >= 0 && syncfs(s->root_fd) == 0) {
+        while (yb_deadline_left(deadline) > 0 && take_quiet(t, INT64_MAX, &e, 1) == 1)
+            clean(s, &e, true);
+    }
+    for (;;) {
+        if (take_quiet(t, INT64_MAX, &e, 1) == 0)
+            break;
+    }
+    yb_map_free(&t->noted);
+    pthread_mutex_destroy(&t->mutex);
+    pthread_cond_destroy(&t->stop);
+    yb_free(t);
+}
