@@ -165,6 +165,7 @@ odd_server_start(struct odd_server *s, const char *script)
 void
 odd_server_stop(struct odd_server *s)
 {
+    shutdown(s->listen_fd, SHUT_RDWR); /* nobody will come any more */
     pthread_join(s->thread, NULL);
     close(s->listen_fd);
     unlink(s->where + 5);
