@@ -121,7 +121,8 @@ attempt_of(const sasl_utils_t *utils)
 
 /*
  * Called with the name as authentication and again as authorization identity, by every mechanism.
- * PLAIN and LOGIN ask only who it is (their password goes to CHECKPASS); SCRAM needs the verifier.
+ * Only SCRAM wants the verifier. PLAIN and LOGIN ask nothing that CHECKPASS will not be asked, and
+ * must not fail here: the LOGIN plugin then forgets to free the password.
  */
 static int
 auxprop_lookup(void *context YB_UNUSED, sasl_server_params_t *sparams, unsigned flags,
@@ -131,15 +132,13 @@ auxprop_lookup(void *context YB_UNUSED, sasl_server_params_t *sparams, unsigned 
     const struct propval *wanted = sparams->utils->prop_get(sparams->propctx);
     char verifier[YB_CRED_VERIFIER];
 
-    if (at == NULL || (flags & SASL_AUXPROP_AUTHZID) != 0)
-        return SASL_OK;
-    if (yb_auth_attempt_name(at, yb_str(user, n_user)) < 0)
-        return SASL_UNAVAIL;
     /* Never "*userPassword": SCRAM would take that for a password in clear. */
     while (wanted != NULL && wanted->name != NULL && strcmp(wanted->name, "*authPassword") != 0)
         wanted++;
-    if (wanted == NULL || wanted->name == NULL)
+    if (at == NULL || (flags & SASL_AUXPROP_AUTHZID) != 0 || wanted == NULL || wanted->name == NULL)
         return SASL_OK;
+    if (yb_auth_attempt_name(at, yb_str(user, n_user)) < 0)
+        return SASL_UNAVAIL;
     yb_auth_attempt_scram(at, verifier);
     sparams->utils->prop_set(sparams->propctx, wanted->name, verifier, (int)strlen(verifier));
     explicit_bzero(verifier, sizeof(verifier));

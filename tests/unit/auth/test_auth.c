@@ -239,6 +239,12 @@ static const struct {
     { "PLAIN", { "=" }, YB_AUTH_FAILED, "5.5.2" },
     { "PLAIN", { NULL, "=" }, YB_AUTH_FAILED, "5.5.2" },
     { "PLAIN", { "AGFsaWNlQGEudGVzdA==" }, YB_AUTH_FAILED, "5.5.2" }, /* no password */
+    /* Names the library chokes on, and then loses the password behind them. */
+    { "LOGIN", { NULL, "" }, YB_AUTH_FAILED, "5.5.2" },
+    { "LOGIN", { NULL, "ICAJ" }, YB_AUTH_FAILED, "5.5.2" },
+    { "LOGIN", { "ICAJ" }, YB_AUTH_FAILED, "5.5.2" },
+    { "LOGIN", { "IGIN" }, YB_AUTH_FAILED, "5.5.2" },
+    { "LOGIN", { "YQBi" }, YB_AUTH_FAILED, "5.5.2" },
     { SCRAM, { "AAAA" }, YB_AUTH_FAILED, "5.5.2" },
     { SCRAM, { "eSwsbj1hbGljZUBhLnRlc3Q=" }, YB_AUTH_FAILED, "5.5.2" }, /* no nonce */
     { "CRAM-MD5", { NULL }, YB_AUTH_FAILED, "5.5.4" },
@@ -265,6 +271,41 @@ START_TEST(test_odd)
     ck_assert_msg(strcmp(out.err.status, odd[_i].status) == 0, "%s: %s", odd[_i].mechanism,
                   out.err.text);
     ck_assert_ptr_null(s);
+}
+END_TEST
+
+/* Names longer than the library's buffers never reach it. */
+START_TEST(test_long_names)
+{
+    static const char *const mechanisms[] = { "PLAIN", "LOGIN", SCRAM };
+    static const size_t lengths[] = { 100, 319, 320, 999, 1001, 1025, 4000, 9000 };
+    struct yb_auth_facts facts = { .tls = true };
+    char message[9100], line[12300];
+
+    for (size_t k = 0; k < YB_COUNT(mechanisms) * YB_COUNT(lengths); k++) {
+        const char *mechanism = mechanisms[k % 3];
+        size_t n = lengths[k / 3], n_all = n;
+        struct yb_auth_session *s = NULL;
+        struct yb_auth_outcome out;
+        struct yb_str first;
+
+        memset(message, 'x', sizeof(message));
+        if (strcmp(mechanism, "PLAIN") == 0) {
+            message[0] = message[n + 1] = '\0';
+            n_all = n + 5;
+        } else if (strcmp(mechanism, SCRAM) == 0) {
+            memcpy(message, "n,,n=", 5);
+            memcpy(message + 5 + n, ",r=abcdefgh", 11);
+            n_all = n + 16;
+        }
+        first = yb_str(line, yb_base64(yb_str(message, n_all), line));
+        if (yb_auth_begin(auth, &s, yb_str_from(mechanism), &first, &facts, &out) ==
+            YB_AUTH_CONTINUE)
+            yb_auth_step(&s, YB_STR("eHg="), &facts, &out);
+        ck_assert_int_eq(out.result, YB_AUTH_FAILED);
+        ck_assert_int_eq(out.err.class, YB_PERM);
+        yb_auth_abandon(&s);
+    }
 }
 END_TEST
 
@@ -564,6 +605,7 @@ main(void)
     tcase_set_timeout(tc, 60);
     tcase_add_loop_test(tc, test_login, 0, YB_COUNT(logins));
     tcase_add_loop_test(tc, test_odd, 0, YB_COUNT(odd));
+    tcase_add_test(tc, test_long_names);
     tcase_add_test(tc, test_nobody_learns);
     tcase_add_test(tc, test_salt_of_nobody);
     tcase_add_test(tc, test_needs_tls);
