@@ -153,35 +153,38 @@ yb_str_ascii(struct yb_str s)
     return true;
 }
 
-/* Bytes of the UTF-8 sequence at p (n > 0 available), or 0 when it is not well-formed. */
-static size_t
-utf8_sequence(const unsigned char *p, size_t n)
+size_t
+yb_utf8_size(struct yb_str s)
 {
-    size_t len = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : p[0] < 0xf5 ? 4 : 0;
+    const unsigned char *p = (const unsigned char *)s.p;
+    size_t size = p[0] < 0x80   ? 1
+                  : p[0] < 0xc2 ? 0
+                  : p[0] < 0xe0 ? 2
+                  : p[0] < 0xf0 ? 3
+                  : p[0] < 0xf5 ? 4
+                                : 0;
 
-    if (len == 0 || len > n)
-        return 0;
-    for (size_t i = 1; i < len; i++) {
+    for (size_t i = 1; i < size && i < s.n; i++) {
         if ((p[i] & 0xc0) != 0x80)
             return 0;
     }
+    if (size < 3 || s.n < 2)
+        return size;
     if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
         (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
         return 0;
-    return len;
+    return size;
 }
 
 bool
 yb_str_utf8(struct yb_str s)
 {
-    size_t i = 0;
+    while (s.n > 0) {
+        size_t size = yb_utf8_size(s);
 
-    while (i < s.n) {
-        size_t len = utf8_sequence((const unsigned char *)s.p + i, s.n - i);
-
-        if (len == 0)
+        if (size == 0 || size > s.n)
             return false;
-        i += len;
+        s = yb_str_skip(s, size);
     }
     return true;
 }

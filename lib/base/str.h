@@ -16,7 +16,10 @@ struct yb_str {
 
 /* A literal as a yb_str; S() is its constant form for tables. */
 #define YB_STR(literal) ((struct yb_str){ "" literal, sizeof(literal) - 1 })
-#define YB_STR_INIT(literal) { "" literal, sizeof(literal) - 1 }
+#define YB_STR_INIT(literal)                                                                       \
+    {                                                                                              \
+        "" literal, sizeof(literal) - 1                                                            \
+    }
 /* printf("%.*s", YB_STR_ARG(s)) */
 #define YB_STR_ARG(s) (int)((s).n > 0x7fffffff ? 0x7fffffff : (s).n), (s).n > 0 ? (s).p : ""
 
@@ -103,6 +106,9 @@ bool yb_str_u64(struct yb_str s, uint64_t max, uint64_t *out) YB_MUST_USE;
 bool yb_str_copy(struct yb_str s, char *out, size_t size) YB_MUST_USE;
 /* Constant time in the bytes (not in the length). */
 bool yb_str_eq_secret(struct yb_str a, struct yb_str b);
+/* Bytes of the UTF-8 character at the start of s (not empty); 0 when it is not well-formed. More
+ * than s.n when s ends within it and is well-formed so far. */
+size_t yb_utf8_size(struct yb_str s);
 /* True when s is well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms). */
 bool yb_str_utf8(struct yb_str s);
 /* True when every byte is ASCII (1-127). */

@@ -21,3 +21,8 @@ tests_unit_mime_test_tree_SOURCES  = tests/unit/mime/test_tree.c
 tests_unit_mime_test_tree_CPPFLAGS = $(mime_test_cppflags)
 tests_unit_mime_test_tree_LDADD    = $(MIME_LIBS) $(CHECK_LIBS)
 dist_check_SCRIPTS += tests/unit/mime/test_tree_oracle
+
+check_PROGRAMS += tests/unit/mime/test_text
+tests_unit_mime_test_text_SOURCES  = tests/unit/mime/test_text.c
+tests_unit_mime_test_text_CPPFLAGS = $(mime_test_cppflags)
+tests_unit_mime_test_text_LDADD    = $(MIME_LIBS) $(CHECK_LIBS)
