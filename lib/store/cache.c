@@ -65,7 +65,7 @@ cache_open(struct yb_mailbox *m, bool create)
 }
 
 void
-yb_cache_free(struct yb_mailbox *m)
+yb_mailbox_cache_free(struct yb_mailbox *m)
 {
     if (m->cache == NULL)
         return;
@@ -78,7 +78,7 @@ void
 yb_cache_reset(struct yb_mailbox *m)
 {
     pthread_mutex_lock(&m->mutex);
-    yb_cache_free(m);
+    yb_mailbox_cache_free(m);
     pthread_mutex_unlock(&m->mutex);
     (void)!unlinkat(m->dir_fd, FILE_NAME, 0);
 }

@@ -44,7 +44,7 @@ static void
 mailbox_free(struct yb_mailbox *m)
 {
     yb_table_drop(m);
-    yb_cache_free(m);
+    yb_mailbox_cache_free(m);
     yb_sys_close(&m->dir_fd);
     yb_sys_close(&m->cur_fd);
     yb_sys_close(&m->new_fd);

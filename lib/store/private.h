@@ -214,7 +214,7 @@ void yb_table_tell(struct yb_mailbox *m, const struct yb_index_slot *slot, size_
 void yb_table_settle(struct yb_mailbox *m);
 
 /* --- cache.c --- */
-void yb_cache_free(struct yb_mailbox *m);
+void yb_mailbox_cache_free(struct yb_mailbox *m);
 /* Not under the lock: places that are only in memory go into the records. */
 void yb_cache_flush(struct yb_mailbox *m);
 /* Under the account lock: the index was made anew, so nothing leads to what is cached. */
