@@ -229,36 +229,40 @@ RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = yubin, pg_temp
 AS $$
 DECLARE
-    was     timestamptz;
-    is_full boolean;
-    ids     uuid[];
+    was_full boolean;
+    is_full  boolean;
+    ids      uuid[];
 BEGIN
     INSERT INTO domain_usage AS u (tenant_id, domain_id)
         SELECT d.tenant_id, d.domain_id FROM domains d
          WHERE d.domain_id = p_domain AND d.tenant_id = p_tenant
         ON CONFLICT (domain_id) DO NOTHING;
-    SELECT u.full_since INTO was FROM domain_usage u WHERE u.domain_id = p_domain FOR UPDATE;
+    SELECT u.bytes >= d.max_bytes INTO was_full
+      FROM domain_usage u JOIN domains d USING (domain_id)
+     WHERE u.domain_id = p_domain FOR UPDATE OF u;
     UPDATE domain_usage u
        SET bytes = greatest(0, u.bytes + p_bytes), messages = greatest(0, u.messages + p_messages),
            full_since = CASE WHEN u.bytes + p_bytes >= d.max_bytes
                              THEN coalesce(u.full_since, now()) END
       FROM domains d WHERE d.domain_id = u.domain_id AND u.domain_id = p_domain
     RETURNING u.full_since IS NOT NULL INTO is_full;
-    IF is_full <> (was IS NOT NULL) THEN
+    IF coalesce(is_full, false) <> coalesce(was_full, false) THEN
         PERFORM yb_tell(ARRAY[p_domain], NULL);
     END IF;
 
     INSERT INTO tenant_usage AS u (tenant_id)
         SELECT t.tenant_id FROM tenants t WHERE t.tenant_id = p_tenant
         ON CONFLICT (tenant_id) DO NOTHING;
-    SELECT u.full_since INTO was FROM tenant_usage u WHERE u.tenant_id = p_tenant FOR UPDATE;
+    SELECT u.bytes >= t.max_bytes INTO was_full
+      FROM tenant_usage u JOIN tenants t USING (tenant_id)
+     WHERE u.tenant_id = p_tenant FOR UPDATE OF u;
     UPDATE tenant_usage u
        SET bytes = greatest(0, u.bytes + p_bytes), messages = greatest(0, u.messages + p_messages),
            full_since = CASE WHEN u.bytes + p_bytes >= t.max_bytes
                              THEN coalesce(u.full_since, now()) END
       FROM tenants t WHERE t.tenant_id = u.tenant_id AND u.tenant_id = p_tenant
     RETURNING u.full_since IS NOT NULL INTO is_full;
-    IF is_full <> (was IS NOT NULL) THEN
+    IF coalesce(is_full, false) <> coalesce(was_full, false) THEN
         SELECT array_agg(d.domain_id) INTO ids FROM domains d WHERE d.tenant_id = p_tenant;
         PERFORM yb_tell(ids, NULL);
     END IF;
@@ -305,7 +309,8 @@ BEGIN
                     <> (a.quota_bytes > 0 AND i.bytes >= a.quota_bytes))
             RETURNING u.tenant_id, u.domain_id, a.local, i.bytes - o.bytes AS bytes,
                       i.messages - o.messages AS messages,
-                      (u.full_since IS NULL) <> (o.full_since IS NULL) AS flipped
+                      a.quota_bytes > 0 AND (i.bytes >= a.quota_bytes)
+                                            <> (o.bytes >= a.quota_bytes) AS flipped
         )
         SELECT c.tenant_id, c.domain_id, sum(c.bytes)::bigint AS bytes,
                sum(c.messages)::bigint AS messages,

@@ -61,6 +61,7 @@ CREATE VIEW node_cards WITH (security_invoker = true) AS
            (SELECT count(*) FROM accounts a WHERE a.home_node = n.node_id) AS accounts, n.created_at
       FROM nodes n;
 
+ALTER FUNCTION yb_hex(uuid) OWNER TO yubin_functions;
 REVOKE EXECUTE ON FUNCTION yb_hex(uuid) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION yb_hex(uuid) TO yubin_operator, yubin_admin;
 GRANT SELECT ON tenant_cards, domain_cards, account_cards, alias_cards, retirement_cards, node_cards

@@ -183,7 +183,7 @@ may_send(struct yb_directory *d, struct yb_account_id account, struct yb_str loc
     const struct yb_sender_rights *s;
     int rc = 0;
 
-    if (yb_key_address(YB_KEY_RESOLVE, local, domain, room, arena, &key, &why) < 0)
+    if (yb_key_address(YB_KEY_TARGET, local, domain, room, arena, &key, &why) < 0)
         return 0;
     memcpy(id + 1, account.v, sizeof(account.v));
     if (yb_step_get(d->cache, d->db, &sender_key, 1, &value, err) < 0)

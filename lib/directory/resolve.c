@@ -44,7 +44,7 @@ struct walk {
     size_t room, refused_room; /* of out's arrays */
     struct weak *weak, **weak_last;
     size_t n_nodes;
-    bool loop, limit, no_postmaster;
+    bool limit, no_postmaster;
 };
 
 /* More nodes than this are too wide, whatever they come to. */
@@ -117,16 +117,6 @@ address_split(struct yb_str address, struct yb_str *local, struct yb_str *domain
     *domain = yb_str_skip(address, at + 1);
 }
 
-static bool
-is_ancestor(const struct node *n, struct yb_str key)
-{
-    for (; n != NULL; n = n->parent) {
-        if (yb_str_eq(n->key, key))
-            return true;
-    }
-    return false;
-}
-
 /* Adds an address to be asked for, unless it was. -1: not a proper address. */
 static int
 node_add(struct walk *w, struct yb_str local, struct yb_str domain, const struct node *parent,
@@ -136,12 +126,13 @@ node_add(struct walk *w, struct yb_str local, struct yb_str domain, const struct
     struct node *n;
     struct yb_str key;
 
-    if (yb_key_address(YB_KEY_RESOLVE, local, domain, room, w->arena, &key, err) < 0)
+    if (yb_key_address(parent == NULL ? YB_KEY_RECIPIENT : YB_KEY_TARGET, local, domain, room,
+                       w->arena, &key, err) < 0)
         return -1;
-    if (w->seen != NULL && yb_map_get(w->seen, key) != NULL) {
-        w->loop = w->loop || is_ancestor(parent, key);
+    if (w->seen == NULL)
+        w->seen = yb_map_new();
+    if (yb_map_get(w->seen, yb_str_skip(key, 1)) != NULL)
         return 0;
-    }
     if (parent != NULL && (parent->depth >= YB_RESOLVE_MAX_DEPTH || w->n_nodes >= MAX_NODES)) {
         w->limit = true;
         return 0;
@@ -155,23 +146,18 @@ node_add(struct walk *w, struct yb_str local, struct yb_str domain, const struct
     *w->last = n;
     w->last = &n->next;
     w->n_nodes++;
-    if (w->seen == NULL)
-        w->seen = yb_map_new();
-    (void)yb_map_put(w->seen, n->key, n);
+    (void)yb_map_put(w->seen, yb_str_skip(n->key, 1), n);
     return 0;
 }
 
-/* True the first time a mailbox or foreign address comes up. */
+/* True the first time a mailbox comes up. Its key begins as no domain does. */
 static bool
-target_is_new(struct walk *w, char class, const void *id, size_t n)
+mailbox_is_new(struct walk *w, struct yb_account_id id)
 {
-    char room[YB_KEY_MAX + 1];
-    struct yb_str key = yb_str(room, n + 1);
+    char key[1 + sizeof(id.v)] = { '!' };
 
-    yb_assert(n < sizeof(room));
-    room[0] = class;
-    memcpy(room + 1, id, n);
-    return yb_map_put(w->seen, key, w) == NULL;
+    memcpy(key + 1, id.v, sizeof(id.v));
+    return yb_map_put(w->seen, yb_str(key, sizeof(key)), w) == NULL;
 }
 
 /* One more in an array of the arena; its size doubles. */
@@ -246,7 +232,7 @@ visit_mailbox(struct walk *w, const struct node *n, const struct yb_step *step)
     struct yb_target t;
     struct weak *weak;
 
-    if (!target_is_new(w, 'a', step->account.v, sizeof(step->account.v)))
+    if (!mailbox_is_new(w, step->account))
         return;
     t = target_local(w->arena, step);
     t.via = via_of(w, n);
@@ -513,7 +499,7 @@ yb_directory_resolve(struct yb_directory *d, struct yb_str local, struct yb_str 
         if (domain.n == 0)
             return yb_err_inside(err, YB_TEMP, "4.3.5", "no postmaster is configured");
     }
-    if (yb_key_address(YB_KEY_RESOLVE, local, domain, room, arena, &key, &why) < 0) {
+    if (yb_key_address(YB_KEY_RECIPIENT, local, domain, room, arena, &key, &why) < 0) {
         resolve_malformed(&why, out);
         return 0;
     }

@@ -194,7 +194,8 @@ step_value(const struct yb_cache *c, struct yb_str key, const struct yb_db_resul
 
     yb_key_split(key, &local, &domain);
     yb_cache_depend(c, v, local, domain);
-    v->positive = kind == YB_STEP_ACCOUNT || kind == YB_STEP_ALIAS;
+    v->positive = kind == YB_STEP_ACCOUNT || kind == YB_STEP_ALIAS ||
+                  (kind == YB_STEP_FOREIGN && key.p[0] == YB_KEY_TARGET);
     v->any_domain = !yb_str_eq(step->domain, domain);
     if (v->any_domain && step->domain.n > 0)
         yb_cache_depend(c, v, local, step->domain);
@@ -268,7 +269,7 @@ sender_value(const struct yb_cache *c, const struct yb_db_result *r)
     return v;
 }
 
-/* One lookup: the keys are all of one class. */
+/* One lookup: the keys are all for one question. */
 struct lookup {
     struct yb_cache *cache;
     struct yb_db *db;

@@ -53,9 +53,14 @@ int yb_key_address(char class, struct yb_str local, struct yb_str domain, char *
 /* The parts of such a key. */
 void yb_key_split(struct yb_str key, struct yb_str *local, struct yb_str *domain);
 
-enum { YB_KEY_RESOLVE = 'r', YB_KEY_LOGIN = 'l', YB_KEY_SENDER = 's' };
+/*
+ * Classes. A target of an alias or forward is asked for as a recipient is, but kept apart: that its
+ * domain is not hosted is good news for a target (it is a foreign one), and still served when
+ * stale; for a recipient it is a refusal, which is not.
+ */
+enum { YB_KEY_RECIPIENT = 'r', YB_KEY_TARGET = 't', YB_KEY_LOGIN = 'l', YB_KEY_SENDER = 's' };
 
-/* A lookup of keys of one class through the cache. */
+/* A lookup of keys through the cache; recipients and targets may be mixed, others not. */
 int yb_step_get(struct yb_cache *c, struct yb_db *db, const struct yb_str *keys, size_t n,
                 struct yb_cache_value **out, struct yb_err *err) YB_MUST_USE;
 

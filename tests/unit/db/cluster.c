@@ -44,7 +44,9 @@ cluster_source(void)
 {
     const char *dir = getenv("srcdir"); /* automake's, in make check */
 
-    return dir != NULL ? dir : ".";
+    if (dir != NULL)
+        return dir;
+    return access("schema", F_OK) == 0 ? "." : "..";
 }
 
 /* The newest server installed. */

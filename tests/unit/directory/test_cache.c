@@ -1,0 +1,452 @@
+/* The coherent cache alone, with an asker that does what a test wants. */
+#include "lib/base/clock.h"
+#include "lib/directory/cache.h"
+
+#include <check.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* A database of one number. */
+struct world {
+    struct yb_cache *cache;
+    const struct yb_str *keys;
+    atomic_int number; /* the truth; below 0: unknown, a negative answer */
+    atomic_int asked;  /* keys asked for */
+    bool away;
+    int64_t until;
+    struct yb_str domain;
+    void (*during)(struct world *w); /* runs between reading the truth and answering */
+};
+
+static const struct yb_str u_key = YB_STR_INIT("u");
+
+static int
+world_ask(void *arg, const size_t *which, size_t n, struct yb_cache_value **out, struct yb_err *err)
+{
+    struct world *w = arg;
+
+    for (size_t i = 0; i < n; i++) {
+        int number = atomic_load(&w->number);
+        struct yb_str key = w->keys[which[i]];
+
+        atomic_fetch_add(&w->asked, 1);
+        if (w->during != NULL)
+            w->during(w);
+        if (w->away) {
+            for (size_t k = 0; k < i; k++)
+                yb_cache_value_drop(&out[k]);
+            return yb_err_inside(err, YB_TEMP, "4.3.0", "away");
+        }
+        out[i] = yb_cache_value_new(sizeof(number));
+        memcpy(out[i]->data, &number, sizeof(number));
+        out[i]->positive = number >= 0;
+        out[i]->until = w->until;
+        yb_cache_depend(w->cache, out[i], key, w->domain.n > 0 ? w->domain : YB_STR("a.test"));
+    }
+    return 0;
+}
+
+/* The answer for a key; -99: none. */
+static int
+world_get(struct world *w, struct yb_str key)
+{
+    struct yb_cache_asker asker = { world_ask, w };
+    struct yb_cache_value *v = NULL;
+    struct yb_err err = { 0 };
+    int number;
+
+    w->keys = &key;
+    if (yb_cache_get(w->cache, &key, 1, &asker, &v, &err) < 0) {
+        ck_assert_int_eq(err.class, YB_TEMP);
+        return -99;
+    }
+    memcpy(&number, v->data, sizeof(number));
+    yb_cache_value_drop(&v);
+    return number;
+}
+
+static struct world
+world_new(void)
+{
+    struct world w = { .cache = yb_cache_new(1 << 20, 600000) };
+
+    yb_cache_up(w.cache);
+    return w;
+}
+
+START_TEST(test_hit)
+{
+    struct world w = world_new();
+
+    ck_assert_int_eq(world_get(&w, u_key), 0);
+    w.number = 1;
+    ck_assert_int_eq(world_get(&w, u_key), 0);
+    ck_assert_int_eq(w.asked, 1);
+    yb_cache_free(&w.cache);
+}
+END_TEST
+
+/* Which notices reach which key. */
+static const struct {
+    const char *key, *notice; /* "local@domain", "@domain", "*" */
+    bool reached;
+} reaches[] = {
+    { "u", "u@a.test", true },
+    { "u", "@a.test", true },
+    { "u", "*", true },
+    { "u", "v@a.test", false },
+    { "u", "u@b.test", false },
+    { "u", "@b.test", false },
+    { "u+x", "u@a.test", true },
+    { "u-x", "u@a.test", true },
+    { "u.x+y", "u@a.test", true },
+    { "ux", "u@a.test", false },
+    { "+x", "+x@a.test", true },
+    { "u", "u+x@a.test", true },
+    { "\xc3\xbc", "\xc3\xbc@a.test", true },
+};
+
+START_TEST(test_notice_reaches)
+{
+    struct world w = world_new();
+    struct yb_str notice = yb_str_from(reaches[_i].notice), key = yb_str_from(reaches[_i].key);
+    size_t at = yb_str_find(notice, '@');
+
+    ck_assert_int_eq(world_get(&w, key), 0);
+    w.number = 1;
+    if (at == notice.n)
+        yb_cache_changed_all(w.cache);
+    else if (at == 0)
+        yb_cache_changed_domain(w.cache, yb_str_skip(notice, 1));
+    else
+        yb_cache_changed_address(w.cache, yb_str_head(notice, at), yb_str_skip(notice, at + 1));
+    ck_assert_msg(world_get(&w, key) == (reaches[_i].reached ? 1 : 0), "%s after %s",
+                  reaches[_i].key, reaches[_i].notice);
+    yb_cache_free(&w.cache);
+}
+END_TEST
+
+/* The change comes after the database was read and before its answer arrives. */
+static void
+change_under_way(struct world *w)
+{
+    w->during = NULL;
+    atomic_store(&w->number, 5);
+    yb_cache_changed_address(w->cache, u_key, YB_STR("a.test"));
+}
+
+START_TEST(test_epoch_race)
+{
+    struct world w = world_new();
+
+    w.during = change_under_way;
+    ck_assert_int_eq(world_get(&w, u_key), 0); /* what it was when it was asked */
+    ck_assert_int_eq(world_get(&w, u_key), 5);
+    ck_assert_int_eq(world_get(&w, u_key), 5);
+    ck_assert_int_eq(w.asked, 2);
+    yb_cache_free(&w.cache);
+}
+END_TEST
+
+/* The listening connection is lost, or comes, while the database is being asked. */
+static void
+down_under_way(struct world *w)
+{
+    w->during = NULL;
+    yb_cache_down(w->cache);
+    yb_cache_up(w->cache);
+}
+
+START_TEST(test_listen_lost_under_way)
+{
+    struct world w = world_new();
+
+    w.during = down_under_way;
+    ck_assert_int_eq(world_get(&w, u_key), 0);
+    w.number = 1;
+    ck_assert_int_eq(world_get(&w, u_key), 1);
+    yb_cache_free(&w.cache);
+}
+END_TEST
+
+START_TEST(test_stale_is_asked_again_and_served)
+{
+    struct world w = world_new();
+    struct yb_directory_stats stats;
+
+    ck_assert_int_eq(world_get(&w, u_key), 0);
+    yb_cache_down(w.cache);
+    ck_assert_int_eq(world_get(&w, u_key), 0);
+    ck_assert_int_eq(w.asked, 2); /* not trusted while nothing is heard */
+    w.away = true;
+    ck_assert_int_eq(world_get(&w, u_key), 0);
+    ck_assert_int_eq(world_get(&w, YB_STR("other")), -99);
+    yb_cache_stats(w.cache, &stats);
+    ck_assert_uint_eq(stats.stale_served, 1);
+    ck_assert(!stats.listening);
+    w.away = false;
+    w.number = 2;
+    yb_cache_up(w.cache);
+    ck_assert_int_eq(world_get(&w, u_key), 2);
+    ck_assert_int_eq(world_get(&w, u_key), 2);
+    ck_assert_int_eq(w.asked, 5);
+    yb_cache_free(&w.cache);
+}
+END_TEST
+
+START_TEST(test_stale_negative_is_nothing)
+{
+    struct world w = world_new();
+
+    w.number = -1;
+    ck_assert_int_eq(world_get(&w, u_key), -1);
+    yb_cache_down(w.cache);
+    w.away = true;
+    ck_assert_int_eq(world_get(&w, u_key), -99);
+    yb_cache_free(&w.cache);
+}
+END_TEST
+
+/* What is known to have changed is not served, even if nobody can say what it is now. */
+START_TEST(test_changed_is_not_served)
+{
+    struct world w = world_new();
+
+    ck_assert_int_eq(world_get(&w, u_key), 0);
+    yb_cache_changed_address(w.cache, u_key, YB_STR("a.test"));
+    w.away = true;
+    ck_assert_int_eq(world_get(&w, u_key), -99);
+    yb_cache_free(&w.cache);
+}
+END_TEST
+
+START_TEST(test_ages)
+{
+    struct world w = { .cache = yb_cache_new(1 << 20, 1) };
+    int64_t before;
+
+    yb_cache_up(w.cache);
+    ck_assert_int_eq(world_get(&w, u_key), 0);
+    before = yb_clock_ms();
+    while (yb_clock_ms() < before + 2)
+        ;
+    w.number = 1;
+    ck_assert_int_eq(world_get(&w, u_key), 1);
+    yb_cache_free(&w.cache);
+
+    w = world_new();
+    w.until = yb_clock_now();
+    ck_assert_int_eq(world_get(&w, u_key), 0);
+    w.number = 1;
+    ck_assert_int_eq(world_get(&w, u_key), 1);
+    w.until = yb_clock_now() + 1000;
+    ck_assert_int_eq(world_get(&w, u_key), 1);
+    w.number = 2;
+    ck_assert_int_eq(world_get(&w, u_key), 1);
+    yb_cache_free(&w.cache);
+}
+END_TEST
+
+START_TEST(test_bounded)
+{
+    struct world w = world_new();
+    struct yb_directory_stats stats;
+    char key[32];
+
+    for (int i = 0; i < 50000; i++) {
+        int n = snprintf(key, sizeof(key), "good%d", i % 1000);
+
+        ck_assert_int_eq(world_get(&w, yb_str(key, (size_t)n)), 0);
+        n = snprintf(key, sizeof(key), "bad%d", i);
+        atomic_store(&w.number, -1);
+        ck_assert_int_eq(world_get(&w, yb_str(key, (size_t)n)), -1);
+        atomic_store(&w.number, 0);
+    }
+    yb_cache_stats(w.cache, &stats);
+    ck_assert_uint_le(stats.bytes, 1 << 20);
+    ck_assert_uint_gt(stats.evicted, 10000);
+    /* The flood of unknown keys pushed no known one out. */
+    ck_assert_int_eq(w.asked, 50000 + 1000);
+    yb_cache_free(&w.cache);
+}
+END_TEST
+
+START_TEST(test_many_at_once)
+{
+    struct yb_str keys[] = { YB_STR("a"), YB_STR("b"), YB_STR("a"), u_key, YB_STR("c") };
+    struct yb_cache_value *out[YB_COUNT(keys)];
+    struct world w = world_new();
+    struct yb_cache_asker asker = { world_ask, &w };
+    struct yb_err err = { 0 };
+
+    ck_assert_int_eq(world_get(&w, u_key), 0);
+    w.number = 7;
+    w.keys = keys;
+    ck_assert_int_eq(yb_cache_get(w.cache, keys, YB_COUNT(keys), &asker, out, &err), 0);
+    for (size_t i = 0; i < YB_COUNT(keys); i++) {
+        int number;
+
+        memcpy(&number, out[i]->data, sizeof(number));
+        ck_assert_int_eq(number, i == 3 ? 0 : 7);
+        yb_cache_value_drop(&out[i]);
+    }
+    ck_assert_int_eq(w.asked, 4);
+    w.away = true;
+    yb_cache_down(w.cache);
+    ck_assert_int_eq(yb_cache_get(w.cache, keys, YB_COUNT(keys), &asker, out, &err), 0);
+    for (size_t i = 0; i < YB_COUNT(keys); i++)
+        yb_cache_value_drop(&out[i]);
+    keys[4] = YB_STR("new");
+    ck_assert_int_eq(yb_cache_get(w.cache, keys, YB_COUNT(keys), &asker, out, &err), -1);
+    for (size_t i = 0; i < YB_COUNT(keys); i++)
+        ck_assert_ptr_null(out[i]);
+    yb_cache_free(&w.cache);
+}
+END_TEST
+
+/* Eight threads want one key while the database is slow. */
+struct crowd {
+    struct world *w;
+    pthread_barrier_t *start;
+};
+
+static atomic_int under_way;
+
+static void
+wait_for_crowd(struct world *w YB_UNUSED)
+{
+    struct yb_deadline by = yb_deadline_in(200);
+
+    atomic_fetch_add(&under_way, 1);
+    while (yb_deadline_left(by) > 0)
+        ;
+}
+
+static void *
+crowd_get(void *arg)
+{
+    struct crowd *crowd = arg;
+    struct yb_cache_asker asker = { world_ask, crowd->w };
+    struct yb_cache_value *v = NULL;
+    struct yb_err err = { 0 };
+
+    pthread_barrier_wait(crowd->start);
+    if (yb_cache_get(crowd->w->cache, &u_key, 1, &asker, &v, &err) < 0)
+        return NULL;
+    yb_cache_value_drop(&v);
+    return arg;
+}
+
+START_TEST(test_one_asks_for_all)
+{
+    struct world w = world_new();
+    pthread_barrier_t start;
+    struct crowd crowd = { &w, &start };
+    pthread_t t[8];
+    void *got;
+
+    for (int away = 0; away < 2; away++) {
+        pthread_barrier_init(&start, NULL, YB_COUNT(t));
+        w.keys = &u_key;
+        w.during = wait_for_crowd;
+        w.asked = 0;
+        w.away = away == 1;
+        yb_cache_changed_all(w.cache);
+        for (size_t i = 0; i < YB_COUNT(t); i++)
+            pthread_create(&t[i], NULL, crowd_get, &crowd);
+        for (size_t i = 0; i < YB_COUNT(t); i++) {
+            pthread_join(t[i], &got);
+            ck_assert((got == NULL) == w.away);
+        }
+        ck_assert_int_eq(w.asked, 1); /* a failure is everybody's as well */
+        pthread_barrier_destroy(&start);
+    }
+    yb_cache_free(&w.cache);
+}
+END_TEST
+
+/*
+ * A writer counts up and tells; readers must never see a number older than the last one that was
+ * told before they asked.
+ */
+struct race {
+    struct world w;
+    atomic_int told;
+    atomic_bool stop, wrong;
+};
+
+static void *
+race_read(void *arg)
+{
+    struct race *r = arg;
+    struct yb_cache_asker asker = { world_ask, &r->w };
+
+    while (!atomic_load(&r->stop)) {
+        int told = atomic_load(&r->told), number;
+        struct yb_cache_value *v = NULL;
+        struct yb_err err = { 0 };
+
+        if (yb_cache_get(r->w.cache, &u_key, 1, &asker, &v, &err) < 0)
+            continue;
+        memcpy(&number, v->data, sizeof(number));
+        yb_cache_value_drop(&v);
+        if (number < told)
+            atomic_store(&r->wrong, true);
+    }
+    return NULL;
+}
+
+START_TEST(test_never_older_than_told)
+{
+    struct race r = { .w = world_new() };
+    struct yb_deadline by = yb_deadline_in(500);
+    pthread_t t[3];
+
+    r.w.keys = &u_key;
+    for (size_t i = 0; i < YB_COUNT(t); i++)
+        pthread_create(&t[i], NULL, race_read, &r);
+    for (int n = 1; yb_deadline_left(by) > 0; n++) {
+        atomic_store(&r.w.number, n);
+        yb_cache_changed_address(r.w.cache, u_key, YB_STR("a.test"));
+        atomic_store(&r.told, n);
+        if (n % 100 == 0) {
+            yb_cache_down(r.w.cache);
+            yb_cache_up(r.w.cache);
+        }
+    }
+    atomic_store(&r.stop, true);
+    for (size_t i = 0; i < YB_COUNT(t); i++)
+        pthread_join(t[i], NULL);
+    ck_assert(!atomic_load(&r.wrong));
+    yb_cache_free(&r.w.cache);
+}
+END_TEST
+
+int
+main(void)
+{
+    Suite *s = suite_create("cache");
+    TCase *tc = tcase_create("cache");
+    SRunner *sr = srunner_create(s);
+    int failed;
+
+    tcase_set_timeout(tc, 60);
+    tcase_add_test(tc, test_hit);
+    tcase_add_loop_test(tc, test_notice_reaches, 0, YB_COUNT(reaches));
+    tcase_add_test(tc, test_epoch_race);
+    tcase_add_test(tc, test_listen_lost_under_way);
+    tcase_add_test(tc, test_stale_is_asked_again_and_served);
+    tcase_add_test(tc, test_stale_negative_is_nothing);
+    tcase_add_test(tc, test_changed_is_not_served);
+    tcase_add_test(tc, test_ages);
+    tcase_add_test(tc, test_bounded);
+    tcase_add_test(tc, test_many_at_once);
+    tcase_add_test(tc, test_one_asks_for_all);
+    tcase_add_test(tc, test_never_older_than_told);
+    suite_add_tcase(s, tc);
+    srunner_run_all(sr, CK_NORMAL);
+    failed = srunner_ntests_failed(sr);
+    srunner_free(sr);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
