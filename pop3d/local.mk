@@ -6,3 +6,7 @@ pop3d_libpop3d_a_SOURCES = \
 	pop3d/session.c pop3d/session.h \
 	pop3d/stuff.c pop3d/stuff.h \
 	pop3d/transaction.c
+
+sbin_PROGRAMS += pop3d/yubin-pop3d
+pop3d_yubin_pop3d_SOURCES = pop3d/main.c
+pop3d_yubin_pop3d_LDADD = pop3d/libpop3d.a lib/auth/libyb_auth.a $(FLOOR3) $(FLOOR4_LIBS)
