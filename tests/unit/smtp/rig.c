@@ -1,6 +1,5 @@
 #include "tests/unit/smtp/rig.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -101,7 +100,7 @@ note_octets(struct rig *r, const struct yb_smtp_tx *tx)
     while (at < yb_msgbuf_size(tx->message)) {
         ssize_t n = yb_msgbuf_pread(tx->message, piece, sizeof(piece), at, &err);
 
-        ck_assert(n > 0);
+        yb_assert(n > 0);
         yb_buf_add(r->taken, yb_str(piece, (size_t)n));
         at += (uint64_t)n;
     }
@@ -195,7 +194,7 @@ rig_open(struct rig *r, const struct rig_spec *spec)
         h.block = on_block;
     } else {
         r->pool = yb_msgbuf_pool_new(&pool, &err);
-        ck_assert_msg(r->pool != NULL, "%s", err.text);
+        yb_assert(r->pool != NULL);
         conf.pool = r->pool;
     }
     if (spec->dialect != YB_SMTP_SUBMISSION)
@@ -211,10 +210,10 @@ void
 rig_close(struct rig *r)
 {
     fake_free(&r->conn);
-    ck_assert_msg(r->open_tx == 0, "a transaction was never reset");
+    yb_assert(r->open_tx == 0);
     yb_smtp_server_free(&r->server);
     if (r->pool != NULL) {
-        ck_assert(yb_msgbuf_pool_memory(r->pool) == 0 && yb_msgbuf_pool_disk(r->pool) == 0);
+        yb_assert(yb_msgbuf_pool_memory(r->pool) == 0 && yb_msgbuf_pool_disk(r->pool) == 0);
         yb_msgbuf_pool_free(&r->pool);
     }
     yb_buf_free(&r->taken);
@@ -266,7 +265,7 @@ rig_say(struct rig *r, const char *text, size_t piece, char *codes, size_t size)
     while (yb_str_split(&out, '\n', &line) && line.n > 4) {
         if (line.p[3] == '-')
             continue;
-        ck_assert(n + 5 < size);
+        yb_assert(n + 5 < size);
         n += (size_t)snprintf(codes + n, size - n, "%s%.3s", n > 0 ? " " : "", line.p);
     }
     fake_clear(r->conn);
