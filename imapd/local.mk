@@ -4,9 +4,11 @@ imapd_libimapd_a_SOURCES = \
 	imapd/cmd_append.c \
 	imapd/cmd_auth.c \
 	imapd/cmd_copy.c \
+	imapd/cmd_fetch.c \
 	imapd/cmd_folders.c \
 	imapd/cmd_list.c \
 	imapd/cmd_quota.c \
+	imapd/cmd_search.c \
 	imapd/cmd_select.c \
 	imapd/cmd_store.c \
 	imapd/commands.c imapd/commands.h \
@@ -14,9 +16,12 @@ imapd_libimapd_a_SOURCES = \
 	imapd/input.c \
 	imapd/lex.c imapd/lex.h \
 	imapd/match.c imapd/match.h \
+	imapd/message.c imapd/message.h \
 	imapd/parse.c imapd/parse.h imapd/parse_fetch.c imapd/parse_search.c \
+	imapd/parsed.c imapd/parsed.h \
 	imapd/push.c imapd/push.h \
 	imapd/session.c imapd/session.h \
 	imapd/set.c imapd/set.h \
+	imapd/structure.c imapd/structure.h \
 	imapd/sync.c \
 	imapd/utf7.c imapd/utf7.h

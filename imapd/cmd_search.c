@@ -1,0 +1,448 @@
+/*
+ * SEARCH, in slices of time: a step looks at messages for a while and lets others work. Keys that the
+ * index answers come first, then those of the parsed form, then headers, then bodies. RFC 3501
+ * §6.4.4, ESEARCH of RFC 4731, MODSEQ of RFC 7162 §3.1.5.
+ */
+#include "imapd/commands.h"
+#include "imapd/message.h"
+#include "imapd/text.h"
+
+#include "lib/mime/header.h"
+
+#define SLICE_MS 20
+#define MESSAGE_ARENA 65536
+
+struct search_job {
+    struct imapd_search args;
+    const struct yb_rows *rows;
+    struct yb_arena *arena;      /* for one message */
+    size_t next;                 /* row to look at */
+    uint32_t *hits;              /* sequence numbers or UIDs */
+    size_t n_hits, told;
+    uint64_t modseq;             /* highest of the hits */
+};
+
+/* One message under the tree of keys. */
+struct looked_at {
+    struct imapd_cmd *c;
+    const struct yb_record *record;
+    uint32_t seq;
+    struct imapd_message message;
+    struct yb_str body;          /* its text, decoded and folded; p == NULL: not yet */
+};
+
+static void
+search_end(struct imapd_cmd *c)
+{
+    struct search_job *j = c->job;
+
+    if (j->rows != NULL)
+        yb_rows_release(&j->rows);
+    yb_arena_free(&j->arena);
+}
+
+/* --- preparing --- */
+
+enum cost { COST_INDEX, COST_PARSED, COST_HEADER, COST_BODY };
+
+static enum cost
+key_cost(const struct imapd_key *k)
+{
+    enum cost cost = COST_INDEX;
+
+    switch (k->kind) {
+    case IMAPD_KEY_SENT_BEFORE:
+    case IMAPD_KEY_SENT_ON:
+    case IMAPD_KEY_SENT_SINCE:
+        return COST_PARSED;
+    case IMAPD_KEY_HEADER:
+        return imapd_searched_field(k->field) < IMAPD_SEARCHED ? COST_PARSED : COST_HEADER;
+    case IMAPD_KEY_BODY:
+    case IMAPD_KEY_TEXT:
+        return COST_BODY;
+    case IMAPD_KEY_NOT:
+    case IMAPD_KEY_OR:
+    case IMAPD_KEY_AND:
+        for (const struct imapd_key *child = k->child; child != NULL; child = child->next) {
+            enum cost of_child = key_cost(child);
+
+            cost = of_child > cost ? of_child : cost;
+        }
+        return cost;
+    case IMAPD_KEY_ALL:
+    case IMAPD_KEY_FLAG:
+    case IMAPD_KEY_KEYWORD:
+    case IMAPD_KEY_RECENT:
+    case IMAPD_KEY_NEW:
+    case IMAPD_KEY_SEQ:
+    case IMAPD_KEY_UID:
+    case IMAPD_KEY_BEFORE:
+    case IMAPD_KEY_ON:
+    case IMAPD_KEY_SINCE:
+    case IMAPD_KEY_LARGER:
+    case IMAPD_KEY_SMALLER:
+    case IMAPD_KEY_MODSEQ:
+        break;
+    }
+    return COST_INDEX;
+}
+
+/* Cheap keys first: the dear ones are asked of what is left. */
+static void
+sort_children(struct imapd_key *k)
+{
+    struct imapd_key *sorted = NULL, **last = &sorted;
+
+    for (enum cost cost = COST_INDEX; cost <= COST_BODY; cost++) {
+        for (struct imapd_key **at = &k->child; *at != NULL;) {
+            struct imapd_key *child = *at;
+
+            if (key_cost(child) != cost) {
+                at = &child->next;
+                continue;
+            }
+            *at = child->next;
+            *last = child;
+            last = &child->next;
+            child->next = NULL;
+        }
+    }
+    k->child = sorted;
+}
+
+static uint64_t
+keyword_bit(struct imapd_cmd *c, struct yb_str name)
+{
+    const struct imapd_keywords *names = imapd_keywords(c);
+
+    for (size_t i = 0; i < names->n; i++) {
+        if (yb_str_eqi(names->names[i], name))
+            return (uint64_t)1 << i;
+    }
+    return 0;
+}
+
+/* Resolves what a key names, against the mailbox as it is now. */
+static int
+prepare_key(struct imapd_cmd *c, struct search_job *j, struct imapd_key *k, struct yb_err *err)
+{
+    uint32_t n = (uint32_t)j->rows->n;
+
+    switch (k->kind) {
+    case IMAPD_KEY_SEQ:
+        if (n > 0 && imapd_set_largest(&k->set) > n)
+            return yb_err_set(err, YB_PERM, "5.5.4", "There is no message of that number");
+        imapd_set_resolve(&k->set, n);
+        return 0;
+    case IMAPD_KEY_UID:
+        imapd_set_resolve(&k->set, n > 0 ? j->rows->v[n - 1].uid : 1);
+        return 0;
+    case IMAPD_KEY_KEYWORD:
+        k->number = keyword_bit(c, k->text);
+        return 0;
+    case IMAPD_KEY_HEADER:
+    case IMAPD_KEY_BODY:
+    case IMAPD_KEY_TEXT:
+        k->text = imapd_text_needle(k->text, c->arena);
+        return 0;
+    case IMAPD_KEY_NOT:
+    case IMAPD_KEY_OR:
+    case IMAPD_KEY_AND:
+        for (struct imapd_key *child = k->child; child != NULL; child = child->next) {
+            if (prepare_key(c, j, child, err) < 0)
+                return -1;
+        }
+        sort_children(k);
+        return 0;
+    case IMAPD_KEY_ALL:
+    case IMAPD_KEY_FLAG:
+    case IMAPD_KEY_RECENT:
+    case IMAPD_KEY_NEW:
+    case IMAPD_KEY_BEFORE:
+    case IMAPD_KEY_ON:
+    case IMAPD_KEY_SINCE:
+    case IMAPD_KEY_SENT_BEFORE:
+    case IMAPD_KEY_SENT_ON:
+    case IMAPD_KEY_SENT_SINCE:
+    case IMAPD_KEY_LARGER:
+    case IMAPD_KEY_SMALLER:
+    case IMAPD_KEY_MODSEQ:
+        break;
+    }
+    return 0;
+}
+
+/* --- looking --- */
+
+static bool
+contains(struct yb_str text, struct yb_str needle)
+{
+    return needle.n == 0 || yb_str_find_str(text, needle) < text.n;
+}
+
+static bool
+header_matches(struct looked_at *l, const struct imapd_key *k)
+{
+    enum imapd_searched which = imapd_searched_field(k->field);
+    struct yb_err err = { 0 };
+    struct yb_header h;
+    struct yb_str left;
+
+    if (which < IMAPD_SEARCHED) {
+        if (imapd_message_parsed(&l->message, &err) < 0)
+            return false;
+        return l->message.parsed.searched[which].p != NULL &&
+               contains(l->message.parsed.searched[which], k->text);
+    }
+    if (imapd_message_header(&l->message, &err) < 0)
+        return false;
+    left = l->message.header;
+    while (yb_header_next(&left, &h)) {
+        if (yb_str_eqi(h.name, k->field) &&
+            contains(imapd_text_header(h.value, l->message.arena), k->text))
+            return true;
+    }
+    return false;
+}
+
+/* Every text inside, headers of messages inside too; kept while keys look at this message. */
+static bool
+body_contains(struct looked_at *l, struct yb_str needle)
+{
+    struct yb_err err = { 0 };
+    struct yb_mime_tree tree;
+    struct yb_str bytes;
+    struct yb_buf *b;
+
+    if (needle.n == 0)
+        return true;
+    if (l->body.p == NULL) {
+        if (imapd_message_bytes(&l->message, &bytes, &err) < 0)
+            return false;
+        yb_mime_tree(bytes, l->message.arena, &tree);
+        b = yb_buf_new(SIZE_MAX / 4);
+        for (uint32_t i = 0; i < tree.n; i++) {
+            const struct yb_mime_part *p = &tree.parts[i];
+
+            if (i > 0 && tree.parts[p->parent].kind == YB_MIME_MESSAGE)
+                yb_buf_add(b, imapd_text_headers(yb_str(bytes.p + p->header,
+                                                        (size_t)(p->body - p->header)),
+                                                 l->message.arena));
+            yb_buf_add(b, imapd_text_part(bytes, p, l->message.arena));
+            yb_buf_add_c(b, '\n');
+        }
+        l->body = yb_arena_dup(l->message.arena, yb_buf_view(b));
+        yb_buf_free(&b);
+    }
+    return contains(l->body, needle);
+}
+
+static bool
+header_contains(struct looked_at *l, struct yb_str needle)
+{
+    struct yb_err err = { 0 };
+
+    return imapd_message_header(&l->message, &err) == 0 &&
+           contains(imapd_text_headers(l->message.header, l->message.arena), needle);
+}
+
+static bool
+sent_matches(struct looked_at *l, const struct imapd_key *k)
+{
+    struct yb_err err = { 0 };
+    const struct imapd_parsed *p = &l->message.parsed;
+
+    if (imapd_message_parsed(&l->message, &err) < 0 || !p->has_sent)
+        return false;
+    if (k->kind == IMAPD_KEY_SENT_BEFORE)
+        return p->sent_day < k->day;
+    return k->kind == IMAPD_KEY_SENT_ON ? p->sent_day == k->day : p->sent_day >= k->day;
+}
+
+static int64_t
+internal_day(const struct yb_record *r)
+{
+    int64_t day = r->internal_date / 86400;
+
+    return r->internal_date % 86400 < 0 ? day - 1 : day;
+}
+
+static bool
+key_matches(struct looked_at *l, const struct imapd_key *k)
+{
+    const struct yb_record *r = l->record;
+    bool recent = r->uid >= l->c->s->view.recent_from;
+
+    switch (k->kind) {
+    case IMAPD_KEY_ALL:
+        return true;
+    case IMAPD_KEY_FLAG:
+        return ((r->flags & k->number) != 0) == k->yes;
+    case IMAPD_KEY_KEYWORD:
+        return ((r->keywords & k->number) != 0) == k->yes;
+    case IMAPD_KEY_RECENT:
+        return recent == k->yes;
+    case IMAPD_KEY_NEW:
+        return recent && (r->flags & YB_FLAG_SEEN) == 0;
+    case IMAPD_KEY_SEQ:
+        return imapd_set_has(&k->set, l->seq);
+    case IMAPD_KEY_UID:
+        return imapd_set_has(&k->set, r->uid);
+    case IMAPD_KEY_BEFORE:
+        return internal_day(r) < k->day;
+    case IMAPD_KEY_ON:
+        return internal_day(r) == k->day;
+    case IMAPD_KEY_SINCE:
+        return internal_day(r) >= k->day;
+    case IMAPD_KEY_SENT_BEFORE:
+    case IMAPD_KEY_SENT_ON:
+    case IMAPD_KEY_SENT_SINCE:
+        return sent_matches(l, k);
+    case IMAPD_KEY_LARGER:
+        return r->size > k->number;
+    case IMAPD_KEY_SMALLER:
+        return r->size < k->number;
+    case IMAPD_KEY_MODSEQ:
+        return r->modseq >= k->number;
+    case IMAPD_KEY_HEADER:
+        return header_matches(l, k);
+    case IMAPD_KEY_BODY:
+        return body_contains(l, k->text);
+    case IMAPD_KEY_TEXT:
+        return header_contains(l, k->text) || body_contains(l, k->text);
+    case IMAPD_KEY_NOT:
+        return !key_matches(l, k->child);
+    case IMAPD_KEY_OR:
+        return key_matches(l, k->child) || key_matches(l, k->child->next);
+    case IMAPD_KEY_AND:
+        for (const struct imapd_key *child = k->child; child != NULL; child = child->next) {
+            if (!key_matches(l, child))
+                return false;
+        }
+        return true;
+    }
+    return false;
+}
+
+static void
+look_at(struct imapd_cmd *c, struct search_job *j, uint32_t seq)
+{
+    const struct yb_record *r = &j->rows->v[seq - 1];
+    struct looked_at l = { .c = c, .record = r, .seq = seq };
+
+    if (r->expunged)
+        return;
+    imapd_message_begin(&l.message, c->s->mailbox, r, j->arena);
+    if (key_matches(&l, j->args.root)) {
+        j->hits[j->n_hits++] = c->uid ? r->uid : seq;
+        j->modseq = r->modseq > j->modseq ? r->modseq : j->modseq;
+    }
+    imapd_message_end(&l.message);
+    yb_arena_reset(j->arena);
+}
+
+/* --- answering --- */
+
+static void
+put_number_item(struct yb_buf *b, struct yb_str name, uint64_t v)
+{
+    yb_buf_add(b, name);
+    yb_buf_add_u64(b, v);
+}
+
+static void
+put_esearch(struct imapd_cmd *c, const struct search_job *j)
+{
+    struct imapd_set_writer w = { .out = c->out };
+    struct yb_buf *b = c->out;
+
+    yb_buf_add(b, YB_STR("* ESEARCH (TAG "));
+    imapd_put_string(b, c->tag);
+    yb_buf_add_c(b, ')');
+    if (c->uid)
+        yb_buf_add(b, YB_STR(" UID"));
+    if (j->n_hits > 0) {
+        if ((j->args.returns & IMAPD_RETURN_MIN) != 0)
+            put_number_item(b, YB_STR(" MIN "), j->hits[0]);
+        if ((j->args.returns & IMAPD_RETURN_MAX) != 0)
+            put_number_item(b, YB_STR(" MAX "), j->hits[j->n_hits - 1]);
+        if ((j->args.returns & IMAPD_RETURN_ALL) != 0) {
+            yb_buf_add(b, YB_STR(" ALL "));
+            for (size_t i = 0; i < j->n_hits; i++)
+                imapd_set_add(&w, j->hits[i]);
+            imapd_set_end(&w);
+        }
+    }
+    if ((j->args.returns & IMAPD_RETURN_COUNT) != 0)
+        put_number_item(b, YB_STR(" COUNT "), j->n_hits);
+    if (j->args.uses_modseq && j->n_hits > 0)
+        put_number_item(b, YB_STR(" MODSEQ "), j->modseq);
+    yb_buf_add(b, YB_STR("\r\n"));
+}
+
+/* A piece of "* SEARCH 1 2 3 (MODSEQ 9)". True when that was the last. */
+static bool
+put_search(struct imapd_cmd *c, struct search_job *j)
+{
+    struct yb_buf *b = c->out;
+
+    if (j->told == 0)
+        yb_buf_add(b, YB_STR("* SEARCH"));
+    while (j->told < j->n_hits && yb_buf_size(b) < YB_OUT_PIECE) {
+        yb_buf_add_c(b, ' ');
+        yb_buf_add_u64(b, j->hits[j->told++]);
+    }
+    if (j->told < j->n_hits)
+        return false;
+    if (j->args.uses_modseq && j->n_hits > 0) {
+        put_number_item(b, YB_STR(" (MODSEQ "), j->modseq);
+        yb_buf_add_c(b, ')');
+    }
+    yb_buf_add(b, YB_STR("\r\n"));
+    return true;
+}
+
+static int
+search_step(struct imapd_cmd *c, struct yb_err *err YB_UNUSED)
+{
+    struct search_job *j = c->job;
+    enum cost cost = key_cost(j->args.root);
+    int64_t until = yb_clock_ms() + SLICE_MS;
+
+    while (j->next < j->rows->n) {
+        look_at(c, j, (uint32_t)++j->next);
+        if ((cost > COST_INDEX || j->next % 1024 == 0) && yb_clock_ms() >= until)
+            return 1;
+    }
+    if (j->args.extended)
+        put_esearch(c, j);
+    else if (!put_search(c, j))
+        return 1;
+    imapd_ok(c, YB_STR("SEARCH completed"));
+    return 0;
+}
+
+int
+imapd_cmd_search(struct imapd_cmd *c, struct yb_err *err)
+{
+    struct imapd_session *s = c->s;
+    struct search_job *j = yb_arena_alloc(c->arena, 1, sizeof(*j));
+
+    c->job = j;
+    c->end = search_end;
+    if (!imapd_parse_search(&c->lex, &j->args))
+        return imapd_wrong(c, err);
+    if (j->args.charset.n > 0 && !yb_str_eqi(j->args.charset, YB_STR("UTF-8")) &&
+        !yb_str_eqi(j->args.charset, YB_STR("US-ASCII")))
+        return yb_err_set(err, YB_PERM, "5.2.0",
+                          "[BADCHARSET (US-ASCII UTF-8)] The charset is not known");
+    if (j->args.uses_modseq)
+        imapd_enable_condstore(c);
+    if (yb_view_rows(s->mailbox, &s->view, &j->rows, err) < 0 ||
+        prepare_key(c, j, j->args.root, err) < 0)
+        return -1;
+    j->hits = yb_arena_alloc(c->arena, j->rows->n + 1, sizeof(*j->hits));
+    j->arena = yb_arena_new(MESSAGE_ARENA);
+    c->step = search_step;
+    return 0;
+}

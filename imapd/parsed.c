@@ -1,0 +1,245 @@
+/*
+ * version, number of parts, limited, has_sent (32 bits each), sent_day (64); the lengths of the
+ * texts (32, ABSENT for none); the parts; the texts. Little-endian.
+ */
+#include "imapd/parsed.h"
+
+#include "lib/base/buf.h"
+#include "lib/mime/date.h"
+#include "lib/mime/header.h"
+
+#include "imapd/structure.h"
+#include "imapd/text.h"
+
+#define VERSION 0x31494279u /* "yBI1" */
+#define ABSENT UINT32_MAX
+#define TEXTS (3 + IMAPD_SEARCHED)
+#define HEAD_SIZE (4 * 4 + 8 + 4 * TEXTS)
+#define PART_SIZE (3 * 8 + 4 * 4)
+/* ENVELOPE and structure of a hostile message: bigger ones are not answered truly but "NIL". */
+#define TEXT_MAX ((size_t)16 << 20)
+
+static const struct yb_str searched_names[IMAPD_SEARCHED] = {
+    [IMAPD_SEARCHED_FROM] = YB_STR_INIT("From"),   [IMAPD_SEARCHED_TO] = YB_STR_INIT("To"),
+    [IMAPD_SEARCHED_CC] = YB_STR_INIT("Cc"),       [IMAPD_SEARCHED_BCC] = YB_STR_INIT("Bcc"),
+    [IMAPD_SEARCHED_SUBJECT] = YB_STR_INIT("Subject"),
+};
+
+enum imapd_searched
+imapd_searched_field(struct yb_str name)
+{
+    unsigned i = 0;
+
+    while (i < IMAPD_SEARCHED && !yb_str_eqi(name, searched_names[i]))
+        i++;
+    return (enum imapd_searched)i;
+}
+
+/* --- making --- */
+
+static void
+make_searched(struct yb_str header, struct yb_arena *arena, struct imapd_parsed *out)
+{
+    struct yb_header h;
+    struct yb_date date;
+
+    while (yb_header_next(&header, &h)) {
+        enum imapd_searched which = imapd_searched_field(h.name);
+
+        if (!out->has_sent && yb_str_eqi(h.name, YB_STR("Date")) && yb_date_parse(h.value, &date)) {
+            out->has_sent = true;
+            out->sent_day = yb_date_day(date);
+        }
+        if (which == IMAPD_SEARCHED)
+            continue;
+        /* A line end keeps a text from being found across two fields. */
+        if (out->searched[which].p != NULL)
+            out->searched[which] =
+                yb_arena_printf(arena, "%.*s\n%.*s", YB_STR_ARG(out->searched[which]),
+                                YB_STR_ARG(imapd_text_header(h.value, arena)));
+        else
+            out->searched[which] = imapd_text_header(h.value, arena);
+    }
+}
+
+static struct yb_str
+text_of(const struct yb_buf *b, struct yb_arena *arena)
+{
+    return yb_buf_overflowed(b) ? YB_STR("NIL") : yb_arena_dup(arena, yb_buf_view(b));
+}
+
+void
+imapd_parsed_make(struct yb_str message, struct yb_arena *arena, struct imapd_parsed *out)
+{
+    struct yb_buf *b = yb_buf_new(TEXT_MAX);
+    struct yb_str header;
+
+    *out = (struct imapd_parsed){ 0 };
+    yb_mime_tree(message, arena, &out->tree);
+    header = yb_str_head(message, (size_t)out->tree.parts[0].body);
+    imapd_put_envelope(b, header, arena);
+    out->envelope = text_of(b, arena);
+    yb_buf_clear(b);
+    imapd_put_structure(b, message, &out->tree, 0, false, arena);
+    out->body = text_of(b, arena);
+    yb_buf_clear(b);
+    imapd_put_structure(b, message, &out->tree, 0, true, arena);
+    out->structure = text_of(b, arena);
+    yb_buf_free(&b);
+    make_searched(header, arena, out);
+}
+
+/* --- encoding --- */
+
+static char *
+put32(char *p, uint32_t v)
+{
+    for (unsigned i = 0; i < 4; i++)
+        *p++ = (char)(v >> (8 * i) & 0xff);
+    return p;
+}
+
+static char *
+put64(char *p, uint64_t v)
+{
+    return put32(put32(p, (uint32_t)v), (uint32_t)(v >> 32));
+}
+
+static const char *
+get32(const char *p, uint32_t *v)
+{
+    *v = 0;
+    for (unsigned i = 0; i < 4; i++)
+        *v |= (uint32_t)(unsigned char)*p++ << (8 * i);
+    return p;
+}
+
+static const char *
+get64(const char *p, uint64_t *v)
+{
+    uint32_t low, high;
+
+    p = get32(get32(p, &low), &high);
+    *v = low | (uint64_t)high << 32;
+    return p;
+}
+
+/* The texts of one, in the order of the encoding. */
+static void
+list_texts(struct imapd_parsed *p, struct yb_str *texts[TEXTS])
+{
+    texts[0] = &p->envelope;
+    texts[1] = &p->body;
+    texts[2] = &p->structure;
+    for (unsigned i = 0; i < IMAPD_SEARCHED; i++)
+        texts[3 + i] = &p->searched[i];
+}
+
+struct yb_str
+imapd_parsed_encode(const struct imapd_parsed *p, struct yb_arena *arena)
+{
+    struct imapd_parsed copy = *p;
+    struct yb_str *texts[TEXTS];
+    size_t size = HEAD_SIZE + (size_t)p->tree.n * PART_SIZE;
+    char *start, *to;
+
+    list_texts(&copy, texts);
+    for (size_t i = 0; i < TEXTS; i++)
+        size += texts[i]->n;
+    start = to = yb_arena_alloc(arena, size, 1);
+    to = put32(to, VERSION);
+    to = put32(to, p->tree.n);
+    to = put32(to, p->tree.limited);
+    to = put32(to, p->has_sent);
+    to = put64(to, (uint64_t)p->sent_day);
+    for (size_t i = 0; i < TEXTS; i++)
+        to = put32(to, texts[i]->p == NULL ? ABSENT : (uint32_t)texts[i]->n);
+    for (uint32_t i = 0; i < p->tree.n; i++) {
+        const struct yb_mime_part *part = &p->tree.parts[i];
+
+        to = put64(to, part->header);
+        to = put64(to, part->body);
+        to = put64(to, part->end);
+        to = put32(to, part->parent);
+        to = put32(to, part->first_child);
+        to = put32(to, part->next);
+        to = put32(to, part->kind);
+    }
+    for (size_t i = 0; i < TEXTS; i++) {
+        if (texts[i]->n > 0)
+            memcpy(to, texts[i]->p, texts[i]->n);
+        to += texts[i]->n;
+    }
+    return yb_str(start, size);
+}
+
+/* Links may only lead on, so that no walk goes round in circles. */
+static bool
+link_ok(uint32_t link, uint32_t from, uint32_t n)
+{
+    return link == YB_MIME_NO_PART || (link > from && link < n);
+}
+
+static bool
+decode_parts(const char *p, uint32_t n, struct yb_arena *arena, struct imapd_parsed *out)
+{
+    out->tree.parts = yb_arena_alloc(arena, n, sizeof(*out->tree.parts));
+    out->tree.n = n;
+    for (uint32_t i = 0; i < n; i++) {
+        struct yb_mime_part *part = &out->tree.parts[i];
+        uint32_t kind;
+
+        p = get64(p, &part->header);
+        p = get64(p, &part->body);
+        p = get64(p, &part->end);
+        p = get32(p, &part->parent);
+        p = get32(p, &part->first_child);
+        p = get32(p, &part->next);
+        p = get32(p, &kind);
+        if (kind > YB_MIME_MESSAGE || !link_ok(part->first_child, i, n) ||
+            !link_ok(part->next, i, n) || part->header > part->body || part->body > part->end ||
+            (i == 0 ? part->parent != YB_MIME_NO_PART : part->parent >= i) ||
+            (kind == YB_MIME_MESSAGE && part->first_child == YB_MIME_NO_PART))
+            return false;
+        part->kind = (enum yb_mime_kind)kind;
+    }
+    return true;
+}
+
+bool
+imapd_parsed_decode(struct yb_str bytes, struct yb_arena *arena, struct imapd_parsed *out)
+{
+    uint32_t version, n, limited, has_sent, lengths[TEXTS];
+    struct yb_str *texts[TEXTS];
+    const char *p = bytes.p;
+    uint64_t sent, left;
+
+    *out = (struct imapd_parsed){ 0 };
+    if (bytes.n < HEAD_SIZE)
+        return false;
+    p = get32(get32(get32(get32(p, &version), &n), &limited), &has_sent);
+    p = get64(p, &sent);
+    for (size_t i = 0; i < TEXTS; i++)
+        p = get32(p, &lengths[i]);
+    left = bytes.n - HEAD_SIZE;
+    if (version != VERSION || n == 0 || n > YB_MIME_PARTS_MAX || (uint64_t)n * PART_SIZE > left)
+        return false;
+    if (!decode_parts(p, n, arena, out))
+        return false;
+    p += (size_t)n * PART_SIZE;
+    left -= (uint64_t)n * PART_SIZE;
+    out->tree.limited = limited != 0;
+    out->has_sent = has_sent != 0;
+    out->sent_day = (int64_t)sent;
+    list_texts(out, texts);
+    for (size_t i = 0; i < TEXTS; i++) {
+        if (lengths[i] == ABSENT)
+            continue;
+        if (lengths[i] > left)
+            return false;
+        *texts[i] = yb_str(p, lengths[i]);
+        p += lengths[i];
+        left -= lengths[i];
+    }
+    return left == 0 && out->envelope.p != NULL && out->body.p != NULL && out->structure.p != NULL;
+}
