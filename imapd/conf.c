@@ -6,12 +6,15 @@
 static const struct yb_conf_option options[] = {
     YB_DAEMON_ROWS(struct imapd_conf, "yubin-mail", "yubin_imapd", "32"),
     /* clang-format off */
-    OPT_START(ADDRESSES, listen, "0.0.0.0:143 [::]:143", 0, 16,
+    OPT_START(ADDRESSES, listen, "0.0.0.0:143, [::]:143", 0, 16,
         "Where IMAP begins without TLS; a login needs STARTTLS first."),
-    OPT_START(ADDRESSES, listen_tls, "0.0.0.0:993 [::]:993", 0, 16,
+    OPT_START(ADDRESSES, listen_tls, "0.0.0.0:993, [::]:993", 0, 16,
         "Where TLS is spoken from the first byte."),
     OPT_START(STRING, auth_mechanisms, "", 0, 200,
-        "SASL mechanisms offered, by spaces; empty means all that lib/auth has."),
+        "SASL mechanisms offered, between spaces; empty means all there are."),
+    OPT_START(SECRETS, auth_secret, "", 0, 1,
+        "File, the same on all nodes, from which the answers to unknown users are made; empty means "
+        "that they change when the daemon is started again."),
     OPT(SIZE, max_message, "50M", 1024, UINT32_MAX,
         "Largest message taken by APPEND."),
     OPT(UINT, max_bad_commands, "20", 1, 10000,

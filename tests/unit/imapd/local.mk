@@ -1,0 +1,12 @@
+imapd_test_cppflags = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+IMAPD_TEST_PURE = imapd/libimapd.a lib/mime/libyb_mime.a $(FLOOR0) $(IDN2_LIBS) $(UNISTRING_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += tests/unit/imapd/test_names
+tests_unit_imapd_test_names_SOURCES  = tests/unit/imapd/test_names.c
+tests_unit_imapd_test_names_CPPFLAGS = $(imapd_test_cppflags)
+tests_unit_imapd_test_names_LDADD    = $(IMAPD_TEST_PURE)
+
+check_PROGRAMS += tests/unit/imapd/test_parse
+tests_unit_imapd_test_parse_SOURCES  = tests/unit/imapd/test_parse.c
+tests_unit_imapd_test_parse_CPPFLAGS = $(imapd_test_cppflags)
+tests_unit_imapd_test_parse_LDADD    = $(IMAPD_TEST_PURE)

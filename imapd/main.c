@@ -1,0 +1,182 @@
+/*
+ * yubin-imapd: serves the mailboxes of this node by IMAP4rev1 (RFC 3501 and the extensions that its
+ * CAPABILITY names), on port 143 after STARTTLS and on port 993 with TLS from the first octet.
+ *
+ * It listens on <run_dir>/imapd.notify for what other programs changed in the store, so that a client
+ * in IDLE hears of a message at once; nothing is polled. Every usage_interval it reports the sizes of
+ * mailboxes that its users changed to the database, and never waits for that.
+ *
+ * User yubin-mail. Files: mail_root (read, write). Database: yubin_imapd (functions that find one
+ * login and take sizes). Signals and exit codes: lib/daemon/daemon.h.
+ */
+#include "lib/daemon/daemon.h"
+#include "lib/directory/directory.h"
+
+#include "imapd/session.h"
+
+#include <stdio.h>
+
+#define USAGE_BATCH 1000 /* sizes reported in one statement */
+
+struct state {
+    struct yb_daemon *daemon;
+    struct yb_directory *directory;
+    struct imapd_server server;
+    char notify[256];
+};
+
+static const struct imapd_conf *
+conf_of(const struct state *st)
+{
+    return yb_conf_section(yb_daemon_conf(st->daemon), &imapd_conf_table);
+}
+
+/* Reports what changed, as far as the database takes it, and comes again. A report that fails is
+ * lost: the sizes are absolute, the next change of the mailbox tells them again. */
+static void
+report_usage(void *arg)
+{
+    struct state *st = arg;
+    struct yb_account_id ids[USAGE_BATCH];
+    struct yb_usage usage[USAGE_BATCH];
+    struct yb_usage_report *report = yb_alloc(USAGE_BATCH, sizeof(*report));
+    struct yb_err err = { 0 };
+    size_t n;
+
+    do {
+        n = yb_store_changed_usage(st->server.store, ids, usage, USAGE_BATCH);
+        for (size_t i = 0; i < n; i++) {
+            report[i] = (struct yb_usage_report){ .account = ids[i],
+                                                  .bytes = usage[i].bytes,
+                                                  .messages = usage[i].messages };
+        }
+    } while (n > 0 && yb_directory_report_usage(st->directory, report, n, &err) == 0 &&
+             n == USAGE_BATCH);
+    if (err.class != YB_OK)
+        yb_log_err(YB_LOG_INFO, NULL, "imapd.usage.late", &err);
+    yb_free(report);
+    yb_net_run_later(st->server.net, conf_of(st)->usage_interval, report_usage, st);
+}
+
+/* lib/auth starts the SASL library, which must happen before there are threads. */
+static int
+open_auth(struct state *st, const struct yb_common_conf *common, struct yb_err *err)
+{
+    const struct imapd_conf *conf = conf_of(st);
+    struct yb_directory_conf directory = {
+        .conninfo = yb_daemon_database(st->daemon),
+        .application = "imapd",
+        .node = st->server.node,
+        .postmaster = common->postmaster,
+    };
+    struct yb_auth_conf auth = {
+        .service = "imap",
+        .mechanisms = yb_str_from(conf->auth_mechanisms),
+        .secret = conf->auth_secret.n > 0 ? conf->auth_secret.v[0].bytes : yb_str(NULL, 0),
+    };
+
+    st->directory = yb_directory_new(&directory);
+    auth.source = yb_auth_source_directory(st->directory, YB_AUTH_IMAP);
+    st->server.auth = yb_auth_new(&auth, err);
+    if (st->server.auth == NULL)
+        return -1;
+    return yb_directory_start(st->directory, err);
+}
+
+static int
+open_store(struct state *st, const struct yb_common_conf *common, struct yb_err *err)
+{
+    struct yb_store_conf conf = {
+        .root = common->mail_root,
+        .node = st->server.node,
+        .notify_path = st->notify,
+        .lock_timeout_ms = conf_of(st)->lock_timeout,
+        .max_open_accounts = conf_of(st)->open_accounts,
+    };
+
+    snprintf(st->notify, sizeof(st->notify), "%s/imapd.notify", common->run_dir);
+    if (yb_store_root_open(&conf, NULL, &st->server.store, err) < 0)
+        return -1;
+    st->server.push = imapd_push_new(st->server.net, yb_net_wake);
+    return yb_store_on_change(st->server.store, imapd_push_changed, st->server.push, err);
+}
+
+static int
+init(struct yb_daemon *d, void **state, struct yb_err *err)
+{
+    const struct yb_common_conf *common = yb_conf_common(yb_daemon_conf(d));
+    struct state *st = yb_alloc(1, sizeof(*st));
+
+    st->daemon = d;
+    st->server.net = yb_daemon_net(d);
+    atomic_store(&st->server.conf, conf_of(st));
+    *state = st;
+    if (yb_node_id_read(common->node_id_file, &st->server.node, err) < 0 ||
+        open_auth(st, common, err) < 0 || open_store(st, common, err) < 0)
+        return -1;
+    yb_net_run_later(st->server.net, conf_of(st)->usage_interval, report_usage, st);
+    return 0;
+}
+
+static void *
+listener_arg(void *state, size_t i YB_UNUSED)
+{
+    return &((struct state *)state)->server;
+}
+
+static int
+reload(void *state, struct yb_err *err YB_UNUSED)
+{
+    struct state *st = state;
+
+    atomic_store(&st->server.conf, conf_of(st));
+    return 0;
+}
+
+static void
+stop(void *state)
+{
+    struct state *st = state;
+
+    yb_store_root_close(&st->server.store);
+    imapd_push_free(&st->server.push);
+    yb_auth_free(&st->server.auth);
+    yb_directory_free(&st->directory);
+    yb_free(st);
+}
+
+static void
+metrics(void *state, struct yb_metrics *m)
+{
+    struct imapd_server *server = &((struct state *)state)->server;
+    struct yb_counters counters = { imapd_counter_rows, IMAPD_COUNTERS, server->counts };
+    uint64_t waiting, woken;
+
+    yb_metrics_counters(m, &counters);
+    imapd_push_stats(server->push, &waiting, &woken);
+    yb_metrics_gauge(m, "imapd_idle", "Clients waiting in IDLE.", NULL, waiting);
+    yb_metrics_counter(m, "imapd_woken_total", "Clients in IDLE that were woken.", NULL, woken);
+}
+
+int
+main(int argc, char **argv)
+{
+    static const struct yb_daemon_listener listeners[] = {
+        { "listen", &imapd_service, false },
+        { "listen_tls", &imapd_service, true },
+    };
+    static const struct yb_daemon_spec spec = {
+        .name = "imapd",
+        .summary = "serves mailboxes by IMAP",
+        .conf = &imapd_conf_table,
+        .listeners = listeners,
+        .n_listeners = YB_COUNT(listeners),
+        .init = init,
+        .listener_arg = listener_arg,
+        .reload = reload,
+        .stop = stop,
+        .metrics = metrics,
+    };
+
+    return yb_daemon_run(&spec, argc, argv);
+}
