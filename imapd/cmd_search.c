@@ -225,10 +225,9 @@ body_contains(struct looked_at *l, struct yb_str needle)
             const struct yb_mime_part *p = &tree.parts[i];
 
             if (i > 0 && tree.parts[p->parent].kind == YB_MIME_MESSAGE)
-                yb_buf_add(b, imapd_text_headers(yb_str(bytes.p + p->header,
-                                                        (size_t)(p->body - p->header)),
-                                                 l->message.arena));
-            yb_buf_add(b, imapd_text_part(bytes, p, l->message.arena));
+                imapd_text_add_headers(yb_str(bytes.p + p->header, (size_t)(p->body - p->header)),
+                                       b, l->message.arena);
+            imapd_text_add_part(bytes, p, b, l->message.arena);
             yb_buf_add_c(b, '\n');
         }
         l->body = yb_arena_dup(l->message.arena, yb_buf_view(b));
@@ -241,9 +240,16 @@ static bool
 header_contains(struct looked_at *l, struct yb_str needle)
 {
     struct yb_err err = { 0 };
+    struct yb_buf *b;
+    bool found;
 
-    return imapd_message_header(&l->message, &err) == 0 &&
-           contains(imapd_text_headers(l->message.header, l->message.arena), needle);
+    if (imapd_message_header(&l->message, &err) < 0)
+        return false;
+    b = yb_buf_new(SIZE_MAX / 4);
+    imapd_text_add_headers(l->message.header, b, l->message.arena);
+    found = contains(yb_buf_view(b), needle);
+    yb_buf_free(&b);
+    return found;
 }
 
 static bool
@@ -350,6 +356,25 @@ put_number_item(struct yb_buf *b, struct yb_str name, uint64_t v)
     yb_buf_add_u64(b, v);
 }
 
+/* RFC 4731 §3.2: of MIN and MAX alone, the MODSEQ is that of the messages named. */
+static uint64_t
+returned_modseq(const struct imapd_cmd *c, const struct search_job *j)
+{
+    uint32_t named[2] = { j->hits[0], j->hits[j->n_hits - 1] };
+    uint64_t highest = 0;
+
+    if ((j->args.returns & ~(unsigned)(IMAPD_RETURN_MIN | IMAPD_RETURN_MAX)) != 0)
+        return j->modseq;
+    for (unsigned i = 0; i < 2; i++) {
+        size_t row = c->uid ? yb_rows_find(j->rows, named[i]) : named[i] - 1;
+
+        if ((j->args.returns & (i == 0 ? IMAPD_RETURN_MIN : IMAPD_RETURN_MAX)) != 0 &&
+            j->rows->v[row].modseq > highest)
+            highest = j->rows->v[row].modseq;
+    }
+    return highest;
+}
+
 static void
 put_esearch(struct imapd_cmd *c, const struct search_job *j)
 {
@@ -376,7 +401,7 @@ put_esearch(struct imapd_cmd *c, const struct search_job *j)
     if ((j->args.returns & IMAPD_RETURN_COUNT) != 0)
         put_number_item(b, YB_STR(" COUNT "), j->n_hits);
     if (j->args.uses_modseq && j->n_hits > 0)
-        put_number_item(b, YB_STR(" MODSEQ "), j->modseq);
+        put_number_item(b, YB_STR(" MODSEQ "), returned_modseq(c, j));
     yb_buf_add(b, YB_STR("\r\n"));
 }
 

@@ -24,4 +24,5 @@ imapd_libimapd_a_SOURCES = \
 	imapd/set.c imapd/set.h \
 	imapd/structure.c imapd/structure.h \
 	imapd/sync.c \
+	imapd/text.c imapd/text.h \
 	imapd/utf7.c imapd/utf7.h
