@@ -10,3 +10,4 @@ check_PROGRAMS += tests/unit/imapd/test_parse
 tests_unit_imapd_test_parse_SOURCES  = tests/unit/imapd/test_parse.c
 tests_unit_imapd_test_parse_CPPFLAGS = $(imapd_test_cppflags)
 tests_unit_imapd_test_parse_LDADD    = $(IMAPD_TEST_PURE)
+

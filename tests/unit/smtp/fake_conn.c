@@ -1,11 +1,13 @@
 #include "tests/unit/smtp/fake_conn.h"
 
+#include "lib/base/io.h"
 #include "lib/net/input.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #define OUTPUT_LIMIT (64u << 20)
 #define INPUT_LIMIT (64u << 20)
@@ -20,7 +22,8 @@ struct yb_conn {
     struct sockaddr_storage peer, local;
     size_t handling; /* bytes at the head of `in` that the running handler was given */
     bool dropped;    /* the handler threw the input away */
-    bool closed, want_tls, ended;
+    bool closed, want_tls, ended, slow;
+    bool (*producer)(struct yb_conn *c);
 };
 
 static void
@@ -77,12 +80,27 @@ after_handler(struct yb_conn *c, size_t used)
     yb_arena_reset(c->scratch);
 }
 
+void
+fake_produce(struct yb_conn *c)
+{
+    while (c->producer != NULL && !c->closed) {
+        bool more = c->producer(c);
+
+        yb_arena_reset(c->scratch);
+        if (!more)
+            c->producer = NULL;
+        if (c->slow)
+            return;
+    }
+}
+
 static void
 run(struct yb_conn *c)
 {
     struct yb_input_item item;
 
-    while (!c->closed) {
+    fake_produce(c);
+    while (!c->closed && c->producer == NULL) {
         yb_input_next(&c->input, yb_buf_view(c->in), &item);
         if (item.kind == YB_INPUT_MORE) {
             yb_buf_truncate(c->in, item.keep);
@@ -94,6 +112,7 @@ run(struct yb_conn *c)
         else
             c->spec.service->data(c, item.bytes, item.last, item.flags);
         after_handler(c, item.used);
+        fake_produce(c);
     }
 }
 
@@ -115,6 +134,19 @@ fake_time_out(struct yb_conn *c)
     c->spec.service->timed_out(c);
     yb_arena_reset(c->scratch);
     c->closed = true;
+}
+
+void
+fake_wake(struct yb_conn *c)
+{
+    c->spec.service->woken(c);
+    yb_arena_reset(c->scratch);
+}
+
+void
+fake_slow(struct yb_conn *c)
+{
+    c->slow = true;
 }
 
 struct yb_str
@@ -214,9 +246,42 @@ yb_conn_write(struct yb_conn *c, struct yb_str s)
 }
 
 void
+yb_conn_write_file(struct yb_conn *c, int fd, off_t at, size_t n)
+{
+    char *to = c->closed || c->ended ? NULL : yb_buf_room(c->out, n);
+
+    if (to != NULL) {
+        yb_assert(yb_pread_full(fd, to, n, at) == (ssize_t)n);
+        yb_buf_wrote(c->out, n);
+    }
+    close(fd);
+}
+
+void
+yb_conn_set_producer(struct yb_conn *c, bool (*producer)(struct yb_conn *c))
+{
+    yb_assert(c->producer == NULL);
+    c->producer = producer;
+}
+
+void
 yb_conn_close(struct yb_conn *c)
 {
     c->closed = true;
+}
+
+void
+yb_conn_abort(struct yb_conn *c)
+{
+    c->closed = true;
+}
+
+/* One of its kind: whoever wakes it, means the only one there is. */
+struct yb_conn_ref
+yb_conn_self(const struct yb_conn *c)
+{
+    yb_assert(c != NULL);
+    return (struct yb_conn_ref){ 1, 1 };
 }
 
 void
@@ -301,4 +366,17 @@ const char *
 yb_conn_tls_cipher(const struct yb_conn *c)
 {
     return c->spec.is_tls ? "TLS_AES_256_GCM_SHA384" : "";
+}
+
+const char *
+yb_conn_tls_version(const struct yb_conn *c)
+{
+    return c->spec.is_tls ? "TLSv1.3" : "";
+}
+
+bool
+yb_conn_tls_exporter(const struct yb_conn *c, uint8_t out[32])
+{
+    memset(out, 0, 32);
+    return c->spec.is_tls;
 }

@@ -1,6 +1,6 @@
 /*
- * A connection without sockets or threads: the functions of lib/net/conn.h that lib/smtp uses, over
- * lib/net's own input machine, driven by a test. Linked instead of lib/net's conn.o, by unit tests
+ * A connection without sockets or threads: the functions of lib/net/conn.h that lib/smtp and imapd
+ * use, over lib/net's own input machine, driven by a test. Linked instead of lib/net's conn.o, by unit tests
  * and fuzz targets. Misuse of the interface aborts.
  */
 #ifndef TESTS_SMTP_FAKE_CONN_H
@@ -22,6 +22,12 @@ struct yb_conn *fake_open(const struct fake_spec *spec);
  * are thrown away. */
 void fake_feed(struct yb_conn *c, struct yb_str bytes, size_t piece);
 void fake_time_out(struct yb_conn *c);
+/* As after yb_net_wake(). */
+void fake_wake(struct yb_conn *c);
+/* From now on a producer is called once a fake_feed() or fake_produce(), as for a client that reads
+ * slowly; else until it is done. */
+void fake_slow(struct yb_conn *c);
+void fake_produce(struct yb_conn *c);
 /* Everything written since the last fake_clear(). */
 struct yb_str fake_output(const struct yb_conn *c);
 void fake_clear(struct yb_conn *c);

@@ -1,0 +1,35 @@
+/*
+ * imapd's sessions for tests and fuzz targets: connections without sockets (fake_conn.h), a real
+ * store in a new folder, real logins with accounts in memory. Users are "ann@one.test" and
+ * "bob@two.test", password "secret"; bob has a quota of 20 000 bytes.
+ */
+#ifndef TESTS_IMAPD_RIG_H
+#define TESTS_IMAPD_RIG_H
+
+#include "imapd/session.h"
+#include "tests/unit/smtp/fake_conn.h"
+
+struct rig {
+    struct imapd_server server;
+    struct imapd_conf conf;
+    char root[64];
+    _Atomic unsigned woken; /* by the push table */
+};
+
+void rig_start(struct rig *r);
+/* Removes the folder. */
+void rig_stop(struct rig *r);
+
+/* A connection with TLS, the greeting thrown away. */
+struct yb_conn *rig_connect(struct rig *r);
+struct yb_conn *rig_connect_plain(struct rig *r);
+/* The same, logged in and with `mailbox` selected (NULL: none); output thrown away. */
+struct yb_conn *rig_login(struct rig *r, const char *user, const char *mailbox);
+/* Sends text and returns all that comes back (valid until the next call for this connection). */
+const char *rig_say(struct yb_conn *c, const char *text);
+/* Stores a message by APPEND on a connection of its own. */
+void rig_append(struct rig *r, const char *user, const char *mailbox, const char *message);
+/* Waits (10 s) until the push table has woken somebody `n` times in all. */
+void rig_await_woken(struct rig *r, unsigned n);
+
+#endif
