@@ -177,14 +177,20 @@ remove_one(const char *path, const struct stat *st YB_UNUSED, int kind YB_UNUSED
 }
 
 /* Everything we started, orphans too; without a child there is nothing to wait for. */
+static bool log_has(const char *what);
+
 static void
 tear_down(void)
 {
+    bool sanitizer;
+
     if (parent > 0)
         kill(parent, SIGKILL);
     while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
         ;
+    sanitizer = log_has("Sanitizer") || log_has("runtime error");
     nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    ck_assert_msg(!sanitizer, "a sanitizer has complained in the daemon's log");
 }
 
 /* Starts the daemon; 0 when it told that it is ready, else how it ended. */
