@@ -93,6 +93,8 @@ yb_node_id_read(const char *path, struct yb_node_id *id, struct yb_err *err)
     struct yb_str s;
     int rc = 0;
 
+    if (access(path, F_OK) < 0 && errno == ENOENT)
+        return yb_err_inside(err, YB_PERM, "5.3.5", "there is no %s: run `yubin node init`", path);
     if (yb_read_file(path, 64, &text, &size, err) < 0)
         return -1;
     s = yb_str(text, size);

@@ -532,6 +532,8 @@ START_TEST(test_node_id)
     char path[128];
 
     snprintf(path, sizeof(path), "%s/key", folder);
+    ck_assert_int_eq(yb_node_id_read(path, &read, &err), -1);
+    ck_assert(err.class == YB_PERM && strstr(err.text, "yubin node init") != NULL);
     ck_assert_int_eq(yb_node_id_create(path, &made, &err), 0);
     ck_assert_int_eq(yb_node_id_read(path, &read, &err), 0);
     ck_assert(yb_node_id_eq(made, read));
