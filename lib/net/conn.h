@@ -52,7 +52,8 @@ struct yb_service {
     void (*data)(struct yb_conn *c, struct yb_str block, bool last, unsigned flags);
     /* The handshake begun by yb_conn_start_tls() is over. */
     void (*tls_started)(struct yb_conn *c);
-    /* yb_net_wake() was called since the last call of any handler. */
+    /* yb_net_wake() was called since the last call of any handler. Waits while a producer is at
+     * work and while the client leaves too much output untaken. */
     void (*woken)(struct yb_conn *c);
     /* The time of yb_conn_set_timeout() or _set_deadline() passed. Say farewell; the engine closes
      * the connection afterwards. */
@@ -99,7 +100,8 @@ void yb_conn_write_file(struct yb_conn *c, int fd, off_t at, size_t n);
 size_t yb_conn_unsent(const struct yb_conn *c);
 /*
  * A producer writes a long answer piece by piece: it is called (as a handler, on a worker) whenever
- * the queue has drained, writes up to about YB_OUT_PIECE bytes, and returns false when it is done.
+ * the queue has drained, writes up to about YB_OUT_PIECE bytes, and returns false when it is done
+ * (it may have set another producer, which then goes on).
  * No line is handled meanwhile. A slow client therefore holds no worker.
  */
 #define YB_OUT_PIECE 65536

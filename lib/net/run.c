@@ -29,6 +29,15 @@ may_handle(const struct yb_conn *c)
            c->out.size < YB_OUT_HIGH;
 }
 
+/* A wake waits for the end of an answer under way, and while the client takes nothing: its notices
+ * would pile up here, and keep the connection from being idle. */
+static bool
+may_wake(const struct yb_conn *c)
+{
+    return c->woken && c->state == YB_CONN_OPEN && c->producer == NULL && !c->start_tls &&
+           c->out.size < YB_OUT_HIGH;
+}
+
 static uint32_t
 wanted(const struct yb_conn *c)
 {
@@ -307,6 +316,7 @@ handle_one(struct yb_conn *c)
 static enum next
 send_some(struct yb_conn *c)
 {
+    bool (*producer)(struct yb_conn * c);
     int pieces = 0;
 
     for (;;) {
@@ -316,7 +326,8 @@ send_some(struct yb_conn *c)
             return PARK;
         if (++pieces > PIECES_A_TURN && yb_pool_pressed(c->net->pool))
             return YIELD;
-        if (!c->producer(c))
+        producer = c->producer;
+        if (!producer(c) && c->producer == producer) /* it may have named its successor */
             c->producer = NULL;
         handled(c);
     }
@@ -357,7 +368,7 @@ converse(struct yb_conn *c, unsigned events)
     for (;;) {
         enum next next;
 
-        if (c->woken && c->state == YB_CONN_OPEN && c->producer == NULL && !c->start_tls) {
+        if (may_wake(c)) {
             c->woken = false;
             call(c, c->listener->spec.service->woken);
         }
@@ -376,7 +387,7 @@ converse(struct yb_conn *c, unsigned events)
             c->state = YB_CONN_HANDSHAKE;
             return PARK;
         }
-        if (c->woken && c->producer == NULL && !c->start_tls)
+        if (may_wake(c))
             continue;
         if (!may_handle(c)) {
             /* Nobody is left to read the answer, or to send the rest. */

@@ -280,7 +280,7 @@ static const struct yb_service service = {
 /* --- the engine --- */
 
 static int
-listen_tcp(int *port)
+listen_tcp(int *port, int send_buffer)
 {
     struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
     int on = 1;
@@ -290,6 +290,8 @@ listen_tcp(int *port)
 
         a.sin_port = htons((uint16_t)*port);
         setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+        if (send_buffer > 0) /* accepted sockets inherit it */
+            setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &send_buffer, sizeof(send_buffer));
         if (bind(fd, (const struct sockaddr *)&a, sizeof(a)) == 0 && listen(fd, 128) == 0)
             return fd;
         close(fd);
@@ -327,7 +329,7 @@ kit_start(struct kit *k, const struct kit_conf *conf)
     if (conf->certs != NULL)
         yb_net_set_tls(k->net, conf->certs);
     spec.proxy_from = conf->proxy_from;
-    spec.fd = conf->is_unix ? listen_unix(k->unix_path) : listen_tcp(&k->port);
+    spec.fd = conf->is_unix ? listen_unix(k->unix_path) : listen_tcp(&k->port, conf->send_buffer);
     ck_assert_msg(yb_net_listen(k->net, &spec, &err) == 0, "%s", err.text);
     ck_assert_msg(yb_net_start(k->net, &err) == 0, "%s", err.text);
 }

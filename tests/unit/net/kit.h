@@ -37,6 +37,7 @@ struct kit_conf {
     bool tls, is_unix;
     struct yb_str proxy_from;
     struct yb_tls_set *certs;
+    int send_buffer; /* of the server's sockets; 0: the kernel's choice */
 };
 
 void kit_start(struct kit *k, const struct kit_conf *conf);

@@ -166,6 +166,21 @@ START_TEST(test_quit)
 }
 END_TEST
 
+/* Input that nobody will read must not turn the end into a reset, which can overtake the answer. */
+START_TEST(test_quit_with_input_behind)
+{
+    static char much[300000];
+    char byte;
+
+    memcpy(much, "QUIT\r\n", 6);
+    client_send_n(&c, much, sizeof(much));
+    client_expect(&c, "bye");
+    kit_await(&k.closed, 1);
+    shutdown(c.fd, SHUT_WR);
+    ck_assert_int_eq(recv(c.fd, &byte, 1, 0), 0);
+}
+END_TEST
+
 START_TEST(test_abort)
 {
     client_send(&c, "ABORT\r\n");
@@ -177,14 +192,36 @@ END_TEST
 /* A client that has said all it wants still gets its answers. */
 START_TEST(test_half_close)
 {
-    client_send(&c, "one\r\nBIG 1000000\r\ntwo\r\nunfinished");
+    client_send(&c, "one\r\nBIG 30000000\r\ntwo\r\nunfinished"); /* more than sockets hold */
     shutdown(c.fd, SHUT_WR);
     client_expect(&c, "one 0");
-    client_skip(&c, 1000000);
+    client_skip(&c, 30000000);
     client_expect(&c, "done");
     client_expect(&c, "two 0");
     client_expect_end(&c);
     kit_await(&k.closed, 1);
+}
+END_TEST
+
+/* The same while much of the answer is still here when the end of the input is seen. */
+START_TEST(test_half_close_with_output_left)
+{
+    struct kit small;
+    struct client reader;
+
+    kit_start(&small, &(struct kit_conf){ .send_buffer = 16384 });
+    client_open(&reader, &small);
+    client_expect(&reader, "hello");
+    for (int n = 0; n < 200; n++)
+        client_send(&reader, "FILE 200000\r\n");
+    shutdown(reader.fd, SHUT_WR);
+    for (int n = 0; n < 200; n++) {
+        client_skip(&reader, 200000);
+        client_expect(&reader, "done");
+    }
+    client_expect_end(&reader);
+    client_close(&reader);
+    kit_stop(&small);
 }
 END_TEST
 
@@ -277,8 +314,10 @@ tests(TCase *tc)
     tcase_add_test(tc, test_back_pressure);
     tcase_add_test(tc, test_files);
     tcase_add_test(tc, test_quit);
+    tcase_add_test(tc, test_quit_with_input_behind);
     tcase_add_test(tc, test_abort);
     tcase_add_test(tc, test_half_close);
+    tcase_add_test(tc, test_half_close_with_output_left);
     tcase_add_test(tc, test_pause);
     tcase_add_test(tc, test_kick);
     tcase_add_test(tc, test_half_line);
