@@ -14,9 +14,10 @@ yb_assert_failed(const char *what, const char *file, int line)
 void *
 yb_alloc(size_t n, size_t size)
 {
-    void *p = calloc(n == 0 ? 1 : n, size == 0 ? 1 : size);
+    size_t want;
+    void *p = NULL;
 
-    if (p == NULL)
+    if (__builtin_mul_overflow(n, size, &want) || (p = calloc(1, want == 0 ? 1 : want)) == NULL)
         abort();
     return p;
 }

@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 struct yb_buf {
-    char *p;
+    char *p;                        /* size + 1 bytes: printf writes a NUL behind */
     size_t start, end, size, limit; /* bytes in use: p[start..end) */
     bool overflowed;
 };
@@ -33,7 +33,7 @@ yb_buf_room(struct yb_buf *b, size_t n)
 {
     size_t used = b->end - b->start, want, size;
 
-    if (__builtin_add_overflow(used, n, &want) || want > b->limit)
+    if (__builtin_add_overflow(used, n, &want) || want > b->limit || want > SIZE_MAX / 4)
         return NULL;
     if (b->p != NULL && b->size - b->end >= n)
         return b->p + b->end;
@@ -45,8 +45,9 @@ yb_buf_room(struct yb_buf *b, size_t n)
     if (want > b->size || b->p == NULL) {
         size = b->size < 64 ? 64 : b->size;
         while (size < want)
-            size = size > b->limit / 2 ? b->limit : size * 2;
-        b->p = yb_realloc(b->p, size, 1);
+            size *= 2;
+        size = size > b->limit ? b->limit : size;
+        b->p = yb_realloc(b->p, size + 1, 1);
         b->size = size;
     }
     return b->p + b->end;
@@ -109,7 +110,7 @@ yb_buf_printf(struct yb_buf *b, const char *fmt, ...)
     n = vsnprintf(NULL, 0, fmt, args);
     va_end(args);
     yb_assert(n >= 0);
-    to = b->overflowed ? NULL : yb_buf_room(b, (size_t)n + 1);
+    to = b->overflowed ? NULL : yb_buf_room(b, (size_t)n);
     if (to == NULL) {
         b->overflowed = true;
         return;

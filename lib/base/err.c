@@ -10,13 +10,15 @@ static void
 err_fill(struct yb_err *err, enum yb_err_class class, const char *status, const char *fmt,
          va_list args)
 {
-    *err = (struct yb_err){ .class = class };
-    snprintf(err->status, sizeof(err->status), "%s", status);
-    vsnprintf(err->text, sizeof(err->text), fmt, args);
-    for (char *p = err->text; *p != '\0'; p++) {
+    struct yb_err e = { .class = class }; /* apart: the arguments may point into *err */
+
+    snprintf(e.status, sizeof(e.status), "%s", status);
+    vsnprintf(e.text, sizeof(e.text), fmt, args);
+    for (char *p = e.text; *p != '\0'; p++) {
         if ((unsigned char)*p < ' ' || *p == 127)
             *p = '?';
     }
+    *err = e;
 }
 
 int

@@ -1,28 +1,57 @@
 #include "lib/base/id.h"
 
-#include <stdlib.h>
+#include <pthread.h>
 #include <sys/random.h>
 
-/* Bytes drawn from the kernel at once: ids are made for every message, a call each is too many. */
+/* Bytes drawn from the kernel at once: ids are made for every message, a call each is too many. A
+ * draw of up to 256 bytes is never cut short (getrandom(2)). */
 #define POOL_BYTES 256
+
+static _Thread_local unsigned char pool[POOL_BYTES];
+static _Thread_local size_t pool_left;
+
+/* In a forked child: the parent hands out what is in the pool. */
+static void
+pool_drop(void)
+{
+    pool_left = 0;
+}
+
+static void
+pool_watch_forks(void)
+{
+    yb_assert(pthread_atfork(NULL, NULL, pool_drop) == 0);
+}
+
+static void
+kernel_random(unsigned char *to, size_t n)
+{
+    while (n > 0) {
+        size_t part = n < POOL_BYTES ? n : POOL_BYTES;
+
+        yb_assert(getrandom(to, part, 0) == (ssize_t)part);
+        to += part;
+        n -= part;
+    }
+}
 
 void
 yb_random(void *to, size_t n)
 {
-    static _Thread_local unsigned char pool[POOL_BYTES];
-    static _Thread_local size_t left;
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
 
     if (n > POOL_BYTES) {
-        yb_assert(getrandom(to, n, 0) == (ssize_t)n);
+        kernel_random(to, n);
         return;
     }
-    if (left < n) {
-        yb_assert(getrandom(pool, POOL_BYTES, 0) == POOL_BYTES);
-        left = POOL_BYTES;
+    pthread_once(&once, pool_watch_forks);
+    if (pool_left < n) {
+        kernel_random(pool, POOL_BYTES);
+        pool_left = POOL_BYTES;
     }
-    memcpy(to, pool + left - n, n);
-    memset(pool + left - n, 0, n); /* what was given out is not kept */
-    left -= n;
+    memcpy(to, pool + pool_left - n, n);
+    explicit_bzero(pool + pool_left - n, n); /* what was given out is not kept */
+    pool_left -= n;
 }
 
 char *

@@ -10,7 +10,9 @@ yb_write_all(int fd, struct yb_str s)
     while (s.n > 0) {
         ssize_t n = write(fd, s.p, s.n);
 
-        if (n < 0 && errno != EINTR)
+        if (n == 0)
+            errno = EIO; /* or it would be tried for ever */
+        if (n == 0 || (n < 0 && errno != EINTR))
             return -1;
         if (n > 0)
             s = yb_str_skip(s, (size_t)n);
@@ -24,7 +26,9 @@ yb_pwrite_all(int fd, struct yb_str s, off_t at)
     while (s.n > 0) {
         ssize_t n = pwrite(fd, s.p, s.n, at);
 
-        if (n < 0 && errno != EINTR)
+        if (n == 0)
+            errno = EIO;
+        if (n == 0 || (n < 0 && errno != EINTR))
             return -1;
         if (n > 0) {
             s = yb_str_skip(s, (size_t)n);
