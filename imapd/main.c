@@ -2,7 +2,7 @@
  * yubin-imapd: serves the mailboxes of this node by IMAP4rev1 (RFC 3501 and the extensions that its
  * CAPABILITY names), on port 143 after STARTTLS and on port 993 with TLS from the first octet.
  *
- * It listens on <run_dir>/imapd.notify for what other programs changed in the store, so that a client
+ * It listens on <run_dir>/imapd/notify for what other programs changed in the store, so that a client
  * in IDLE hears of a message at once; nothing is polled. Every usage_interval it reports the sizes of
  * mailboxes that its users changed to the database, and never waits for that.
  *
@@ -94,7 +94,7 @@ open_store(struct state *st, const struct yb_common_conf *common, struct yb_err 
         .max_open_accounts = conf_of(st)->open_accounts,
     };
 
-    snprintf(st->notify, sizeof(st->notify), "%s/imapd.notify", common->run_dir);
+    snprintf(st->notify, sizeof(st->notify), "%s/imapd/notify", common->run_dir);
     if (yb_store_root_open(&conf, NULL, &st->server.store, err) < 0)
         return -1;
     st->server.push = imapd_push_new(st->server.net, yb_net_wake);
