@@ -39,6 +39,10 @@ put_replacing(struct yb_buf *b, struct yb_str s, char odd, const char *by)
 void
 imapd_put_string(struct yb_buf *b, struct yb_str s)
 {
+    if (s.n == 0) {
+        yb_buf_add(b, YB_STR("\"\""));
+        return;
+    }
     if (!is_quotable(s)) {
         yb_buf_add_c(b, '{');
         yb_buf_add_u64(b, s.n);

@@ -92,8 +92,8 @@ label_field(struct yb_buf *b, struct yb_str field)
     for (size_t i = 0; i < field.n; i++) {
         if (field.p[i] == '"' || field.p[i] == '\\')
             yb_buf_add_c(b, '\\');
-        /* A name with a line end names no field; what is answered must fit on a line. */
-        yb_buf_add_c(b, field.p[i] == '\r' || field.p[i] == '\n' ? '?' : field.p[i]);
+        /* Such a byte is in no field's name, and may not be in an answer's. */
+        yb_buf_add_c(b, field.p[i] < ' ' || field.p[i] == 127 ? '?' : field.p[i]);
     }
     yb_buf_add_c(b, '"');
 }

@@ -11,3 +11,8 @@ tests_unit_imapd_test_parse_SOURCES  = tests/unit/imapd/test_parse.c
 tests_unit_imapd_test_parse_CPPFLAGS = $(imapd_test_cppflags)
 tests_unit_imapd_test_parse_LDADD    = $(IMAPD_TEST_PURE)
 
+
+check_PROGRAMS += tests/unit/imapd/test_structure
+tests_unit_imapd_test_structure_SOURCES  = tests/unit/imapd/test_structure.c
+tests_unit_imapd_test_structure_CPPFLAGS = $(imapd_test_cppflags)
+tests_unit_imapd_test_structure_LDADD    = $(IMAPD_TEST_PURE)

@@ -76,7 +76,8 @@ after_handler(struct yb_conn *c, size_t used)
     c->spec.is_tls = true;
     yb_buf_clear(c->in);
     yb_input_dropped(&c->input);
-    c->spec.service->tls_started(c);
+    if (c->spec.service->tls_started != NULL)
+        c->spec.service->tls_started(c);
     yb_arena_reset(c->scratch);
 }
 

@@ -1,0 +1,152 @@
+/* imapd/structure, imapd/parsed, imapd/answer: ENVELOPE and BODYSTRUCTURE, and what the cache keeps. */
+#include "imapd/answer.h"
+#include "imapd/parsed.h"
+
+#include <check.h>
+#include <stdlib.h>
+
+#define PLAIN "(\"text\" \"plain\" (\"CHARSET\" \"US-ASCII\") NIL NIL \"7BIT\" "
+
+/* clang-format off */
+static const struct { const char *message, *envelope, *body, *structure; } cases[] = {
+    { "", "(NIL NIL NIL NIL NIL NIL NIL NIL NIL NIL)", PLAIN "0 0)", PLAIN "0 0 NIL NIL NIL NIL)" },
+    { "Date: Mon, 7 Feb 1994 21:52:25 -0800\r\nFrom: Fred Foobar <foobar@Blurdybloop.COM>\r\n"
+      "Subject: afternoon \"meeting\"\r\nTo: mooch@owatagu.siam.edu\r\nCc: a, g: b@c, \"x y\" <d@e>;\r\n"
+      "Reply-To:\r\nIn-Reply-To: <1@x>\r\nMessage-Id: <2@y>\r\n\r\nHello\r\nJoe\r\n",
+      "(\"Mon, 7 Feb 1994 21:52:25 -0800\" \"afternoon \\\"meeting\\\"\" "
+      "((\"Fred Foobar\" NIL \"foobar\" \"Blurdybloop.COM\")) "
+      "((\"Fred Foobar\" NIL \"foobar\" \"Blurdybloop.COM\")) "
+      "((\"Fred Foobar\" NIL \"foobar\" \"Blurdybloop.COM\")) "
+      "((NIL NIL \"mooch\" \"owatagu.siam.edu\")) "
+      "((NIL NIL \"a\" \"\")(NIL NIL \"g\" NIL)(NIL NIL \"b\" \"c\")(\"x y\" NIL \"d\" \"e\")(NIL NIL NIL NIL)) NIL "
+      "\"<1@x>\" \"<2@y>\")",
+      PLAIN "12 2)", PLAIN "12 2 NIL NIL NIL NIL)" },
+    { "Subject: caf\xe9\r\n folded\r\n\r\n", "(NIL {11}\r\ncaf\xe9 folded NIL NIL NIL NIL NIL NIL NIL NIL)", PLAIN "0 0)", NULL },
+    { "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b; x=\"y z\"\r\n\r\n--b\r\n\r\none\r\n--b\r\n"
+      "Content-Type: application/pdf; name=a.pdf\r\nContent-Transfer-Encoding: BASE64\r\nContent-ID: <i>\r\n"
+      "Content-Description: what\r\nContent-MD5: m\r\nContent-Disposition: attachment; filename=\"a b\"\r\n"
+      "Content-Language: en, fr\r\nContent-Location: http://x\r\n\r\nAAAA\r\n--b--\r\n",
+      NULL,
+      "(" PLAIN "3 1)(\"application\" \"pdf\" (\"name\" \"a.pdf\") \"<i>\" \"what\" \"BASE64\" 4) \"mixed\")",
+      "(" PLAIN "3 1 NIL NIL NIL NIL)(\"application\" \"pdf\" (\"name\" \"a.pdf\") \"<i>\" \"what\" \"BASE64\" 4 "
+      "\"m\" (\"attachment\" (\"filename\" \"a b\")) (\"en\" \"fr\") \"http://x\") \"mixed\" "
+      "(\"boundary\" \"b\" \"x\" \"y z\") NIL NIL NIL)" },
+    { "Content-Type: message/rfc822\r\n\r\nSubject: in\r\n\r\nx\r\n", NULL,
+      "(\"message\" \"rfc822\" NIL NIL NIL \"7BIT\" 18 (NIL \"in\" NIL NIL NIL NIL NIL NIL NIL NIL) " PLAIN "3 1) 3)", NULL },
+    /* a multipart without parts still answers with one */
+    { "Content-Type: multipart/mixed; boundary=b\r\n\r\nnothing\r\n", NULL, "(" PLAIN "0 0) \"mixed\")", NULL },
+};
+/* clang-format on */
+
+static void
+check_text(struct yb_str got, const char *want, const char *what)
+{
+    if (want != NULL)
+        ck_assert_msg(yb_str_eq(got, yb_str_from(want)), "%s\nwant %s\ngot  %.*s", what,
+                      want, YB_STR_ARG(got));
+}
+
+START_TEST(test_structure)
+{
+    struct yb_arena *a = yb_arena_new(4096);
+    struct imapd_parsed made, again;
+    struct yb_str bytes;
+
+    imapd_parsed_make(yb_str_from(cases[_i].message), a, &made);
+    check_text(made.envelope, cases[_i].envelope, "envelope");
+    check_text(made.body, cases[_i].body, "body");
+    check_text(made.structure, cases[_i].structure, "structure");
+    bytes = imapd_parsed_encode(&made, a);
+    ck_assert(imapd_parsed_decode(bytes, a, &again));
+    check_text(again.structure, cases[_i].structure, "structure from the cache");
+    /* Whatever is cut off, or of another version, is as if there were nothing. */
+    for (size_t n = 0; n < bytes.n; n++)
+        ck_assert(!imapd_parsed_decode(yb_str_head(bytes, n), a, &again));
+    yb_arena_free(&a);
+}
+END_TEST
+
+START_TEST(test_searched)
+{
+    struct yb_arena *a = yb_arena_new(4096);
+    struct imapd_parsed p;
+
+    imapd_parsed_make(YB_STR("To: A@b\r\nSubject: =?utf-8?q?=C3=84PFEL?=\r\nTO: c\r\n"
+                             "Date: Sat, 1 Jan 2000 23:00:00 -0500\r\n\r\n"),
+                      a, &p);
+    ck_assert(yb_str_eq(p.searched[IMAPD_SEARCHED_TO], YB_STR("a@b\nc")));
+    ck_assert(yb_str_eq(p.searched[IMAPD_SEARCHED_SUBJECT], YB_STR("\xc3\xa4pfel")));
+    ck_assert(p.searched[IMAPD_SEARCHED_CC].p == NULL);
+    ck_assert(p.has_sent && p.sent_day == 10957); /* the day as written */
+    yb_arena_free(&a);
+}
+END_TEST
+
+/* clang-format off */
+static const struct { const char *status, *text; enum yb_err_class class; const char *want; } errors[] = {
+    { "5.7.8",  "Wrong",             YB_PERM, "t NO [AUTHENTICATIONFAILED] Wrong\r\n" },
+    { "5.7.13", "Suspended",         YB_PERM, "t NO [AUTHORIZATIONFAILED] Suspended\r\n" },
+    { "5.2.2",  "Full",              YB_PERM, "t NO [OVERQUOTA] Full\r\n" },
+    { "5.2.0",  "[TRYCREATE] None",  YB_PERM, "t NO [TRYCREATE] None\r\n" },
+    { "5.2.0",  "So not",            YB_PERM, "t NO [CANNOT] So not\r\n" },
+    { "4.3.0",  "Away",              YB_TEMP, "t NO [UNAVAILABLE] Away\r\n" },
+    { "4.3.0",  "Oops",              YB_BUG,  "t NO [SERVERBUG] Oops\r\n" },
+    { "5.5.2",  "Not base64",        YB_PERM, "t BAD Not base64\r\n" },
+    { "5.7.0",  "Cancelled",         YB_PERM, "t BAD Cancelled\r\n" },
+};
+/* clang-format on */
+
+START_TEST(test_errors)
+{
+    struct yb_buf *b = yb_buf_new(1000);
+    struct yb_err err = { 0 };
+
+    yb_err_set(&err, errors[_i].class, errors[_i].status, "%s", errors[_i].text);
+    imapd_put_err(b, YB_STR("t"), &err);
+    check_text(yb_buf_view(b), errors[_i].want, "answer");
+    /* What is inside stays inside. */
+    yb_buf_clear(b);
+    yb_err_inside(&err, YB_TEMP, "4.3.0", "[secret] /var/lib/x");
+    imapd_put_err(b, YB_STR("t"), &err);
+    check_text(yb_buf_view(b), "t NO [UNAVAILABLE] Temporary local problem, try again later\r\n", "inside");
+    yb_buf_free(&b);
+}
+END_TEST
+
+/* clang-format off */
+static const struct { const char *in; size_t n; const char *want; } strings[] = {
+    { "", 0, "\"\"" }, { "a b", 3, "\"a b\"" }, { "a\"b\\c", 5, "\"a\\\"b\\\\c\"" },
+    { "a\r\nb", 4, "{4}\r\na\r\nb" }, { "\xc3\xa9", 2, "{2}\r\n\xc3\xa9" }, { "a\0b", 3, "\"a?b\"" },
+    { "\xc3\0b", 3, "{3}\r\n\xc3?b" },
+};
+/* clang-format on */
+
+START_TEST(test_strings)
+{
+    struct yb_buf *b = yb_buf_new(10000);
+
+    imapd_put_string(b, yb_str(strings[_i].in, strings[_i].n));
+    check_text(yb_buf_view(b), strings[_i].want, "string");
+    yb_buf_free(&b);
+}
+END_TEST
+
+int
+main(void)
+{
+    Suite *suite = suite_create("imapd/structure");
+    TCase *tc = tcase_create("all");
+    SRunner *runner;
+    int failed;
+
+    tcase_add_loop_test(tc, test_structure, 0, YB_COUNT(cases));
+    tcase_add_test(tc, test_searched);
+    tcase_add_loop_test(tc, test_errors, 0, YB_COUNT(errors));
+    tcase_add_loop_test(tc, test_strings, 0, YB_COUNT(strings));
+    suite_add_tcase(suite, tc);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? 0 : 1;
+}
