@@ -45,14 +45,13 @@ stop_wait(const struct yb_db_listener *l, int64_t ms)
 }
 
 static PGconn *
-listener_connect(const struct yb_db_listener *l)
+listener_connect(const struct yb_db_listener *l, struct yb_err *err)
 {
     struct yb_deadline by = yb_deadline_in(l->conf.deadline_ms);
-    struct yb_err err = { 0 };
     PGresult *failed = NULL;
-    PGconn *pg = yb_db_hosts_connect(l->hosts, by, &err);
+    PGconn *pg = yb_db_hosts_connect(l->hosts, by, err);
 
-    if (pg != NULL && yb_pq_exec(pg, l->listen, by, &failed, &err) < 0) {
+    if (pg != NULL && yb_pq_exec(pg, l->listen, by, &failed, err) < 0) {
         PQclear(failed);
         PQfinish(pg);
         return NULL;
@@ -105,17 +104,22 @@ listener_main(void *arg)
 {
     const struct yb_db_listener *l = arg;
     int64_t pause = FIRST_PAUSE_MS;
-    bool stop = false;
+    bool stop = false, told = false;
 
     while (!stop) {
-        PGconn *pg = listener_connect(l);
+        struct yb_err err = { 0 };
+        PGconn *pg = listener_connect(l, &err);
 
         if (pg == NULL) {
+            if (l->conf.failed != NULL && !told)
+                l->conf.failed(l->conf.arg, &err);
+            told = true;
             stop = stop_wait(l, pause);
             pause = pause * 2 < LAST_PAUSE_MS ? pause * 2 : LAST_PAUSE_MS;
             continue;
         }
         pause = FIRST_PAUSE_MS;
+        told = false;
         l->conf.up(l->conf.arg);
         stop = listener_hear(l, pg);
         l->conf.down(l->conf.arg);

@@ -16,8 +16,10 @@ struct yb_db_listener_conf {
     const char *channel; /* an identifier of ours, [a-z_]+ */
     int64_t deadline_ms; /* of connect and LISTEN; 0: 3000 */
     int64_t check_ms;    /* an idle connection is asked whether it lives; 0: 10000 */
-    /* All on the listener's thread. up: LISTEN is confirmed, every later commit will be heard of.
-     * down: from now on (at the latest) changes are missed. */
+    /* All on the listener's thread. failed (may be NULL): why it cannot be up, once each time. up:
+     * LISTEN is confirmed, every later commit will be heard of. down: from now on (at the latest)
+     * changes are missed. */
+    void (*failed)(void *arg, const struct yb_err *err);
     void (*up)(void *arg);
     void (*down)(void *arg);
     void (*notice)(void *arg, struct yb_str payload);

@@ -44,6 +44,12 @@ yb_directory_new(const struct yb_directory_conf *conf)
 }
 
 static void
+listen_failed(void *arg YB_UNUSED, const struct yb_err *err)
+{
+    yb_log_err(YB_LOG_WARN, NULL, "directory.listen.failed", err);
+}
+
+static void
 listen_up(void *arg)
 {
     struct yb_directory *d = arg;
@@ -86,6 +92,7 @@ yb_directory_start(struct yb_directory *d, struct yb_err *err)
     struct yb_db_listener_conf conf = { .conninfo = d->conninfo,
                                         .application = d->application,
                                         .channel = CHANNEL,
+                                        .failed = listen_failed,
                                         .up = listen_up,
                                         .down = listen_down,
                                         .notice = listen_notice,

@@ -374,10 +374,20 @@ END_TEST
 struct heard {
     pthread_mutex_t lock;
     pthread_cond_t more;
-    int up, down;
+    int failed, up, down;
     char payload[100][64];
     int n;
 };
+
+static void
+on_failed(void *arg, const struct yb_err *err)
+{
+    struct heard *h = arg;
+
+    pthread_mutex_lock(&h->lock);
+    h->failed += err->class == YB_TEMP;
+    pthread_mutex_unlock(&h->lock);
+}
 
 static void
 on_up(void *arg)
@@ -436,6 +446,7 @@ START_TEST(test_listen)
                                         .channel = "yubin_directory",
                                         .deadline_ms = 500,
                                         .check_ms = 200,
+                                        .failed = on_failed,
                                         .up = on_up,
                                         .down = on_down,
                                         .notice = on_notice,
@@ -466,6 +477,8 @@ START_TEST(test_listen)
     heard_wait(&h, 3, 2, 2);
     yb_db_listener_stop(&l);
     ck_assert_int_eq(h.up, h.down);
+    ck_assert_int_ge(h.failed, 1);
+    ck_assert_int_le(h.failed, h.down);
 }
 END_TEST
 
