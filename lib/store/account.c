@@ -425,7 +425,11 @@ tally_folder(void *arg, const struct yb_folder_dir *dir, struct yb_err *err)
             yb_log_err(YB_LOG_ERROR, NULL, "store.mailbox.trouble", &trouble);
         return 0;
     }
-    if (yb_mailbox_enter(m, &trouble) < 0) {
+    if (yb_mailbox_enter(m, &trouble) < 0 && trouble.class == YB_PERM &&
+        (m->head.marks & YB_INDEX_GONE) != 0) {
+        yb_mailbox_forget(t->a, dir);
+        yb_folder_finish_delete(t->a, dir);
+    } else if (trouble.class != YB_OK) {
         yb_mailbox_log(m, "store.mailbox.trouble", &trouble);
     } else {
         t->bytes += m->head.bytes;
@@ -512,6 +516,7 @@ yb_account_repair(struct yb_store_account *a, bool head_valid, struct yb_err *er
     a->unclean = false;
     if (rc < 0)
         return -1;
+    yb_folder_empty_trash(a);
     return yb_account_settle(a, err);
 }
 

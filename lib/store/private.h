@@ -189,6 +189,16 @@ enum yb_compare_why { YB_COMPARE_BUSY, YB_COMPARE_FOREIGN, YB_COMPARE_DAMAGE, YB
 int yb_mailbox_compare(struct yb_mailbox *m, bool index_valid, enum yb_compare_why why,
                        struct yb_err *err) YB_MUST_USE;
 
+/* --- check.c; under the account lock --- */
+/* Writes m->head and n records as a new index file in place of the old one. */
+int yb_index_replace(struct yb_mailbox *m, struct yb_index_slot *slots, size_t n,
+                     struct yb_err *err) YB_MUST_USE;
+
+/* --- folder.c; under the account lock --- */
+/* A folder whose deletion was interrupted after its mark. */
+void yb_folder_finish_delete(struct yb_store_account *a, const struct yb_folder_dir *dir);
+void yb_folder_empty_trash(struct yb_store_account *a);
+
 /* --- expunge.c; under the account lock, the mailbox entered --- */
 /* Removes one live record's file and buries the record; the caller has begun and ends. */
 int yb_expunge_slot(struct yb_mailbox *m, struct yb_index_slot *slot, size_t place, uint64_t modseq,

@@ -422,26 +422,6 @@ write_changed(struct compare *c)
     return 0;
 }
 
-static int
-write_anew(struct compare *c)
-{
-    struct yb_mailbox *m = c->m;
-    const char *tmp = YB_INDEX_FILE ".tmp";
-    int fd = yb_sys_open(m->dir_fd, tmp, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW);
-
-    if (fd < 0)
-        return -1;
-    if (yb_index_write_slots(fd, 0, c->n_out, c->out) < 0 ||
-        yb_index_write_head(fd, &m->head) < 0 ||
-        yb_sys_replace(m->dir_fd, tmp, YB_INDEX_FILE) < 0) {
-        yb_sys_close(&fd);
-        return -1;
-    }
-    close(fd);
-    yb_mailbox_reopen_index(m);
-    return m->index_fd < 0 ? -1 : 0;
-}
-
 /* The times before the reading count when nobody else changed anything until we did. */
 static void
 note_times(struct compare *c, bool quiet)
@@ -473,8 +453,9 @@ write_index(struct compare *c, bool quiet, struct yb_err *err)
         m->head.compacted_modseq = c->modseq;
     note_times(c, quiet);
     m->head.marks |= YB_INDEX_DIRTY;
-    if (c->valid ? write_changed(c) < 0 || yb_index_write_head(m->index_fd, &m->head) < 0
-                 : write_anew(c) < 0)
+    if (!c->valid && yb_index_replace(m, c->out, c->n_out, err) < 0)
+        return -1;
+    if (c->valid && (write_changed(c) < 0 || yb_index_write_head(m->index_fd, &m->head) < 0))
         return yb_err_sys(err, YB_TEMP, "4.3.0", "write " YB_INDEX_FILE);
     m->damaged = m->fresh = false;
     yb_tidy_note(m);

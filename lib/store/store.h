@@ -286,6 +286,10 @@ uint32_t yb_mailbox_uidvalidity(const struct yb_mailbox *m);
 
 /* --- looking after it --- */
 
+/* imapd, at SELECT or afterwards: drops tombstones older than that (30 days), when there are many and
+ * this process has no view of the mailbox. Cheap when there is nothing to do. */
+int yb_mailbox_compact(struct yb_mailbox *m, int64_t keep_seconds, struct yb_err *err) YB_MUST_USE;
+
 struct yb_store_check {
     uint64_t mailboxes, messages, rebuilt, lost, foreign;
 };

@@ -1,0 +1,7 @@
+STORE_TEST_LIBS = lib/store/libyb_store.a $(FLOOR0) $(UNISTRING_LIBS) $(CHECK_LIBS)
+STORE_TEST_HELP = tests/unit/store/help.h tests/unit/store/help.c
+
+check_PROGRAMS += tests/unit/store/test_mailbox
+tests_unit_store_test_mailbox_SOURCES  = tests/unit/store/test_mailbox.c $(STORE_TEST_HELP)
+tests_unit_store_test_mailbox_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_store_test_mailbox_LDADD    = $(STORE_TEST_LIBS)

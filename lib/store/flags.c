@@ -1,0 +1,153 @@
+/*
+ * Flags and keywords of messages: they stand in the file's name. Order under the lock, for up to
+ * YB_BATCH messages: busy marks and MODSEQ; rename; record; … head; usage. A name that was changed
+ * without its record is found by comparing.
+ */
+#include "lib/base/fault.h"
+#include "lib/store/private.h"
+#include "lib/store/sys.h"
+
+#include <errno.h>
+
+static uint32_t
+combine(enum yb_flag_op op, uint32_t old, uint32_t given)
+{
+    switch (op) {
+    case YB_FLAGS_ADD:
+        return old | given;
+    case YB_FLAGS_REMOVE:
+        return old & ~given;
+    case YB_FLAGS_SET:
+        break;
+    }
+    return given;
+}
+
+/* Renames one message and writes its record; a message that is gone keeps its record for the
+ * compare. */
+static int
+change_slot(struct yb_mailbox *m, struct yb_index_slot *slot, size_t place, uint32_t flags,
+            uint32_t keywords, struct yb_err *err)
+{
+    char from[YB_NAME_MAX], to[YB_NAME_MAX];
+    int from_fd = yb_mailbox_place_fd(m, slot);
+
+    yb_index_name(&m->head, slot, from);
+    yb_index_count(&m->head, slot, -1);
+    slot->flags = (uint16_t)flags;
+    slot->keywords = keywords;
+    slot->state &= (uint16_t)~YB_SLOT_NEW; /* flags are for names in cur/ */
+    slot->modseq = m->head.modseq;
+    yb_index_count(&m->head, slot, 1);
+    yb_index_name(&m->head, slot, to);
+    if (yb_sys_rename(from_fd, from, m->cur_fd, to) < 0)
+        return yb_err_sys(err, YB_TEMP, "4.3.0", "rename a message");
+    yb_fault("store.flags.renamed");
+    if (yb_index_write_slots(m->index_fd, place, 1, slot) < 0)
+        return yb_err_sys(err, YB_TEMP, "4.3.0", "write " YB_INDEX_FILE);
+    yb_table_tell(m, slot, place);
+    return 0;
+}
+
+/* The first change of a batch: nothing before it costs a MODSEQ. */
+static int
+begin_changes(struct yb_mailbox *m, struct yb_err *err)
+{
+    if (yb_mailbox_reserve(m, 0, 1, err) < 0 || yb_account_busy(m->account, err) < 0)
+        return -1;
+    yb_table_expect(m);
+    m->head.changed_modseq = ++m->head.modseq;
+    if (yb_mailbox_begin(m, err) < 0)
+        return -1;
+    yb_fault("store.flags.begun");
+    return 0;
+}
+
+static int
+store_batch(struct yb_mailbox *m, const uint32_t *uids, size_t n, struct yb_store_flags *op,
+            struct yb_err *err)
+{
+    size_t hint = 0, place;
+    bool begun = false;
+
+    for (size_t i = 0; i < n; i++) {
+        struct yb_index_slot slot;
+        uint32_t flags, keywords;
+
+        if (!yb_mailbox_slot(m, uids[i], hint, &slot, &place))
+            continue;
+        hint = place + 1;
+        if ((slot.state & YB_SLOT_LIVE) == 0)
+            continue;
+        if (op->unchanged_since != 0 && slot.modseq > op->unchanged_since) {
+            if (op->failed != NULL)
+                op->failed[op->n_failed++] = uids[i];
+            continue;
+        }
+        flags = combine(op->op, slot.flags, op->flags);
+        keywords = combine(op->op, slot.keywords, op->keywords);
+        if (flags == slot.flags && keywords == slot.keywords)
+            continue;
+        if (!begun && begin_changes(m, err) < 0)
+            return -1;
+        begun = true;
+        if (change_slot(m, &slot, place, flags, keywords, err) < 0)
+            return -1;
+    }
+    if (!begun)
+        return 0;
+    yb_fault("store.flags.recorded");
+    if (yb_mailbox_end(m, err) < 0 || yb_account_settle(m->account, err) < 0)
+        return -1;
+    yb_table_settle(m);
+    return 0;
+}
+
+/* A batch; when a name was not there (another program was quicker) it is tried once more after the
+ * compare that yb_mailbox_mend() makes. */
+static int
+store_some(struct yb_mailbox *m, const uint32_t *uids, size_t n, struct yb_store_flags *op,
+           struct yb_err *err)
+{
+    size_t n_failed = op->n_failed;
+    struct yb_err why = { 0 };
+
+    for (int i = 0; i < 2; i++) {
+        if (yb_mailbox_enter(m, err) < 0)
+            return -1;
+        op->n_failed = n_failed;
+        if (store_batch(m, uids, n, op, &why) == 0)
+            return 0;
+        yb_mailbox_mend(m);
+        if (why.sys != ENOENT)
+            break;
+    }
+    if (err != NULL)
+        *err = why;
+    return -1;
+}
+
+int
+yb_mailbox_store(struct yb_mailbox *m, const uint32_t *uids, size_t n, struct yb_store_flags *op,
+                 struct yb_err *err)
+{
+    struct yb_store_account *a = m->account;
+    struct yb_index_head head;
+    int rc = 0;
+
+    op->n_failed = 0;
+    if (yb_account_lock(a, err) < 0)
+        return -1;
+    for (size_t done = 0, batch; done < n && rc == 0; done += batch) {
+        batch = n - done < YB_BATCH ? n - done : YB_BATCH;
+        rc = store_some(m, uids + done, batch, op, err);
+        if (rc == 0 && done + batch < n && yb_account_breathe(a, err) < 0)
+            return -1;
+    }
+    head = m->head;
+    yb_account_unlock(a);
+    if (rc == 0)
+        yb_mailbox_raise_ahead(m, &head);
+    yb_notify_changed(m);
+    return rc;
+}

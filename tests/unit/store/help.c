@@ -1,0 +1,284 @@
+#include "tests/unit/store/help.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+void
+help_root(struct help *h, bool portable)
+{
+    const char *tmp = getenv("TMPDIR");
+    char id[YB_ID_TEXT];
+
+    *h = (struct help){ .portable = portable, .id = { { 0xa1, 2, 3 } } };
+    snprintf(h->root, sizeof(h->root), "%s/yb-store-XXXXXX", tmp == NULL ? "/tmp" : tmp);
+    ck_assert(mkdtemp(h->root) != NULL);
+    snprintf(h->notify, sizeof(h->notify), "%s/.notify", h->root);
+    OK(yb_store_init(h->root, id, &err));
+    help_open(h);
+}
+
+void
+help_open(struct help *h)
+{
+    struct yb_store_conf conf = {
+        .root = h->root, .node = { { 7, 7 } }, .notify_path = h->notify, .portable = h->portable
+    };
+
+    OK(yb_store_root_open(&conf, NULL, &h->s, &err));
+    OK(yb_store_open(h->s, h->id, true, &h->a, &err));
+}
+
+void
+help_close(struct help *h)
+{
+    yb_store_close(&h->a);
+    yb_store_root_close(&h->s);
+}
+
+void
+help_reopen(struct help *h)
+{
+    help_close(h);
+    help_open(h);
+}
+
+static int
+remove_entry(const char *path, const struct stat *st, int flag, struct FTW *walk)
+{
+    (void)st;
+    (void)flag;
+    (void)walk;
+    return remove(path);
+}
+
+void
+help_done(struct help *h)
+{
+    help_close(h);
+    nftw(h->root, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+const char *
+help_path(const struct help *h, const char *below)
+{
+    static _Thread_local char path[600];
+    char account[80];
+
+    yb_store_path(h->id, account, sizeof(account));
+    snprintf(path, sizeof(path), "%s/%s/%s", h->root, account, below);
+    return path;
+}
+
+struct yb_delivery_id
+help_id(unsigned n)
+{
+    struct yb_delivery_id id = { { 0xde, 1 } };
+
+    memcpy(id.v + 8, &n, sizeof(n));
+    return id;
+}
+
+int
+help_try_put(struct yb_store_account *a, const struct yb_put *put, unsigned n, size_t size,
+             struct yb_put_result *out, struct yb_err *err)
+{
+    struct yb_incoming *i = NULL;
+    char *text = yb_alloc(size + 40, 1);
+    int head = snprintf(text, size + 40, "Message %u\r\n", n), rc;
+    struct iovec v[2] = { { text, (size_t)head }, { text + head, 0 } };
+
+    if (size > (size_t)head) {
+        v[1].iov_len = size - (size_t)head;
+        memset(text + head, 'x', v[1].iov_len);
+    }
+    rc = yb_store_put_begin(a, size, &i, err);
+    if (rc == 0)
+        rc = yb_store_put_write(i, v, 2, err);
+    if (rc == 0)
+        rc = yb_store_put_place(i, put, out, err);
+    if (rc == 0)
+        rc = yb_store_put_commit(&i, err);
+    else
+        yb_store_put_abort(&i);
+    yb_free(text);
+    return rc;
+}
+
+uint32_t
+help_put(struct help *h, const char *mailbox, unsigned n, size_t size, uint32_t flags)
+{
+    struct yb_put put = {
+        .mailbox = mailbox, .id = help_id(n), .flags = flags, .create_mailbox = true
+    };
+    struct yb_put_result out;
+
+    OK(help_try_put(h->a, &put, n, size, &out, &err));
+    return out.uid;
+}
+
+struct yb_mailbox *
+help_mailbox(struct help *h, const char *name)
+{
+    struct yb_mailbox *m = NULL;
+
+    OK(yb_mailbox_open(h->a, yb_str_from(name), &m, &err));
+    return m;
+}
+
+struct yb_mailbox_status
+help_status(struct yb_mailbox *m)
+{
+    struct yb_mailbox_status st;
+
+    OK(yb_mailbox_status(m, &st, &err));
+    return st;
+}
+
+struct yb_usage
+help_usage(struct help *h)
+{
+    struct yb_usage u;
+
+    OK(yb_store_usage(h->a, &u, &err));
+    return u;
+}
+
+void
+help_map(struct help *h, const char *mailbox, struct help_map *map)
+{
+    struct yb_mailbox *m = help_mailbox(h, mailbox);
+    struct yb_mailbox_status st = help_status(m);
+    const struct yb_rows *rows;
+    struct yb_view v;
+
+    OK(yb_view_begin(m, true, &v, &err));
+    OK(yb_view_rows(m, &v, &rows, &err));
+    *map =
+        (struct help_map){ .uidvalidity = v.uidvalidity, .uidnext = v.uidnext, .modseq = v.modseq };
+    ck_assert_uint_eq(rows->n, st.messages);
+    ck_assert_uint_le(rows->n, YB_COUNT(map->v));
+    for (size_t i = 0; i < rows->n; i++) {
+        const struct yb_record *r = &rows->v[i];
+        struct help_message *to = &map->v[map->n++];
+        char text[64] = "";
+        struct stat file;
+        int fd;
+
+        OK(yb_mailbox_message(m, r, &fd, &err));
+        ck_assert_int_ge(read(fd, text, sizeof(text) - 1), 0);
+        ck_assert_int_eq(fstat(fd, &file), 0);
+        ck_assert_uint_eq((uint64_t)file.st_size, r->size);
+        close(fd);
+        *to = (struct help_message){ .uid = r->uid,
+                                     .flags = r->flags,
+                                     .keywords = r->keywords,
+                                     .modseq = r->modseq,
+                                     .id = r->id,
+                                     .internal_date = r->internal_date,
+                                     .size = r->size };
+        (void)sscanf(text, "Message %u", &to->n);
+    }
+    yb_rows_release(&rows);
+    yb_view_end(m, &v);
+    yb_mailbox_close(&m);
+}
+
+void
+help_same(const struct help_map *before, const struct help_map *after, const char *what)
+{
+    ck_assert_msg(after->uidvalidity == before->uidvalidity, "%s: UIDVALIDITY", what);
+    ck_assert_msg(after->uidnext >= before->uidnext, "%s: UIDNEXT fell", what);
+    ck_assert_msg(after->modseq >= before->modseq, "%s: HIGHESTMODSEQ fell", what);
+    ck_assert_msg(after->n == before->n, "%s: %zu messages, were %zu", what, after->n, before->n);
+    for (size_t i = 0; i < before->n; i++) {
+        const struct help_message *a = &before->v[i], *b = &after->v[i];
+
+        ck_assert_msg(a->uid == b->uid && a->n == b->n && a->size == b->size,
+                      "%s: UID %u is message %u, was UID %u message %u", what, b->uid, b->n, a->uid,
+                      a->n);
+        ck_assert_msg(a->flags == b->flags && a->keywords == b->keywords, "%s: flags of UID %u",
+                      what, a->uid);
+        ck_assert_msg(yb_delivery_id_eq(a->id, b->id), "%s: id of UID %u", what, a->uid);
+        ck_assert_msg(a->internal_date == b->internal_date, "%s: date of UID %u", what, a->uid);
+        ck_assert_msg(b->modseq >= a->modseq, "%s: MODSEQ of UID %u fell", what, a->uid);
+    }
+}
+
+size_t
+help_files(const struct help *h, const char *folder)
+{
+    static const char *const places[] = { "cur", "new" };
+    size_t n = 0;
+
+    for (size_t i = 0; i < YB_COUNT(places); i++) {
+        char below[300];
+        DIR *dir;
+
+        snprintf(below, sizeof(below), "%s%s", folder, places[i]);
+        dir = opendir(help_path(h, below));
+        if (dir == NULL)
+            continue;
+        for (struct dirent *e; (e = readdir(dir)) != NULL;)
+            n += e->d_name[0] != '.';
+        closedir(dir);
+    }
+    return n;
+}
+
+void
+help_write(const char *path, const void *p, size_t n)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+    ck_assert_msg(fd >= 0, "%s: %s", path, strerror(errno));
+    ck_assert_int_eq(write(fd, p, n), (ssize_t)n);
+    close(fd);
+}
+
+int
+help_child(const struct help *h, const char *scenario, const char *fault)
+{
+    char root[260], *const argv[] = { (char[]){ "child" }, NULL };
+    pid_t pid = fork();
+    int status = -1;
+
+    ck_assert_int_ge(pid, 0);
+    if (pid == 0) {
+        snprintf(root, sizeof(root), "%d%s", h->portable, h->root);
+        setenv("YB_TEST_CHILD", scenario, 1);
+        setenv("YB_TEST_ROOT", root, 1);
+        setenv("YB_FAULT", fault, 1);
+        execv("/proc/self/exe", argv);
+        _exit(127);
+    }
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        continue;
+    return status;
+}
+
+void
+help_child_open(struct help *h)
+{
+    const char *root = getenv("YB_TEST_ROOT");
+    struct yb_store_conf conf = { .node = { { 7, 7 } } };
+    struct yb_err err = { 0 };
+
+    *h = (struct help){ .id = { { 0xa1, 2, 3 } }, .portable = root != NULL && root[0] == '1' };
+    if (root == NULL)
+        exit(2);
+    snprintf(h->root, sizeof(h->root), "%s", root + 1);
+    conf.root = h->root;
+    conf.portable = h->portable;
+    if (yb_store_root_open(&conf, NULL, &h->s, &err) < 0 ||
+        yb_store_open(h->s, h->id, true, &h->a, &err) < 0) {
+        fprintf(stderr, "%s\n", err.text);
+        exit(2);
+    }
+}
