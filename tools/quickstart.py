@@ -160,7 +160,7 @@ def try_it(ends):
         with imaplib.IMAP4_SSL(HOST, ends["imaps"], ssl_context=tls, timeout=30) as c:
             c.login(to["address"], to["password"])
             c.select("INBOX", readonly=True)
-            if not c.search(None, "HEADER", "SUBJECT", subject)[1][0]:
+            if not c.search(None, "SUBJECT", '"%s"' % subject)[1][0]:
                 raise TrialError("a message was accepted by SMTP, and IMAP does not show it")
     if "pop3s" in ends:
         c = poplib.POP3_SSL(HOST, ends["pop3s"], context=tls, timeout=30)
