@@ -14,14 +14,14 @@
 #define YB_UNUSED __attribute__((unused))
 #define YB_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 /* The struct that holds `field` at `pointer`. */
-#define YB_CONTAINER(pointer, type, field) ((type *)(void *)((char *)(pointer)-offsetof(type, field)))
+#define YB_CONTAINER(pointer, type, field)                                                         \
+    ((type *)(void *)((char *)(pointer)-offsetof(type, field)))
 
 /*
  * Kept in release builds. For our own state only: bytes from a peer, a file, a row or another
  * process never reach it.
  */
-#define yb_assert(what)                                                                            \
-    ((what) ? (void)0 : yb_assert_failed(#what, __FILE__, __LINE__))
+#define yb_assert(what) ((what) ? (void)0 : yb_assert_failed(#what, __FILE__, __LINE__))
 _Noreturn void yb_assert_failed(const char *what, const char *file, int line);
 
 /* Zeroed memory for n objects of `size` bytes. Out of memory or an overflow aborts. */

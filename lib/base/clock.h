@@ -22,7 +22,9 @@ int64_t yb_clock_now_us(void);
 void yb_clock_advance(int64_t seconds);
 
 /* A moment on the monotonic clock by which something must be over. */
-struct yb_deadline { int64_t at_ms; };
+struct yb_deadline {
+    int64_t at_ms;
+};
 struct yb_deadline yb_deadline_in(int64_t ms);
 struct yb_deadline yb_deadline_never(void);
 /* The earlier of the two. */

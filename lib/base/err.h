@@ -23,13 +23,14 @@ struct yb_err {
     char text[240];  /* one line, no CR or LF */
 };
 
-/* Each sets *err (unless err is NULL) and returns -1. CR, LF and controls in the text become '?'. */
-int yb_err_set(struct yb_err *err, enum yb_err_class class, const char *status, const char *fmt, ...)
-    YB_PRINTF(4, 5);
+/* Each sets *err (unless err is NULL) and returns -1. CR, LF and controls in the text become '?'.
+ */
+int yb_err_set(struct yb_err *err, enum yb_err_class class, const char *status, const char *fmt,
+               ...) YB_PRINTF(4, 5);
 /* For a failed system call: appends strerror(errno); internal. ENOSPC and EDQUOT are told by
  * err->sys. errno is kept. */
-int yb_err_sys(struct yb_err *err, enum yb_err_class class, const char *status, const char *fmt, ...)
-    YB_PRINTF(4, 5);
+int yb_err_sys(struct yb_err *err, enum yb_err_class class, const char *status, const char *fmt,
+               ...) YB_PRINTF(4, 5);
 /* What went wrong inside and is nobody else's business: internal, class as given. */
 int yb_err_inside(struct yb_err *err, enum yb_err_class class, const char *status, const char *fmt,
                   ...) YB_PRINTF(4, 5);

@@ -70,8 +70,8 @@ fault_due(const char *point, bool kill)
     pthread_once(&once, faults_read);
     pthread_mutex_lock(&lock);
     for (size_t i = 0; i < n_faults; i++) {
-        if (faults[i].kill == kill && strcmp(faults[i].point, point) == 0 && --faults[i].left == 0 &&
-            first_time(point))
+        if (faults[i].kill == kill && strcmp(faults[i].point, point) == 0 &&
+            --faults[i].left == 0 && first_time(point))
             due = &faults[i];
     }
     if (log_fd >= 0)

@@ -9,10 +9,11 @@
 #include "lib/base/str.h"
 
 #define YB_ID_BYTES 16
-#define YB_ID_TEXT (2 * YB_ID_BYTES + 1)      /* hex and NUL */
+#define YB_ID_TEXT (2 * YB_ID_BYTES + 1) /* hex and NUL */
 #define YB_NODE_ID_BYTES 8
 #define YB_NODE_ID_TEXT (2 * YB_NODE_ID_BYTES + 1)
 
+/* clang-format off */
 struct yb_tenant_id { uint8_t v[YB_ID_BYTES]; };
 struct yb_domain_id { uint8_t v[YB_ID_BYTES]; };
 struct yb_account_id { uint8_t v[YB_ID_BYTES]; };
@@ -22,6 +23,7 @@ struct yb_delivery_id { uint8_t v[YB_ID_BYTES]; };
 struct yb_message_id { uint8_t v[YB_ID_BYTES]; };
 struct yb_session_id { uint8_t v[YB_NODE_ID_BYTES]; };
 struct yb_node_id { uint8_t v[YB_NODE_ID_BYTES]; };
+/* clang-format on */
 
 /* Random bytes from the kernel; aborts when it has none. */
 void yb_random(void *to, size_t n);
@@ -30,7 +32,8 @@ char *yb_hex(const uint8_t *v, size_t n, char *out);
 /* Exactly 2n hex digits, either case. */
 bool yb_unhex(struct yb_str text, uint8_t *v, size_t n) YB_MUST_USE;
 
-/* For every id type: _new() random, _text() into a buffer of YB_ID_TEXT, _parse(), _eq(), _is_zero(). */
+/* For every id type: _new() random, _text() into a buffer of YB_ID_TEXT, _parse(), _eq(),
+ * _is_zero(). */
 #define YB_ID_FUNCTIONS(kind)                                                                      \
     static inline struct yb_##kind##_id yb_##kind##_id_new(void)                                   \
     {                                                                                              \
@@ -42,7 +45,8 @@ bool yb_unhex(struct yb_str text, uint8_t *v, size_t n) YB_MUST_USE;
     {                                                                                              \
         return yb_hex(id.v, sizeof(id.v), out);                                                    \
     }                                                                                              \
-    YB_MUST_USE static inline bool yb_##kind##_id_parse(struct yb_str s, struct yb_##kind##_id *id)\
+    YB_MUST_USE static inline bool yb_##kind##_id_parse(struct yb_str s,                           \
+                                                        struct yb_##kind##_id *id)                 \
     {                                                                                              \
         return yb_unhex(s, id->v, sizeof(id->v));                                                  \
     }                                                                                              \

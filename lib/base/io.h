@@ -13,7 +13,8 @@ int yb_pwrite_all(int fd, struct yb_str s, off_t at) YB_MUST_USE;
 /* Up to n bytes; fewer only at the end of the file. -1 with errno. */
 ssize_t yb_pread_full(int fd, void *to, size_t n, off_t at) YB_MUST_USE;
 /* The whole file, at most `limit` bytes, into memory for yb_free(), NUL-terminated. */
-int yb_read_file(const char *path, size_t limit, char **data, size_t *size, struct yb_err *err) YB_MUST_USE;
+int yb_read_file(const char *path, size_t limit, char **data, size_t *size,
+                 struct yb_err *err) YB_MUST_USE;
 
 #define YB_BASE64_SIZE(n) (((n) + 2) / 3 * 4 + 1)
 /* Into out (YB_BASE64_SIZE(s.n) bytes, NUL included); returns the length. */

@@ -155,6 +155,20 @@ START_TEST(test_sections_message_root)
 }
 END_TEST
 
+/* A boundary used twice belongs to the innermost multipart that is open. */
+START_TEST(test_same_boundary)
+{
+    struct yb_mime_tree t;
+
+    yb_mime_tree(YB_STR("Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\n"
+                        "Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\n\r\none\r\n"
+                        "--x--\r\n--x\r\n\r\ntwo\r\n--x--\r\n"),
+                 arena, &t);
+    ck_assert_uint_eq(t.n, 4);
+    ck_assert(t.parts[2].parent == 1 && t.parts[3].parent == 0);
+}
+END_TEST
+
 /* As many levels as you like: 100 are entered, memory and time stay small. */
 START_TEST(test_nesting)
 {
@@ -344,6 +358,7 @@ main(int argc, char **argv)
     tcase_add_loop_test(tc, test_sections, 0, YB_COUNT(sections));
     tcase_add_test(tc, test_sections_plain);
     tcase_add_test(tc, test_sections_message_root);
+    tcase_add_test(tc, test_same_boundary);
     tcase_add_test(tc, test_nesting);
     tcase_add_test(tc, test_many_parts);
     tcase_add_loop_test(tc, test_content_type, 0, YB_COUNT(types));
