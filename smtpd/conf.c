@@ -12,7 +12,7 @@ static const struct yb_conf_option options[] = {
         "Where mail from strangers is taken."),
     OPT_START(STRING, lmtpd, "unix:/run/yubin/lmtpd.lmtp", 1, 200,
         "Where this node's lmtpd takes messages."),
-    OPT_START(UINT, lmtpd_connections, "32", 1, 1024,
+    OPT_START(UINT, lmtpd_connections, "48", 1, 1024,
         "Messages handed to lmtpd at once; more wait a moment, then hear 451."),
     OPT_START(DURATION, lmtpd_timeout, "30s", 1000, 600000,
         "How long lmtpd may take to answer; then it is not known whether it stored the message."),

@@ -19,6 +19,9 @@
 #define INSIDE 16
 #define CONNECT_MS 5000
 #define ANSWER_MS 30000
+/* How long a full destination makes its callers wait: a burst that a disk works off in that time is
+ * not worth an answer of 451. */
+#define GATE_WAIT_MS 2000
 /* Longest reply line taken; RFC 5321 §4.5.3.1.5 gives 512 and others send more. */
 #define LINE_LIMIT 2048
 #define REPLY_LINES 128
@@ -71,7 +74,7 @@ struct yb_smtp_dest *
 yb_smtp_dest_new(const struct yb_smtp_dest_conf *conf)
 {
     struct yb_smtp_dest *d = yb_alloc(1, sizeof(*d));
-    struct yb_gate_conf gate = { .name = conf->where };
+    struct yb_gate_conf gate = { .wait_ms = GATE_WAIT_MS, .break_after = 5, .open_ms = 5000 };
 
     d->conf = *conf;
     d->conf.where = yb_dup(conf->where, strlen(conf->where));
