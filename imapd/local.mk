@@ -26,3 +26,7 @@ imapd_libimapd_a_SOURCES = \
 	imapd/sync.c \
 	imapd/text.c imapd/text.h \
 	imapd/utf7.c imapd/utf7.h
+
+sbin_PROGRAMS += imapd/yubin-imapd
+imapd_yubin_imapd_SOURCES = imapd/main.c
+imapd_yubin_imapd_LDADD = imapd/libimapd.a lib/auth/libyb_auth.a $(FLOOR3) $(FLOOR4_LIBS)
