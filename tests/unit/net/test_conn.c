@@ -243,6 +243,12 @@ START_TEST(test_pause)
 }
 END_TEST
 
+static bool
+nobody(const struct yb_net_stats *s)
+{
+    return s->open == 0;
+}
+
 START_TEST(test_kick)
 {
     struct yb_conn_ref dead = k.last;
@@ -250,6 +256,7 @@ START_TEST(test_kick)
     yb_net_kick(k.net, k.last);
     client_expect_end(&c);
     kit_await(&k.closed, 1);
+    kit_await_stats(&k, nobody);
     /* A dead reference, one that never was, and one out of range are normal. */
     yb_net_wake(k.net, dead);
     yb_net_kick(k.net, dead);
