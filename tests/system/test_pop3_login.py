@@ -1,0 +1,98 @@
+"""Ways into POP3 and reasons to stay out: no password in clear, every mechanism, wrong and suspended, the
+limit for guessing, an imported hash, and a client that hears nothing of who exists."""
+import base64
+import poplib
+import socket
+import subprocess
+
+import harness
+
+ANN, BOB = "ann@one.test", "bob@one.test"
+
+
+def error(do):
+    try:
+        do()
+    except poplib.error_proto as e:
+        return e.args[0].decode()
+    raise AssertionError("logged in")
+
+
+def login(p, user, password):
+    c = p.pop3()
+    c.user(user)
+    c.pass_(password)
+    return c
+
+
+def in_clear(p):
+    """Neither the password nor the mechanism is asked for before TLS, and nothing sent early survives it."""
+    c = poplib.POP3(p.ends["host"], p.ends["pop3"], timeout=30)
+    for command in ("USER " + ANN, "AUTH PLAIN", "AUTH LOGIN"):
+        assert "STLS" in error(lambda: c._shortcmd(command)), command
+    c.close()
+    with socket.create_connection((p.ends["host"], p.ends["pop3"]), timeout=30) as s:
+        s.recv(100)
+        s.sendall(b"STLS\r\nCAPA\r\nQUIT\r\n")  # injected before the handshake
+        assert s.recv(100).startswith(b"+OK")
+        with p.tls().wrap_socket(s, server_hostname=p.ends["host"]) as t:
+            t.sendall(b"NOOP\r\n")
+            assert t.recv(1000) == b"-ERR Log in first\r\n"
+
+
+def mechanisms(p):
+    for mechanism in ("PLAIN", "LOGIN"):  # SCRAM: test_scram.py
+        done = subprocess.run(
+            ["curl", "-sS", "--cacert", p.ends["ca"], "--user", "%s:%s" % (ANN, p.passwords[ANN]), "--login-options",
+             "AUTH=" + mechanism, "pop3s://%s:%d/" % (p.ends["host"], p.ends["pop3s"])],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
+        assert done.returncode == 0, (mechanism, done.stderr)
+    c = p.pop3()
+    text = base64.b64encode(("\0%s\0%s" % (ANN, p.passwords[ANN])).encode()).decode()
+    assert c._shortcmd("AUTH PLAIN " + text).startswith(b"+OK")
+    c.quit()
+
+
+def nobody_learns(p):
+    """Who exists, and in which domain, is the same words."""
+    answers = {error(lambda: login(p, user, "wrong")) for user in
+               (ANN, "nobody@one.test", "ann@two.test", "ann", "ann@", "@", "x" * 400 + "@one.test")}
+    assert answers == {"-ERR [AUTH] Wrong user name or password"}, answers
+
+
+def suspended(p):
+    p.yubin("account", "suspend", BOB, "--reason", "unpaid")
+    assert "suspended" in error(lambda: login(p, BOB, p.passwords[BOB]))
+    assert "suspended" not in error(lambda: login(p, BOB, "wrong"))
+    p.yubin("account", "resume", BOB)
+    login(p, BOB, p.passwords[BOB]).quit()
+
+
+def limit(p):
+    """Ten guesses, then not even the right password is told from a wrong one; other accounts go on."""
+    c, told = None, []
+    for k in range(14):
+        told.append(error(lambda: login(p, BOB, "guess %d" % k)))
+    assert ["AUTH" in t for t in told] == [True] * 9 + [False] * 5, told  # one was guessed above
+    assert "[SYS/TEMP]" in error(lambda: login(p, BOB, p.passwords[BOB]))
+    login(p, ANN, p.passwords[ANN]).quit()
+    c = p.pop3()  # three wrong passwords end a connection
+    for k in range(3):
+        c.user(ANN)
+        error(lambda: c.pass_("wrong"))
+    assert c.sock.recv(1) == b""
+
+
+def scenario(p):
+    p.tenant("one", "one.test")
+    p.account(ANN)
+    p.account(BOB)
+    in_clear(p)
+    mechanisms(p)
+    nobody_learns(p)
+    suspended(p)
+    limit(p)
+
+
+if __name__ == "__main__":
+    harness.main(scenario)
