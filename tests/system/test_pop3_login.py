@@ -6,6 +6,7 @@ import socket
 import subprocess
 
 import harness
+import scram
 
 ANN, BOB = "ann@one.test", "bob@one.test"
 
@@ -68,6 +69,42 @@ def suspended(p):
     login(p, BOB, p.passwords[BOB]).quit()
 
 
+def imported(p):
+    """A hash from elsewhere opens PLAIN at once and, replaced by then, SCRAM the second time; an app password
+    opens beside it and is no SCRAM password."""
+    made = subprocess.run(["openssl", "passwd", "-6", "old horse"], stdout=subprocess.PIPE, text=True, check=True)
+    p.yubin("account", "add", "old@one.test", "--verifier", "{SHA512-CRYPT}" + made.stdout.strip())
+    assert "[AUTH]" in scram_login(p, "old@one.test", "old horse")
+    login(p, "old@one.test", "old horse").quit()
+    assert harness.wait_until(lambda: "+OK" in scram_login(p, "old@one.test", "old horse"))
+    word = p.yubin_json("account", "app-password", "old@one.test", "--label", "phone")["app_password"]
+    harness.wait_until(lambda: opens(p, "old@one.test", word))
+    assert "[AUTH]" in error(lambda: login(p, ANN, word))
+    p.yubin("account", "app-revoke", "old@one.test", "--label", "phone")
+    harness.wait_until(lambda: not opens(p, "old@one.test", word))
+
+
+def opens(p, user, password):
+    try:
+        login(p, user, password).quit()
+    except poplib.error_proto:
+        return False
+    return True
+
+
+def scram_login(p, user, password):
+    c, client = p.pop3(), scram.Client(user, password)
+    try:
+        challenge = c._shortcmd("AUTH SCRAM-SHA-256 " + client.first())
+        c._putcmd(client.final(challenge[2:].decode()))
+        c._shortcmd("") if c._getresp().startswith(b"+ ") else None
+        return "+OK"
+    except poplib.error_proto as e:
+        return e.args[0].decode()
+    finally:
+        c.close()
+
+
 def limit(p):
     """Ten guesses, then not even the right password is told from a wrong one; other accounts go on."""
     c, told = None, []
@@ -91,6 +128,7 @@ def scenario(p):
     mechanisms(p)
     nobody_learns(p)
     suspended(p)
+    imported(p)
     limit(p)
 
 
