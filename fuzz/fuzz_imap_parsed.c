@@ -1,7 +1,7 @@
 /*
- * A message as FETCH answers it: ENVELOPE, BODY and BODYSTRUCTURE are balanced and hold nothing that
- * could be taken for protocol; the cache's bytes give the same again. The same bytes read as a cache
- * are refused or harmless.
+ * A message as FETCH answers it: ENVELOPE, BODY and BODYSTRUCTURE are balanced and hold nothing
+ * that could be taken for protocol; the cache's bytes give the same again. The same bytes read as a
+ * cache are refused or harmless.
  */
 #include "imapd/parsed.h"
 

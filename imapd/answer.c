@@ -123,8 +123,7 @@ imapd_put_date(struct yb_buf *b, int64_t seconds)
     char text[YB_INTERNAL_DATE_TEXT];
 
     yb_buf_add_c(b, '"');
-    yb_buf_add(b,
-               yb_str_from(yb_internal_date_format((struct yb_date){ .utc = seconds }, text)));
+    yb_buf_add(b, yb_str_from(yb_internal_date_format((struct yb_date){ .utc = seconds }, text)));
     yb_buf_add_c(b, '"');
 }
 

@@ -10,7 +10,7 @@ struct imapd_incoming {
     struct yb_str tag;
     struct yb_put put;
     struct yb_incoming *message;
-    struct yb_err err;      /* of a block */
+    struct yb_err err; /* of a block */
     bool failed;
 };
 
@@ -104,8 +104,8 @@ static void
 answer_appended(struct imapd_cmd *c, const struct yb_put_result *result)
 {
     imapd_count(c->s->server, IMAPD_COUNT_APPENDED, 1);
-    imapd_ok(c, yb_arena_printf(c->arena, "[APPENDUID %u %u] APPEND completed",
-                                result->uidvalidity, result->uid));
+    imapd_ok(c, yb_arena_printf(c->arena, "[APPENDUID %u %u] APPEND completed", result->uidvalidity,
+                                result->uid));
 }
 
 void

@@ -1,6 +1,7 @@
 /*
- * FETCH, in pieces of about 64 KiB: a step answers messages until so much is written, and the engine
- * calls the next when it is sent. RFC 3501 §6.4.5, §7.4.2; CHANGEDSINCE and MODSEQ of RFC 7162.
+ * FETCH, in pieces of about 64 KiB: a step answers messages until so much is written, and the
+ * engine calls the next when it is sent. RFC 3501 §6.4.5, §7.4.2; CHANGEDSINCE and MODSEQ of RFC
+ * 7162.
  */
 #include "imapd/commands.h"
 #include "imapd/message.h"
@@ -21,11 +22,11 @@ struct fetch_job {
     struct imapd_fetch args;
     const struct yb_rows *rows;
     struct imapd_set seqs;
-    size_t range;               /* where the next message is */
+    size_t range; /* where the next message is */
     uint32_t seq;
-    struct yb_arena *arena;     /* for one message */
-    bool lost;                  /* a message was gone */
-    size_t written;             /* in this step */
+    struct yb_arena *arena; /* for one message */
+    bool lost;              /* a message was gone */
+    size_t written;         /* in this step */
     /* Flags as text, for the common case of many messages with the same. */
     uint32_t text_flags, text_keywords;
     bool text_recent;
@@ -258,8 +259,8 @@ put_parsed_items(struct imapd_cmd *c, const struct imapd_parsed *p, unsigned ite
     }
 }
 
-/* Reads what will be needed before a byte of the answer is written, so that a message that is gone is
- * left out whole. */
+/* Reads what will be needed before a byte of the answer is written, so that a message that is gone
+ * is left out whole. */
 static int
 prepare(const struct fetch_job *j, struct imapd_message *m, struct yb_err *err)
 {
@@ -387,9 +388,8 @@ seen_candidates(struct fetch_job *j, uint32_t from, uint32_t uids[SEEN_BATCH])
     size_t n = 0, range = j->range;
     uint64_t bytes = 0;
 
-    for (uint32_t seq = from; (seq = next_seq(j, &range, seq)) != 0 && n < SEEN_BATCH &&
-                              bytes < YB_OUT_PIECE;
-         seq++) {
+    for (uint32_t seq = from;
+         (seq = next_seq(j, &range, seq)) != 0 && n < SEEN_BATCH && bytes < YB_OUT_PIECE; seq++) {
         const struct yb_record *r = &j->rows->v[seq - 1];
 
         j->seen_until = seq;

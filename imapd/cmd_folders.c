@@ -1,4 +1,5 @@
-/* Folders: CREATE, DELETE, RENAME, SUBSCRIBE, STATUS, NAMESPACE. The rules for names are the store's. */
+/* Folders: CREATE, DELETE, RENAME, SUBSCRIBE, STATUS, NAMESPACE. The rules for names are the
+ * store's. */
 #include "imapd/commands.h"
 
 int
@@ -58,8 +59,7 @@ imapd_cmd_subscribe(struct imapd_cmd *c, struct yb_err *err)
 {
     struct yb_str name;
 
-    if (one_mailbox(c, &name, err) < 0 ||
-        yb_store_subscribe(c->s->account, name, true, err) < 0)
+    if (one_mailbox(c, &name, err) < 0 || yb_store_subscribe(c->s->account, name, true, err) < 0)
         return -1;
     imapd_ok(c, YB_STR("SUBSCRIBE completed"));
     return 0;
@@ -70,8 +70,7 @@ imapd_cmd_unsubscribe(struct imapd_cmd *c, struct yb_err *err)
 {
     struct yb_str name;
 
-    if (one_mailbox(c, &name, err) < 0 ||
-        yb_store_subscribe(c->s->account, name, false, err) < 0)
+    if (one_mailbox(c, &name, err) < 0 || yb_store_subscribe(c->s->account, name, false, err) < 0)
         return -1;
     imapd_ok(c, YB_STR("UNSUBSCRIBE completed"));
     return 0;

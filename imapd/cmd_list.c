@@ -183,8 +183,7 @@ imapd_cmd_lsub(struct imapd_cmd *c, struct yb_err *err)
             continue;
         if (imapd_match(pattern, folders[i].name)) {
             told = folders[i].name;
-            put_entry(c, YB_STR("LSUB"), false,
-                      &(struct entry){ .name = told, .exists = true });
+            put_entry(c, YB_STR("LSUB"), false, &(struct entry){ .name = told, .exists = true });
         } else {
             lsub_parent(c, pattern, folders[i].name, &told);
         }

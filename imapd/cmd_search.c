@@ -1,6 +1,6 @@
 /*
- * SEARCH, in slices of time: a step looks at messages for a while and lets others work. Keys that the
- * index answers come first, then those of the parsed form, then headers, then bodies. RFC 3501
+ * SEARCH, in slices of time: a step looks at messages for a while and lets others work. Keys that
+ * the index answers come first, then those of the parsed form, then headers, then bodies. RFC 3501
  * §6.4.4, ESEARCH of RFC 4731, MODSEQ of RFC 7162 §3.1.5.
  */
 #include "imapd/commands.h"
@@ -15,11 +15,11 @@
 struct search_job {
     struct imapd_search args;
     const struct yb_rows *rows;
-    struct yb_arena *arena;      /* for one message */
-    size_t next;                 /* row to look at */
-    uint32_t *hits;              /* sequence numbers or UIDs */
+    struct yb_arena *arena; /* for one message */
+    size_t next;            /* row to look at */
+    uint32_t *hits;         /* sequence numbers or UIDs */
     size_t n_hits, told;
-    uint64_t modseq;             /* highest of the hits */
+    uint64_t modseq; /* highest of the hits */
 };
 
 /* One message under the tree of keys. */
@@ -28,7 +28,7 @@ struct looked_at {
     const struct yb_record *record;
     uint32_t seq;
     struct imapd_message message;
-    struct yb_str body;          /* its text, decoded and folded; p == NULL: not yet */
+    struct yb_str body; /* its text, decoded and folded; p == NULL: not yet */
 };
 
 static void

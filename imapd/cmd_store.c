@@ -13,7 +13,7 @@ struct store_job {
     uint32_t *uids;
     size_t n, done;
     bool gone;
-    uint32_t *failed;           /* all UIDs that were changed since */
+    uint32_t *failed; /* all UIDs that were changed since */
     size_t n_failed;
 };
 

@@ -9,12 +9,12 @@
 #define ARENA_BLOCK 4096
 
 enum {
-    NO_TLS = 1,     /* STARTTLS */
-    NEED_TLS = 2,   /* shows a password */
+    NO_TLS = 1,   /* STARTTLS */
+    NEED_TLS = 2, /* shows a password */
     NO_ARGS = 4,
-    LONG = 8,       /* may answer piece by piece: gets an arena of its own */
+    LONG = 8,        /* may answer piece by piece: gets an arena of its own */
     NO_EXPUNGE = 16, /* its numbers must hold until it is answered (RFC 3501 §7.4.1) */
-    WRITES = 32,    /* the selected mailbox must be read-write */
+    WRITES = 32,     /* the selected mailbox must be read-write */
     BY_UID = 64
 };
 
@@ -204,7 +204,7 @@ command_refusal(const struct imapd_cmd *c, const struct imapd_command *row)
     bool tls = yb_conn_is_tls(c->conn);
 
     if ((row->states & c->s->state) == 0)
-        return c->s->state == IMAPD_ST_START  ? "Log in first"
+        return c->s->state == IMAPD_ST_START ? "Log in first"
                : row->states == IMAPD_ST_BOX ? "Select a mailbox first"
                                              : "Not after login";
     if ((row->needs & NO_TLS) != 0 && (tls || !yb_conn_can_tls(c->conn)))

@@ -1,9 +1,9 @@
 /*
  * Lines and literals become whole commands. A line that ends with `{n}` or `{n+}` is followed by n
  * bytes and then by the rest of its line (RFC 3501 §4.3, RFC 7888); all of it is kept as it came,
- * bounded, until the command is whole. Only APPEND's message is not kept: it goes to the store block
- * by block. A literal that is refused before its bytes come ("{n}") is answered at once; one that
- * comes anyway ("{n+}") is read and thrown away up to the end of its command.
+ * bounded, until the command is whole. Only APPEND's message is not kept: it goes to the store
+ * block by block. A literal that is refused before its bytes come ("{n}") is answered at once; one
+ * that comes anyway ("{n+}") is read and thrown away up to the end of its command.
  */
 #include "imapd/commands.h"
 
@@ -11,11 +11,11 @@
 #define SKIP_MAX ((uint64_t)256 << 20)
 
 struct imapd_input {
-    struct yb_buf *text;             /* what came so far, literal heads and line ends included */
-    struct imapd_incoming *append;   /* the message under way */
-    bool skipping;                   /* the command is refused; its rest is read for order's sake */
+    struct yb_buf *text;           /* what came so far, literal heads and line ends included */
+    struct imapd_incoming *append; /* the message under way */
+    bool skipping;                 /* the command is refused; its rest is read for order's sake */
     uint64_t skipped;
-    struct yb_err err;               /* why */
+    struct yb_err err; /* why */
 };
 
 void
@@ -83,8 +83,8 @@ refuse_literal(struct yb_conn *conn, struct imapd_session *s, uint64_t size, boo
         yb_conn_want_bytes(conn, size);
 }
 
-/* Whether the literal at the end of the text is an APPEND's message; its arguments then. -1: they are
- * wrong. */
+/* Whether the literal at the end of the text is an APPEND's message; its arguments then. -1: they
+ * are wrong. */
 static int
 append_literal(struct yb_conn *conn, struct imapd_session *s, struct imapd_append *args,
                struct yb_str *tag, struct yb_err *err)
@@ -196,7 +196,8 @@ imapd_input_line(struct yb_conn *conn, struct imapd_session *s, struct yb_str li
     struct imapd_lex l = { .in = line };
     struct yb_str tag = { 0 };
 
-    /* What was thrown away may have announced a literal: nobody knows where the next command begins. */
+    /* What was thrown away may have announced a literal: nobody knows where the next command
+     * begins. */
     if ((flags & YB_IN_TOO_LONG) != 0) {
         yb_log(YB_LOG_INFO, yb_conn_log(conn), "imap.bad", "a line is too long");
         imapd_bye(conn, s, YB_STR("[TOOBIG] The line is too long"));

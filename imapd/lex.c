@@ -390,7 +390,8 @@ imapd_lex_flags(struct imapd_lex *l, bool bare, struct imapd_flags *out)
         return imapd_lex_wrong(l, "A list of flags is missing");
     for (size_t i = l->at; i < l->in.n && l->in.p[i] != ')'; i++)
         room += l->in.p[i] == ' ';
-    *out = (struct imapd_flags){ .keywords = yb_arena_alloc(l->arena, room, sizeof(struct yb_str)) };
+    *out =
+        (struct imapd_flags){ .keywords = yb_arena_alloc(l->arena, room, sizeof(struct yb_str)) };
     if (list && imapd_lex_char(l, ')'))
         return true;
     while (more) {

@@ -2,9 +2,9 @@
  * yubin-imapd: serves the mailboxes of this node by IMAP4rev1 (RFC 3501 and the extensions that its
  * CAPABILITY names), on port 143 after STARTTLS and on port 993 with TLS from the first octet.
  *
- * It listens on <run_dir>/imapd/notify for what other programs changed in the store, so that a client
- * in IDLE hears of a message at once; nothing is polled. Every usage_interval it reports the sizes of
- * mailboxes that its users changed to the database, and never waits for that.
+ * It listens on <run_dir>/imapd/notify for what other programs changed in the store, so that a
+ * client in IDLE hears of a message at once; nothing is polled. Every usage_interval it reports the
+ * sizes of mailboxes that its users changed to the database, and never waits for that.
  *
  * User yubin-mail. Files: mail_root (read, write). Database: yubin_imapd (functions that find one
  * login and take sizes). Signals and exit codes: lib/daemon/daemon.h.

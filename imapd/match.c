@@ -1,8 +1,8 @@
 #include "imapd/match.h"
 
 /*
- * reach[j] after i bytes of the pattern: they can stand for the first j bytes of the name. One row is
- * enough, so the work is bounded whatever the pattern.
+ * reach[j] after i bytes of the pattern: they can stand for the first j bytes of the name. One row
+ * is enough, so the work is bounded whatever the pattern.
  */
 static void
 match_star(bool *reach, struct yb_str name, bool across)
@@ -19,8 +19,8 @@ match_byte(bool *reach, struct yb_str name, char c, bool any_case)
     for (size_t j = name.n; j > 0; j--) {
         char have = name.p[j - 1];
 
-        reach[j] = reach[j - 1] &&
-                   (have == c || (any_case && j <= 5 && yb_upper(have) == yb_upper(c)));
+        reach[j] =
+            reach[j - 1] && (have == c || (any_case && j <= 5 && yb_upper(have) == yb_upper(c)));
     }
     reach[0] = false;
 }

@@ -13,9 +13,7 @@ void
 imapd_message_begin(struct imapd_message *m, struct yb_mailbox *mailbox,
                     const struct yb_record *record, struct yb_arena *arena)
 {
-    *m = (struct imapd_message){
-        .mailbox = mailbox, .record = record, .arena = arena, .fd = -1
-    };
+    *m = (struct imapd_message){ .mailbox = mailbox, .record = record, .arena = arena, .fd = -1 };
 }
 
 void
@@ -154,8 +152,8 @@ imapd_message_section(struct imapd_message *m, const struct imapd_section *s, ui
     }
     if (imapd_message_parsed(m, err) < 0)
         return -1;
-    *exists = yb_mime_section(&m->parsed.tree, s->part, s->n_part, mime_section(s->text), start,
-                              end);
+    *exists =
+        yb_mime_section(&m->parsed.tree, s->part, s->n_part, mime_section(s->text), start, end);
     /* A cache of a file that was another one: what lies outside is not there. */
     if (*exists && (*end > m->size || *start > *end))
         *exists = false;

@@ -1,8 +1,8 @@
 /*
  * The arguments of those commands that have more than a few words, as typed values. Pure functions
- * over struct imapd_lex, which stands behind the command's name and the space after it; results live
- * in its arena or point into its input. Each returns true when the arguments are right to the end of
- * the command; else `why` says what is wrong.
+ * over struct imapd_lex, which stands behind the command's name and the space after it; results
+ * live in its arena or point into its input. Each returns true when the arguments are right to the
+ * end of the command; else `why` says what is wrong.
  */
 #ifndef IMAPD_PARSE_H
 #define IMAPD_PARSE_H
@@ -25,7 +25,7 @@ enum {
 #define IMAPD_FETCH_FROM_INDEX 31u
 
 enum imapd_text {
-    IMAPD_TEXT_ALL,        /* BODY[] and BODY[1] */
+    IMAPD_TEXT_ALL, /* BODY[] and BODY[1] */
     IMAPD_TEXT_HEADER,
     IMAPD_TEXT_FIELDS,
     IMAPD_TEXT_FIELDS_NOT,
@@ -38,14 +38,14 @@ enum imapd_text {
 #define IMAPD_FIELDS_MAX 1024  /* header field names in one section */
 
 struct imapd_section {
-    struct yb_str label;      /* as answered, canonical: "BODY[1.2.HEADER.FIELDS (Date X)]<0>" */
-    const uint32_t *part;     /* 1.2; none for the message itself */
+    struct yb_str label;  /* as answered, canonical: "BODY[1.2.HEADER.FIELDS (Date X)]<0>" */
+    const uint32_t *part; /* 1.2; none for the message itself */
     size_t n_part;
     enum imapd_text text;
     const struct yb_str *fields;
     size_t n_fields;
     bool partial;
-    uint32_t offset, length;  /* of a partial */
+    uint32_t offset, length; /* of a partial */
 };
 
 struct imapd_fetch {
@@ -53,8 +53,8 @@ struct imapd_fetch {
     unsigned items;
     struct imapd_section *sections;
     size_t n_sections;
-    bool sets_seen;           /* a section without PEEK */
-    uint64_t changed_since;   /* with has_changed_since */
+    bool sets_seen;         /* a section without PEEK */
+    uint64_t changed_since; /* with has_changed_since */
     bool has_changed_since;
 };
 bool imapd_parse_fetch(struct imapd_lex *l, struct imapd_fetch *out) YB_MUST_USE;
@@ -63,7 +63,7 @@ bool imapd_parse_fetch(struct imapd_lex *l, struct imapd_fetch *out) YB_MUST_USE
 
 struct imapd_store {
     struct imapd_set set;
-    char op;                  /* '+', '-', or '=' for plain FLAGS */
+    char op; /* '+', '-', or '=' for plain FLAGS */
     bool silent;
     bool has_unchanged_since;
     uint64_t unchanged_since;
@@ -75,27 +75,27 @@ bool imapd_parse_store(struct imapd_lex *l, struct imapd_store *out) YB_MUST_USE
 
 enum imapd_key_kind {
     IMAPD_KEY_ALL,
-    IMAPD_KEY_FLAG,           /* number: the flag; yes: it must be set */
-    IMAPD_KEY_KEYWORD,        /* text, yes */
-    IMAPD_KEY_RECENT,         /* yes */
+    IMAPD_KEY_FLAG,    /* number: the flag; yes: it must be set */
+    IMAPD_KEY_KEYWORD, /* text, yes */
+    IMAPD_KEY_RECENT,  /* yes */
     IMAPD_KEY_NEW,
-    IMAPD_KEY_SEQ,            /* set */
-    IMAPD_KEY_UID,            /* set */
-    IMAPD_KEY_BEFORE,         /* day, of the internal date */
+    IMAPD_KEY_SEQ,    /* set */
+    IMAPD_KEY_UID,    /* set */
+    IMAPD_KEY_BEFORE, /* day, of the internal date */
     IMAPD_KEY_ON,
     IMAPD_KEY_SINCE,
-    IMAPD_KEY_SENT_BEFORE,    /* day, of the Date field */
+    IMAPD_KEY_SENT_BEFORE, /* day, of the Date field */
     IMAPD_KEY_SENT_ON,
     IMAPD_KEY_SENT_SINCE,
-    IMAPD_KEY_LARGER,         /* number */
+    IMAPD_KEY_LARGER, /* number */
     IMAPD_KEY_SMALLER,
-    IMAPD_KEY_MODSEQ,         /* number */
-    IMAPD_KEY_HEADER,         /* field, text */
-    IMAPD_KEY_BODY,           /* text */
+    IMAPD_KEY_MODSEQ, /* number */
+    IMAPD_KEY_HEADER, /* field, text */
+    IMAPD_KEY_BODY,   /* text */
     IMAPD_KEY_TEXT,
-    IMAPD_KEY_NOT,            /* child */
-    IMAPD_KEY_OR,             /* child and its next */
-    IMAPD_KEY_AND             /* child and all its nexts */
+    IMAPD_KEY_NOT, /* child */
+    IMAPD_KEY_OR,  /* child and its next */
+    IMAPD_KEY_AND  /* child and all its nexts */
 };
 
 #define IMAPD_SEARCH_DEPTH 32
@@ -114,11 +114,11 @@ struct imapd_key {
 enum { IMAPD_RETURN_MIN = 1, IMAPD_RETURN_MAX = 2, IMAPD_RETURN_ALL = 4, IMAPD_RETURN_COUNT = 8 };
 
 struct imapd_search {
-    bool extended;            /* RETURN was given: answered by ESEARCH */
+    bool extended; /* RETURN was given: answered by ESEARCH */
     unsigned returns;
-    struct yb_str charset;    /* empty: none was named */
+    struct yb_str charset; /* empty: none was named */
     bool uses_modseq;
-    struct imapd_key *root;   /* AND */
+    struct imapd_key *root; /* AND */
     size_t n_keys;
 };
 bool imapd_parse_search(struct imapd_lex *l, struct imapd_search *out) YB_MUST_USE;
@@ -157,8 +157,8 @@ enum {
 #define IMAPD_LIST_PATTERNS 32
 struct imapd_list {
     unsigned select, returns;
-    bool extended;                  /* any option, or several patterns */
-    struct yb_str reference;        /* as they came: modified UTF-7 */
+    bool extended;           /* any option, or several patterns */
+    struct yb_str reference; /* as they came: modified UTF-7 */
     struct yb_str patterns[IMAPD_LIST_PATTERNS];
     size_t n_patterns;
 };
@@ -183,7 +183,7 @@ struct imapd_append {
     struct imapd_flags flags;
     bool has_date;
     int64_t date;
-    bool literal;             /* the message comes next */
+    bool literal; /* the message comes next */
     uint64_t size;
     bool nonsync;
 };

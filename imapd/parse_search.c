@@ -3,8 +3,18 @@
 
 #include "lib/store/store.h"
 
-enum key_argument { ARG_NONE, ARG_TEXT, ARG_KEYWORD, ARG_DATE, ARG_NUMBER, ARG_UID_SET, ARG_HEADER,
-                    ARG_MODSEQ, ARG_NOT, ARG_OR };
+enum key_argument {
+    ARG_NONE,
+    ARG_TEXT,
+    ARG_KEYWORD,
+    ARG_DATE,
+    ARG_NUMBER,
+    ARG_UID_SET,
+    ARG_HEADER,
+    ARG_MODSEQ,
+    ARG_NOT,
+    ARG_OR
+};
 
 /* clang-format off */
 static const struct key_row {
@@ -69,7 +79,8 @@ key_new(struct imapd_lex *l, struct imapd_search *s, enum imapd_key_kind kind,
     return true;
 }
 
-/* MODSEQ [entry-name SP entry-type-req SP] value: the entry may be anything, one number serves all. */
+/* MODSEQ [entry-name SP entry-type-req SP] value: the entry may be anything, one number serves all.
+ */
 static bool
 parse_modseq_key(struct imapd_lex *l, struct imapd_search *s, struct imapd_key *k)
 {
@@ -148,7 +159,8 @@ parse_key_argument(struct imapd_lex *l, const struct key_row *row, unsigned dept
 }
 
 static bool
-parse_key_group(struct imapd_lex *l, unsigned depth, struct imapd_search *s, struct imapd_key *group)
+parse_key_group(struct imapd_lex *l, unsigned depth, struct imapd_search *s,
+                struct imapd_key *group)
 {
     struct imapd_key **last = &group->child;
     bool more = true;

@@ -20,8 +20,8 @@
 #define TEXT_MAX ((size_t)16 << 20)
 
 static const struct yb_str searched_names[IMAPD_SEARCHED] = {
-    [IMAPD_SEARCHED_FROM] = YB_STR_INIT("From"),   [IMAPD_SEARCHED_TO] = YB_STR_INIT("To"),
-    [IMAPD_SEARCHED_CC] = YB_STR_INIT("Cc"),       [IMAPD_SEARCHED_BCC] = YB_STR_INIT("Bcc"),
+    [IMAPD_SEARCHED_FROM] = YB_STR_INIT("From"),       [IMAPD_SEARCHED_TO] = YB_STR_INIT("To"),
+    [IMAPD_SEARCHED_CC] = YB_STR_INIT("Cc"),           [IMAPD_SEARCHED_BCC] = YB_STR_INIT("Bcc"),
     [IMAPD_SEARCHED_SUBJECT] = YB_STR_INIT("Subject"),
 };
 

@@ -11,20 +11,20 @@
 #include "lib/mime/tree.h"
 
 enum imapd_searched { /* the fields whose texts are kept */
-    IMAPD_SEARCHED_FROM,
-    IMAPD_SEARCHED_TO,
-    IMAPD_SEARCHED_CC,
-    IMAPD_SEARCHED_BCC,
-    IMAPD_SEARCHED_SUBJECT,
-    IMAPD_SEARCHED
+                      IMAPD_SEARCHED_FROM,
+                      IMAPD_SEARCHED_TO,
+                      IMAPD_SEARCHED_CC,
+                      IMAPD_SEARCHED_BCC,
+                      IMAPD_SEARCHED_SUBJECT,
+                      IMAPD_SEARCHED
 };
 
 struct imapd_parsed {
     struct yb_str envelope, body, structure;
     struct yb_str searched[IMAPD_SEARCHED]; /* all fields of the name; p == NULL: there is none */
     bool has_sent;
-    int64_t sent_day;                       /* of the Date field, as written: days since 1970 */
-    struct yb_mime_tree tree;               /* offsets and kinds only */
+    int64_t sent_day;         /* of the Date field, as written: days since 1970 */
+    struct yb_mime_tree tree; /* offsets and kinds only */
 };
 
 /* Which of the kept texts is this field's; IMAPD_SEARCHED when none is. */

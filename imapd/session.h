@@ -43,8 +43,8 @@ struct imapd_server {
     struct yb_store *store;
     struct yb_auth *auth;
     struct imapd_push *push;
-    struct yb_node_id node;                   /* this one; accounts of others are not served */
-    const struct imapd_conf *_Atomic conf;    /* in force for new sessions */
+    struct yb_node_id node;                /* this one; accounts of others are not served */
+    const struct imapd_conf *_Atomic conf; /* in force for new sessions */
     _Atomic uint64_t counts[IMAPD_COUNTERS];
 };
 
@@ -70,19 +70,19 @@ struct imapd_session {
     const struct imapd_conf *conf;
     enum imapd_state state;
     enum imapd_input_mode mode;
-    bool condstore;               /* enabled (RFC 7162 §3.1) */
-    bool closing;                 /* BYE is said */
-    unsigned bad;                 /* wrong commands so far */
+    bool condstore; /* enabled (RFC 7162 §3.1) */
+    bool closing;   /* BYE is said */
+    unsigned bad;   /* wrong commands so far */
     struct yb_account_id account_id;
-    uint64_t quota;               /* bytes, 0: none */
+    uint64_t quota; /* bytes, 0: none */
     struct yb_store_account *account;
-    struct yb_mailbox *mailbox;   /* IMAPD_ST_BOX */
+    struct yb_mailbox *mailbox; /* IMAPD_ST_BOX */
     struct yb_view view;
     struct imapd_push_entry push; /* in the table while idling */
     struct yb_auth_session *exchange;
-    struct imapd_input *input;    /* a command that is not whole yet, or an APPEND under way */
-    struct imapd_cmd *running;    /* a command that answers piece by piece */
-    char *tag;                    /* of AUTHENTICATE or IDLE under way */
+    struct imapd_input *input; /* a command that is not whole yet, or an APPEND under way */
+    struct imapd_cmd *running; /* a command that answers piece by piece */
+    char *tag;                 /* of AUTHENTICATE or IDLE under way */
 };
 
 /* The handlers for the engine; a listener's arg is the struct imapd_server. */
@@ -107,18 +107,19 @@ struct imapd_cmd {
     struct imapd_session *s;
     const struct imapd_command *row;
     struct yb_str tag;
-    bool uid;                     /* UID FETCH … */
-    struct imapd_lex lex;         /* stands at the arguments */
+    bool uid;             /* UID FETCH … */
+    struct imapd_lex lex; /* stands at the arguments */
     struct yb_arena *arena;
-    struct yb_arena *own_arena;   /* the same, for a command that may last over several calls */
-    struct yb_arena *scratch;     /* until the handler call returns */
-    struct yb_buf *out;           /* written to the connection when the call returns */
+    struct yb_arena *own_arena; /* the same, for a command that may last over several calls */
+    struct yb_arena *scratch;   /* until the handler call returns */
+    struct yb_buf *out;         /* written to the connection when the call returns */
     struct imapd_keywords keywords;
     bool has_keywords;
     /* A command that answers piece by piece: called until it returns 0 (answered) or -1; 1: again,
      * when what it wrote is sent. */
     int (*step)(struct imapd_cmd *c, struct yb_err *err);
-    void (*end)(struct imapd_cmd *c); /* releases what `job` holds, whatever happened; may be NULL */
+    void (*end)(
+        struct imapd_cmd *c); /* releases what `job` holds, whatever happened; may be NULL */
     void *job;
 };
 
@@ -152,8 +153,8 @@ void imapd_put_capability(struct imapd_cmd *c);
 
 /* --- what is new (sync.c) --- */
 
-/* Collects it and brings the view up to date. `expunges` where EXPUNGE may be told. A mailbox that is
- * gone ends the session. */
+/* Collects it and brings the view up to date. `expunges` where EXPUNGE may be told. A mailbox that
+ * is gone ends the session. */
 int imapd_changes(struct imapd_cmd *c, bool expunges, struct yb_changes *out,
                   struct yb_err *err) YB_MUST_USE;
 /* Tells it: EXPUNGE, EXISTS, RECENT, FLAGS, FETCH. */
@@ -173,7 +174,8 @@ void imapd_enable_condstore(struct imapd_cmd *c);
  * number that is not there is an error. */
 int imapd_targets(struct imapd_cmd *c, struct imapd_set *set, bool uid, const struct yb_rows *rows,
                   struct imapd_set *seqs, struct yb_err *err) YB_MUST_USE;
-/* The UIDs of a resolved set of sequence numbers, dead messages left out (*gone: there were some). */
+/* The UIDs of a resolved set of sequence numbers, dead messages left out (*gone: there were some).
+ */
 uint32_t *imapd_uids(struct imapd_cmd *c, const struct imapd_set *seqs, const struct yb_rows *rows,
                      size_t *n, bool *gone) YB_MUST_USE;
 

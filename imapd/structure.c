@@ -172,11 +172,10 @@ put_multipart(struct yb_buf *b, struct yb_str message, const struct yb_mime_tree
         imapd_put_structure(b, message, tree, i, extended, arena);
     /* The grammar wants a part inside. */
     if (p->first_child == YB_MIME_NO_PART)
-        yb_buf_add(b, extended
-                          ? YB_STR("(\"text\" \"plain\" (\"CHARSET\" \"US-ASCII\") NIL NIL "
-                                   "\"7BIT\" 0 0 NIL NIL NIL NIL)")
-                          : YB_STR("(\"text\" \"plain\" (\"CHARSET\" \"US-ASCII\") NIL NIL "
-                                   "\"7BIT\" 0 0)"));
+        yb_buf_add(b, extended ? YB_STR("(\"text\" \"plain\" (\"CHARSET\" \"US-ASCII\") NIL NIL "
+                                        "\"7BIT\" 0 0 NIL NIL NIL NIL)")
+                               : YB_STR("(\"text\" \"plain\" (\"CHARSET\" \"US-ASCII\") NIL NIL "
+                                        "\"7BIT\" 0 0)"));
     yb_buf_add_c(b, ' ');
     imapd_put_string(b, p->subtype);
     if (extended) {
@@ -217,9 +216,8 @@ imapd_put_structure(struct yb_buf *b, struct yb_str message, const struct yb_mim
     if (p->kind == YB_MIME_MESSAGE) {
         inside = &tree->parts[p->first_child];
         yb_buf_add_c(b, ' ');
-        imapd_put_envelope(b,
-                           yb_str(message.p + inside->header, (size_t)(inside->body - inside->header)),
-                           arena);
+        imapd_put_envelope(
+            b, yb_str(message.p + inside->header, (size_t)(inside->body - inside->header)), arena);
         yb_buf_add_c(b, ' ');
         imapd_put_structure(b, message, tree, p->first_child, extended, arena);
     }

@@ -1,6 +1,6 @@
 /*
- * ENVELOPE, BODY and BODYSTRUCTURE of a message as they are answered (RFC 3501 §7.4.2), from lib/mime's
- * reading of its bytes. Pure functions that append to a buffer.
+ * ENVELOPE, BODY and BODYSTRUCTURE of a message as they are answered (RFC 3501 §7.4.2), from
+ * lib/mime's reading of its bytes. Pure functions that append to a buffer.
  */
 #ifndef IMAPD_STRUCTURE_H
 #define IMAPD_STRUCTURE_H

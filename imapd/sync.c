@@ -1,6 +1,7 @@
 /*
- * What is new in the selected mailbox, told at the moments RFC 3501 §5.2 and §7.4.1 allow. A view is
- * four numbers; lib/store compares them with the mailbox and says what the session does not know yet.
+ * What is new in the selected mailbox, told at the moments RFC 3501 §5.2 and §7.4.1 allow. A view
+ * is four numbers; lib/store compares them with the mailbox and says what the session does not know
+ * yet.
  */
 #include "imapd/session.h"
 
@@ -147,7 +148,8 @@ imapd_targets(struct imapd_cmd *c, struct imapd_set *set, bool uid, const struct
 
     *seqs = (struct imapd_set){ 0 };
     if (!uid) {
-        /* RFC 3501 §9, seq-number; "1:*" of an empty mailbox names nothing, and everybody says it. */
+        /* RFC 3501 §9, seq-number; "1:*" of an empty mailbox names nothing, and everybody says it.
+         */
         bool all = set->n == 1 && set->v[0].lo == 1 && set->v[0].hi == IMAPD_STAR;
 
         if (imapd_set_largest(set) > n && !(n == 0 && all))

@@ -1,6 +1,6 @@
 /*
- * Texts as SEARCH compares them: decoded to UTF-8 and folded (lib/mime), so that a search is one for
- * bytes, exact for every language (RFC 3501 §6.4.4). Pure functions.
+ * Texts as SEARCH compares them: decoded to UTF-8 and folded (lib/mime), so that a search is one
+ * for bytes, exact for every language (RFC 3501 §6.4.4). Pure functions.
  */
 #ifndef IMAPD_TEXT_H
 #define IMAPD_TEXT_H

@@ -22,7 +22,8 @@ lookup(void *arg YB_UNUSED, struct yb_str name, struct yb_arena *arena YB_UNUSED
     *out = (struct yb_auth_record){ .found = ann || bob };
     memset(out->user.account.v, ann ? 0xa1 : 0xb2, sizeof(out->user.account.v));
     out->user.quota = bob ? 20000 : 0;
-    snprintf(out->user.address, sizeof(out->user.address), "%s", ann ? "ann@one.test" : "bob@two.test");
+    snprintf(out->user.address, sizeof(out->user.address), "%s",
+             ann ? "ann@one.test" : "bob@two.test");
     memcpy(out->verifier, verifier, sizeof(verifier));
     return 0;
 }
@@ -38,7 +39,9 @@ rig_start(struct rig *r)
 {
     struct yb_err err = { 0 };
     char id[YB_ID_TEXT], notify[128];
-    struct yb_store_conf store = { .root = r->root, .lock_timeout_ms = 5000, .notify_path = notify };
+    struct yb_store_conf store = { .root = r->root,
+                                   .lock_timeout_ms = 5000,
+                                   .notify_path = notify };
     struct yb_auth_conf auth = { .service = "imap", .source = { .lookup = lookup } };
 
     *r = (struct rig){ .conf = { .max_message = 1 << 20,

@@ -62,7 +62,9 @@ END_TEST
 
 START_TEST(test_set)
 {
-    struct imapd_range v[] = { { 9, IMAPD_STAR }, { 5, 3 }, { 1, 1 }, { 2, 2 }, { 4, 6 }, { 12, 12 } };
+    struct imapd_range v[] = {
+        { 9, IMAPD_STAR }, { 5, 3 }, { 1, 1 }, { 2, 2 }, { 4, 6 }, { 12, 12 }
+    };
     struct imapd_set s = { v, YB_COUNT(v) };
 
     ck_assert_uint_eq(imapd_set_largest(&s), 12);
@@ -73,8 +75,7 @@ START_TEST(test_set)
     ck_assert_uint_eq(s.v[1].lo, 9);
     ck_assert_uint_eq(s.v[1].hi, 10);
     for (uint32_t i = 0; i < 15; i++)
-        ck_assert_msg(imapd_set_has(&s, i) ==
-                          ((i >= 1 && i <= 6) || i == 9 || i == 10 || i == 12),
+        ck_assert_msg(imapd_set_has(&s, i) == ((i >= 1 && i <= 6) || i == 9 || i == 10 || i == 12),
                       "%u", i);
 }
 END_TEST

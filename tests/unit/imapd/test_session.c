@@ -45,10 +45,11 @@ play(struct yb_conn *c, const struct row *rows, size_t n)
     }
 }
 #define PLAY(c, ...)                                                                               \
-    play(c, (const struct row[]){ __VA_ARGS__ },                                                   \
-         YB_COUNT(((const struct row[]){ __VA_ARGS__ })))
+    play(c, (const struct row[]){ __VA_ARGS__ }, YB_COUNT(((const struct row[]){ __VA_ARGS__ })))
 
-#define HELLO "From: a@b.test\r\nTo: c@d.test\r\nSubject: hello\r\nDate: Sun, 22 Nov 2026 02:44:25 +0000\r\n\r\nhello body\r\n"
+#define HELLO                                                                                      \
+    "From: a@b.test\r\nTo: c@d.test\r\nSubject: hello\r\nDate: Sun, 22 Nov 2026 02:44:25 "         \
+    "+0000\r\n\r\nhello body\r\n"
 #define APPEND_HELLO "A APPEND INBOX {99+}\r\n" HELLO "\r\n"
 
 /* --- before login --- */

@@ -1,4 +1,5 @@
-/* imapd/structure, imapd/parsed, imapd/answer: ENVELOPE and BODYSTRUCTURE, and what the cache keeps. */
+/* imapd/structure, imapd/parsed, imapd/answer: ENVELOPE and BODYSTRUCTURE, and what the cache
+ * keeps. */
 #include "imapd/answer.h"
 #include "imapd/parsed.h"
 
@@ -42,8 +43,8 @@ static void
 check_text(struct yb_str got, const char *want, const char *what)
 {
     if (want != NULL)
-        ck_assert_msg(yb_str_eq(got, yb_str_from(want)), "%s\nwant %s\ngot  %.*s", what,
-                      want, YB_STR_ARG(got));
+        ck_assert_msg(yb_str_eq(got, yb_str_from(want)), "%s\nwant %s\ngot  %.*s", what, want,
+                      YB_STR_ARG(got));
 }
 
 START_TEST(test_structure)
@@ -108,7 +109,8 @@ START_TEST(test_errors)
     yb_buf_clear(b);
     yb_err_inside(&err, YB_TEMP, "4.3.0", "[secret] /var/lib/x");
     imapd_put_err(b, YB_STR("t"), &err);
-    check_text(yb_buf_view(b), "t NO [UNAVAILABLE] Temporary local problem, try again later\r\n", "inside");
+    check_text(yb_buf_view(b), "t NO [UNAVAILABLE] Temporary local problem, try again later\r\n",
+               "inside");
     yb_buf_free(&b);
 }
 END_TEST

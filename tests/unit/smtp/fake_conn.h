@@ -1,7 +1,7 @@
 /*
  * A connection without sockets or threads: the functions of lib/net/conn.h that lib/smtp and imapd
- * use, over lib/net's own input machine, driven by a test. Linked instead of lib/net's conn.o, by unit tests
- * and fuzz targets. Misuse of the interface aborts.
+ * use, over lib/net's own input machine, driven by a test. Linked instead of lib/net's conn.o, by
+ * unit tests and fuzz targets. Misuse of the interface aborts.
  */
 #ifndef TESTS_SMTP_FAKE_CONN_H
 #define TESTS_SMTP_FAKE_CONN_H
