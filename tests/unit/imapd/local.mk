@@ -16,3 +16,17 @@ check_PROGRAMS += tests/unit/imapd/test_structure
 tests_unit_imapd_test_structure_SOURCES  = tests/unit/imapd/test_structure.c
 tests_unit_imapd_test_structure_CPPFLAGS = $(imapd_test_cppflags)
 tests_unit_imapd_test_structure_LDADD    = $(IMAPD_TEST_PURE)
+
+# The connection without sockets stands before lib/net.
+check_LIBRARIES += tests/unit/imapd/librig.a
+tests_unit_imapd_librig_a_SOURCES = \
+	tests/unit/imapd/rig.c tests/unit/imapd/rig.h \
+	tests/unit/smtp/fake_conn.c tests/unit/smtp/fake_conn.h
+tests_unit_imapd_librig_a_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+IMAPD_RIG_LIBS = tests/unit/imapd/librig.a imapd/libimapd.a tests/unit/imapd/librig.a \
+	lib/auth/libyb_auth.a $(FLOOR3) $(FLOOR4_LIBS)
+
+check_PROGRAMS += tests/unit/imapd/test_session
+tests_unit_imapd_test_session_SOURCES  = tests/unit/imapd/test_session.c
+tests_unit_imapd_test_session_CPPFLAGS = $(imapd_test_cppflags)
+tests_unit_imapd_test_session_LDADD    = $(IMAPD_RIG_LIBS) $(CHECK_LIBS)
