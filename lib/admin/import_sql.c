@@ -1,10 +1,12 @@
 /*
  * Accounts from JSON Lines, in one transaction: every line is looked at before anything is changed,
- * then all rows go through COPY into a temporary table and from there into place by three statements.
+ * then all rows go through COPY into a temporary table and from there into place by three
+ * statements.
  */
 #include "lib/admin/ask.h"
 
 #include "lib/base/buf.h"
+#include "lib/base/clock.h"
 #include "lib/cred/cred.h"
 
 #include <errno.h>
@@ -106,21 +108,23 @@ read_forwards(struct rows *rows, struct row *r, const json_t *list, struct yb_er
     return 0;
 }
 
-/* The words an object may have, and of what type they are: a typing error is told, not passed over. */
+/* The words an object may have, and of what type they are: a typing error is told, not passed over.
+ */
 static int
 check_words(const json_t *o, struct yb_err *err)
 {
     static const struct {
         const char *key;
         json_type type;
-    } words[] = { { "address", JSON_STRING }, { "password", JSON_STRING },
+    } words[] = { { "address", JSON_STRING },  { "password", JSON_STRING },
                   { "verifier", JSON_STRING }, { "name", JSON_STRING },
                   { "quota", JSON_INTEGER },   { "keep_copy", JSON_TRUE },
                   { "forwards", JSON_ARRAY } };
     const char *key;
     json_t *value;
 
-    json_object_foreach((json_t *)(uintptr_t)o, key, value) {
+    json_object_foreach((json_t *)(uintptr_t)o, key, value)
+    {
         size_t i = 0;
 
         while (i < YB_COUNT(words) && strcmp(words[i].key, key) != 0)
@@ -269,17 +273,17 @@ hash_passwords(struct rows *rows)
     while (n + 1 < n_threads && pthread_create(&threads[n], NULL, hash_rows, rows) == 0)
         n++;
     while (rows->import->progress != NULL && atomic_load(&rows->hashed) < all && n > 0) {
-        struct timespec rest = { 0, 200000000 };
-
-        rows->import->progress(rows->import->arg, "passwords hashed", atomic_load(&rows->hashed), all);
-        nanosleep(&rest, NULL);
+        rows->import->progress(rows->import->arg, "passwords hashed", atomic_load(&rows->hashed),
+                               all);
+        yb_clock_rest_us(200000);
     }
     hash_rows(rows);
     for (size_t i = 0; i < n; i++)
         pthread_join(threads[i], NULL);
     for (size_t i = 0; i < rows->n; i++) {
         if (rows->v[i].password.p != NULL && rows->v[i].verifier.p == NULL)
-            problem(rows, rows->v[i].line, "this password cannot be used: it is empty, too long, or not UTF-8");
+            problem(rows, rows->v[i].line,
+                    "this password cannot be used: it is empty, too long, or not UTF-8");
     }
 }
 
@@ -384,7 +388,8 @@ refuse_bad(const struct rows *rows, struct yb_err *err)
 {
     if (rows->bad == 0)
         return 0;
-    return yb_err_set(err, YB_PERM, "5.5.4", "%zu lines cannot be taken; nothing was changed", rows->bad);
+    return yb_err_set(err, YB_PERM, "5.5.4", "%zu lines cannot be taken; nothing was changed",
+                      rows->bad);
 }
 
 static int
@@ -420,7 +425,8 @@ count_without_scram(const struct rows *rows)
 }
 
 int
-yb_admin_account_import(struct yb_admin *a, int fd, struct yb_admin_import *import, struct yb_err *err)
+yb_admin_account_import(struct yb_admin *a, int fd, struct yb_admin_import *import,
+                        struct yb_err *err)
 {
     struct rows rows = { .import = import, .arena = yb_arena_new(1 << 20) };
     struct yb_db_conn *c = NULL;

@@ -78,6 +78,14 @@ yb_clock_wait(int64_t ms)
     return t;
 }
 
+void
+yb_clock_rest_us(int64_t us)
+{
+    struct timespec t = { us / 1000000, us % 1000000 * 1000 };
+
+    nanosleep(&t, NULL);
+}
+
 time_t
 yb_clock_now(void)
 {

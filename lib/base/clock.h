@@ -15,6 +15,8 @@ int64_t yb_clock_us(void);
 /* The kernel's CLOCK_MONOTONIC `ms` from now, for pthread_cond_timedwait(); yb_clock_advance()
  * does not move it. */
 struct timespec yb_clock_wait(int64_t ms);
+/* Rests for so long: between tries of what nobody announces (a file lock of another process). */
+void yb_clock_rest_us(int64_t us);
 /* Wall clock: seconds, and microseconds, since 1970. */
 time_t yb_clock_now(void);
 int64_t yb_clock_now_us(void);

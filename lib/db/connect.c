@@ -75,8 +75,9 @@ yb_db_hosts_new(const char *conninfo, const char *application)
     h->application = yb_dup(app, strlen(app));
     h->options = PQconninfoParse(conninfo == NULL ? "" : conninfo, &why);
     if (h->options == NULL) {
-        why = why == NULL ? strdup("cannot be read") : why;
-        h->bad = yb_dup(why == NULL ? "" : why, why == NULL ? 0 : strcspn(why, "\n"));
+        const char *text = why == NULL ? "cannot be read" : why;
+
+        h->bad = yb_dup(text, strcspn(text, "\n"));
         PQfreemem(why);
         return h;
     }

@@ -17,7 +17,6 @@
 
 #include <errno.h>
 #include <sys/file.h>
-#include <time.h>
 
 #define NAP_FIRST_US 50
 #define NAP_LONGEST_US 2000
@@ -27,30 +26,6 @@ struct yb_waiter {
     bool granted;
     struct yb_waiter *next;
 };
-
-static void
-nap_us(int64_t us)
-{
-    struct timespec t = { us / 1000000, us % 1000000 * 1000 };
-
-    nanosleep(&t, NULL);
-}
-
-static struct timespec
-deadline_abs(struct yb_deadline d)
-{
-    int64_t left = yb_deadline_left(d);
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    t.tv_sec += (time_t)(left / 1000);
-    t.tv_nsec += (long)(left % 1000 * 1000000);
-    if (t.tv_nsec >= 1000000000) {
-        t.tv_sec++;
-        t.tv_nsec -= 1000000000;
-    }
-    return t;
-}
 
 static void
 waiter_remove(struct yb_store_account *a, struct yb_waiter *w)
@@ -90,7 +65,7 @@ queue_enter(struct yb_store_account *a, struct yb_deadline deadline)
     else
         a->last_waiter->next = &w;
     a->last_waiter = &w;
-    until = deadline_abs(deadline);
+    until = yb_clock_wait(yb_deadline_left(deadline));
     while (!w.granted) {
         if (pthread_cond_timedwait(&w.turn, &a->queue_mutex, &until) == ETIMEDOUT && !w.granted) {
             waiter_remove(a, &w);
@@ -140,7 +115,7 @@ file_lock(struct yb_store_account *a, struct yb_deadline deadline, struct yb_err
         if (yb_deadline_left(deadline) == 0)
             return yb_err_inside(err, YB_TEMP, "4.2.0", "the account stayed locked");
         yb_lockfile_want(a->lock_fd);
-        nap_us(nap);
+        yb_clock_rest_us(nap);
         nap = nap * 2 < NAP_LONGEST_US ? nap * 2 : NAP_LONGEST_US;
     }
 }
@@ -195,7 +170,7 @@ yb_account_breathe(struct yb_store_account *a, struct yb_err *err)
 {
     yb_account_unlock(a);
     if (yb_lockfile_wanted(a->lock_fd))
-        nap_us(NAP_LONGEST_US * 2); /* longer than a waiter's nap: he comes first */
+        yb_clock_rest_us(NAP_LONGEST_US * 2); /* longer than a waiter's nap: he comes first */
     return yb_account_lock(a, err);
 }
 

@@ -146,11 +146,9 @@ tidy_main(void *arg)
 
     pthread_mutex_lock(&t->mutex);
     while (!t->stopping) {
-        struct timespec until;
+        struct timespec until = yb_clock_wait(PASS_SECONDS * 1000);
         size_t n;
 
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_sec += PASS_SECONDS;
         if (pthread_cond_timedwait(&t->stop, &t->mutex, &until) != ETIMEDOUT)
             continue;
         pthread_mutex_unlock(&t->mutex);

@@ -36,9 +36,10 @@ db_new(const char *conninfo, unsigned connections, int64_t deadline_ms)
 static int
 connections(void)
 {
-    return atoi(cluster_ask(c, "postgres",
-                            "SELECT count(*) FROM pg_stat_activity"
-                            " WHERE application_name = 'test_db'"));
+    return (int)strtol(cluster_ask(c, "postgres",
+                                   "SELECT count(*) FROM pg_stat_activity"
+                                   " WHERE application_name = 'test_db'"),
+                       NULL, 10);
 }
 
 static void

@@ -38,9 +38,11 @@ START_TEST(test_every_table_forces_row_security)
                                     " AND NOT (relrowsecurity AND relforcerowsecurity)"),
                      "");
     /* The list above is the whole list. */
-    ck_assert_int_eq(atoi(cluster_sql(c, "SELECT count(*) FROM pg_class WHERE relkind IN ('r', 'p')"
-                                         " AND relnamespace = 'yubin'::regnamespace")),
-                     YB_COUNT(tables));
+    ck_assert_int_eq(
+        (int)strtol(cluster_sql(c, "SELECT count(*) FROM pg_class WHERE relkind IN ('r', 'p')"
+                                   " AND relnamespace = 'yubin'::regnamespace"),
+                    NULL, 10),
+        YB_COUNT(tables));
     /* No sequences (ids are random), no copies; a view is looked through by whoever asks. */
     ck_assert_str_eq(cluster_sql(c,
                                  "SELECT coalesce(string_agg(relname, ' '), '') FROM pg_class"
