@@ -1,0 +1,76 @@
+"""What a stranger hears at RCPT, at MAIL and after too much: each answer of the directory, sizes, numbers of
+recipients, space; and nothing a refused message leaves behind."""
+import glob
+
+import harness
+
+DOMAIN = "answers.test"
+OPTIONS = {"smtpd": {"max_message": "100K", "max_rcpt": "100"}}
+
+
+def rcpt(p, address):
+    with p.smtp() as s:
+        s.ehlo()
+        assert s.mail("x@example.net")[0] == 250
+        code, text = s.rcpt(address)
+        return "%d %s" % (code, text.decode())
+
+
+def sizes(p):
+    big = "Subject: big\r\n\r\n" + "y" * 76 + "\r\n"
+    big += ("y" * 76 + "\r\n") * 1400
+    with p.smtp() as s:
+        s.ehlo()
+        assert s.esmtp_features["size"] == "102400"
+        assert s.mail("x@example.net", ["SIZE=102401"])[0] == 552
+        assert s.mail("x@example.net", ["SIZE=102400"])[0] == 250
+        assert s.rcpt("ann@" + DOMAIN)[0] == 250
+        assert s.data(big)[0] == 552, "more than was announced"
+        s.sendmail("x@example.net", ["ann@" + DOMAIN], "Subject: after\r\n\r\nx\r\n")
+
+
+def recipients(p):
+    with p.smtp() as s:
+        s.ehlo()
+        s.mail("x@example.net")
+        codes = [s.rcpt("many%d@%s" % (i, DOMAIN))[0] for i in range(101)]
+        assert codes == [250] * 100 + [452], codes
+        assert s.data("Subject: to a hundred\r\n\r\nx\r\n")[0] == 250
+    found = glob.glob(p.own().mail_root + "/*/*/Maildir/new/*")
+    assert len(found) == 101, len(found)
+
+
+def full(p):
+    """Exact at the end of the message, whatever RCPT believed; then known at RCPT as well."""
+    codes = []
+    for _ in range(2):
+        with p.smtp() as s:
+            s.ehlo()
+            s.mail("x@example.net")
+            assert s.rcpt("small@" + DOMAIN)[0] == 250
+            codes.append(s.data("Subject: x\r\n\r\n" + "z" * 700 + "\r\n"))
+    assert codes[0][0] == 250 and codes[1][0] == 452 and codes[1][1].startswith(b"4.2.2"), codes
+    p.yubin("account", "set", "small@" + DOMAIN, "--quota", "500")
+    harness.wait_until(lambda: rcpt(p, "small@" + DOMAIN).startswith("452 4.2.2"), 15)
+
+
+def scenario(p):
+    p.own()
+    p.tenant("answers", DOMAIN)
+    p.account("ann@" + DOMAIN)
+    assert rcpt(p, "ann@" + DOMAIN).startswith("250 2.1.5")
+    assert rcpt(p, "nobody@" + DOMAIN).startswith("550 5.1.1")
+    assert rcpt(p, "ann@foreign.test").startswith("550 5.7.1")
+    p.account("gone@" + DOMAIN)
+    p.yubin("account", "suspend", "gone@" + DOMAIN)
+    harness.wait_until(lambda: rcpt(p, "gone@" + DOMAIN).startswith("450 4.2.1"), 5)
+    sizes(p)
+    for i in range(101):
+        p.yubin("alias", "add", "many%d@%s" % (i, DOMAIN), "ann@" + DOMAIN)
+    recipients(p)
+    p.account("small@" + DOMAIN, harness.PASSWORD, "--quota", "1000")
+    full(p)
+
+
+if __name__ == "__main__":
+    harness.main(scenario, OPTIONS)

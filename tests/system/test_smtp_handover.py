@@ -1,0 +1,101 @@
+"""lmtpd dies, hangs and is away while smtpd hands over: nothing that was answered 250 is lost or doubled,
+nothing is 5xx, and who may get a message twice is named in the log (docs/delivery.md, 2 and 4)."""
+import glob
+import os
+import signal
+import smtplib
+import threading
+
+import harness
+
+TO = "ann@handover.test"
+
+
+def files(trial):
+    found = {}
+    for name in glob.glob(trial.mail_root + "/*/*/Maildir/new/*"):
+        with open(name, encoding="utf-8") as f:
+            for line in f:
+                if line.startswith("Subject: "):
+                    found[line.split()[1]] = found.get(line.split()[1], 0) + 1
+    return found
+
+
+def log_of(trial, daemon, event):
+    with open(trial.daemons[daemon].log, encoding="utf-8", errors="replace") as f:
+        return [line for line in f if "event=%s " % event in line]
+
+
+def send(p, subject):
+    """The reply to the message, or to what came before."""
+    try:
+        with p.smtp() as s:
+            s.sendmail("x@example.net", [TO], "Subject: %s\r\n\r\nx\r\n" % subject)
+        return 250
+    except smtplib.SMTPDataError as e:
+        return e.smtp_code
+
+
+def killed(p, trial):
+    """kill -9 of lmtpd's child, again and again, under load: the retry with XREPEAT stores once."""
+    answers, done = {}, threading.Event()
+
+    def load(k):
+        for i in range(60):
+            answers["k%d-%d" % (k, i)] = send(p, "k%d-%d" % (k, i))
+
+    threads = [threading.Thread(target=load, args=(k,)) for k in range(6)]
+    for t in threads:
+        t.start()
+    lmtpd = trial.daemons["lmtpd"]
+    for _ in range(4):
+        child = harness.wait_until(lmtpd.child_pid, 10)
+        done.wait(0.15)
+        os.kill(child, signal.SIGKILL)
+        harness.wait_until(lambda gone=child: lmtpd.child_pid() not in (None, gone), 20)
+    for t in threads:
+        t.join()
+    found = files(trial)
+    assert set(answers.values()) <= {250, 451}, set(answers.values())
+    lost = [s for s, code in answers.items() if code == 250 and s not in found]
+    assert not lost, "answered 250 and not there: %r" % lost
+    twice = [s for s, n in found.items() if n > 1]
+    assert not twice, "there twice: %r" % twice
+    print("%d of %d answered 250 through 4 kills" % (list(answers.values()).count(250), len(answers)))
+
+
+def hanging(p, trial):
+    """No answer in time: 451, and the log names the recipient; a later try is stored."""
+    child = trial.daemons["lmtpd"].child_pid()
+    assert send(p, "warm") == 250
+    os.kill(child, signal.SIGSTOP)
+    try:
+        assert send(p, "hangs") == 451
+    finally:
+        os.kill(child, signal.SIGCONT)
+    named = log_of(trial, "smtpd", "smtp.data.maybe_twice")
+    assert named and " to=%s " % TO in named[-1] and "stored=unknown" in named[-1], named
+    harness.wait_until(lambda: files(trial).get("hangs") == 1, 10)
+    assert send(p, "hangs") == 250
+    assert files(trial)["hangs"] == 2, "the second try comes beside the first, as the log said"
+
+
+def away(p, trial):
+    trial.daemons["lmtpd"].stop()
+    assert send(p, "away") == 451
+    trial.daemons["lmtpd"].start()
+    harness.wait_until(lambda: send(p, "away") == 250, 20)
+    assert files(trial)["away"] == 1
+
+
+def scenario(p):
+    trial = p.own()
+    p.tenant("handover", "handover.test")
+    p.account(TO)
+    for step in (killed, hanging, away):
+        step(p, trial)
+        print("ok", step.__name__)
+
+
+if __name__ == "__main__":
+    harness.main(scenario, {"smtpd": {"lmtpd_timeout": "1s"}})

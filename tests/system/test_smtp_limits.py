@@ -1,0 +1,44 @@
+"""A network that asks for too many unknown recipients, or sends too much, hears 451 on every recipient until
+the block ends by itself; low space is 452 at MAIL (R-A79, R-A80, R-A88)."""
+import harness
+
+ANN = "ann@limits.test"
+OPTIONS = {"smtpd": {"limit_exempt": "", "limit_unknown": "5", "limit_messages": "20", "limit_window": "60s",
+                     "limit_block": "3s"},
+           "submitd": {"disk_reserve": "1000000G"}}
+
+
+def codes(p, *recipients):
+    with p.smtp() as s:
+        s.ehlo()
+        s.mail("x@example.net")
+        return [s.rcpt(r)[0] for r in recipients]
+
+
+def scenario(p):
+    trial = p.own()
+    p.tenant("limits", "limits.test")
+    p.account(ANN)
+    # In one session or in several, the count is the network's.
+    for i in range(5):
+        assert codes(p, "no%d@limits.test" % i) == [550]
+    assert codes(p, ANN) == [250]
+    assert codes(p, "no6@limits.test", ANN, "no7@limits.test") == [550, 451, 451]
+    assert codes(p, ANN, "no8@limits.test") == [451, 451], "known or not"
+    harness.wait_until(lambda: codes(p, ANN) == [250], 10)
+    sent = 0
+    while codes(p, ANN) == [250] and sent < 30:
+        with p.smtp() as s:
+            s.sendmail("x@example.net", [ANN], "Subject: %d\r\n\r\nx\r\n" % sent)
+        sent += 1
+    assert sent == 21, sent
+    harness.wait_until(lambda: codes(p, ANN) == [250], 10)
+    assert "event=smtp.limit" in trial.daemons["smtpd"].tail(200)
+    with p.submission(ANN) as s:
+        s.ehlo()
+        code, text = s.mail(ANN, ["SIZE=1000"])
+        assert (code, text[:5]) == (452, b"4.3.1"), (code, text)
+
+
+if __name__ == "__main__":
+    harness.main(scenario, OPTIONS)

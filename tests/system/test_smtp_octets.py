@@ -1,0 +1,114 @@
+"""A message is stored octet for octet behind the fields delivery adds, however it was sent; what two servers
+could read in two ways is refused behind its true end (R-A1, smuggling, RFC 3030)."""
+import glob
+
+import harness
+
+TO = "Ann@octets.test"
+ENVELOPE = b"MAIL FROM:<Sender+x@example.net> BODY=8BITMIME\r\nRCPT TO:<Ann@octets.test>\r\n"
+EVIL = b"MAIL FROM:<evil@example.net>\r\nRCPT TO:<ann@octets.test>\r\nDATA\r\nSubject: smuggled\r\n\r\n"
+# What stands where a dot line would: none of it may end the data.
+FALSE_ENDS = (b"\n.\n", b"\n.\r\n", b"\r.\r", b"\r\n.\n", b"\r\n.\r", b"\n.\r", b"\r.\n", b"\r.\r\n", b"\r\r\n.\r\r\n",
+              b"\r\n\x00.\r\n", b"\r\n.\x00\r\n", b"\n\n.\r\n", b"\r\n.\r\r\n", b"\r\n.\n\r\n")
+BODIES = (b"", b"x", b".", b"..", b".\r\n..\r\n...", b"x" * 998, b"y" * 5000, b"\xff\xfe\x80 8 bit", b"From me\r\n>From",
+          b"\r\n\r\n\r\n", b"dot at the end .", b"line\r\n" * 30000)
+
+
+class Talk:
+    def __init__(self, p, chunk=0):
+        self.s = p.raw("smtp")
+        self.f = self.s.makefile("rb")
+        self.chunk = chunk
+        assert self.answer() == 220
+        self.say(b"EHLO x.example.net\r\n")
+        assert self.answer() == 250
+
+    def say(self, data):
+        for k in range(0, len(data), self.chunk or len(data) or 1):
+            self.s.sendall(data[k:k + (self.chunk or len(data))])
+
+    def answer(self):
+        while True:
+            line = self.f.readline()
+            assert line[:3].isdigit(), line
+            if line[3:4] == b" ":
+                return int(line[:3])
+
+    def envelope(self):
+        self.say(ENVELOPE)
+        assert [self.answer(), self.answer()] == [250, 250]
+
+    def data(self, octets):
+        """DATA with `octets` as they are; the caller ends them."""
+        self.say(b"DATA\r\n")
+        assert self.answer() == 354
+        self.say(octets)
+        return self.answer()
+
+
+def stored(trial):
+    """Of the newest file: its added fields and what was sent."""
+    names = glob.glob(trial.mail_root + "/*/*/Maildir/new/*")
+    newest = max(names, key=lambda n: int(n.rsplit(".", 1)[1]))
+    with open(newest, "rb") as f:
+        whole = f.read()
+    assert ",S=%d," % len(whole) in newest
+    head, sent = whole.split(b"+0000\r\n", 1)
+    return head, sent
+
+
+def octets(p, trial):
+    for chunk in (0, 1):
+        talk = Talk(p, chunk)
+        for body in BODIES:
+            if chunk and len(body) > 10000:
+                continue
+            message = b"Subject: x\r\n\r\n" + body + b"\r\n"
+            stuffed = b"\r\n".join(b"." + l if l[:1] == b"." else l for l in message.split(b"\r\n"))
+            for how in ("data", "bdat", "bdat in three"):
+                talk.envelope()
+                if how == "data":
+                    assert talk.data(stuffed + b".\r\n") == 250
+                elif how == "bdat":
+                    talk.say(b"BDAT %d LAST\r\n" % len(message) + message)
+                    assert talk.answer() == 250
+                else:
+                    a, b = message[:13], message[13:-1]  # a CRLF on either side of a border
+                    talk.say(b"BDAT %d\r\n%sBDAT %d\r\n%sBDAT 1 LAST\r\n\n" % (len(a), a, len(b), b))
+                    assert [talk.answer() for _ in range(3)] == [250, 250, 250]
+                head, sent = stored(trial)
+                assert sent == message, (how, sent[:80], message[:80])
+                lines = head.split(b"\r\n")
+                assert lines[0] == b"Return-Path: <Sender+x@example.net>", lines
+                assert lines[1] == b"Delivered-To: Ann@octets.test", lines
+                assert lines[2].startswith(b"Received: from x.example.net ([127.0.0.1])"), lines
+
+
+def false_ends(p, trial):
+    for end in FALSE_ENDS:
+        for chunk in (0, 1):
+            before = len(glob.glob(trial.mail_root + "/*/*/Maildir/new/*"))
+            talk = Talk(p, chunk)
+            talk.envelope()
+            code = talk.data(b"Subject: outer\r\n\r\nx" + end + EVIL + b"y\r\n.\r\n")
+            assert code == 550, (end, code)
+            talk.say(b"NOOP\r\n")
+            assert talk.answer() == 250, "in step after %r" % end
+            assert len(glob.glob(trial.mail_root + "/*/*/Maildir/new/*")) == before, end
+
+
+def scenario(p):
+    trial = p.own()
+    p.tenant("octets", "octets.test")
+    p.account(TO)
+    octets(p, trial)
+    false_ends(p, trial)
+    talk = Talk(p)
+    talk.envelope()
+    assert talk.data(b"Received: by x\r\n" * 51 + b"\r\n.\r\n") == 554
+    talk.envelope()
+    assert talk.data(b"Delivered-To: ann@octets.test\r\n\r\n.\r\n") == 554
+
+
+if __name__ == "__main__":
+    harness.main(scenario)
