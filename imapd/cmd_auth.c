@@ -7,10 +7,10 @@ imapd_put_capability(struct imapd_cmd *c)
     struct yb_auth_facts facts;
     struct yb_str mechanisms, name;
 
-    yb_buf_add(c->out, YB_STR("CAPABILITY IMAP4rev1 LITERAL+ SASL-IR ID"));
+    yb_buf_add(c->out, YB_STR("CAPABILITY IMAP4rev1 LITERAL+ SASL-IR ID ENABLE IDLE"));
     if (c->s->state != IMAPD_ST_START) {
         yb_buf_add(c->out,
-                   YB_STR(" ENABLE IDLE NAMESPACE CHILDREN UNSELECT UIDPLUS MOVE SPECIAL-USE"
+                   YB_STR(" NAMESPACE CHILDREN UNSELECT UIDPLUS MOVE SPECIAL-USE"
                           " ESEARCH CONDSTORE QUOTA QUOTA=RES-STORAGE"));
         return;
     }

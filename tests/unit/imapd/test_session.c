@@ -67,7 +67,7 @@ START_TEST(test_before_login)
          { "c SELECT INBOX\r\n", { "c BAD Log in first" } },
          { "d NOOP extra\r\n", { "d BAD" } },
          { "e STARTTLS\r\nf NOOP\r\n", { "e OK Begin TLS", "!f OK" } },
-         { "g CAPABILITY\r\n", { "AUTH=PLAIN", "AUTH=SCRAM-SHA-256", "!STARTTLS", "!LOGINDISABLED", "!IDLE" } },
+         { "g CAPABILITY\r\n", { "AUTH=PLAIN", "AUTH=SCRAM-SHA-256", "!STARTTLS", "!LOGINDISABLED", "!CONDSTORE" } },
          { "h STARTTLS\r\n", { "h BAD TLS is spoken already" } },
          { "i LOGIN ann@one.test wrong\r\n", { "i NO [AUTHENTICATIONFAILED]" } },
          { "j LOGIN {12}\r\n", { "+ " } }, { "ann@one.test {6+}\r\nsecret\r\n", { "j OK [CAPABILITY", " IDLE", " CONDSTORE", "!AUTH=" } },
