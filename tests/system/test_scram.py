@@ -53,16 +53,17 @@ def bound(p, version, binding_of, word, header=None, mechanism="SCRAM-SHA-256-PL
                "-verify_return_error", "-ign_eof", version, "-keymatexport", "EXPORTER-Channel-Binding",
                "-keymatexportlen", "32"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as c:
-        line, key = Line(c.stdout, c.stdin), None
-        while not (said := line.answer()).startswith("+OK"):
-            assert said or c.poll() is None, "s_client ended"
-            if "Keying material:" in said:
-                key = bytes.fromhex(said.split(":")[1].strip())
-        client = scram.Client(ANN, p.passwords[ANN], binding_of(key), header)
-        said = exchange(line, client, mechanism)
-        assert said.startswith(word), (version, said)
-        line.f_out.write(b"QUIT\r\n")
-        c.communicate(timeout=30)
+        try:
+            line, key = Line(c.stdout, c.stdin), None
+            while not (said := line.answer()).startswith("+OK"):
+                assert said or c.poll() is None, "s_client ended"
+                if "Keying material:" in said:
+                    key = bytes.fromhex(said.split(":")[1].strip())
+            client = scram.Client(ANN, p.passwords[ANN], binding_of(key), header)
+            said = exchange(line, client, mechanism)
+            assert said.startswith(word), (version, said)
+        finally:
+            c.kill()
 
 
 def scenario(p):
