@@ -143,8 +143,9 @@ find_repeat(struct yb_incoming *i, const struct yb_put *put, struct yb_put_resul
         return true;
     }
     for (size_t k = m->head.slots; k > 0; k--) {
+        /* A tombstone may be that of a message that was withdrawn: only the living count. */
         if (yb_index_read_slots(m->index_fd, k - 1, 1, &slot) != 1 ||
-            !yb_delivery_id_eq(slot.id, put->id))
+            (slot.state & YB_SLOT_LIVE) == 0 || !yb_delivery_id_eq(slot.id, put->id))
             continue;
         *out = (struct yb_put_result){ m->head.uidvalidity, slot.uid, true };
         return true;
@@ -163,6 +164,26 @@ check_quota(const struct yb_incoming *i, const struct yb_put *put, struct yb_err
     return yb_err_set(err, YB_PERM, "5.2.2", "Mailbox full");
 }
 
+/* L3 to L4: the record, counts, usage and the ring of ids of a message that has its name. */
+static int
+record_placed(struct yb_incoming *i, struct yb_index_slot *slot, struct yb_err *err)
+{
+    struct yb_store_account *a = i->account;
+    struct yb_mailbox *m = i->m;
+    struct yb_ring_entry entry = { slot->id, m->head.uidvalidity, slot->uid };
+
+    if (yb_index_write_slots(m->index_fd, m->head.slots, 1, slot) < 0)
+        return yb_err_sys(err, YB_TEMP, "4.3.0", "write " YB_INDEX_FILE);
+    m->head.slots++;
+    yb_index_count(&m->head, slot, 1);
+    yb_account_use(a, (int64_t)i->size, 1);
+    if (yb_mailbox_end(m, err) < 0)
+        return -1;
+    if (yb_account_remember(a, &entry) < 0)
+        return yb_err_sys(err, YB_TEMP, "4.3.0", "write the ring of ids");
+    return yb_account_settle(a, err);
+}
+
 /* L2 to L4, under the lock, the mailbox entered. */
 static int
 place_locked(struct yb_incoming *i, const struct yb_put *put, uint32_t keywords, struct yb_err *err)
@@ -178,11 +199,12 @@ place_locked(struct yb_incoming *i, const struct yb_put *put, uint32_t keywords,
                                   .time = yb_clock_now(),
                                   .id = put->id,
                                   .node = a->store->conf.node };
-    struct yb_ring_entry entry = { put->id, m->head.uidvalidity, slot.uid };
+    int folder;
 
     slot.internal_date = put->internal_date != 0 ? put->internal_date : slot.time;
     if (slot.flags == 0 && keywords == 0)
         slot.state |= YB_SLOT_NEW;
+    folder = yb_mailbox_place_fd(m, &slot);
     if (yb_mailbox_reserve(m, 1, 1, err) < 0 || yb_account_busy(a, err) < 0)
         return -1;
     slot.modseq = ++m->head.modseq;
@@ -191,25 +213,17 @@ place_locked(struct yb_incoming *i, const struct yb_put *put, uint32_t keywords,
         return -1;
     yb_fault("store.L2");
     yb_index_name(&m->head, &slot, name);
-    if ((i->one_sync ? yb_sys_link_fd(i->fd, yb_mailbox_place_fd(m, &slot), name)
-                     : yb_sys_link(a->maildir_fd, i->tmp, yb_mailbox_place_fd(m, &slot), name)) < 0)
+    if ((i->one_sync ? yb_sys_link_fd(i->fd, folder, name)
+                     : yb_sys_link(a->maildir_fd, i->tmp, folder, name)) < 0)
         return yb_err_sys(err, YB_TEMP, "4.2.0", "link a message");
     yb_fault("store.L3");
-    if (yb_index_write_slots(m->index_fd, m->head.slots, 1, &slot) < 0) {
-        yb_err_sys(err, YB_TEMP, "4.3.0", "write " YB_INDEX_FILE);
-        (void)!unlinkat(yb_mailbox_place_fd(m, &slot), name, 0);
+    if (record_placed(i, &slot, err) < 0) {
+        (void)!unlinkat(folder, name, 0); /* refused is not stored: comparing buries the record */
         return -1;
     }
-    m->head.slots++;
-    yb_index_count(&m->head, &slot, 1);
-    yb_account_use(a, (int64_t)i->size, 1);
     i->uid = slot.uid;
     i->in_new = (slot.state & YB_SLOT_NEW) != 0;
-    if (yb_mailbox_end(m, err) < 0)
-        return -1;
-    if (yb_account_remember(a, &entry) < 0)
-        return yb_err_sys(err, YB_TEMP, "4.3.0", "write the ring of ids");
-    return yb_account_settle(a, err);
+    return 0;
 }
 
 /* Under the lock: finds the mailbox and what stands against the message, then places it. */

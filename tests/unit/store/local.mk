@@ -5,3 +5,8 @@ check_PROGRAMS += tests/unit/store/test_mailbox
 tests_unit_store_test_mailbox_SOURCES  = tests/unit/store/test_mailbox.c $(STORE_TEST_HELP)
 tests_unit_store_test_mailbox_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_store_test_mailbox_LDADD    = $(STORE_TEST_LIBS)
+
+check_PROGRAMS += tests/unit/store/test_crash
+tests_unit_store_test_crash_SOURCES  = tests/unit/store/test_crash.c $(STORE_TEST_HELP)
+tests_unit_store_test_crash_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_store_test_crash_LDADD    = $(STORE_TEST_LIBS)
