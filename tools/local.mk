@@ -1,7 +1,7 @@
 # Checks that need no build, or only `yubin`. What can break a promise runs in `make check` as well;
 # `make lint` runs everything and reports sizes.
 dist_check_SCRIPTS += tools/floors tools/banned tools/drift
-EXTRA_DIST += tools/tree.py tools/format tools/headers tools/sizes tools/events tools/install-packages
+EXTRA_DIST += quickstart tools/quickstart.py tools/trial.py tools/tree.py tools/format tools/headers tools/sizes tools/events tools/install-packages
 
 .PHONY: lint
 lint: all
