@@ -153,6 +153,17 @@ find_repeat(struct yb_incoming *i, const struct yb_put *put, struct yb_put_resul
     return false;
 }
 
+/* Under the lock: what is refused is not among the last ids. */
+static void
+ring_forget(struct yb_incoming *i)
+{
+    struct yb_ring_entry entry;
+    int place = yb_lockfile_ring_find(i->account->lock_fd, i->id, &entry);
+
+    if (place >= 0)
+        (void)!yb_lockfile_ring_put(i->account->lock_fd, (uint32_t)place, NULL);
+}
+
 static int
 check_quota(const struct yb_incoming *i, const struct yb_put *put, struct yb_err *err)
 {
@@ -253,6 +264,7 @@ place(struct yb_incoming *i, const struct yb_put *put, const struct yb_folder_di
     if (check_quota(i, put, err) < 0)
         return -1;
     if (place_locked(i, put, keywords, err) < 0) {
+        ring_forget(i);
         yb_mailbox_mend(i->m);
         i->uid = 0;
         return -1;
@@ -334,25 +346,14 @@ sync_duplicate(struct yb_incoming *i, struct yb_err *err)
     return rc;
 }
 
-static void
-forget_id(struct yb_incoming *i)
-{
-    struct yb_ring_entry entry;
-    int place;
-
-    if (yb_account_lock(i->account, NULL) < 0)
-        return;
-    place = yb_lockfile_ring_find(i->account->lock_fd, i->id, &entry);
-    if (place >= 0)
-        (void)!yb_lockfile_ring_put(i->account->lock_fd, (uint32_t)place, NULL);
-    yb_account_unlock(i->account);
-}
-
 /* Not durable is not accepted: out with it, so that the sender's next try is the only copy. */
 static void
 withdraw(struct yb_incoming *i)
 {
-    forget_id(i);
+    if (yb_account_lock(i->account, NULL) == 0) {
+        ring_forget(i);
+        yb_account_unlock(i->account);
+    }
     if (!i->duplicate)
         yb_expunge_one(i->m, i->uid);
 }

@@ -17,7 +17,6 @@
 
 #define NEW 100 /* number of the message that "put" delivers */
 
-static const char *const folders[] = { "INBOX", "Other", "A", "A/x", "B", "B/x", "C" };
 
 /* --- what the child does; 0 or -1 --- */
 
@@ -216,6 +215,8 @@ child_main(const char *name)
 }
 
 #ifdef YB_FAULTS
+
+static const char *const folders[] = { "INBOX", "Other", "A", "A/x", "B", "B/x", "C" };
 
 /* --- what the parent knows --- */
 
