@@ -221,6 +221,7 @@ yb_smtp_path_complete(struct yb_str arg, struct yb_str domain, struct yb_arena *
     size_t begin = yb_str_find(arg, '<'), end;
     struct yb_str path = yb_str_skip(arg, begin);
     bool has_domain;
+    char *out;
 
     if (domain.n == 0 || path.n == 0)
         return arg;
@@ -228,8 +229,13 @@ yb_smtp_path_complete(struct yb_str arg, struct yb_str domain, struct yb_arena *
     if (end == path.n || end == 1 || has_domain ||
         yb_str_eqi(yb_str(path.p + 1, end - 1), YB_STR("postmaster")))
         return arg;
-    return yb_arena_printf(arena, "%.*s@%.*s%.*s", YB_STR_ARG(yb_str_head(arg, begin + end)),
-                           YB_STR_ARG(domain), YB_STR_ARG(yb_str_skip(path, end)));
+    /* Not by printf: the line may hold a NUL, which the parser is to see. */
+    out = yb_arena_alloc(arena, arg.n + domain.n + 1, 1);
+    memcpy(out, arg.p, begin + end);
+    out[begin + end] = '@';
+    memcpy(out + begin + end + 1, domain.p, domain.n);
+    memcpy(out + begin + end + 1 + domain.n, path.p + end, path.n - end);
+    return yb_str(out, arg.n + domain.n + 1);
 }
 
 bool
