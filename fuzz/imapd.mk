@@ -23,3 +23,9 @@ fuzz_fuzz_imap_parsed_SOURCES = fuzz/fuzz_imap_parsed.c $(FUZZ_MAIN)
 fuzz_fuzz_imap_parsed_LDFLAGS = $(FUZZ_LINK)
 fuzz_fuzz_imap_parsed_LDADD   = $(IMAPD_FUZZ_LIBS)
 EXTRA_DIST += fuzz/imap_parsed.dict fuzz/corpus/imap_parsed
+
+FUZZ_TARGETS += fuzz/fuzz_imap_session
+fuzz_fuzz_imap_session_SOURCES = fuzz/fuzz_imap_session.c $(FUZZ_MAIN)
+fuzz_fuzz_imap_session_LDFLAGS = $(FUZZ_LINK)
+fuzz_fuzz_imap_session_LDADD   = $(IMAPD_RIG_LIBS)
+EXTRA_DIST += fuzz/imap_session.dict fuzz/corpus/imap_session

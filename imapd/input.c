@@ -208,6 +208,8 @@ imapd_input_line(struct yb_conn *conn, struct imapd_session *s, struct yb_str li
         yb_auth_abandon(&s->exchange);
         imapd_push_remove(s->server->push, &s->push);
         s->mode = IMAPD_IN_COMMAND;
+        yb_free(s->tag);
+        s->tag = NULL;
         if (!imapd_lex_tag(&l, &tag))
             tag = yb_str(NULL, 0);
         imapd_cmd_begin(&c, conn, tag);

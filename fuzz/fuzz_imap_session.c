@@ -1,0 +1,88 @@
+/*
+ * A whole session over a store of its own: lines, literals, states. The same bytes at once and in
+ * pieces (their size is the first byte) are answered with the same bytes, numbers apart: UIDs and
+ * mod-sequences go on from one run to the next.
+ */
+#include "tests/unit/imapd/rig.h"
+
+#include <stdlib.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define MAX_INPUT 4096
+
+/* Every run of digits as one. */
+static struct yb_str
+without_numbers(struct yb_str s, struct yb_arena *arena)
+{
+    char *to = yb_arena_alloc(arena, s.n + 1, 1);
+    size_t n = 0;
+
+    for (size_t i = 0; i < s.n; i++) {
+        if (!yb_is_digit(s.p[i]))
+            to[n++] = s.p[i];
+        else if (n == 0 || to[n - 1] != '0')
+            to[n++] = '0';
+    }
+    return yb_str(to, n);
+}
+
+/* Runs a session from before login, or as a user with the inbox selected, in an empty account. */
+static struct yb_str
+run(struct rig *r, struct yb_str in, bool logged_in, size_t piece, struct yb_arena *arena)
+{
+    struct yb_conn *c = logged_in ? rig_login(r, "bob@two.test", "INBOX") : rig_connect(r);
+    struct yb_str out;
+
+    fake_feed(c, in, piece);
+    out = without_numbers(fake_output(c), arena);
+    fake_free(&c);
+    return out;
+}
+
+static void
+empty_account(struct rig *r)
+{
+    struct yb_account_id bob;
+    struct yb_err err = { 0 };
+
+    memset(bob.v, 0xb2, sizeof(bob.v));
+    if (yb_store_remove(r->server.store, bob, &err) < 0)
+        yb_assert(err.class == YB_PERM); /* nobody logged in */
+}
+
+/* One store for all inputs. */
+static struct rig *rig;
+
+static void
+stop(void)
+{
+    rig_stop(rig);
+    yb_free(rig);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct yb_arena *arena;
+    struct yb_str in, whole, pieces;
+    bool logged_in;
+
+    if (size < 2 || size > MAX_INPUT)
+        return 0;
+    if (rig == NULL) {
+        rig = yb_alloc(1, sizeof(*rig));
+        rig_start(rig);
+        yb_assert(atexit(stop) == 0);
+    }
+    arena = yb_arena_new(16384);
+    in = yb_str((const char *)data + 2, size - 2);
+    logged_in = data[1] != '0';
+    whole = run(rig, in, logged_in, 0, arena);
+    empty_account(rig);
+    pieces = run(rig, in, logged_in, data[0] % 16 + 1, arena);
+    empty_account(rig);
+    yb_assert(yb_str_eq(whole, pieces));
+    yb_arena_free(&arena);
+    return 0;
+}
