@@ -24,3 +24,9 @@ sysusersdir = $(YB_SYSUSERSDIR)
 sysusers_DATA = packaging/systemd/sysusers.d/yubin.conf
 tmpfilesdir = $(YB_TMPFILESDIR)
 tmpfiles_DATA = packaging/systemd/tmpfiles.d/yubin.conf
+
+# The sample configuration, from the option tables.
+packaging/yubin.conf.sample: ctl/yubin$(EXEEXT)
+	$(AM_V_GEN)$(MKDIR_P) $(@D) && ./ctl/yubin$(EXEEXT) config docs sample >$@.new && mv $@.new $@
+pkgdata_DATA = packaging/yubin.conf.sample
+CLEANFILES += packaging/yubin.conf.sample
