@@ -11,7 +11,8 @@ static const struct ctl_option add_options[] = {
     { "--name", "TEXT", "display name" },
     { "--quota", "SIZE", "of the mailbox (none: no limit)" },
     { "--home", "NODE-ID", "node that holds the mailbox (this one)" },
-    { "--verifier", "TEXT", "password as a verifier: SCRAM-SHA-256$…, {SHA512-CRYPT}…, {BLF-CRYPT}…" },
+    { "--verifier", "TEXT",
+      "password as a verifier: SCRAM-SHA-256$…, {SHA512-CRYPT}…, {BLF-CRYPT}…" },
     { "--no-password", NULL, "nobody can log in; nothing is read from standard input" },
     { "--from", "FILE", "many accounts, JSON Lines (-: standard input); all or none" },
     { NULL, NULL, NULL },
@@ -88,7 +89,8 @@ account_add(struct ctl *c, json_t **out, struct yb_err *err)
         return yb_err_set(err, YB_PERM, "5.5.4", "Which address? Or --from FILE");
     if (ctl_size(c, "--quota", &v.quota_bytes, err) < 0)
         return -1;
-    if (v.verifier.p == NULL && !ctl_has(c, "--no-password") && ctl_password(c, &v.verifier, err) < 0)
+    if (v.verifier.p == NULL && !ctl_has(c, "--no-password") &&
+        ctl_password(c, &v.verifier, err) < 0)
         return -1;
     return yb_admin_account_add(c->admin, ctl_word(c, 0), &v, out, err);
 }

@@ -31,8 +31,7 @@ alias_add(struct ctl *c, json_t **out, struct yb_err *err)
 {
     struct yb_admin_alias v;
 
-    return values(c, &v, err) < 0 ? -1
-                                  : yb_admin_alias_add(c->admin, ctl_word(c, 0), &v, out, err);
+    return values(c, &v, err) < 0 ? -1 : yb_admin_alias_add(c->admin, ctl_word(c, 0), &v, out, err);
 }
 
 static int
@@ -40,8 +39,7 @@ alias_set(struct ctl *c, json_t **out, struct yb_err *err)
 {
     struct yb_admin_alias v;
 
-    return values(c, &v, err) < 0 ? -1
-                                  : yb_admin_alias_set(c->admin, ctl_word(c, 0), &v, out, err);
+    return values(c, &v, err) < 0 ? -1 : yb_admin_alias_set(c->admin, ctl_word(c, 0), &v, out, err);
 }
 
 static int

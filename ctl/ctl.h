@@ -47,8 +47,8 @@ struct ctl_command {
     size_t min_words, max_words;
     const char *summary;
     const struct ctl_option *options; /* ends with a NULL name; may be NULL */
-    const char *columns;              /* of a list: "name tenant accounts"; NULL: all keys of an object */
-    bool offline;                     /* needs no database: c->admin is NULL */
+    const char *columns; /* of a list: "name tenant accounts"; NULL: all keys of an object */
+    bool offline;        /* needs no database: c->admin is NULL */
     /* Fills *out (may stay NULL: nothing is shown). */
     int (*run)(struct ctl *c, json_t **out, struct yb_err *err);
 };
@@ -87,6 +87,9 @@ void ctl_print(const struct ctl *c, const json_t *out);
 
 /* Options that every list has. */
 #define CTL_PAGE_OPTIONS                                                                           \
-    { "--after", "NAME", "begin behind this one" }, { "--limit", "N", "at most so many (10 000)" }
+    { "--after", "NAME", "begin behind this one" },                                                \
+    {                                                                                              \
+        "--limit", "N", "at most so many (10 000)"                                                 \
+    }
 
 #endif

@@ -24,11 +24,12 @@ const struct ctl_command *const ctl_commands[] = {
 static void
 help_all(FILE *to)
 {
-    fprintf(to, "usage: yubin [-c FILE] [--json] NOUN VERB [WORDS] [OPTIONS]\n"
-                "       yubin NOUN --help      what can be done with it\n"
-                "       yubin --version\n\n"
-                "  -c FILE   configuration (default %s)\n"
-                "  --json    print JSON\n\n",
+    fprintf(to,
+            "usage: yubin [-c FILE] [--json] NOUN VERB [WORDS] [OPTIONS]\n"
+            "       yubin NOUN --help      what can be done with it\n"
+            "       yubin --version\n\n"
+            "  -c FILE   configuration (default %s)\n"
+            "  --json    print JSON\n\n",
             YB_SYSCONF);
     for (size_t t = 0; ctl_commands[t] != NULL; t++) {
         for (const struct ctl_command *c = ctl_commands[t]; c->noun != NULL; c++)
@@ -39,8 +40,8 @@ help_all(FILE *to)
 static void
 help_command(FILE *to, const struct ctl_command *c)
 {
-    fprintf(to, "yubin %s %s%s%s%s\n    %s\n", c->noun, c->verb, *c->words == '\0' ? "" : " ", c->words,
-            c->options == NULL ? "" : " [OPTIONS]", c->summary);
+    fprintf(to, "yubin %s %s%s%s%s\n    %s\n", c->noun, c->verb, *c->words == '\0' ? "" : " ",
+            c->words, c->options == NULL ? "" : " [OPTIONS]", c->summary);
     for (const struct ctl_option *o = c->options; o != NULL && o->name != NULL; o++)
         fprintf(to, "      %s%s%-*s %s\n", o->name, o->value == NULL ? "" : " ",
                 (int)(20 - strlen(o->name)), o->value == NULL ? "" : o->value, o->help);
@@ -179,7 +180,8 @@ main(int argc, char **argv)
 
     yb_log_init("yubin", YB_LOG_WARN);
     if (rc < 0) {
-        if ((c.command->offline || ctl_admin(&c, &err) == 0) && c.command->run(&c, &out, &err) == 0) {
+        if ((c.command->offline || ctl_admin(&c, &err) == 0) &&
+            c.command->run(&c, &out, &err) == 0) {
             if (out != NULL)
                 ctl_print(&c, out);
             rc = CTL_DONE;

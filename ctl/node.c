@@ -56,7 +56,8 @@ schema_migrate(struct ctl *c, json_t **out, struct yb_err *err)
         return -1;
     conninfo = yb_arena_printf(c->arena, "%s%s%.*s", common->database, user.n > 0 ? " user=" : "",
                                YB_STR_ARG(user));
-    if (yb_db_migrate(conninfo.p, files.n > 0 ? files.p : YB_SCHEMA_DIR, told, NULL, &report, err) < 0)
+    if (yb_db_migrate(conninfo.p, files.n > 0 ? files.p : YB_SCHEMA_DIR, told, NULL, &report, err) <
+        0)
         return -1;
     *out = json_pack("{s:i, s:i, s:i}", "applied", (int)report.applied, "already",
                      (int)report.already, "version", report.last);
@@ -79,8 +80,9 @@ node_init(struct ctl *c, json_t **out, struct yb_err *err)
     if (name.n == 0)
         name = yb_str_from(host);
     /* An id that is there is kept: its row may have been lost with a database. */
-    if (access(common->node_id_file, F_OK) == 0 ? yb_node_id_read(common->node_id_file, &id, err) < 0
-                                                : yb_node_id_create(common->node_id_file, &id, err) < 0)
+    if (access(common->node_id_file, F_OK) == 0
+            ? yb_node_id_read(common->node_id_file, &id, err) < 0
+            : yb_node_id_create(common->node_id_file, &id, err) < 0)
         return -1;
     return yb_admin_node_add(c->admin, id, name, ctl_option(c, "--host"), out, err);
 }
@@ -138,12 +140,12 @@ store_open(struct ctl *c, struct yb_store **s, struct yb_err *err)
     const struct yb_common_conf *common;
     struct yb_store_conf conf = { 0 };
 
-    if (ctl_common(c, &common, err) < 0 || yb_node_id_read(common->node_id_file, &conf.node, err) < 0 ||
-        connect_first(c, err) < 0 || become_owner(common->mail_root, err) < 0)
+    if (ctl_common(c, &common, err) < 0 ||
+        yb_node_id_read(common->node_id_file, &conf.node, err) < 0 || connect_first(c, err) < 0 ||
+        become_owner(common->mail_root, err) < 0)
         return -1;
     conf.root = common->mail_root;
-    conf.notify_path =
-        yb_arena_printf(c->arena, "%s/imapd/notify", common->run_dir).p;
+    conf.notify_path = yb_arena_printf(c->arena, "%s/imapd/notify", common->run_dir).p;
     return yb_store_root_open(&conf, NULL, s, err);
 }
 
@@ -176,8 +178,7 @@ store_init(struct ctl *c, json_t **out, struct yb_err *err)
 
     if (ctl_common(c, &common, err) < 0 || yb_node_id_read(common->node_id_file, &node, err) < 0 ||
         connect_first(c, err) < 0 || make_root(c, common->mail_root, err) < 0 ||
-        become_owner(common->mail_root, err) < 0 ||
-        yb_store_init(common->mail_root, id, err) < 0 ||
+        become_owner(common->mail_root, err) < 0 || yb_store_init(common->mail_root, id, err) < 0 ||
         yb_admin_node_store(c->admin, node, yb_str_from(id), err) < 0)
         return -1;
     *out = json_pack("{s:s, s:s}", "mail_root", common->mail_root, "store_id", id);
@@ -191,15 +192,16 @@ account_id(struct ctl *c, struct yb_str address, struct yb_account_id *id, struc
     json_t *card = NULL;
     int rc = yb_admin_account_show(c->admin, address, &card, err);
 
-    if (rc == 0 &&
-        !yb_account_id_parse(yb_str_from(json_string_value(json_object_get(card, "account_id"))), id))
+    if (rc == 0 && !yb_account_id_parse(
+                       yb_str_from(json_string_value(json_object_get(card, "account_id"))), id))
         rc = yb_err_inside(err, YB_BUG, "4.3.0", "no account_id in the card");
     json_decref(card);
     return rc;
 }
 
 static int
-check_one(struct yb_store *s, struct yb_account_id id, struct yb_store_check *sum, struct yb_err *err)
+check_one(struct yb_store *s, struct yb_account_id id, struct yb_store_check *sum,
+          struct yb_err *err)
 {
     struct yb_store_account *a = NULL;
     struct yb_store_check one = { 0 };
@@ -232,7 +234,8 @@ check_all(struct ctl *c, struct yb_store *s, struct yb_store_check *sum, struct 
         if (yb_admin_account_list(c->admin, YB_STR(""), &page, &list, err) < 0)
             return -1;
         n = json_array_size(list);
-        json_array_foreach(list, i, card) {
+        json_array_foreach(list, i, card)
+        {
             struct yb_account_id id;
             const char *text = json_string_value(json_object_get(card, "account_id"));
 
@@ -315,7 +318,8 @@ control(struct ctl *c, const char *command, struct yb_err *err)
     int rc = ctl_common(c, &common, err);
 
     if (rc == 0) {
-        struct yb_str path = yb_arena_printf(c->arena, "%s/%s.control", common->run_dir, c->words[0]);
+        struct yb_str path =
+            yb_arena_printf(c->arena, "%s/%s.control", common->run_dir, c->words[0]);
 
         rc = yb_control_call(path.p, yb_str_from(command), answer, yb_deadline_in(CONTROL_MS), err);
     }

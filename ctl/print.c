@@ -47,7 +47,8 @@ print_object(const struct ctl *c, const json_t *o)
     const char *key;
     json_t *v;
 
-    json_object_foreach((json_t *)(uintptr_t)o, key, v) {
+    json_object_foreach((json_t *)(uintptr_t)o, key, v)
+    {
         struct yb_str text = value_text(c->arena, v);
 
         printf("%-17s %.*s\n", key, YB_STR_ARG(text));
@@ -89,7 +90,8 @@ print_list(const struct ctl *c, const json_t *list)
         widths[n] = names[n].n;
         n++;
     }
-    json_array_foreach(list, i, o) {
+    json_array_foreach(list, i, o)
+    {
         for (size_t k = 0; k < n; k++) {
             size_t w = width_of(value_text(c->arena, json_object_get(o, names[k].p)));
 
@@ -97,7 +99,8 @@ print_list(const struct ctl *c, const json_t *list)
         }
     }
     print_row(names, widths, n);
-    json_array_foreach(list, i, o) {
+    json_array_foreach(list, i, o)
+    {
         for (size_t k = 0; k < n; k++)
             cells[k] = value_text(c->arena, json_object_get(o, names[k].p));
         print_row(cells, widths, n);

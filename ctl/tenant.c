@@ -145,7 +145,8 @@ domain_list(struct ctl *c, json_t **out, struct yb_err *err)
 
     if (ctl_page(c, &page, err) < 0)
         return -1;
-    return yb_admin_domain_list(c->admin, c->n_words > 0 ? ctl_word(c, 0) : YB_STR(""), &page, out, err);
+    return yb_admin_domain_list(c->admin, c->n_words > 0 ? ctl_word(c, 0) : YB_STR(""), &page, out,
+                                err);
 }
 
 static int

@@ -7,7 +7,7 @@ struct hand_over {
     struct yb_store_account *account;
     struct yb_incoming *file;
     struct yb_str head; /* added fields, until they are written with the first block */
-    struct yb_err err; /* class 0: all is well so far */
+    struct yb_err err;  /* class 0: all is well so far */
     struct yb_put_result stored;
 };
 

@@ -1,8 +1,8 @@
 /*
  * The hooks of lmtpd: a hand-over from smtpd, submitd or relayd becomes files in Maildirs. Every
- * recipient's file is written while the message comes; at the dot each is placed (account lock, UID,
- * link, record: L1-L4 of docs/delivery.md) and then all are synced (L5), so that their syncs merge
- * in the file system's journal. Only then is a recipient answered 250. No database is asked.
+ * recipient's file is written while the message comes; at the dot each is placed (account lock,
+ * UID, link, record: L1-L4 of docs/delivery.md) and then all are synced (L5), so that their syncs
+ * merge in the file system's journal. Only then is a recipient answered 250. No database is asked.
  */
 #ifndef LMTPD_DELIVER_H
 #define LMTPD_DELIVER_H

@@ -1,10 +1,11 @@
 /*
  * yubin-lmtpd: stores messages into the Maildirs of this node.
  *
- * It listens on a unix socket for LMTP (RFC 2033) from smtpd, submitd and relayd of this node, whose
- * users it knows by SO_PEERCRED, and believes what they say of a recipient (docs/delivery.md). A
- * recipient is answered 250 only when his file is on disk. It needs no database to store; every
- * usage_interval it reports the sizes of mailboxes that changed, and it never waits for that.
+ * It listens on a unix socket for LMTP (RFC 2033) from smtpd, submitd and relayd of this node,
+ * whose users it knows by SO_PEERCRED, and believes what they say of a recipient
+ * (docs/delivery.md). A recipient is answered 250 only when his file is on disk. It needs no
+ * database to store; every usage_interval it reports the sizes of mailboxes that changed, and it
+ * never waits for that.
  *
  * User yubin-mail. Files: mail_root (read, write). Signals and exit codes: lib/daemon/daemon.h.
  */
@@ -51,8 +52,8 @@ report_usage(void *arg)
         n = yb_store_changed_usage(l->deliver.store, ids, usage, USAGE_BATCH);
         for (size_t i = 0; i < n; i++) {
             report[i] = (struct yb_usage_report){ .account = ids[i],
-                                                     .bytes = usage[i].bytes,
-                                                     .messages = usage[i].messages };
+                                                  .bytes = usage[i].bytes,
+                                                  .messages = usage[i].messages };
         }
     } while (n > 0 && yb_directory_report_usage(l->directory, report, n, &err) == 0 &&
              n == USAGE_BATCH);

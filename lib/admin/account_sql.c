@@ -301,9 +301,8 @@ yb_admin_account_app_password(struct yb_admin *a, struct yb_str address, struct 
 
     yb_cred_app_make(text, hash);
     rc = change_one(a, address,
-                    &(struct change){ &app_add,
-                                      { yb_str_from(hash), label }, 2, "account" },
-                    out, err);
+                    &(struct change){ &app_add, { yb_str_from(hash), label }, 2, "account" }, out,
+                    err);
     if (rc == 0)
         json_object_set_new(*out, "app_password", json_string(text));
     explicit_bzero(text, sizeof(text));
@@ -329,7 +328,9 @@ yb_admin_account_forward(struct yb_admin *a, struct yb_str address, struct yb_st
     if (rc == 0)
         rc = change_one(a, address,
                         &(struct change){ add_it ? &forward_add : &forward_remove,
-                                          { written, key }, 2, add_it ? NULL : "forward" },
+                                          { written, key },
+                                          2,
+                                          add_it ? NULL : "forward" },
                         out, err);
     yb_arena_free(&arena);
     return rc;
@@ -346,12 +347,14 @@ yb_admin_account_may_send(struct yb_admin *a, struct yb_str address, struct yb_s
     int rc = yb_admin_name(whole ? any : as, arena, &n, err);
 
     if (rc == 0)
-        rc = change_one(a, address,
-                        &(struct change){ add_it ? &right_add : &right_remove,
-                                          { whole ? YB_STR("") : n.local, n.domain }, 2,
-                                          add_it ? "account, or domain of its tenant (or it has this right)"
-                                                 : "sender right" },
-                        out, err);
+        rc = change_one(
+            a, address,
+            &(struct change){ add_it ? &right_add : &right_remove,
+                              { whole ? YB_STR("") : n.local, n.domain },
+                              2,
+                              add_it ? "account, or domain of its tenant (or it has this right)"
+                                     : "sender right" },
+            out, err);
     yb_arena_free(&arena);
     return rc;
 }

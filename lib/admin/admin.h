@@ -1,8 +1,9 @@
 /*
- * Provisioning: tenants, domains, accounts, aliases, retirements, nodes. One function a verb, shared
- * by `yubin` (role yubin_operator, all rows) and the REST interface (role yubin_admin, the rows of
- * one tenant). Each call is one transaction. Things are named by people's names (a tenant's name, a
- * domain, an address); what is shown comes back as JSON made by the database: an object, or a list.
+ * Provisioning: tenants, domains, accounts, aliases, retirements, nodes. One function a verb,
+ * shared by `yubin` (role yubin_operator, all rows) and the REST interface (role yubin_admin, the
+ * rows of one tenant). Each call is one transaction. Things are named by people's names (a tenant's
+ * name, a domain, an address); what is shown comes back as JSON made by the database: an object, or
+ * a list.
  *
  * Errors: YB_PERM 5.1.x with a sentence for the operator (no such thing, exists already, over a
  * limit, not well-formed), YB_TEMP 4.3.0 when the database is away.
@@ -19,10 +20,10 @@
 struct yb_admin;
 
 struct yb_admin_conf {
-    const char *conninfo;        /* libpq, with the role */
+    const char *conninfo; /* libpq, with the role */
     const char *application;
-    struct yb_node_id node;      /* home of new accounts where none is named; zero: the only live node */
-    int64_t deadline_ms;         /* of a statement; 0: 30 s */
+    struct yb_node_id node; /* home of new accounts where none is named; zero: the only live node */
+    int64_t deadline_ms;    /* of a statement; 0: 30 s */
 };
 
 /* Opens nothing yet. Copies *conf. */
@@ -41,7 +42,7 @@ struct yb_admin_domain {
 };
 struct yb_admin_account {
     struct yb_str name, quota_bytes, home_node, keep_copy, imap, pop3, submission;
-    struct yb_str verifier;      /* of lib/cred; add and set */
+    struct yb_str verifier; /* of lib/cred; add and set */
 };
 struct yb_admin_alias {
     const struct yb_str *targets; /* NULL: not given */
@@ -49,7 +50,7 @@ struct yb_admin_alias {
     struct yb_str enabled, expires_at, note;
 };
 struct yb_admin_retirement {
-    struct yb_str kind;          /* "deleted", "moved", "forward", "forward_tell" */
+    struct yb_str kind; /* "deleted", "moved", "forward", "forward_tell" */
     struct yb_str new_address, expires_at;
 };
 /* A piece of a long list: names after `after`, at most `limit` (0: 10 000). */
@@ -73,7 +74,8 @@ int yb_admin_tenant_list(struct yb_admin *a, const struct yb_admin_page *page, j
 int yb_admin_tenant_delete(struct yb_admin *a, struct yb_str name, struct yb_err *err) YB_MUST_USE;
 
 int yb_admin_domain_add(struct yb_admin *a, struct yb_str tenant, struct yb_str name,
-                        const struct yb_admin_domain *v, json_t **out, struct yb_err *err) YB_MUST_USE;
+                        const struct yb_admin_domain *v, json_t **out,
+                        struct yb_err *err) YB_MUST_USE;
 int yb_admin_domain_set(struct yb_admin *a, struct yb_str name, const struct yb_admin_domain *v,
                         json_t **out, struct yb_err *err) YB_MUST_USE;
 int yb_admin_domain_suspend(struct yb_admin *a, struct yb_str name, struct yb_str reason,
@@ -88,17 +90,20 @@ int yb_admin_domain_delete(struct yb_admin *a, struct yb_str name, struct yb_err
 int yb_admin_domain_alias(struct yb_admin *a, struct yb_str name, struct yb_str alias, bool add,
                           json_t **out, struct yb_err *err) YB_MUST_USE;
 
-int yb_admin_account_add(struct yb_admin *a, struct yb_str address, const struct yb_admin_account *v,
-                         json_t **out, struct yb_err *err) YB_MUST_USE;
-int yb_admin_account_set(struct yb_admin *a, struct yb_str address, const struct yb_admin_account *v,
-                         json_t **out, struct yb_err *err) YB_MUST_USE;
+int yb_admin_account_add(struct yb_admin *a, struct yb_str address,
+                         const struct yb_admin_account *v, json_t **out,
+                         struct yb_err *err) YB_MUST_USE;
+int yb_admin_account_set(struct yb_admin *a, struct yb_str address,
+                         const struct yb_admin_account *v, json_t **out,
+                         struct yb_err *err) YB_MUST_USE;
 int yb_admin_account_suspend(struct yb_admin *a, struct yb_str address, struct yb_str reason,
                              json_t **out, struct yb_err *err) YB_MUST_USE;
 int yb_admin_account_show(struct yb_admin *a, struct yb_str address, json_t **out,
                           struct yb_err *err) YB_MUST_USE;
 /* `domain` may be empty: all. */
-int yb_admin_account_list(struct yb_admin *a, struct yb_str domain, const struct yb_admin_page *page,
-                          json_t **out, struct yb_err *err) YB_MUST_USE;
+int yb_admin_account_list(struct yb_admin *a, struct yb_str domain,
+                          const struct yb_admin_page *page, json_t **out,
+                          struct yb_err *err) YB_MUST_USE;
 /* The row goes at once; *out has the account's id, whose mail `yubin store remove` removes. */
 int yb_admin_account_delete(struct yb_admin *a, struct yb_str address, json_t **out,
                             struct yb_err *err) YB_MUST_USE;
@@ -125,19 +130,21 @@ int yb_admin_alias_show(struct yb_admin *a, struct yb_str address, json_t **out,
                         struct yb_err *err) YB_MUST_USE;
 int yb_admin_alias_list(struct yb_admin *a, struct yb_str domain, const struct yb_admin_page *page,
                         json_t **out, struct yb_err *err) YB_MUST_USE;
-int yb_admin_alias_delete(struct yb_admin *a, struct yb_str address, struct yb_err *err) YB_MUST_USE;
+int yb_admin_alias_delete(struct yb_admin *a, struct yb_str address,
+                          struct yb_err *err) YB_MUST_USE;
 
 /* An address that is (or was) an account's or an alias's; `restore` ends the retirement. */
 int yb_admin_retire(struct yb_admin *a, struct yb_str address, const struct yb_admin_retirement *v,
                     json_t **out, struct yb_err *err) YB_MUST_USE;
 int yb_admin_restore(struct yb_admin *a, struct yb_str address, struct yb_err *err) YB_MUST_USE;
-int yb_admin_retired_list(struct yb_admin *a, struct yb_str domain, const struct yb_admin_page *page,
-                          json_t **out, struct yb_err *err) YB_MUST_USE;
+int yb_admin_retired_list(struct yb_admin *a, struct yb_str domain,
+                          const struct yb_admin_page *page, json_t **out,
+                          struct yb_err *err) YB_MUST_USE;
 
-int yb_admin_node_add(struct yb_admin *a, struct yb_node_id id, struct yb_str name, struct yb_str host,
-                      json_t **out, struct yb_err *err) YB_MUST_USE;
-int yb_admin_node_set(struct yb_admin *a, struct yb_str name, struct yb_str host, struct yb_str state,
-                      json_t **out, struct yb_err *err) YB_MUST_USE;
+int yb_admin_node_add(struct yb_admin *a, struct yb_node_id id, struct yb_str name,
+                      struct yb_str host, json_t **out, struct yb_err *err) YB_MUST_USE;
+int yb_admin_node_set(struct yb_admin *a, struct yb_str name, struct yb_str host,
+                      struct yb_str state, json_t **out, struct yb_err *err) YB_MUST_USE;
 int yb_admin_node_store(struct yb_admin *a, struct yb_node_id id, struct yb_str store_id,
                         struct yb_err *err) YB_MUST_USE;
 int yb_admin_node_show(struct yb_admin *a, struct yb_str name, json_t **out,
@@ -155,8 +162,8 @@ struct yb_admin_import {
     void (*problem)(void *arg, size_t line, const char *text);
     void (*progress)(void *arg, const char *what, size_t done, size_t of);
     void *arg;
-    size_t accounts;             /* out */
-    size_t without_scram;        /* out: imported hashes that cannot use SCRAM until the next login */
+    size_t accounts;      /* out */
+    size_t without_scram; /* out: imported hashes that cannot use SCRAM until the next login */
 };
 int yb_admin_account_import(struct yb_admin *a, int fd, struct yb_admin_import *import,
                             struct yb_err *err) YB_MUST_USE;

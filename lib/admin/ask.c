@@ -162,8 +162,7 @@ hide_keys(json_t *v)
 
     if (json_is_object(v))
         json_object_del(v, "local_key");
-    json_array_foreach(v, i, o)
-        json_object_del(o, "local_key");
+    json_array_foreach(v, i, o) json_object_del(o, "local_key");
 }
 
 int

@@ -27,8 +27,9 @@ int yb_admin_home(struct yb_admin *a, struct yb_db_conn *c, struct yb_arena *are
                   struct yb_str *home, struct yb_err *err) YB_MUST_USE;
 /* The parameters of a list of addresses: local part and domain after which it begins, how many, and
  * the domain it is limited to ("" = all). */
-int yb_admin_page_params(const struct yb_admin_page *page, struct yb_str domain, struct yb_arena *arena,
-                         struct yb_db_params *p, struct yb_err *err) YB_MUST_USE;
+int yb_admin_page_params(const struct yb_admin_page *page, struct yb_str domain,
+                         struct yb_arena *arena, struct yb_db_params *p,
+                         struct yb_err *err) YB_MUST_USE;
 /* Rows in a piece of a list, when nothing else is asked for. */
 #define YB_ADMIN_PAGE 10000
 
@@ -37,8 +38,8 @@ void yb_admin_add(struct yb_db_params *p, struct yb_str value);
 
 /*
  * One transaction: `change` (may be NULL), then `card`, whose first column is JSON. `change` that
- * touches no row, and a card that is not there, are "no such <what>". *out may be NULL. Both sets of
- * parameters are freed.
+ * touches no row, and a card that is not there, are "no such <what>". *out may be NULL. Both sets
+ * of parameters are freed.
  */
 int yb_admin_ask(struct yb_admin *a, const struct yb_db_statement *change, struct yb_db_params *p,
                  const struct yb_db_statement *card, struct yb_db_params *q, const char *what,

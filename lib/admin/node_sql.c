@@ -35,9 +35,10 @@ yb_admin_home(struct yb_admin *a, struct yb_db_conn *c, struct yb_arena *arena, 
             *err = none;
             return -1;
         }
-        return yb_err_set(err, YB_PERM, "5.1.0",
-                          "Which node is the account's home? This machine is none, and there is not "
-                          "exactly one: say --home");
+        return yb_err_set(
+            err, YB_PERM, "5.1.0",
+            "Which node is the account's home? This machine is none, and there is not "
+            "exactly one: say --home");
     }
     *home = yb_arena_dup(arena, yb_str_from(json_string_value(only)));
     json_decref(only);
@@ -79,7 +80,8 @@ yb_admin_node_set(struct yb_admin *a, struct yb_str name, struct yb_str host, st
 }
 
 int
-yb_admin_node_store(struct yb_admin *a, struct yb_node_id id, struct yb_str store_id, struct yb_err *err)
+yb_admin_node_store(struct yb_admin *a, struct yb_node_id id, struct yb_str store_id,
+                    struct yb_err *err)
 {
     struct yb_db_params p = { 0 };
 

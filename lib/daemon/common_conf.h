@@ -84,12 +84,13 @@ struct yb_daemon_conf {
                       "A TLS handshake must be over by then."),                                    \
         YB_DAEMON_ROW(STRUCT, DURATION, true, stop_timeout, "10s", 100, 600000,                    \
                       "How long an orderly stop waits for commands that are being answered."),     \
-        YB_DAEMON_ROW(STRUCT, DURATION, true, restart_wait, "1s", 10, 600000,                          \
-                  "A daemon that died is started again after this, and after twice as long each "  \
-                  "further time, until it has lived for a minute."),                               \
-    YB_DAEMON_ROW(STRUCT, DURATION, true, restart_wait_max, "30s", 10, 3600000,                    \
-                  "The longest such wait."),                                                       \
-    YB_DAEMON_ROW(STRUCT, LIST, true, proxy_from, "", 0, 64,                                   \
+        YB_DAEMON_ROW(                                                                             \
+            STRUCT, DURATION, true, restart_wait, "1s", 10, 600000,                                \
+            "A daemon that died is started again after this, and after twice as long each "        \
+            "further time, until it has lived for a minute."),                                     \
+        YB_DAEMON_ROW(STRUCT, DURATION, true, restart_wait_max, "30s", 10, 3600000,                \
+                      "The longest such wait."),                                                   \
+        YB_DAEMON_ROW(STRUCT, LIST, true, proxy_from, "", 0, 64,                                   \
                       "Networks (CIDR) whose connections begin with a PROXY v2 header."),          \
         YB_DAEMON_ROW(STRUCT, STRING, true, socket_group, "yubin-lmtp", 0, 64,                     \
                       "Group of the unix sockets it listens on; the users of the daemons that "    \

@@ -4,8 +4,8 @@
  * imapd and pop3d, several threads and several processes at once; no database.
  *
  * The wall between users is yb_store_open(): everything else works on what it returned, relative to
- * that account's own descriptor with RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS. It is called only with an
- * id from a successful authentication, or from the RCPT of a trusted peer.
+ * that account's own descriptor with RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS. It is called only with
+ * an id from a successful authentication, or from the RCPT of a trusted peer.
  *
  * Mailbox names are UTF-8 with "/" between levels; INBOX in any case is the inbox. Errors: YB_TEMP
  * 4.2.0 / 4.3.x for trouble (err->sys tells ENOSPC), YB_PERM with the status named at each call.
@@ -30,18 +30,18 @@ struct yb_mailbox;       /* an open mailbox, shared and reference counted */
 struct yb_store_conf {
     const char *root;
     struct yb_node_id node;
-    const char *notify_path;    /* imapd's notice socket; NULL: changes are told to nobody */
-    int64_t lock_timeout_ms;    /* account lock, default 10 s */
-    size_t max_open_accounts;   /* idle handles kept, default 1024; about 7 descriptors each */
-    bool portable;              /* the form for any file system, also where one sync would do */
+    const char *notify_path;  /* imapd's notice socket; NULL: changes are told to nobody */
+    int64_t lock_timeout_ms;  /* account lock, default 10 s */
+    size_t max_open_accounts; /* idle handles kept, default 1024; about 7 descriptors each */
+    bool portable;            /* the form for any file system, also where one sync would do */
 };
 
 /* Makes .yubin-store with a new store id (text of YB_ID_TEXT). PERM when there is one already. */
 int yb_store_init(const char *root, char id_text[YB_ID_TEXT], struct yb_err *err) YB_MUST_USE;
 /* Opens the root; a missing or foreign .yubin-store is not an error here but of every later call
  * (451 / UNAVAILABLE, "degraded") until it is back. `expected_id` NULL: any id will do. */
-int yb_store_root_open(const struct yb_store_conf *conf, const char *expected_id, struct yb_store **s,
-                       struct yb_err *err) YB_MUST_USE;
+int yb_store_root_open(const struct yb_store_conf *conf, const char *expected_id,
+                       struct yb_store **s, struct yb_err *err) YB_MUST_USE;
 /* Orderly stop: syncs and clears the dirty marks of what this process changed. */
 void yb_store_root_close(struct yb_store **s);
 
@@ -49,25 +49,29 @@ void yb_store_root_close(struct yb_store **s);
 
 /* The directory is made when `create`; else PERM 5.1.1 when there is none yet. Reference counted;
  * shared by all callers of this process. After an unclean stop the first open repairs. */
-int yb_store_open(struct yb_store *s, struct yb_account_id id, bool create, struct yb_store_account **a,
-                  struct yb_err *err) YB_MUST_USE;
+int yb_store_open(struct yb_store *s, struct yb_account_id id, bool create,
+                  struct yb_store_account **a, struct yb_err *err) YB_MUST_USE;
 void yb_store_close(struct yb_store_account **a);
 struct yb_account_id yb_store_account_id(const struct yb_store_account *a);
 /* "<2 hex>/<account id>/Maildir" below the root, for `yubin mailbox path`. */
 void yb_store_path(struct yb_account_id id, char *out, size_t size);
-/* Removes an account's directory (renamed aside at once, then emptied). For deletion after retirement. */
+/* Removes an account's directory (renamed aside at once, then emptied). For deletion after
+ * retirement. */
 int yb_store_remove(struct yb_store *s, struct yb_account_id id, struct yb_err *err) YB_MUST_USE;
 
 struct yb_usage {
     uint64_t bytes, messages;
 };
 /* Exact; recounted first when the last stop was unclean. */
-int yb_store_usage(struct yb_store_account *a, struct yb_usage *out, struct yb_err *err) YB_MUST_USE;
+int yb_store_usage(struct yb_store_account *a, struct yb_usage *out,
+                   struct yb_err *err) YB_MUST_USE;
 /* Accounts changed by this process since the last call, for the report to the database. Returns how
  * many were written (at most max). */
-size_t yb_store_changed_usage(struct yb_store *s, struct yb_account_id *ids, struct yb_usage *usage, size_t max);
-/* pop3d's exclusive use: fails at once (TEMP, status 4.2.0, text "[IN-USE] …") when another process or
- * session has it. Deliveries and IMAP go on. Dropped with yb_store_unlock_pop() or the process. */
+size_t yb_store_changed_usage(struct yb_store *s, struct yb_account_id *ids, struct yb_usage *usage,
+                              size_t max);
+/* pop3d's exclusive use: fails at once (TEMP, status 4.2.0, text "[IN-USE] …") when another process
+ * or session has it. Deliveries and IMAP go on. Dropped with yb_store_unlock_pop() or the process.
+ */
 int yb_store_lock_pop(struct yb_store_account *a, int *lock, struct yb_err *err) YB_MUST_USE;
 void yb_store_unlock_pop(struct yb_store_account *a, int *lock);
 
@@ -78,19 +82,20 @@ void yb_store_unlock_pop(struct yb_store_account *a, int *lock);
 #define YB_FLAG_FLAGGED 4u
 #define YB_FLAG_DELETED 8u
 #define YB_FLAG_DRAFT 16u
-#define YB_FLAG_PASSED 32u     /* Maildir "P" ($Forwarded) */
+#define YB_FLAG_PASSED 32u /* Maildir "P" ($Forwarded) */
 
-struct yb_put {                /* what is to be stored */
-    const char *mailbox;       /* NULL: INBOX */
+struct yb_put {          /* what is to be stored */
+    const char *mailbox; /* NULL: INBOX */
     struct yb_delivery_id id;
     uint32_t flags;
     const struct yb_str *keywords; /* names; n_keywords of them */
     size_t n_keywords;
-    int64_t internal_date;     /* seconds since 1970; 0: now */
-    uint64_t quota_bytes;      /* limit of the account; 0: none. Over: PERM or TEMP 5.2.2/4.2.2 as asked: */
-    bool over_quota_ok;        /* XACCEPTED: stored rather than bounced */
-    bool repeat;               /* XREPEAT: look for the id first; found = synced again, no second copy */
-    bool create_mailbox;       /* lmtpd's fileinto: make it when it is missing */
+    int64_t internal_date; /* seconds since 1970; 0: now */
+    uint64_t
+        quota_bytes; /* limit of the account; 0: none. Over: PERM or TEMP 5.2.2/4.2.2 as asked: */
+    bool over_quota_ok;  /* XACCEPTED: stored rather than bounced */
+    bool repeat;         /* XREPEAT: look for the id first; found = synced again, no second copy */
+    bool create_mailbox; /* lmtpd's fileinto: make it when it is missing */
 };
 
 struct yb_put_result {
@@ -99,18 +104,20 @@ struct yb_put_result {
 };
 
 /*
- * A message on its way in. begin() opens an unnamed file (portable form: tmp/), write() adds bytes as
- * they are, place() does lock … unlock (L1-L4: the message is visible, not durable), commit() syncs
- * (L5) and only then may anybody be told. Several placed messages are committed best one after the
- * other: their syncs merge in the journal. A failed commit expunges the message again.
+ * A message on its way in. begin() opens an unnamed file (portable form: tmp/), write() adds bytes
+ * as they are, place() does lock … unlock (L1-L4: the message is visible, not durable), commit()
+ * syncs (L5) and only then may anybody be told. Several placed messages are committed best one
+ * after the other: their syncs merge in the journal. A failed commit expunges the message again.
  * abort() at any time before commit; every path ends in commit or abort, both free *i.
  */
 struct yb_incoming;
 int yb_store_put_begin(struct yb_store_account *a, uint64_t expected_size, struct yb_incoming **i,
                        struct yb_err *err) YB_MUST_USE;
-int yb_store_put_write(struct yb_incoming *i, const struct iovec *v, int n, struct yb_err *err) YB_MUST_USE;
+int yb_store_put_write(struct yb_incoming *i, const struct iovec *v, int n,
+                       struct yb_err *err) YB_MUST_USE;
 /* Copies `n` bytes of fd from `at` (copy_file_range or read/write). */
-int yb_store_put_file(struct yb_incoming *i, int fd, off_t at, uint64_t n, struct yb_err *err) YB_MUST_USE;
+int yb_store_put_file(struct yb_incoming *i, int fd, off_t at, uint64_t n,
+                      struct yb_err *err) YB_MUST_USE;
 /* Over quota: PERM 5.2.2 "Mailbox full"; no such mailbox: PERM 5.2.0 "[TRYCREATE] …". */
 int yb_store_put_place(struct yb_incoming *i, const struct yb_put *put, struct yb_put_result *out,
                        struct yb_err *err) YB_MUST_USE;
@@ -121,20 +128,22 @@ void yb_store_put_abort(struct yb_incoming **i);
 
 struct yb_folder {
     struct yb_str name;
-    bool exists;         /* false: only a parent of others (\NonExistent) */
+    bool exists; /* false: only a parent of others (\NonExistent) */
     bool subscribed, children;
-    char special[16];    /* "\\Drafts", "\\Sent", "\\Junk", "\\Trash", "\\Archive", or "" */
+    char special[16]; /* "\\Drafts", "\\Sent", "\\Junk", "\\Trash", "\\Archive", or "" */
 };
 /* All folders in name order, INBOX first, subscribed names that do not exist among them. */
-int yb_store_list(struct yb_store_account *a, struct yb_arena *arena, struct yb_folder **out, size_t *n,
-                  struct yb_err *err) YB_MUST_USE;
-/* Name rules: NFC UTF-8, 200 bytes, 16 levels, no control characters, no empty level (a trailing "/"
- * is dropped). PERM 5.2.0 with "[ALREADYEXISTS]", "[NONEXISTENT]", "[CANNOT]", "[LIMIT]" at the text's
- * start where an IMAP response code fits (RFC 5530). */
+int yb_store_list(struct yb_store_account *a, struct yb_arena *arena, struct yb_folder **out,
+                  size_t *n, struct yb_err *err) YB_MUST_USE;
+/* Name rules: NFC UTF-8, 200 bytes, 16 levels, no control characters, no empty level (a trailing
+ * "/" is dropped). PERM 5.2.0 with "[ALREADYEXISTS]", "[NONEXISTENT]", "[CANNOT]", "[LIMIT]" at the
+ * text's start where an IMAP response code fits (RFC 5530). */
 int yb_store_create(struct yb_store_account *a, struct yb_str name, struct yb_err *err) YB_MUST_USE;
 int yb_store_delete(struct yb_store_account *a, struct yb_str name, struct yb_err *err) YB_MUST_USE;
-int yb_store_rename(struct yb_store_account *a, struct yb_str from, struct yb_str to, struct yb_err *err) YB_MUST_USE;
-int yb_store_subscribe(struct yb_store_account *a, struct yb_str name, bool on, struct yb_err *err) YB_MUST_USE;
+int yb_store_rename(struct yb_store_account *a, struct yb_str from, struct yb_str to,
+                    struct yb_err *err) YB_MUST_USE;
+int yb_store_subscribe(struct yb_store_account *a, struct yb_str name, bool on,
+                       struct yb_err *err) YB_MUST_USE;
 int yb_store_set_special(struct yb_store_account *a, struct yb_str name, const char *special,
                          struct yb_err *err) YB_MUST_USE;
 
@@ -151,16 +160,17 @@ struct yb_mailbox_status {
     uint32_t uidvalidity, uidnext, messages, recent, unseen, deleted;
     uint64_t highest_modseq, bytes, deleted_bytes;
 };
-int yb_mailbox_status(struct yb_mailbox *m, struct yb_mailbox_status *out, struct yb_err *err) YB_MUST_USE;
+int yb_mailbox_status(struct yb_mailbox *m, struct yb_mailbox_status *out,
+                      struct yb_err *err) YB_MUST_USE;
 
 /* One message as the index knows it. */
 struct yb_record {
     uint32_t uid;
-    uint16_t flags;              /* YB_FLAG_… */
-    bool expunged;               /* only in views that were not told yet: the message is gone */
-    bool recent;                 /* set in changes; in rows: uid >= recent_from of the view */
-    uint32_t keywords;           /* bit i: letter 'a' + i of yb_mailbox_keywords() */
-    uint32_t slot;               /* the store's own: where the index holds it */
+    uint16_t flags;    /* YB_FLAG_… */
+    bool expunged;     /* only in views that were not told yet: the message is gone */
+    bool recent;       /* set in changes; in rows: uid >= recent_from of the view */
+    uint32_t keywords; /* bit i: letter 'a' + i of yb_mailbox_keywords() */
+    uint32_t slot;     /* the store's own: where the index holds it */
     uint64_t modseq, size;
     int64_t internal_date, saved; /* seconds: INTERNALDATE, and when it came into this mailbox */
     struct yb_delivery_id id;
@@ -168,23 +178,25 @@ struct yb_record {
 
 /*
  * What a session was told, and all that a parked one keeps: a record is in the view when its UID is
- * below `uidnext` and it lives, or died at a MODSEQ above `expunged`. Its sequence number is its rank.
+ * below `uidnext` and it lives, or died at a MODSEQ above `expunged`. Its sequence number is its
+ * rank.
  */
 struct yb_view {
     uint32_t uidvalidity, uidnext;
-    uint64_t modseq;             /* flags told up to here */
-    uint64_t expunged;           /* expunges told up to here */
-    uint32_t recent_from;        /* UIDs from here on are \Recent to this session */
-    uint32_t keywords;           /* letters told */
+    uint64_t modseq;      /* flags told up to here */
+    uint64_t expunged;    /* expunges told up to here */
+    uint32_t recent_from; /* UIDs from here on are \Recent to this session */
+    uint32_t keywords;    /* letters told */
     bool read_only;
 };
 /* SELECT (read_only: EXAMINE): a view of everything there is now. Read-write moves new/ to cur/ and
  * takes \Recent. Returns through yb_view_rows() what is in it. */
-int yb_view_begin(struct yb_mailbox *m, bool read_only, struct yb_view *v, struct yb_err *err) YB_MUST_USE;
+int yb_view_begin(struct yb_mailbox *m, bool read_only, struct yb_view *v,
+                  struct yb_err *err) YB_MUST_USE;
 void yb_view_end(struct yb_mailbox *m, struct yb_view *v);
 
-/* The records of a view in UID order: sequence number k is rows[k - 1]. Shared, immutable, reference
- * counted; kept by the mailbox while anybody uses it. */
+/* The records of a view in UID order: sequence number k is rows[k - 1]. Shared, immutable,
+ * reference counted; kept by the mailbox while anybody uses it. */
 struct yb_rows {
     const struct yb_record *v;
     size_t n;
@@ -197,36 +209,40 @@ size_t yb_rows_find(const struct yb_rows *rows, uint32_t uid);
 
 /* What is new since the view was last told; brings the view up to date. */
 struct yb_change {
-    uint32_t seq;                /* at the moment it is told, in the order of the list */
+    uint32_t seq; /* at the moment it is told, in the order of the list */
     struct yb_record record;
 };
 struct yb_changes {
-    uint32_t *expunged;          /* sequence numbers, each counted after those before it were removed */
-    uint32_t *expunged_uids;     /* the same, as UIDs (for VANISHED later) */
+    uint32_t *expunged;      /* sequence numbers, each counted after those before it were removed */
+    uint32_t *expunged_uids; /* the same, as UIDs (for VANISHED later) */
     size_t n_expunged;
-    struct yb_change *flags;     /* flag or keyword changes of messages already told; seq after expunges */
+    struct yb_change
+        *flags; /* flag or keyword changes of messages already told; seq after expunges */
     size_t n_flags;
-    uint32_t exists, recent;     /* now (recent: only when something changed) */
-    bool more;                   /* exists grew: messages were added */
-    bool keywords_changed;       /* new letters: send FLAGS */
-    bool invalid;                /* the mailbox is gone or has a new UIDVALIDITY: end the session's SELECT */
+    uint32_t exists, recent; /* now (recent: only when something changed) */
+    bool more;               /* exists grew: messages were added */
+    bool keywords_changed;   /* new letters: send FLAGS */
+    bool invalid; /* the mailbox is gone or has a new UIDVALIDITY: end the session's SELECT */
     uint64_t highest_modseq;
 };
 /* `with_expunges` false where RFC 3501 §7.4.1 forbids EXPUNGE (FETCH, STORE, SEARCH): the dead stay
  * in the view, new messages and flags are told all the same. Cheap when nothing changed. */
-int yb_view_changes(struct yb_mailbox *m, struct yb_view *v, bool with_expunges, struct yb_arena *arena,
-                    struct yb_changes *out, struct yb_err *err) YB_MUST_USE;
+int yb_view_changes(struct yb_mailbox *m, struct yb_view *v, bool with_expunges,
+                    struct yb_arena *arena, struct yb_changes *out, struct yb_err *err) YB_MUST_USE;
 
-/* Keyword names by letter; NULL-terminated, at most 26; valid in the arena. `full`: no letter is free. */
-int yb_mailbox_keywords(struct yb_mailbox *m, struct yb_arena *arena, struct yb_str names[26], size_t *n,
-                        struct yb_err *err) YB_MUST_USE;
+/* Keyword names by letter; NULL-terminated, at most 26; valid in the arena. `full`: no letter is
+ * free. */
+int yb_mailbox_keywords(struct yb_mailbox *m, struct yb_arena *arena, struct yb_str names[26],
+                        size_t *n, struct yb_err *err) YB_MUST_USE;
 /* The letter's bit of a keyword; a new letter is synced before it is used. 0 when it has none and
  * `create` is false. PERM "[LIMIT]" when full, "[CANNOT]" for what is no keyword. */
 int yb_mailbox_keyword(struct yb_mailbox *m, struct yb_str name, bool create, uint32_t *bit,
                        struct yb_err *err) YB_MUST_USE;
 
-/* The message's file for reading (the caller closes it). PERM 5.2.0 "[EXPUNGEISSUED]" when it is gone. */
-int yb_mailbox_message(struct yb_mailbox *m, const struct yb_record *r, int *fd, struct yb_err *err) YB_MUST_USE;
+/* The message's file for reading (the caller closes it). PERM 5.2.0 "[EXPUNGEISSUED]" when it is
+ * gone. */
+int yb_mailbox_message(struct yb_mailbox *m, const struct yb_record *r, int *fd,
+                       struct yb_err *err) YB_MUST_USE;
 
 /* The parsed form of a message (ENVELOPE, BODYSTRUCTURE …), opaque bytes of the caller's own format
  * whose first bytes are a version the caller checks. get(): false when there is none. */
@@ -246,20 +262,21 @@ struct yb_store_flags {
     enum yb_flag_op op;
     uint32_t flags, keywords;
     uint64_t unchanged_since;
-    uint32_t *failed;            /* room for n, or NULL */
+    uint32_t *failed; /* room for n, or NULL */
     size_t n_failed;
 };
-int yb_mailbox_store(struct yb_mailbox *m, const uint32_t *uids, size_t n, struct yb_store_flags *op,
-                     struct yb_err *err) YB_MUST_USE;
-/* Removes these UIDs for good (those that still live; `only_deleted`: and carry \Deleted). `durable`:
- * synced before it returns (POP3's QUIT); IMAP's EXPUNGE need not be. */
-int yb_mailbox_expunge(struct yb_mailbox *m, const uint32_t *uids, size_t n, bool only_deleted, bool durable,
-                       struct yb_err *err) YB_MUST_USE;
-/* Copies (moves) n UIDs (ascending) in order; done and durable before it returns, or (copy) nothing is.
- * new_uids has room for n: 0 for a message that is gone already. MOVE keeps the delivery id and takes
- * no quota; a move that fails half-way reports what moved. Over quota: PERM 5.2.2 "[OVERQUOTA]". */
+int yb_mailbox_store(struct yb_mailbox *m, const uint32_t *uids, size_t n,
+                     struct yb_store_flags *op, struct yb_err *err) YB_MUST_USE;
+/* Removes these UIDs for good (those that still live; `only_deleted`: and carry \Deleted).
+ * `durable`: synced before it returns (POP3's QUIT); IMAP's EXPUNGE need not be. */
+int yb_mailbox_expunge(struct yb_mailbox *m, const uint32_t *uids, size_t n, bool only_deleted,
+                       bool durable, struct yb_err *err) YB_MUST_USE;
+/* Copies (moves) n UIDs (ascending) in order; done and durable before it returns, or (copy) nothing
+ * is. new_uids has room for n: 0 for a message that is gone already. MOVE keeps the delivery id and
+ * takes no quota; a move that fails half-way reports what moved. Over quota: PERM 5.2.2
+ * "[OVERQUOTA]". */
 struct yb_copy {
-    uint32_t uidvalidity;        /* of the target */
+    uint32_t uidvalidity; /* of the target */
     uint32_t *new_uids;
     size_t n_done;
 };
@@ -271,13 +288,13 @@ int yb_mailbox_move(struct yb_mailbox *from, const uint32_t *uids, size_t n, str
 /* --- notices --- */
 
 /*
- * imapd: listens on conf.notify_path and calls fn(arg, account, uidvalidity) from a thread of its own
- * after every change of a mailbox, whoever made it, this process included; uidvalidity 0 means "look
- * at all open mailboxes" (account zero: of all accounts). fn must not block.
+ * imapd: listens on conf.notify_path and calls fn(arg, account, uidvalidity) from a thread of its
+ * own after every change of a mailbox, whoever made it, this process included; uidvalidity 0 means
+ * "look at all open mailboxes" (account zero: of all accounts). fn must not block.
  */
 int yb_store_on_change(struct yb_store *s,
-                       void (*fn)(void *arg, struct yb_account_id account, uint32_t uidvalidity), void *arg,
-                       struct yb_err *err) YB_MUST_USE;
+                       void (*fn)(void *arg, struct yb_account_id account, uint32_t uidvalidity),
+                       void *arg, struct yb_err *err) YB_MUST_USE;
 /* Foreign programs' changes of this mailbox are noticed too (inotify) until unwatch. */
 void yb_mailbox_watch(struct yb_mailbox *m);
 void yb_mailbox_unwatch(struct yb_mailbox *m);
@@ -286,14 +303,15 @@ uint32_t yb_mailbox_uidvalidity(const struct yb_mailbox *m);
 
 /* --- looking after it --- */
 
-/* imapd, at SELECT or afterwards: drops tombstones older than that (30 days), when there are many and
- * this process has no view of the mailbox. Cheap when there is nothing to do. */
+/* imapd, at SELECT or afterwards: drops tombstones older than that (30 days), when there are many
+ * and this process has no view of the mailbox. Cheap when there is nothing to do. */
 int yb_mailbox_compact(struct yb_mailbox *m, int64_t keep_seconds, struct yb_err *err) YB_MUST_USE;
 
 struct yb_store_check {
     uint64_t mailboxes, messages, rebuilt, lost, foreign;
 };
 /* Compares index and directory of every mailbox and mends the index (`yubin store check`). */
-int yb_store_check(struct yb_store_account *a, struct yb_store_check *out, struct yb_err *err) YB_MUST_USE;
+int yb_store_check(struct yb_store_account *a, struct yb_store_check *out,
+                   struct yb_err *err) YB_MUST_USE;
 
 #endif

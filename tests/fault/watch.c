@@ -1,8 +1,8 @@
 /*
- * libyb_watch.so: preloaded into the daemons by the power-cut tests. It writes down, in the order in
- * which they happened, every change below $YB_WATCH_ROOT, every sync with the bytes it made durable,
- * and every answer that promises something. powercut.py reads the record and knows what would be on
- * disk had the power gone at any moment.
+ * libyb_watch.so: preloaded into the daemons by the power-cut tests. It writes down, in the order
+ * in which they happened, every change below $YB_WATCH_ROOT, every sync with the bytes it made
+ * durable, and every answer that promises something. powercut.py reads the record and knows what
+ * would be on disk had the power gone at any moment.
  *
  * $YB_WATCH/log has one line per event, fields by tabs, names in hex, files by inode number:
  *   M parent name ino        directory made          C parent name ino     file created
@@ -324,7 +324,8 @@ unlinkat(int dir, const char *path, int flags)
 {
     struct place p;
     struct stat st = { 0 };
-    bool ours = watching() && fstatat(dir, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && place_of(dir, path, &p);
+    bool ours =
+        watching() && fstatat(dir, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && place_of(dir, path, &p);
     int rc = NEXT(unlinkat)(dir, path, flags);
 
     if (rc == 0 && ours)
@@ -354,8 +355,8 @@ renameat2(int from_dir, const char *from, int to_dir, const char *to, unsigned f
     int rc = NEXT(renameat2)(from_dir, from, to_dir, to, flags);
 
     if (rc == 0 && ours)
-        note("R\t%lu\t%s\t%lu\t%s\t%lu", (unsigned long)a.parent, a.name, (unsigned long)b.parent, b.name,
-             (unsigned long)st.st_ino);
+        note("R\t%lu\t%s\t%lu\t%s\t%lu", (unsigned long)a.parent, a.name, (unsigned long)b.parent,
+             b.name, (unsigned long)st.st_ino);
     return rc;
 }
 
@@ -506,14 +507,16 @@ copy_file_range(int in, off_t *in_at, int out, off_t *out_at, size_t n, unsigned
 EXPORT ssize_t
 sendfile(int out, int in, off_t *at, size_t n)
 {
-    ssize_t (*next)(int, int, off_t *, size_t) = (ssize_t(*)(int, int, off_t *, size_t))dlsym(RTLD_NEXT, "sendfile");
+    ssize_t (*next)(int, int, off_t *, size_t) =
+        (ssize_t(*)(int, int, off_t *, size_t))dlsym(RTLD_NEXT, "sendfile");
 
     CHANGES(next(out, in, at, n), ssize_t, out);
 }
 
 /* --- syncs --- */
 
-/* $YB_WATCH_NO_SYNC: the control of the test itself; the calls do nothing, and are not written down. */
+/* $YB_WATCH_NO_SYNC: the control of the test itself; the calls do nothing, and are not written
+ * down. */
 static bool
 syncs_off(void)
 {

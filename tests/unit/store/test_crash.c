@@ -17,7 +17,6 @@
 
 #define NEW 100 /* number of the message that "put" delivers */
 
-
 /* --- what the child does; 0 or -1 --- */
 
 static int
