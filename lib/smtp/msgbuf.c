@@ -5,6 +5,7 @@
  */
 #include "lib/smtp/msgbuf.h"
 
+#include "lib/base/clock.h"
 #include "lib/base/fault.h"
 #include "lib/base/io.h"
 
@@ -19,12 +20,16 @@
 #define FIRST_ROOM 8192
 /* How much may be written before the free space is looked at again. */
 #define DISK_STEP (1u << 20)
+/* … and how long a look is good for: the reserve is far above what comes in that time. */
+#define LOOK_MS 100
 
 struct yb_msgbuf_pool {
     struct yb_msgbuf_conf conf;
     int folder_fd;
     _Atomic size_t memory;
     _Atomic uint64_t disk;
+    _Atomic uint64_t free_bytes; /* of the file system, as of looked_ms */
+    _Atomic int64_t looked_ms;
     struct {
         _Atomic size_t memory;
         _Atomic uint64_t disk;
@@ -61,6 +66,7 @@ yb_msgbuf_pool_new(const struct yb_msgbuf_conf *conf, struct yb_err *err)
     p->conf = *conf;
     p->conf.folder = yb_dup(conf->folder, strlen(conf->folder));
     p->folder_fd = fd;
+    p->looked_ms = yb_clock_ms() - LOOK_MS;
     return p;
 }
 
@@ -95,9 +101,13 @@ disk_has_room(struct yb_msgbuf_pool *p, uint64_t more, struct yb_err *err)
     struct statvfs vfs;
     uint64_t free_bytes;
 
-    if (fstatvfs(p->folder_fd, &vfs) < 0)
-        return yb_err_sys(err, YB_TEMP, "4.3.0", "look at free space of the spool");
-    free_bytes = (uint64_t)vfs.f_bavail * vfs.f_frsize;
+    if (yb_clock_ms() - atomic_load(&p->looked_ms) >= LOOK_MS) {
+        if (fstatvfs(p->folder_fd, &vfs) < 0)
+            return yb_err_sys(err, YB_TEMP, "4.3.0", "look at free space of the spool");
+        atomic_store(&p->free_bytes, (uint64_t)vfs.f_bavail * vfs.f_frsize);
+        atomic_store(&p->looked_ms, yb_clock_ms());
+    }
+    free_bytes = atomic_load(&p->free_bytes);
     if (free_bytes < p->conf.disk_reserve || free_bytes - p->conf.disk_reserve < more)
         return yb_err_set(err, YB_TEMP, "4.3.1", "Insufficient storage, try again later");
     return 0;
