@@ -30,6 +30,23 @@ imapd_cmd_create(struct imapd_cmd *c, struct yb_err *err)
     return 0;
 }
 
+/* Who deletes the mailbox that is selected has none selected any more; others hear BYE. */
+static void
+leave_deleted(struct imapd_cmd *c)
+{
+    struct imapd_session *s = c->s;
+    struct yb_changes changes = { 0 };
+    struct yb_err err = { 0 };
+
+    if (s->state != IMAPD_ST_BOX ||
+        yb_view_changes(s->mailbox, &s->view, true, c->scratch, &changes, &err) < 0)
+        return;
+    if (changes.invalid)
+        imapd_deselect(s);
+    else
+        imapd_tell(c, &changes);
+}
+
 int
 imapd_cmd_delete(struct imapd_cmd *c, struct yb_err *err)
 {
@@ -37,6 +54,7 @@ imapd_cmd_delete(struct imapd_cmd *c, struct yb_err *err)
 
     if (one_mailbox(c, &name, err) < 0 || yb_store_delete(c->s->account, name, err) < 0)
         return -1;
+    leave_deleted(c);
     imapd_ok(c, YB_STR("DELETE completed"));
     return 0;
 }

@@ -26,6 +26,30 @@ matches_any(const struct imapd_list *args, struct yb_str name)
     return false;
 }
 
+/*
+ * RFC 6154 §2: which folder is for what may be the server's to know. Where no folder is marked for
+ * a use, the one that mail programs make for it by its usual name is.
+ */
+static void
+mark_usual_names(struct yb_folder *folders, size_t n)
+{
+    static const char *const uses[] = { "\\Drafts", "\\Sent", "\\Junk", "\\Trash", "\\Archive" };
+
+    for (size_t k = 0; k < YB_COUNT(uses); k++) {
+        struct yb_folder *usual = NULL;
+        bool marked = false;
+
+        for (size_t i = 0; i < n; i++) {
+            marked |= strcmp(folders[i].special, uses[k]) == 0;
+            if (folders[i].exists && folders[i].special[0] == '\0' &&
+                yb_str_eq(folders[i].name, yb_str_from(uses[k] + 1)))
+                usual = &folders[i];
+        }
+        if (usual != NULL && !marked)
+            (void)!yb_str_copy(yb_str_from(uses[k]), usual->special, sizeof(usual->special));
+    }
+}
+
 static void
 put_attribute(struct yb_buf *b, const char *name, bool *any)
 {
@@ -142,6 +166,7 @@ imapd_cmd_list(struct imapd_cmd *c, struct yb_err *err)
         args->patterns[i] = full_pattern(c, args->reference, args->patterns[i]);
     if (yb_store_list(c->s->account, c->scratch, &folders, &n, err) < 0)
         return -1;
+    mark_usual_names(folders, n);
     list_folders(c, args, folders, n);
     imapd_ok(c, YB_STR("LIST completed"));
     return 0;

@@ -45,46 +45,32 @@ search_end(struct imapd_cmd *c)
 
 enum cost { COST_INDEX, COST_PARSED, COST_HEADER, COST_BODY };
 
+/* clang-format off */
+static const enum cost costs[] = { /* those not named are answered by the index */
+    [IMAPD_KEY_SENT_BEFORE] = COST_PARSED,
+    [IMAPD_KEY_SENT_ON]     = COST_PARSED,
+    [IMAPD_KEY_SENT_SINCE]  = COST_PARSED,
+    [IMAPD_KEY_HEADER]      = COST_HEADER,
+    [IMAPD_KEY_BODY]        = COST_BODY,
+    [IMAPD_KEY_TEXT]        = COST_BODY,
+    [IMAPD_KEY_AND]         = COST_INDEX,
+};
+/* clang-format on */
+
+/* The dearest of a key and what is inside it. */
 static enum cost
 key_cost(const struct imapd_key *k)
 {
-    enum cost cost = COST_INDEX;
+    enum cost cost = costs[k->kind];
 
-    switch (k->kind) {
-    case IMAPD_KEY_SENT_BEFORE:
-    case IMAPD_KEY_SENT_ON:
-    case IMAPD_KEY_SENT_SINCE:
+    if (k->kind == IMAPD_KEY_HEADER && imapd_searched_field(k->field) < IMAPD_SEARCHED)
         return COST_PARSED;
-    case IMAPD_KEY_HEADER:
-        return imapd_searched_field(k->field) < IMAPD_SEARCHED ? COST_PARSED : COST_HEADER;
-    case IMAPD_KEY_BODY:
-    case IMAPD_KEY_TEXT:
-        return COST_BODY;
-    case IMAPD_KEY_NOT:
-    case IMAPD_KEY_OR:
-    case IMAPD_KEY_AND:
-        for (const struct imapd_key *child = k->child; child != NULL; child = child->next) {
-            enum cost of_child = key_cost(child);
+    for (const struct imapd_key *child = k->child; child != NULL; child = child->next) {
+        enum cost of_child = key_cost(child);
 
-            cost = of_child > cost ? of_child : cost;
-        }
-        return cost;
-    case IMAPD_KEY_ALL:
-    case IMAPD_KEY_FLAG:
-    case IMAPD_KEY_KEYWORD:
-    case IMAPD_KEY_RECENT:
-    case IMAPD_KEY_NEW:
-    case IMAPD_KEY_SEQ:
-    case IMAPD_KEY_UID:
-    case IMAPD_KEY_BEFORE:
-    case IMAPD_KEY_ON:
-    case IMAPD_KEY_SINCE:
-    case IMAPD_KEY_LARGER:
-    case IMAPD_KEY_SMALLER:
-    case IMAPD_KEY_MODSEQ:
-        break;
+        cost = of_child > cost ? of_child : cost;
     }
-    return COST_INDEX;
+    return cost;
 }
 
 /* Cheap keys first: the dear ones are asked of what is left. */
@@ -122,53 +108,28 @@ keyword_bit(struct imapd_cmd *c, struct yb_str name)
     return 0;
 }
 
-/* Resolves what a key names, against the mailbox as it is now. */
+/* Resolves what a key and those inside it name, against the mailbox as it is now. */
 static int
 prepare_key(struct imapd_cmd *c, struct search_job *j, struct imapd_key *k, struct yb_err *err)
 {
     uint32_t n = (uint32_t)j->rows->n;
 
-    switch (k->kind) {
-    case IMAPD_KEY_SEQ:
+    if (k->kind == IMAPD_KEY_SEQ) {
         if (n > 0 && imapd_set_largest(&k->set) > n)
             return yb_err_set(err, YB_PERM, "5.5.4", "There is no message of that number");
         imapd_set_resolve(&k->set, n);
-        return 0;
-    case IMAPD_KEY_UID:
+    } else if (k->kind == IMAPD_KEY_UID) {
         imapd_set_resolve(&k->set, n > 0 ? j->rows->v[n - 1].uid : 1);
-        return 0;
-    case IMAPD_KEY_KEYWORD:
+    } else if (k->kind == IMAPD_KEY_KEYWORD) {
         k->number = keyword_bit(c, k->text);
-        return 0;
-    case IMAPD_KEY_HEADER:
-    case IMAPD_KEY_BODY:
-    case IMAPD_KEY_TEXT:
+    } else if (k->text.p != NULL) {
         k->text = imapd_text_needle(k->text, c->arena);
-        return 0;
-    case IMAPD_KEY_NOT:
-    case IMAPD_KEY_OR:
-    case IMAPD_KEY_AND:
-        for (struct imapd_key *child = k->child; child != NULL; child = child->next) {
-            if (prepare_key(c, j, child, err) < 0)
-                return -1;
-        }
-        sort_children(k);
-        return 0;
-    case IMAPD_KEY_ALL:
-    case IMAPD_KEY_FLAG:
-    case IMAPD_KEY_RECENT:
-    case IMAPD_KEY_NEW:
-    case IMAPD_KEY_BEFORE:
-    case IMAPD_KEY_ON:
-    case IMAPD_KEY_SINCE:
-    case IMAPD_KEY_SENT_BEFORE:
-    case IMAPD_KEY_SENT_ON:
-    case IMAPD_KEY_SENT_SINCE:
-    case IMAPD_KEY_LARGER:
-    case IMAPD_KEY_SMALLER:
-    case IMAPD_KEY_MODSEQ:
-        break;
     }
+    for (struct imapd_key *child = k->child; child != NULL; child = child->next) {
+        if (prepare_key(c, j, child, err) < 0)
+            return -1;
+    }
+    sort_children(k);
     return 0;
 }
 

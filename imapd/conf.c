@@ -20,7 +20,8 @@ static const struct yb_conf_option options[] = {
     OPT(UINT, max_bad_commands, "20", 1, 10000,
         "Wrong commands after which a client is let go; before login a quarter of it."),
     OPT(DURATION, login_timeout, "1m", 1000, 3600000,
-        "A client that has not logged in and says nothing for so long is let go."),
+        "A client that has not logged in and says nothing for so long is let go; after five times as "
+        "long it is in any case."),
     OPT(DURATION, idle_timeout, "30m", 1000, 86400000,
         "The same after login, IDLE included (RFC 3501 5.4 wants 30 minutes at least)."),
     OPT_START(UINT, open_accounts, "1024", 16, 65536,

@@ -18,6 +18,20 @@ struct imapd_input {
     struct yb_err err; /* why */
 };
 
+/* It may hold a password. */
+static void
+text_free(struct yb_buf **text)
+{
+    size_t n = yb_buf_size(*text);
+    char *p;
+
+    yb_buf_clear(*text);
+    p = yb_buf_room(*text, n);
+    if (p != NULL)
+        explicit_bzero(p, n);
+    yb_buf_free(text);
+}
+
 void
 imapd_input_free(struct imapd_session *s)
 {
@@ -26,7 +40,7 @@ imapd_input_free(struct imapd_session *s)
     if (in == NULL)
         return;
     imapd_append_abort(&in->append);
-    yb_buf_free(&in->text);
+    text_free(&in->text);
     yb_free(in);
     s->input = NULL;
 }
@@ -184,7 +198,7 @@ command_line(struct yb_conn *conn, struct imapd_session *s, struct yb_str line)
         /* The command keeps its text until it is dispatched; it may begin another one then. */
         s->input = NULL;
         imapd_dispatch(conn, s, yb_buf_view(in->text));
-        yb_buf_free(&in->text);
+        text_free(&in->text);
         yb_free(in);
     }
 }

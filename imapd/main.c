@@ -134,6 +134,15 @@ reload(void *state, struct yb_err *err YB_UNUSED)
 }
 
 static void
+drain(void *state)
+{
+    struct state *st = state;
+
+    atomic_store(&st->server.stopping, true);
+    imapd_push_changed(st->server.push, (struct yb_account_id){ { 0 } }, 0);
+}
+
+static void
 stop(void *state)
 {
     struct state *st = state;
@@ -174,6 +183,7 @@ main(int argc, char **argv)
         .init = init,
         .listener_arg = listener_arg,
         .reload = reload,
+        .drain = drain,
         .stop = stop,
         .metrics = metrics,
     };

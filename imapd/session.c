@@ -3,6 +3,8 @@
 
 #include "imapd/commands.h"
 
+#define LOGINS_TAKE 5 /* login_timeouts until somebody must be logged in */
+
 /* clang-format off */
 const struct yb_counter imapd_counter_rows[IMAPD_COUNTERS] = {
     [IMAPD_COUNT_LOGINS]         = { "imapd_logins_total", "Logins.", "result=\"ok\"" },
@@ -30,6 +32,8 @@ set_limits(struct yb_conn *conn, const struct imapd_session *s)
 
     yb_conn_set_line_limit(conn, in ? IMAPD_COMMAND_MAX : IMAPD_COMMAND_BEFORE_LOGIN);
     yb_conn_set_timeout(conn, in ? s->conf->idle_timeout : s->conf->login_timeout);
+    /* NOOPs before login do not keep a connection for ever. */
+    yb_conn_set_deadline(conn, in ? 0 : LOGINS_TAKE * s->conf->login_timeout);
 }
 
 static void
@@ -117,7 +121,11 @@ session_woken(struct yb_conn *conn)
 {
     struct imapd_session *s = yb_conn_session(conn);
 
-    if (s->mode == IMAPD_IN_IDLE && !s->closing)
+    if (s->mode != IMAPD_IN_IDLE || s->closing)
+        return;
+    if (atomic_load(&s->server->stopping))
+        imapd_bye(conn, s, YB_STR("[UNAVAILABLE] The server is restarted, come back in a moment"));
+    else
         imapd_idle_woken(conn, s);
 }
 

@@ -14,7 +14,8 @@ def folders(c):
     names = c.list()[1]
     assert b'(\\HasNoChildren) "/" "Work/&ZeVnLIqe-"' in names, names
     assert any(b"\\HasChildren" in n and n.endswith(b'"Work"') for n in names), names
-    assert any(b"\\Sent" in n for n in c.list('""', "*")[1]) or not any(b"Sent" in n for n in names), names
+    c.create("Sent")
+    assert b'(\\HasNoChildren \\Sent) "/" "Sent"' in c.list('""', "*")[1], c.list()
     assert [n for n in c.list('""', "%")[1] if b"&ZeVnLIqe-" in n] == []
     c.subscribe("Work/&ZeVnLIqe-")
     assert c.lsub('""', "%")[1] == [b'(\\Noselect) "/" "Work"'], c.lsub('""', "%")

@@ -176,6 +176,9 @@ START_TEST(test_folders)
          { "g LIST (SUBSCRIBED) \"\" * RETURN (CHILDREN)\r\n", { "\\Subscribed", "&AOk-", "!INBOX" } },
          { "h RENAME Work/&AOk- Other\r\n", { "h OK" } }, { "h LIST \"\" *\r\n", { "\"Other\"", "!&AOk-" } },
          { "i DELETE Other\r\n", { "i OK" } }, { "i DELETE Other\r\n", { "i NO [NONEXISTENT]" } }, { "i DELETE INBOX\r\n", { "i NO" } },
+         { "j CREATE Sent\r\n", { "j OK" } }, { "j LIST \"\" Sent\r\n", { "* LIST (\\HasNoChildren \\Sent) \"/\" \"Sent\"" } },
+         { "j LIST (SPECIAL-USE) \"\" *\r\n", { "\\Sent", "!INBOX" } },
+         { "j CREATE Own\r\n", { "j OK" } }, { "j SELECT Own\r\n", { "j OK" } }, { "j DELETE Own\r\n", { "j OK", "!BYE" } }, { "j CHECK\r\n", { "j BAD Select" } },
          { "j UNSUBSCRIBE Work/&AOk-\r\n", { "j OK" } }, { "j LSUB \"\" *\r\n", { "!LSUB (" } },
          { "k STATUS Nope (MESSAGES)\r\n", { "k NO [NONEXISTENT]" } });
     fake_free(&c);
@@ -398,7 +401,7 @@ START_TEST(test_two_sessions)
     PLAY(a, { "e CREATE Gone\r\n", { "e OK" } });
     PLAY(b, { "g SELECT Gone\r\n", { "g OK" } });
     PLAY(a, { "f DELETE Gone\r\n", { "f OK" } });
-    PLAY(b, { "h NOOP\r\n", { "* BYE" } });
+    PLAY(b, { "h NOOP\r\n", { "* BYE", "!h OK" } });
     ck_assert(fake_is_closed(b));
     fake_free(&b);
     fake_free(&a);
