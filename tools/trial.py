@@ -29,6 +29,7 @@ LMTP_USERS = ("yubin-smtp", "yubin-submit", "yubin-relay", "yubin-mail")
 ROLES = ("postgres", "yubin_operator", "yubin_smtpd", "yubin_submitd", "yubin_relayd", "yubin_lmtpd",
          "yubin_imapd", "yubin_pop3d", "yubin_logd", "yubin_admin")
 START_SECONDS = 60
+os.environ["PATH"] += ":/usr/sbin:/sbin"  # useradd, for root without a login shell
 
 
 class TrialError(Exception):
