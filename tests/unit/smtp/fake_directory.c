@@ -68,7 +68,11 @@ resolve_ours(struct yb_str local, struct yb_arena *arena, struct yb_resolution *
             return;
         }
     }
-    if (local_is(local, "bob") || local_is(local, "a/b") || local_is(local, "postmaster"))
+    /* Nothing of the kind can be provisioned; a door that asks for it would be found open. */
+    if (yb_str_find(local, '%') < local.n || yb_str_find(local, '!') < local.n ||
+        yb_str_find(local, '@') < local.n)
+        accept(out, arena, mailbox(9, 1), mailbox(9, 1), 1);
+    else if (local_is(local, "bob") || local_is(local, "a/b") || local_is(local, "postmaster"))
         accept(out, arena, mailbox(1, 1), mailbox(1, 1), 1);
     else if (local_is(local, "ann"))
         accept(out, arena, mailbox(2, 1), mailbox(2, 1), 1);

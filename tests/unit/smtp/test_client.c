@@ -70,7 +70,7 @@ static const struct {
       HELLO ">3|<250 a~250 b~250 c~|>|=26|<250 d~|!|" HELLO ">3|=26|<250 a~250 b~250 c~|?", 2, true,
       true, "SS", 2, "XREPEAT" },
     { "a foreign server is never asked again after the octets",
-      "<220 x~|>|<250 x~|>|<250 a~|>|<250 b~|>|<354 go~|.", 1, true, true, "U", 1, NULL },
+      "<220 x~|>|<250 x~|>|<250 a~|>|<250 b~|>|<354 go~|.|!", 1, true, true, "U", 1, NULL },
     { "421 ends the connection",
       HELLO ">3|=26|<421 4.3.2 bye~|!|" HELLO ">3|=26|<250 a~250 b~250 c~|?", 1, true, true, "S", 2,
       NULL },
