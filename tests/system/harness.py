@@ -24,6 +24,7 @@ import os
 import poplib
 import random
 import shutil
+import signal
 import smtplib
 import socket
 import ssl
@@ -150,7 +151,9 @@ def check_logs(running):
 
 @contextlib.contextmanager
 def platform(options=None, start=True, environment=None):
-    """A new platform; `options` are sections of yubin.conf. Everything is gone afterwards."""
+    """A new platform; `options` are sections of yubin.conf. Everything is gone afterwards, also when
+    somebody (timeout) ends us by SIGTERM."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     work = tempfile.mkdtemp(prefix="yb-", dir=os.environ.get("YUBIN_TEST_DIR", "/var/tmp"))
     os.chmod(work, 0o755)
     build = os.path.abspath(os.environ.get("YUBIN_BUILD", os.path.join(TOP, "build")))
