@@ -8,5 +8,3 @@ tests/fault/libyb_watch.so: tests/fault/watch.c
 	$(AM_V_CCLD)$(MKDIR_P) tests/fault && $(CC) -std=c17 -D_GNU_SOURCE -O1 -g -Wall -Wextra -Wshadow \
 	    -shared -fPIC -fvisibility=hidden -o $@ $(top_srcdir)/tests/fault/watch.c -ldl
 CLEANFILES += tests/fault/libyb_watch.so
-EXTRA_DIST += tests/fault/watch.c tests/fault/powercut.py tests/fault/load.py tests/fault/test_kills.py \
-	tests/fault/test_points.py

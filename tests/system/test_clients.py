@@ -2,6 +2,7 @@
 fetchmail. Each sends or reads as its users do, over TLS with the certificate checked."""
 import glob
 import os
+import select
 import subprocess
 import tempfile
 import time
@@ -56,10 +57,11 @@ tls_trust_file %s
 
 
 def s_nail(p, home):
+    # "localhost": s-nail, mbsync and fetchmail know no addresses in certificates, only names.
     rc = private(os.path.join(home, "mailrc"), "\n".join([
         "set v15-compat", "set from=%s" % BEN, "set tls-ca-file=%s" % p.ends["ca"], "set tls-verify=strict",
         "set smtp-auth=plain", "set mta=smtps://%s:%s@%s:%d" % (
-            BEN.replace("@", "%40"), p.passwords[BEN].replace(" ", "%20"), p.ends["host"], p.ends["submissions"])]))
+            BEN.replace("@", "%40"), p.passwords[BEN].replace(" ", "%20"), "localhost", p.ends["submissions"])]))
     environment = dict(os.environ, HOME=home, MAILRC=rc)
     done = subprocess.run(["s-nail", "-s", "s-nail sends", "-Ssendwait", ANN], input="Hello.\n", text=True,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60, check=False, env=environment)
@@ -94,11 +96,22 @@ set spoolfile="=INBOX" imap_user="%s" imap_pass="%s" certificate_file="%s"
 set ssl_force_tls=yes ssl_verify_host=no mbox_type=Maildir confirmcreate=no confirmappend=no delete=yes quit=yes
 push "<first-entry><copy-message>=Kept<enter><quit>"
 """ % (p.ends["host"], p.ends["imaps"], ANN, p.passwords[ANN], p.ends["ca"]))
-    done = subprocess.run(["mutt", "-F", rc], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=60,
-                          stderr=subprocess.STDOUT, check=False, env=dict(os.environ, HOME=home, TERM="vt100"))
+    screen, theirs = os.openpty()  # without a terminal mutt only sends
+    done = subprocess.Popen(["mutt", "-F", rc], stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
+                            env=dict(os.environ, HOME=home, TERM="vt100"))
+    os.close(theirs)
+    shown = b""
+    try:
+        while select.select([screen], [], [], 30)[0]:
+            shown += os.read(screen, 65536)
+    except OSError:
+        pass  # it has left
+    done.kill()
+    done.wait()
+    os.close(screen)
     with p.imap(ANN) as c:
         answer, count = c.select("Kept", readonly=True)
-        assert answer == "OK" and count == [b"1"], (answer, count, done.stdout[-2000:])
+        assert answer == "OK" and count == [b"1"], (answer, count, shown[-2000:])
 
 
 def mbsync(p, home):
@@ -112,12 +125,15 @@ User %s
 Pass "%s"
 SSLType IMAPS
 CertificateFile %s
+
 IMAPStore far
 Account a
+
 MaildirStore near
 Path %s/
 Inbox %s/INBOX
 SubFolders Verbatim
+
 Channel c
 Far :far:
 Near :near:
@@ -125,7 +141,7 @@ Patterns *
 Create Both
 Expunge Both
 SyncState *
-""" % (p.ends["host"], p.ends["imaps"], ANN, p.passwords[ANN], p.ends["ca"], local, local))
+""" % ("localhost", p.ends["imaps"], ANN, p.passwords[ANN], p.ends["ca"], local, local))
     run("mbsync", "-c", rc, "-a", home=home)
     with p.imap(ANN) as c:
         c.select()
@@ -153,7 +169,7 @@ def fetchmail(p, home):
         rc = private(os.path.join(home, "fetchmailrc"), """poll %s service %d protocol %s
   user "%s" password "%s" ssl sslcertck sslcertfile %s fetchall keep
   mda "cat >>%s"
-""" % (p.ends["host"], p.ends[service], proto, ANN, p.passwords[ANN], p.ends["ca"], box))
+""" % ("localhost", p.ends[service], proto, ANN, p.passwords[ANN], p.ends["ca"], box))
         environment = dict(os.environ, HOME=home, FETCHMAILHOME=home)
         done = subprocess.run(["fetchmail", "-f", rc, "-v"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                               text=True, timeout=120, check=False, env=environment)
