@@ -190,8 +190,7 @@ publish(struct yb_mailbox *m, size_t count, struct yb_err *err)
         rc = -1;
     } else if (m->head.keywords < count) {
         m->head.keywords = (uint32_t)count;
-        if (yb_index_write_head(m->index_fd, &m->head) < 0)
-            rc = yb_err_sys(err, YB_TEMP, "4.3.0", "write the index");
+        rc = yb_mailbox_write_head(m, err);
     }
     yb_account_unlock(m->account);
     return rc;

@@ -323,9 +323,7 @@ enter_after_boot(struct yb_mailbox *m, struct yb_err *err)
     memcpy(m->head.boot, m->account->store->boot, YB_ID_BYTES);
     if (yb_mailbox_reserve(m, 0, 0, err) < 0)
         return -1;
-    if (yb_index_write_head(m->index_fd, &m->head) < 0)
-        return yb_err_sys(err, YB_TEMP, "4.3.0", "write " YB_INDEX_FILE);
-    return 0;
+    return yb_mailbox_write_head(m, err);
 }
 
 int
@@ -462,6 +460,16 @@ yb_mailbox_look(struct yb_mailbox *m, struct yb_err *err)
 }
 
 int
+yb_mailbox_write_head(struct yb_mailbox *m, struct yb_err *err)
+{
+    if (yb_index_write_head(m->index_fd, &m->head) < 0)
+        return yb_err_sys(err, YB_TEMP, "4.3.0", "write " YB_INDEX_FILE);
+    if ((m->head.marks & YB_INDEX_DIRTY) != 0)
+        yb_tidy_note(m);
+    return 0;
+}
+
+int
 yb_mailbox_begin(struct yb_mailbox *m, struct yb_err *err)
 {
     if (!times_equal(m, &m->head))
@@ -477,10 +485,7 @@ yb_mailbox_end(struct yb_mailbox *m, struct yb_err *err)
 {
     yb_mailbox_looked(m, yb_sys_mtime(m->cur_fd), yb_sys_mtime(m->new_fd));
     m->head.marks &= ~YB_INDEX_BUSY;
-    if (yb_index_write_head(m->index_fd, &m->head) < 0)
-        return yb_err_sys(err, YB_TEMP, "4.3.0", "write " YB_INDEX_FILE);
-    yb_tidy_note(m);
-    return 0;
+    return yb_mailbox_write_head(m, err);
 }
 
 void

@@ -152,6 +152,8 @@ int yb_mailbox_enter(struct yb_mailbox *m, struct yb_err *err) YB_MUST_USE;
 /* UIDNEXT and MODSEQ may grow so far (exclusive) without passing a synced ceiling. */
 int yb_mailbox_reserve(struct yb_mailbox *m, uint64_t uids, uint64_t modseqs,
                        struct yb_err *err) YB_MUST_USE;
+/* Writes the head; what is dirty is noted for tidying. */
+int yb_mailbox_write_head(struct yb_mailbox *m, struct yb_err *err) YB_MUST_USE;
 /* Marks the head busy and dirty and writes it (with UIDNEXT and MODSEQ as the caller set them). */
 int yb_mailbox_begin(struct yb_mailbox *m, struct yb_err *err) YB_MUST_USE;
 /* Writes the head with new folder times, not busy any more. */

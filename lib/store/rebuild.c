@@ -140,6 +140,7 @@ take_stock(struct compare *c, bool valid, struct yb_err *err)
     c->valid = valid && load_old(c) == 0;
     if (!c->valid)
         begin_anew(c, &u);
+    c->scan = (struct yb_scan){ .known = c->old, .n_known = c->n_old };
     c->cur_mtime = yb_sys_mtime(m->cur_fd);
     c->new_mtime = yb_sys_mtime(m->new_fd);
     if (yb_scan_read(&c->scan, m, u.uid_ceiling, err) < 0)
@@ -455,8 +456,10 @@ write_index(struct compare *c, bool quiet, struct yb_err *err)
     m->head.marks |= YB_INDEX_DIRTY;
     if (!c->valid && yb_index_replace(m, c->out, c->n_out, err) < 0)
         return -1;
-    if (c->valid && (write_changed(c) < 0 || yb_index_write_head(m->index_fd, &m->head) < 0))
+    if (c->valid && write_changed(c) < 0)
         return yb_err_sys(err, YB_TEMP, "4.3.0", "write " YB_INDEX_FILE);
+    if (c->valid && yb_mailbox_write_head(m, err) < 0)
+        return -1;
     m->damaged = m->fresh = false;
     yb_tidy_note(m);
     return 0;
@@ -569,9 +572,7 @@ yb_mailbox_compare(struct yb_mailbox *m, bool index_valid, enum yb_compare_why w
     } else if (nothing_differs(&c)) {
         m->head.marks &= ~YB_INDEX_FOREIGN;
         yb_mailbox_looked(m, c.cur_mtime, c.new_mtime);
-        rc = yb_index_write_head(m->index_fd, &m->head) == 0
-                 ? 0
-                 : yb_err_sys(err, YB_TEMP, "4.3.0", "write " YB_INDEX_FILE);
+        rc = yb_mailbox_write_head(m, err);
     } else if ((!own || yb_account_busy(a, err) == 0) && apply(&c, err) == 0 &&
                settle_usage(&c, err) == 0) {
         if (!c.valid)

@@ -67,9 +67,9 @@ scan_folder(struct yb_scan *scan, int folder_fd, bool in_new, struct yb_err *err
 int
 yb_scan_read(struct yb_scan *scan, struct yb_mailbox *m, uint32_t uid_ceiling, struct yb_err *err)
 {
-    *scan = (struct yb_scan){ .arena = yb_arena_new(ARENA_BLOCK),
-                              .uidvalidity = m->uidvalidity,
-                              .uid_ceiling = uid_ceiling };
+    scan->arena = yb_arena_new(ARENA_BLOCK);
+    scan->uidvalidity = m->uidvalidity;
+    scan->uid_ceiling = uid_ceiling;
     /* cur/ last: a file that another program moves from new/ to cur/ meanwhile is seen twice, not
      * never. */
     if (scan_folder(scan, m->new_fd, true, err) < 0)
@@ -187,11 +187,41 @@ same_file(const struct yb_mailbox *m, const struct yb_found *a, const struct yb_
            x.st_ino == y.st_ino && x.st_dev == y.st_dev;
 }
 
+/* Is this the file the index speaks of? */
+static bool
+is_known(const struct yb_scan *scan, const struct yb_found *f)
+{
+    size_t low = 0, high = scan->n_known;
+    const struct yb_index_slot *s;
+
+    while (low < high) {
+        size_t at = low + (high - low) / 2;
+
+        if (scan->known[at].uid < f->name.uid)
+            low = at + 1;
+        else
+            high = at;
+    }
+    s = &scan->known[low];
+    return low < scan->n_known && s->uid == f->name.uid && s->flags == f->name.flags &&
+           s->keywords == f->name.keywords && ((s->state & YB_SLOT_NEW) != 0) == f->in_new &&
+           yb_delivery_id_eq(s->id, f->name.id);
+}
+
 /* A group of files with one UID: v[first] stays. */
 static void
 settle_group(struct yb_scan *scan, struct yb_mailbox *m, size_t first, size_t end)
 {
     qsort(scan->v + first, end - first, sizeof(*scan->v), found_order);
+    for (size_t i = first + 1; i < end; i++) {
+        if (is_known(scan, &scan->v[i])) {
+            struct yb_found known = scan->v[i];
+
+            scan->v[i] = scan->v[first];
+            scan->v[first] = known;
+            break;
+        }
+    }
     for (size_t i = first + 1; i < end; i++) {
         struct yb_found *f = &scan->v[i];
         char buf[YB_NAME_MAX];

@@ -22,9 +22,11 @@ struct yb_scan {
     struct yb_found *v;
     size_t n, room;
     uint32_t uidvalidity, uid_ceiling;
+    const struct yb_index_slot *known; /* records by UID: of files with one UID, theirs stays */
+    size_t n_known;
 };
 
-/* Reads both folders. A name is ours when its UIDVALIDITY is this and its UID below the ceiling. */
+/* Reads both folders (`known` is set by the caller). A name is ours when its UIDVALIDITY is this and its UID below the ceiling. */
 int yb_scan_read(struct yb_scan *scan, struct yb_mailbox *m, uint32_t uid_ceiling,
                  struct yb_err *err) YB_MUST_USE;
 void yb_scan_free(struct yb_scan *scan);

@@ -107,6 +107,7 @@ take_new(struct yb_mailbox *m, struct yb_err *err)
 int
 yb_view_begin(struct yb_mailbox *m, bool read_only, struct yb_view *v, struct yb_err *err)
 {
+    struct yb_index_head head;
     uint32_t recent;
     int rc = 0;
 
@@ -117,21 +118,21 @@ yb_view_begin(struct yb_mailbox *m, bool read_only, struct yb_view *v, struct yb
     recent = m->head.recent_uid;
     if (rc == 0 && !read_only && recent != m->head.uidnext)
         rc = take_new(m, err);
-    if (rc == 0) {
-        *v = (struct yb_view){ .uidvalidity = m->head.uidvalidity,
-                               .uidnext = m->head.uidnext,
-                               .modseq = m->head.modseq,
-                               .expunged = m->head.modseq,
-                               .recent_from = recent,
-                               .keywords = m->head.keywords,
-                               .read_only = read_only };
-        pthread_mutex_lock(&m->mutex);
-        m->views++;
-        pthread_mutex_unlock(&m->mutex);
-    }
     if (rc != -2)
         yb_account_unlock(m->account);
-    return rc < 0 ? -1 : 0;
+    /* Every record is read now: a broken one is mended before anything is told, not after. */
+    if (rc < 0 || yb_table_get(m, &head, err) < 0)
+        return -1;
+    *v = (struct yb_view){ .uidvalidity = head.uidvalidity,
+                           .uidnext = head.uidnext,
+                           .modseq = head.modseq,
+                           .expunged = head.modseq,
+                           .recent_from = recent,
+                           .keywords = head.keywords,
+                           .read_only = read_only };
+    m->views++;
+    yb_table_put(m);
+    return 0;
 }
 
 void
