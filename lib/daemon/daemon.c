@@ -219,6 +219,7 @@ bind_listener(struct yb_process *p, size_t i, struct yb_err *err)
 static int
 prepare(struct yb_process *p, struct yb_err *err)
 {
+    signal(SIGPIPE, SIG_IGN); /* a peer that went away is an error of the write */
     if (prepare_user(p, err) < 0 || bind_control(p, err) < 0)
         return -1;
     for (size_t i = 0; i < p->spec->n_listeners; i++)
@@ -284,7 +285,7 @@ yb_daemon_run(const struct yb_daemon_spec *spec, int argc, char **argv)
         rc = YB_EXIT_CONFIG;
     } else if (args.check) {
         rc = check_only(&p);
-    } else if (signal(SIGPIPE, SIG_IGN), prepare(&p, &err) < 0) {
+    } else if (prepare(&p, &err) < 0) {
         yb_log_err(YB_LOG_ERROR, NULL, "daemon.start_failed", &err);
         rc = err.class == YB_PERM ? YB_EXIT_CONFIG : YB_EXIT_OSERR;
     } else {
