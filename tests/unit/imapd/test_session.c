@@ -425,11 +425,12 @@ START_TEST(test_idle)
     fake_wake(c);
     ck_assert_uint_eq(fake_output(c).n, 0);
     PLAY(c, { "DONE\r\n", { "a OK IDLE", "!EXISTS" } });
-    /* after DONE a late notice says nothing */
+    /* after DONE a late notice says nothing, the next command does */
+    rig_append(&rig, "ann@one.test", "INBOX", HELLO);
     fake_clear(c);
     fake_wake(c);
     ck_assert_uint_eq(fake_output(c).n, 0);
-    PLAY(c, { "b IDLE\r\n", { "+ " } });
+    PLAY(c, { "b NOOP\r\n", { "* 2 EXISTS" } }, { "b IDLE\r\n", { "+ " } });
     fake_clear(c);
     fake_time_out(c);
     ck_assert(yb_str_starts(fake_output(c), YB_STR("* BYE")));
