@@ -298,8 +298,10 @@ START_TEST(test_database_away)
     house_open(&h, 1 << 17);
     login(&h);
     h.directory.down = true;
-    say(&h, "MAIL FROM:<bob@ours.test>\r\n", reply, sizeof(reply));
+    say(&h, "MAIL FROM:<team@ours.test>\r\n", reply, sizeof(reply));
     ck_assert_msg(strncmp(reply, "451 4.3.0", 9) == 0, "%s", reply);
+    say(&h, "MAIL FROM:<Bob@Ours.Test>\r\n", reply, sizeof(reply));
+    ck_assert_msg(strncmp(reply, "250 2.1.0", 9) == 0, "%s", reply);
     house_close(&h);
     yb_buf_free(&h.lmtpd.log);
 }
