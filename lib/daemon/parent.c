@@ -3,10 +3,10 @@
  * the moment of the next start.
  *
  *   state     child   left by
- *   waiting   none    restart_at (start_child)                 SIGTERM -> end
- *   starting  runs    READY frame                              death -> waiting, or end if it says
- * 78 ready     runs    death -> waiting (back-off)              SIGTERM -> stopping stopping  runs
- * death -> end                             kill_at -> SIGKILL
+ *   waiting   none    restart_at: start_child()       SIGTERM: end
+ *   starting  runs    READY frame: ready              death: waiting, or end if it says 78
+ *   ready     runs    death: waiting (back-off)       SIGTERM: stopping
+ *   stopping  runs    death: end                      kill_at: SIGKILL
  */
 #include "lib/daemon/process.h"
 

@@ -3,13 +3,13 @@
  * processes, both within one deadline. flock() belongs to the open file, which all threads share;
  * it ends with the process, so a killed holder holds nothing.
  *
- *   who comes                 what he finds                          what he does
- *   yb_account_lock()         head whole, this boot, not busy        goes on
- *                             busy: its maker died half-way          yb_account_repair(): compares
- *                             another boot, torn, empty              … counts usage, refills the
- * ring folders != folders_seen                forgets which name is which folder yb_account_busy()
- * head with busy = 1 yb_account_settle()                                              head with
- * usage and busy = 0
+ *   call                    finds                             does
+ *   yb_account_lock()       head whole, this boot, not busy   goes on
+ *                           busy: its maker died half-way     yb_account_repair(): compares
+ *                           another boot, torn, empty         the same, counts usage, refills the ring
+ *                           folders != folders_seen           forgets which name is which folder
+ *   yb_account_busy()                                         head with busy = 1
+ *   yb_account_settle()                                       head with usage and busy = 0
  */
 #include "lib/base/fault.h"
 #include "lib/store/private.h"

@@ -1,11 +1,13 @@
 /*
  * A mailbox: its folder, what it may not forget (yubin-uid) and its index. Every change goes
  *
- *   yb_account_lock    yb_mailbox_enter     the head is current; what somebody left half done is
- * mended yb_mailbox_reserve   no UID or MODSEQ above a synced ceiling yb_account_busy
- * yb_mailbox_begin     busy marks, UIDNEXT and MODSEQ are on disk link, rename, unlink; records
- *   yb_account_settle  yb_mailbox_end       counts, usage, busy marks cleared
- *   yb_account_unlock  yb_mailbox_raise_ahead
+ *   account             mailbox                  then
+ *   yb_account_lock()   yb_mailbox_enter()       the head is current, what was half done is mended
+ *                       yb_mailbox_reserve()     no UID or MODSEQ above a synced ceiling
+ *   yb_account_busy()   yb_mailbox_begin()       busy marks, UIDNEXT and MODSEQ are on disk
+ *                       link, rename, unlink     records
+ *   yb_account_settle() yb_mailbox_end()         counts, usage; busy marks cleared
+ *   yb_account_unlock() yb_mailbox_raise_ahead()
  *
  * and whoever dies between leaves a busy mark, which makes the next one compare.
  */

@@ -1,13 +1,13 @@
 /*
  * A message on its way in (delivery, APPEND).
  *
- *   state  on disk                                            call           then
- *   -      nothing, or a file in tmp/                         put_begin
- *   L1     the bytes, in a file without a name here           put_place      account lock
- *   L2     busy marks, UIDNEXT                                               link
- *   L3     linked into new/ (cur/ when it has flags)                         record, counts, usage,
- * id L4     recorded, marks cleared, lock released             put_commit     sync L5     synced
- * returns 0      somebody is told 250
+ *   state  on disk                                        call         then
+ *   -      nothing, or a file in tmp/                     put_begin
+ *   L1     the bytes, in a file without a name here       put_place    account lock
+ *   L2     busy marks, UIDNEXT                                         link
+ *   L3     linked into new/ (cur/ when it has flags)                   record, counts, usage, id
+ *   L4     recorded, marks cleared, lock released         put_commit   sync
+ *   L5     synced                                         returns 0    somebody is told 250
  *
  * On ext4 and XFS the file is unnamed (O_TMPFILE), written out before its name is made, and one
  * fsync() of it keeps data and name. Elsewhere it is a file in Maildir/tmp that is synced before
