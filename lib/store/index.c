@@ -22,11 +22,25 @@ yb_index_read_head(int fd, struct yb_index_head *head)
            head->messages == head->slots - head->dead;
 }
 
+bool
+yb_index_read_seen(int fd, struct yb_index_head *head)
+{
+    if (!yb_index_read_head(fd, head))
+        return false;
+    head->modseq = head->seen_modseq;
+    head->uidnext = head->seen_uidnext;
+    return true;
+}
+
 int
 yb_index_write_head(int fd, struct yb_index_head *head)
 {
     memcpy(head->magic, magic, sizeof(magic));
     head->changes++;
+    if ((head->marks & YB_INDEX_BUSY) == 0) {
+        head->seen_modseq = head->modseq;
+        head->seen_uidnext = head->uidnext;
+    }
     head->sum = head_sum(head);
     return yb_sys_pwrite(fd, head, sizeof(*head), 0);
 }

@@ -40,7 +40,10 @@ struct yb_index_head {
     uint32_t keywords;            /* letters in use */
     uint64_t modseq_ceiling;
     uint8_t boot[YB_ID_BYTES];
-    uint64_t spare[43];
+    uint64_t seen_modseq;         /* modseq and uidnext before the change under way began: */
+    uint32_t seen_uidnext;        /* readers without the lock go by these */
+    uint32_t spare_word;
+    uint64_t spare[41];
     uint64_t sum;
 };
 _Static_assert(sizeof(struct yb_index_head) == 512, "the head's size on disk");
@@ -67,6 +70,9 @@ _Static_assert(sizeof(struct yb_index_slot) == 128, "a record's size on disk");
 
 /* True when it is whole, ours, and its counts fit one another. */
 bool yb_index_read_head(int fd, struct yb_index_head *head);
+/* The same for readers without the lock: what is given but not recorded yet is not there. */
+bool yb_index_read_seen(int fd, struct yb_index_head *head);
+/* A head that is not busy shows all that was given. */
 int yb_index_write_head(int fd, struct yb_index_head *head); /* -1 with errno */
 /* Reads n records from `first` on; returns how many are there and whole before the first broken
  * one. */

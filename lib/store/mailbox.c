@@ -566,7 +566,7 @@ yb_mailbox_peek(struct yb_mailbox *m, struct yb_index_head *head)
     pthread_mutex_lock(&m->mutex);
     if (m->index_fd >= 0 && !yb_sys_gone(m->index_fd)) {
         for (int i = 0; i < 3 && !ok; i++) /* a writer may be in the middle of it */
-            ok = yb_index_read_head(m->index_fd, head);
+            ok = yb_index_read_seen(m->index_fd, head);
         ok = ok && (head->marks & YB_INDEX_GONE) == 0 && head->uidvalidity == m->uidvalidity;
     }
     pthread_mutex_unlock(&m->mutex);

@@ -311,7 +311,7 @@ head_read(struct yb_mailbox *m, struct yb_index_head *head)
     if (m->index_fd < 0 || yb_sys_gone(m->index_fd))
         return false;
     for (int i = 0; i < 3 && !ok; i++)
-        ok = yb_index_read_head(m->index_fd, head);
+        ok = yb_index_read_seen(m->index_fd, head);
     return ok && (head->marks & YB_INDEX_GONE) == 0 && head->uidvalidity == m->uidvalidity;
 }
 

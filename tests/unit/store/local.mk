@@ -15,3 +15,8 @@ check_PROGRAMS += tests/unit/store/test_rebuild
 tests_unit_store_test_rebuild_SOURCES  = tests/unit/store/test_rebuild.c $(STORE_TEST_HELP)
 tests_unit_store_test_rebuild_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_store_test_rebuild_LDADD    = $(STORE_TEST_LIBS)
+
+check_PROGRAMS += tests/unit/store/test_delivery
+tests_unit_store_test_delivery_SOURCES  = tests/unit/store/test_delivery.c $(STORE_TEST_HELP)
+tests_unit_store_test_delivery_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_store_test_delivery_LDADD    = $(STORE_TEST_LIBS)
