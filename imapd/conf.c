@@ -12,9 +12,6 @@ static const struct yb_conf_option options[] = {
         "Where TLS is spoken from the first byte."),
     OPT_START(STRING, auth_mechanisms, "", 0, 200,
         "SASL mechanisms offered, between spaces; empty means all there are."),
-    OPT_START(SECRETS, auth_secret, "", 0, 1,
-        "File, the same on all nodes, from which the answers to unknown users are made; empty means "
-        "that they change when the daemon is started again."),
     OPT(SIZE, max_message, "50M", 1024, UINT32_MAX,
         "Largest message taken by APPEND."),
     OPT(UINT, max_bad_commands, "20", 1, 10000,

@@ -8,7 +8,6 @@ struct imapd_conf {
     struct yb_daemon_conf daemon;
     struct yb_conf_list listen, listen_tls;
     const char *auth_mechanisms;
-    struct yb_conf_files auth_secret;
     uint64_t max_message;
     unsigned max_bad_commands;
     int64_t login_timeout, idle_timeout;

@@ -72,7 +72,7 @@ open_auth(struct state *st, const struct yb_common_conf *common, struct yb_err *
     struct yb_auth_conf auth = {
         .service = "imap",
         .mechanisms = yb_str_from(conf->auth_mechanisms),
-        .secret = conf->auth_secret.n > 0 ? conf->auth_secret.v[0].bytes : yb_str(NULL, 0),
+        .secret = yb_common_auth_secret(common),
     };
 
     st->directory = yb_directory_new(&directory);

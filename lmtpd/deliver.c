@@ -187,6 +187,30 @@ log_fate(struct yb_smtp_session *s, const struct yb_smtp_rcpt *r)
     yb_log_end(&l);
 }
 
+/* The final state of an accepted message. A refusal is told by the engine with its answer. */
+static void
+tell_stored(const struct yb_smtp_session *s, const struct yb_smtp_rcpt *r)
+{
+    const struct hand_over *h = r->data;
+    const struct yb_event e = {
+        .grade = YB_EVENT_FINAL,
+        .name = YB_STR("lmtpd.delivered"),
+        .session = s->tx->x.session,
+        .message = s->tx->id,
+        .delivery = r->x.delivery,
+        .tenant = s->tx->x.tenant,
+        .account = r->x.account,
+        .sender = s->tx->from_text,
+        .recipient = r->text,
+        .decision = YB_STR("store"),
+        .code = 250,
+        .status = YB_STR("2.1.5"),
+        .reason = h->stored.duplicate ? YB_STR("it was there already") : yb_str(NULL, 0),
+    };
+
+    yb_event_append(deliver_of(s)->events, &e);
+}
+
 /* At the dot. All are placed before the first is synced: one journal commit then serves many. */
 static int
 on_message(struct yb_smtp_session *s, struct yb_str *answer YB_UNUSED, struct yb_err *err YB_UNUSED)
@@ -205,6 +229,7 @@ on_message(struct yb_smtp_session *s, struct yb_str *answer YB_UNUSED, struct yb
             atomic_fetch_add(&d->delivered, 1);
             if (h->stored.duplicate)
                 atomic_fetch_add(&d->duplicates, 1);
+            tell_stored(s, r);
         } else {
             atomic_fetch_add(&d->refused, 1);
             r->err = &h->err;

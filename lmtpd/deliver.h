@@ -7,6 +7,7 @@
 #ifndef LMTPD_DELIVER_H
 #define LMTPD_DELIVER_H
 
+#include "lib/event/event.h"
 #include "lib/smtp/server.h"
 #include "lib/store/store.h"
 
@@ -14,7 +15,8 @@
 
 struct lmtpd_deliver {
     struct yb_store *store;
-    const uid_t *peers; /* who may hand over, besides root and ourselves */
+    struct yb_event_writer *events; /* what was stored is told there; NULL: nowhere */
+    const uid_t *peers;             /* who may hand over, besides root and ourselves */
     size_t n_peers;
     _Atomic uint64_t delivered, refused, duplicates; /* recipients */
 };

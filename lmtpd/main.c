@@ -9,7 +9,7 @@
  *
  * User yubin-mail. Files: mail_root (read, write). Signals and exit codes: lib/daemon/daemon.h.
  */
-#include "lib/daemon/daemon.h"
+#include "lib/daemon/events.h"
 #include "lib/directory/directory.h"
 #include "lmtpd/conf.h"
 #include "lmtpd/deliver.h"
@@ -26,6 +26,7 @@ struct lmtpd {
     struct lmtpd_deliver deliver;
     struct yb_smtp_server *server;
     struct yb_directory *directory;
+    struct yb_node_id node;
     int64_t usage_interval;
     uid_t peers[MAX_PEERS];
 };
@@ -99,7 +100,7 @@ open_store(struct lmtpd *l, struct yb_err *err)
     conf.notify_path = notify;
     if (yb_node_id_read(common->node_id_file, &conf.node, err) < 0)
         return -1;
-    directory.node = conf.node;
+    l->node = directory.node = conf.node;
     if (yb_store_root_open(&conf, NULL, &l->deliver.store, err) < 0)
         return -1;
     l->directory = yb_directory_new(&directory);
@@ -117,7 +118,8 @@ init(struct yb_daemon *d, void **state, struct yb_err *err)
     conf = conf_of(l);
     l->usage_interval = conf->usage_interval;
     find_peers(l, &conf->peers);
-    if (open_store(l, err) < 0)
+    if (open_store(l, err) < 0 ||
+        yb_daemon_events_open(d, "lmtpd", l->node, &l->deliver.events, err) < 0)
         return -1;
     l->server = yb_smtp_server_new(
         &(struct yb_smtp_conf){
@@ -128,6 +130,7 @@ init(struct yb_daemon *d, void **state, struct yb_err *err)
             .max_rcpt = conf->max_rcpt,
             .command_timeout_ms = conf->command_timeout,
             .data_timeout_ms = conf->data_timeout,
+            .events = l->deliver.events,
         },
         &lmtpd_hooks, &l->deliver);
     yb_net_run_later(yb_daemon_net(d), l->usage_interval, report_usage, l);
@@ -152,6 +155,7 @@ stop(void *state)
     struct lmtpd *l = state;
 
     yb_smtp_server_free(&l->server);
+    yb_event_writer_close(&l->deliver.events);
     yb_directory_free(&l->directory);
     yb_store_root_close(&l->deliver.store);
     yb_free(l);
@@ -168,6 +172,7 @@ metrics(void *state, struct yb_metrics *m)
                        atomic_load(&d->refused));
     yb_metrics_counter(m, "lmtpd_duplicates_total", "Repeated hand-overs that were stored already.",
                        NULL, atomic_load(&d->duplicates));
+    yb_daemon_events_figures(d->events, m);
 }
 
 int

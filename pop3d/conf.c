@@ -15,8 +15,6 @@ static const struct yb_conf_option options[] = {
     OPT_START(STRING, auth_mechanisms, YB_AUTH_MECHANISMS, 1, 100,
         "SASL mechanisms offered, by spaces. Accounts with an imported hash cannot use SCRAM before "
         "their first login with PLAIN."),
-    OPT_START(SECRETS, auth_secret, "", 0, 1,
-        "File with any secret that all nodes share: SCRAM shows unknown users a salt made from it."),
     OPT_START(UINT, open_accounts, "1024", 16, 65536,
         "Accounts kept open after a session; each holds a few descriptors."),
     OPT_START(UINT, max_failures, "3", 1, 100,

@@ -9,7 +9,6 @@ struct pop3d_conf {
     struct yb_conf_list listen;
     struct yb_conf_list listen_tls;
     const char *auth_mechanisms;
-    struct yb_conf_files auth_secret;
     unsigned open_accounts;
     unsigned max_failures;
     int64_t login_timeout;

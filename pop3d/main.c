@@ -75,10 +75,10 @@ open_accounts(struct program *p, const struct pop3d_conf *conf, struct yb_err *e
                                            .application = "pop3d",
                                            .node = p->pop3d.node };
     struct yb_auth_conf auth = { .service = "pop",
-                                 .mechanisms = yb_str_from(conf->auth_mechanisms) };
+                                 .mechanisms = yb_str_from(conf->auth_mechanisms),
+                                 .secret = yb_common_auth_secret(
+                                     yb_conf_common(yb_daemon_conf(p->daemon))) };
 
-    if (conf->auth_secret.n > 0)
-        auth.secret = conf->auth_secret.v[0].bytes;
     p->directory = yb_directory_new(&directory);
     auth.source = yb_auth_source_directory(p->directory, YB_AUTH_POP3);
     p->pop3d.auth = yb_auth_new(&auth, err);

@@ -9,7 +9,7 @@
  * User yubin-smtp. Files: <state_dir>/smtpd (spool). Database: yubin_smtpd (functions that resolve
  * one address). Signals and exit codes: lib/daemon/daemon.h.
  */
-#include "lib/daemon/daemon.h"
+#include "lib/daemon/events.h"
 #include "lib/smtp/figures.h"
 #include "smtpd/conf.h"
 #include "smtpd/smtpd.h"
@@ -18,6 +18,7 @@ struct state {
     struct yb_daemon *daemon;
     struct smtpd smtpd;
     struct yb_msgbuf_pool *pool;
+    struct yb_event_writer *events;
     struct yb_smtp_server *server;
 };
 
@@ -105,9 +106,11 @@ init(struct yb_daemon *d, void **state, struct yb_err *err)
     st->daemon = d;
     *state = st;
     if (open_limits(&st->smtpd, conf, err) < 0 || open_pool(st, conf, err) < 0 ||
-        open_handover(st, common, conf, err) < 0)
+        open_handover(st, common, conf, err) < 0 ||
+        yb_daemon_events_open(d, "smtpd", st->smtpd.handover.node, &st->events, err) < 0)
         return -1;
     server.pool = st->pool;
+    server.events = st->events;
     st->server = yb_smtp_server_new(&server, &smtpd_hooks, &st->smtpd);
     return 0;
 }
@@ -130,6 +133,7 @@ stop(void *state)
     struct state *st = state;
 
     yb_smtp_server_free(&st->server);
+    yb_event_writer_close(&st->events);
     yb_smtp_dest_free(&st->smtpd.handover.lmtpd);
     yb_directory_free(&st->smtpd.handover.directory);
     yb_msgbuf_pool_free(&st->pool);
@@ -146,6 +150,7 @@ metrics(void *state, struct yb_metrics *m)
     yb_smtp_figures(st->server, m);
     yb_handover_figures(&st->smtpd.handover, m);
     yb_msgbuf_figures(st->pool, m);
+    yb_daemon_events_figures(st->events, m);
     yb_metrics_counter(m, "smtpd_blocks_total", "Client networks blocked by a limit.", NULL,
                        atomic_load(&st->smtpd.blocks));
 }

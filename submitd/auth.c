@@ -21,6 +21,8 @@ login(struct yb_smtp_session *s, const struct yb_auth_user *user)
     d->user = *user;
     address = yb_str_from(d->user.address);
     s->qualify = yb_str_skip(address, yb_str_rfind(address, '@') + 1);
+    s->tenant = user->tenant;
+    s->account = user->account;
     memcpy(&tenant, user->tenant.v, sizeof(tenant));
     yb_conn_set_fair_key(s->conn, tenant);
     yb_log_ctx_add(yb_conn_log(s->conn), "user", address);

@@ -11,9 +11,6 @@ static const struct yb_conf_option options[] = {
         "Where they do so with TLS from the first octet (RFC 8314)."),
     OPT_START(STRING, auth_mechanisms, "", 0, 200,
         "SASL mechanisms offered, between spaces; empty means all there are."),
-    OPT_START(SECRETS, auth_secret, "", 0, 1,
-        "File, the same on all nodes, from which the answers to unknown users are made; empty means "
-        "that they change when the daemon is started again."),
     OPT_START(STRING, lmtpd, "unix:/run/yubin/lmtpd.lmtp", 1, 200,
         "Where this node's lmtpd takes messages."),
     OPT_START(UINT, lmtpd_connections, "24", 1, 1024,

@@ -9,7 +9,6 @@ struct submitd_conf {
     struct yb_conf_list listen;
     struct yb_conf_list listen_tls;
     const char *auth_mechanisms;
-    struct yb_conf_files auth_secret;
     const char *lmtpd;
     unsigned lmtpd_connections;
     int64_t lmtpd_timeout;

@@ -10,7 +10,7 @@
  * resolve one address, find one login, judge one sender). Signals and exit codes:
  * lib/daemon/daemon.h.
  */
-#include "lib/daemon/daemon.h"
+#include "lib/daemon/events.h"
 #include "lib/smtp/figures.h"
 #include "submitd/conf.h"
 #include "submitd/submitd.h"
@@ -19,6 +19,7 @@ struct state {
     struct yb_daemon *daemon;
     struct submitd submitd;
     struct yb_msgbuf_pool *pool;
+    struct yb_event_writer *events;
     struct yb_smtp_server *server;
 };
 
@@ -29,7 +30,7 @@ open_auth(struct state *st, const struct submitd_conf *conf, struct yb_err *err)
         .service = "smtp",
         .source = yb_auth_source_directory(st->submitd.handover.directory, YB_AUTH_SUBMISSION),
         .mechanisms = yb_str_from(conf->auth_mechanisms),
-        .secret = conf->auth_secret.n > 0 ? conf->auth_secret.v[0].bytes : yb_str(NULL, 0),
+        .secret = yb_common_auth_secret(yb_conf_common(yb_daemon_conf(st->daemon))),
     };
 
     st->submitd.auth = yb_auth_new(&auth, err);
@@ -103,9 +104,11 @@ init(struct yb_daemon *d, void **state, struct yb_err *err)
 
     st->daemon = d;
     *state = st;
-    if (open_pool(st, conf, err) < 0 || open_handover(st, common, conf, err) < 0)
+    if (open_pool(st, conf, err) < 0 || open_handover(st, common, conf, err) < 0 ||
+        yb_daemon_events_open(d, "submitd", st->submitd.handover.node, &st->events, err) < 0)
         return -1;
     server.pool = st->pool;
+    server.events = st->events;
     st->server = yb_smtp_server_new(&server, &submitd_hooks, &st->submitd);
     return 0;
 }
@@ -128,6 +131,7 @@ stop(void *state)
     struct state *st = state;
 
     yb_smtp_server_free(&st->server);
+    yb_event_writer_close(&st->events);
     yb_smtp_dest_free(&st->submitd.handover.lmtpd);
     yb_auth_free(&st->submitd.auth);
     yb_directory_free(&st->submitd.handover.directory);
@@ -144,6 +148,7 @@ metrics(void *state, struct yb_metrics *m)
     yb_smtp_figures(st->server, m);
     yb_handover_figures(&st->submitd.handover, m);
     yb_msgbuf_figures(st->pool, m);
+    yb_daemon_events_figures(st->events, m);
     yb_auth_stats(st->submitd.auth, &auth);
     yb_metrics_counter(m, "logins_total", "Logins.", "result=\"ok\"", auth.ok);
     yb_metrics_counter(m, "logins_total", "Logins.", "result=\"wrong\"", auth.wrong);

@@ -19,6 +19,7 @@ import trial
 from trial import HOST, Trial, TrialError
 
 HOSTNAME = "mail.yubin.test"
+POSTMASTER = "alice@acme.test"  # the operator's, of this demonstration
 TENANTS = {"acme": ("acme.test", ["alice", "bob"]), "globex": ("globex.test", ["carol"])}
 
 
@@ -273,7 +274,8 @@ def main():
     lock.sign()
     signal.signal(signal.SIGINT, on_signal)
     signal.signal(signal.SIGTERM, on_signal)
-    t = Trial(home, os.path.join(home, "build"), port_base(home, a.port_base), hostname=HOSTNAME)
+    t = Trial(home, os.path.join(home, "build"), port_base(home, a.port_base),
+              {"common": {"postmaster": POSTMASTER}}, hostname=HOSTNAME)
     return serve(t, detached)
 
 

@@ -7,6 +7,7 @@ import ctypes
 import json
 import os
 import pwd
+import secrets
 import select
 import shutil
 import signal
@@ -294,6 +295,7 @@ class Trial:
             "node_id_file": os.path.join(self.home, "node"), "database": self.database.conninfo(),
             "tls_certificates": os.path.join(self.home, "tls", "server.pem"),
             "tls_keys": os.path.join(self.home, "tls", "server.key"),
+            "auth_secret": os.path.join(self.home, "auth.secret"),
         }}
         for name, (_, _, ports) in DAEMONS.items():
             sections[name] = {o: "%s:%d" % (HOST, self.port(s)) for o, s in ports.items()}
@@ -321,6 +323,9 @@ class Trial:
         os.chmod(os.path.join(self.home, "log"), 0o755)
         if os.geteuid() == 0:
             make_users()
+        secret = os.path.join(self.home, "auth.secret")
+        if not os.path.exists(secret):
+            write(secret, secrets.token_hex(32) + "\n", 0o640)
         self.ca, _, _ = make_certificates(os.path.join(self.home, "tls"), names)
         self.database.create()
         self.database.start()

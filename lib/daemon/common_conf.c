@@ -29,6 +29,9 @@ static const struct yb_conf_option options[] = {
               "Each daemon has a folder in it for message buffers and what it must keep."),
     OPT_START(PATH, event_dir, "/var/lib/yubin/events", 1, 200,
               "Each daemon appends its events to segment files in a folder in it."),
+    OPT_START(SIZE, event_limit, "1G", 32 << 20, SIZE_MAX,
+              "Events of each daemon on disk; over it the oldest are removed, final states last. 1G "
+              "holds those of about a million messages: days of a database that is away."),
     OPT_START(PATH, mail_root, "/var/lib/yubin/mail", 1, 200,
               "The Maildirs of this node; made by `yubin store init`."),
     OPT_START(PATH, node_id_file, "/etc/yubin/node", 1, 200,
@@ -45,10 +48,28 @@ static const struct yb_conf_option options[] = {
         "File of 32 random bytes or more, the same on all nodes, that session tickets are made from; "
         "empty means that tickets end with the process."),
     OPT_CHOICE(tls_min_version, "1.2", "1.2 1.3", "Oldest TLS version spoken."),
+    OPT_START(SECRETS, auth_secret, "", 0, 1,
+              "File of 32 random bytes or more, the same on all nodes: the salt that SCRAM shows for "
+              "a user who does not exist is made from it, so that every service shows the same one. "
+              "Empty means that each process makes its own: nobody can tell from one answer, but who "
+              "compares two services, two nodes or a restart sees that only unknown users change."),
     OPT(STRING, separator, "+", 0, 1,
         "Sub-addressing: what follows it in a local part is not looked at; empty means none."),
 };
 /* clang-format on */
+
+/* A file of random bytes is not a short one; one that was not read says nothing. */
+static int
+check_random(const struct yb_conf_files *file, const char *option, struct yb_err *err)
+{
+    size_t n = file->n == 0 ? 0 : file->v[0].bytes.n;
+
+    if (n == 0 || n >= 32)
+        return 0;
+    return yb_err_set(err, YB_PERM, "5.3.5",
+                      "%s holds only %zu bytes: make it with `head -c 48 /dev/urandom | base64`",
+                      option, n);
+}
 
 /* The name of the machine where none is set; a key for each certificate. */
 static int
@@ -62,12 +83,9 @@ check(void *values, struct yb_arena *a, struct yb_err *err)
             err, YB_PERM, "5.3.5",
             "%zu tls_certificates but %zu tls_keys: name one key for each certificate",
             c->tls_certificates.n, c->tls_keys.n);
-    if (c->tls_ticket_secret.n == 1 && c->tls_ticket_secret.v[0].bytes.n != 0 &&
-        c->tls_ticket_secret.v[0].bytes.n < 32)
-        return yb_err_set(err, YB_PERM, "5.3.5",
-                          "tls_ticket_secret holds only %zu bytes: make it with `head -c 48 "
-                          "/dev/urandom | base64`",
-                          c->tls_ticket_secret.v[0].bytes.n);
+    if (check_random(&c->tls_ticket_secret, "tls_ticket_secret", err) < 0 ||
+        check_random(&c->auth_secret, "auth_secret", err) < 0)
+        return -1;
     if (*c->hostname == '\0') {
         if (gethostname(name, sizeof(name) - 1) < 0 || *name == '\0')
             return yb_err_set(err, YB_PERM, "5.3.5", "the system has no name: set hostname");

@@ -17,6 +17,7 @@ struct yb_common_conf {
     const char *
         state_dir; /* <state_dir>/<daemon>/ belongs to the daemon's user: spool, secrets it makes */
     const char *event_dir; /* <event_dir>/<daemon>/ likewise */
+    uint64_t event_limit;  /* bytes in each of these */
     const char *mail_root; /* the Maildirs of this node */
     const char *node_id_file;
     const char *control_group; /* may use the control sockets besides root and the daemon's user */
@@ -27,6 +28,8 @@ struct yb_common_conf {
     struct yb_conf_files tls_ticket_secret;          /* 0 or 1 file */
     unsigned tls_min_version;                        /* index of "1.2 1.3" */
 
+    struct yb_conf_files auth_secret; /* 0 or 1 file: see yb_common_auth_secret() */
+
     const char *separator; /* sub-addressing: "+"; "" = none */
 };
 
@@ -36,6 +39,13 @@ static inline const struct yb_common_conf *
 yb_conf_common(const struct yb_conf *c)
 {
     return (const struct yb_common_conf *)yb_conf_section(c, &yb_common_conf_table);
+}
+
+/* What unknown users are shown is made from this; p NULL where none is set. */
+static inline struct yb_str
+yb_common_auth_secret(const struct yb_common_conf *c)
+{
+    return c->auth_secret.n > 0 ? c->auth_secret.v[0].bytes : yb_str(NULL, 0);
 }
 
 /* Every section a file may have, in the order of the manual; NULL at the end. */

@@ -9,6 +9,7 @@ lib_daemon_libyb_daemon_a_SOURCES = \
 	lib/daemon/conf_value.c lib/daemon/conf_value.h \
 	lib/daemon/control.c lib/daemon/control.h \
 	lib/daemon/daemon.c lib/daemon/daemon.h \
+	lib/daemon/events.c lib/daemon/events.h \
 	lib/daemon/frame.c lib/daemon/frame.h \
 	lib/daemon/listen.c lib/daemon/listen.h \
 	lib/daemon/metrics.c lib/daemon/metrics.h \

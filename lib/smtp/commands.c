@@ -220,7 +220,7 @@ cmd_mail(struct yb_smtp_session *s, struct yb_str arg, struct yb_err *err)
     s->log_n = yb_conn_log(s->conn)->n;
     if (mail_parse(s, arg, err) < 0 ||
         (s->server->hooks.mail != NULL && s->server->hooks.mail(s, err) < 0)) {
-        smtp_log_refusal(s, "mail.reject", yb_str(NULL, 0), err);
+        smtp_log_refusal(s, "mail.reject", NULL, err);
         smtp_tx_reset(s);
         return -1;
     }
@@ -274,7 +274,8 @@ cmd_rcpt(struct yb_smtp_session *s, struct yb_str arg, struct yb_err *err)
         return yb_err_set(err, YB_TEMP, "4.5.3", "Too many recipients, send the rest again");
     arg = yb_smtp_path_complete(arg, s->qualify, scratch);
     if (yb_smtp_rcpt_parse(arg, params_allowed(s), s->tx->utf8, scratch, &a, err) < 0) {
-        smtp_log_refusal(s, "rcpt.reject", arg, err);
+        r.text = arg;
+        smtp_log_refusal(s, "rcpt.reject", &r, err);
         return -1;
     }
     r.address = a.to;
@@ -282,10 +283,12 @@ cmd_rcpt(struct yb_smtp_session *s, struct yb_str arg, struct yb_err *err)
     r.x = a.x;
     if (s->server->hooks.rcpt(s, &r, err) < 0) {
         atomic_fetch_add_explicit(&s->server->counts.rcpt_refused, 1, memory_order_relaxed);
-        smtp_log_refusal(s, "rcpt.reject", r.text, err);
+        smtp_log_refusal(s, "rcpt.reject", &r, err);
         return rcpt_refuse(s, r.code, err);
     }
     rcpt_keep(s->tx, &r);
+    if (s->server->conf.dialect != YB_SMTP_LMTP)
+        smtp_event_rcpt(s, &r);
     s->state = ST_RCPT;
     smtp_reply(s, 250, "2.1.5", "Recipient OK");
     return 0;

@@ -60,7 +60,7 @@ int
 smtp_cmd_data(struct yb_smtp_session *s, struct yb_str arg YB_UNUSED, struct yb_err *err)
 {
     if (message_begin(s, err) < 0) {
-        smtp_log_refusal(s, "data.reject", yb_str(NULL, 0), err);
+        smtp_log_refusal(s, "data.reject", NULL, err);
         return -1;
     }
     stream_begin(s);
@@ -245,6 +245,7 @@ log_accepted(struct yb_smtp_session *s)
     yb_log_str(&l, "with", yb_smtp_with_keyword(s));
     yb_log_str(&l, "helo", yb_str_from(s->helo));
     yb_log_end(&l);
+    smtp_event_accepted(s);
 }
 
 static void
@@ -263,7 +264,7 @@ answer_smtp(struct yb_smtp_session *s, int rc, struct yb_str answer, const struc
 
     count_message(s, rc == 0);
     if (rc < 0) {
-        smtp_log_refusal(s, "data.reject", yb_str(NULL, 0), err);
+        smtp_log_refusal(s, "data.reject", NULL, err);
         smtp_reply_err(s, err);
         return;
     }
@@ -284,7 +285,7 @@ answer_lmtp(struct yb_smtp_session *s, int rc, const struct yb_err *err)
         if (why == NULL) {
             smtp_reply(s, 250, "2.1.5", "Stored");
         } else {
-            smtp_log_refusal(s, "data.reject", r->text, why);
+            smtp_log_refusal(s, "data.reject", r, why);
             smtp_reply_err(s, why);
         }
     }
@@ -317,7 +318,7 @@ chunk_end(struct yb_smtp_session *s)
         smtp_reply(s, 250, "2.0.0", "Chunk received");
         return;
     }
-    smtp_log_refusal(s, "data.reject", yb_str(NULL, 0), &s->in.err);
+    smtp_log_refusal(s, "data.reject", NULL, &s->in.err);
     count_message(s, false);
     smtp_reply_err(s, &s->in.err);
     yb_conn_set_deadline(s->conn, 0);

@@ -125,6 +125,7 @@ yb_handover_rcpt(const struct yb_handover *h, struct yb_smtp_session *s, struct 
                              err) < 0)
         return -1;
     verdict->why = res.answer.why;
+    r->tenant = res.tenant;
     if (res.answer.code != 0)
         return answer_err(&res.answer, r, err);
     if (!all_here(h, &res)) {

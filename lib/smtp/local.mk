@@ -3,6 +3,7 @@ lib_smtp_libyb_smtp_a_SOURCES = \
 	lib/smtp/client.c lib/smtp/client.h \
 	lib/smtp/commands.c \
 	lib/smtp/data.c \
+	lib/smtp/events.c \
 	lib/smtp/figures.c lib/smtp/figures.h \
 	lib/smtp/handover.c lib/smtp/handover.h \
 	lib/smtp/msgbuf.c lib/smtp/msgbuf.h \

@@ -167,7 +167,7 @@ smtp_log_begin(struct yb_smtp_session *s, struct yb_log_line *l, enum yb_log_lev
 }
 
 void
-smtp_log_refusal(struct yb_smtp_session *s, const char *what, struct yb_str rcpt,
+smtp_log_refusal(struct yb_smtp_session *s, const char *what, const struct yb_smtp_rcpt *r,
                  const struct yb_err *err)
 {
     struct yb_log_line l;
@@ -179,12 +179,13 @@ smtp_log_refusal(struct yb_smtp_session *s, const char *what, struct yb_str rcpt
     yb_log_str(&l, "class", yb_str_from(status));
     if (s->tx != NULL)
         yb_log_str(&l, "from", s->tx->from_text);
-    if (rcpt.n > 0)
-        yb_log_str(&l, "to", rcpt);
+    if (r != NULL)
+        yb_log_str(&l, "to", r->text);
     if (s->helo != NULL)
         yb_log_str(&l, "helo", yb_str_from(s->helo));
     yb_log_str(&l, "reason", yb_str_from(err->text));
     yb_log_end(&l);
+    smtp_event_refused(s, what, r, err);
 }
 
 /* --- transaction --- */
@@ -382,7 +383,7 @@ service_opened(struct yb_conn *c)
         return;
     }
     if (s->server->hooks.connect(s, &err) < 0) {
-        smtp_log_refusal(s, "connect.reject", yb_str(NULL, 0), &err);
+        smtp_log_refusal(s, "connect.reject", NULL, &err);
         if (err.class == YB_PERM)
             smtp_reply(s, 554, "5.7.1", yb_err_public(&err));
         else

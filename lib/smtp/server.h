@@ -9,6 +9,7 @@
 #ifndef YB_SMTP_SERVER_H
 #define YB_SMTP_SERVER_H
 
+#include "lib/event/event.h"
 #include "lib/mime/address.h"
 #include "lib/net/conn.h"
 #include "lib/smtp/msgbuf.h"
@@ -25,10 +26,12 @@ enum yb_smtp_dialect { YB_SMTP_MX, YB_SMTP_SUBMISSION, YB_SMTP_LMTP };
 struct yb_smtp_rcpt {
     struct yb_smtp_rcpt *next;
     struct yb_address address;
-    struct yb_str text;       /* as it was written, without < and > and without a source route */
-    struct yb_lmtp_rcpt x;    /* LMTP: what the peer said */
-    void *data;               /* the hook's own, in the transaction's arena */
-    unsigned code;            /* refused: a reply code the hook chose itself; 0: by err's status */
+    struct yb_str text;    /* as it was written, without < and > and without a source route */
+    struct yb_lmtp_rcpt x; /* LMTP: what the peer said */
+    struct yb_tenant_id
+        tenant;    /* for events, set by the `rcpt` hook: whose address it is, if known */
+    void *data;    /* the hook's own, in the transaction's arena */
+    unsigned code; /* refused: a reply code the hook chose itself; 0: by err's status */
     const struct yb_err *err; /* LMTP, set by the `message` hook: why not; NULL: delivered */
 };
 
@@ -54,12 +57,14 @@ struct yb_smtp_session {
     struct yb_smtp_server *server;
     struct yb_conn *conn; /* of the handler that runs now */
     struct yb_smtp_tx *tx;
-    struct yb_session_id id; /* for XSESSION */
-    uint64_t network;        /* stands for the client's network (IPv4 /24, IPv6 /64) */
-    char *helo;              /* NULL before */
-    void *data;              /* the hook's own, set by `connect`, freed by `closed` */
-    struct yb_str qualify;   /* submission, set by the hook at login: the domain of addresses that
-                              * were written without one (RFC 6409 §8.1); empty: none */
+    struct yb_session_id id;      /* for XSESSION */
+    uint64_t network;             /* stands for the client's network (IPv4 /24, IPv6 /64) */
+    char *helo;                   /* NULL before */
+    void *data;                   /* the hook's own, set by `connect`, freed by `closed` */
+    struct yb_tenant_id tenant;   /* submission, for events, set by the hook at login: whose user */
+    struct yb_account_id account; /* … and who */
+    struct yb_str qualify; /* submission, set by the hook at login: the domain of addresses that
+                            * were written without one (RFC 6409 §8.1); empty: none */
     bool esmtp, authenticated;
     unsigned state;
     unsigned errors, idle_commands;
@@ -115,17 +120,18 @@ struct yb_smtp_hooks {
 /* Defaults in brackets are put in for 0. Strings must stay valid as long as the server. */
 struct yb_smtp_conf {
     enum yb_smtp_dialect dialect;
-    const char *name;            /* "smtp", "submission", "lmtp": log events begin with it */
-    const char *hostname;        /* in greeting, EHLO and Received */
-    uint64_t max_message;        /* announced as SIZE */
-    size_t max_rcpt;             /* [100] RFC 5321 §4.5.3.1.8 */
-    unsigned max_errors;         /* [20] wrong commands and refused recipients until 421 */
-    unsigned max_idle;           /* [100] commands in a row that further nothing until 421 */
-    unsigned max_hops;           /* [50] Received fields: RFC 5321 §6.3 */
-    int64_t command_timeout_ms;  /* [300 000] §4.5.3.2.7 */
-    int64_t data_timeout_ms;     /* [300 000] between two blocks; §4.5.3.2.5 asks for 3 min */
-    int64_t data_total_ms;       /* [7 200 000] for one message */
-    struct yb_msgbuf_pool *pool; /* where messages lie; NULL with a `block` hook */
+    const char *name;               /* "smtp", "submission", "lmtp": log events begin with it */
+    const char *hostname;           /* in greeting, EHLO and Received */
+    uint64_t max_message;           /* announced as SIZE */
+    size_t max_rcpt;                /* [100] RFC 5321 §4.5.3.1.8 */
+    unsigned max_errors;            /* [20] wrong commands and refused recipients until 421 */
+    unsigned max_idle;              /* [100] commands in a row that further nothing until 421 */
+    unsigned max_hops;              /* [50] Received fields: RFC 5321 §6.3 */
+    int64_t command_timeout_ms;     /* [300 000] §4.5.3.2.7 */
+    int64_t data_timeout_ms;        /* [300 000] between two blocks; §4.5.3.2.5 asks for 3 min */
+    int64_t data_total_ms;          /* [7 200 000] for one message */
+    struct yb_msgbuf_pool *pool;    /* where messages lie; NULL with a `block` hook */
+    struct yb_event_writer *events; /* what is decided is told there; NULL: nowhere */
 };
 
 /* Counters for metrics. Commands are counted by the rows of yb_smtp_count_name(). */

@@ -70,9 +70,20 @@ void smtp_tx_reset(struct yb_smtp_session *s);
 /* A log line about this session, "<name>.<what>", to be filled and ended. */
 void smtp_log_begin(struct yb_smtp_session *s, struct yb_log_line *l, enum yb_log_level level,
                     const char *what);
-/* A refusal: code, class, reason and, in a transaction, from and mid. */
-void smtp_log_refusal(struct yb_smtp_session *s, const char *what, struct yb_str rcpt,
+/* A refusal of *r, or of more than one recipient (NULL): code, class, reason and, in a transaction,
+ * from and mid. Also as events. */
+void smtp_log_refusal(struct yb_smtp_session *s, const char *what, const struct yb_smtp_rcpt *r,
                       const struct yb_err *err);
+
+/* --- events.c: the same for lib/event; nothing when the server has no writer --- */
+
+/* A recipient was taken. */
+void smtp_event_rcpt(struct yb_smtp_session *s, const struct yb_smtp_rcpt *r);
+/* The message was, for all its recipients: an event for each. */
+void smtp_event_accepted(struct yb_smtp_session *s);
+/* A refusal of *r; `r` NULL: of all recipients there are, or of the transaction without any. */
+void smtp_event_refused(struct yb_smtp_session *s, const char *what, const struct yb_smtp_rcpt *r,
+                        const struct yb_err *err);
 
 /* --- commands.c --- */
 

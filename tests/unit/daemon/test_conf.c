@@ -419,7 +419,8 @@ static const struct {
     const char *text, *says;
 } common_cases[] = {
     { "[common]\ntls_certificates = %s/cert\n", "1 tls_certificates but 0 tls_keys" },
-    { "[common]\ntls_ticket_secret = %s/key\n", "holds only 9 bytes" },
+    { "[common]\ntls_ticket_secret = %s/key\n", "tls_ticket_secret holds only 9 bytes" },
+    { "[common]\nauth_secret = %s/key\n", "auth_secret holds only 9 bytes" },
 };
 
 START_TEST(test_common_check)
