@@ -6,6 +6,7 @@
 
 #define CHUNK 1024 /* records read at once: 128 KiB */
 #define TRIES 4
+#define PENDING (YB_BATCH + 1)
 
 /* --- blocks --- */
 
@@ -52,7 +53,7 @@ block_append(struct yb_table *t)
     struct yb_block *b = t->live;
 
     if (b->n == b->room) {
-        struct yb_block *larger = yb_block_new(b->room * 2 + 64);
+        struct yb_block *larger = yb_block_new(b->room * 2 + 8);
 
         memcpy(larger->v, b->v, b->n * sizeof(*b->v));
         larger->n = b->n;
@@ -141,7 +142,8 @@ table_take(struct yb_table *t, const struct yb_index_slot *s, size_t place)
 static int
 table_read(struct yb_table *t, const struct yb_index_head *head, size_t first)
 {
-    struct yb_index_slot *slots = yb_alloc(CHUNK, sizeof(*slots));
+    size_t left = head->slots > first ? head->slots - first : 0;
+    struct yb_index_slot *slots = yb_alloc(left < CHUNK ? left + 1 : CHUNK, sizeof(*slots));
     int fd = t->m->index_fd, rc = 0;
 
     while (first < head->slots && rc == 0) {
@@ -164,6 +166,7 @@ table_free(struct yb_table *t)
     yb_block_release(t->merged);
     yb_free(t->cache);
     yb_free(t->dead);
+    yb_free(t->pending);
     yb_free(t);
 }
 
@@ -396,7 +399,9 @@ yb_table_tell(struct yb_mailbox *m, const struct yb_index_slot *slot, size_t pla
 
     pthread_mutex_lock(&m->mutex);
     t = m->table;
-    if (t != NULL && t->following && t->n_pending < YB_COUNT(t->pending))
+    if (t != NULL && t->following && t->n_pending == 0)
+        t->pending = yb_realloc(t->pending, PENDING, sizeof(*t->pending));
+    if (t != NULL && t->following && t->n_pending < PENDING)
         t->pending[t->n_pending++] = (struct yb_pending){ *slot, place };
     else if (t != NULL)
         t->following = false;
@@ -450,6 +455,9 @@ yb_table_settle(struct yb_mailbox *m)
         apply_pending(t);
         label(t, &m->head);
         t->following = false;
+        yb_free(t->pending); /* a parked session's table is to be small */
+        t->pending = NULL;
+        t->n_pending = 0;
         yb_block_release(t->merged);
         t->merged = NULL;
     }

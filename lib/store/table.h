@@ -41,7 +41,7 @@ struct yb_table {
     uint64_t merged_expunged;
 
     bool following; /* yb_table_expect() found it current */
-    struct yb_pending pending[YB_BATCH + 1];
+    struct yb_pending *pending; /* room for a batch and one, while a change is under way */
     size_t n_pending;
 
     size_t bytes;                 /* as counted in store.table_bytes */
