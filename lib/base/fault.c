@@ -95,4 +95,10 @@ yb_fault_fails(const char *point)
     errno = EIO;
     return true;
 }
+
+const char *
+yb_fault_setting(const char *name)
+{
+    return getenv(name);
+}
 #endif

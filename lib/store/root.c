@@ -5,6 +5,7 @@
 #include "lib/store/private.h"
 #include "lib/store/sys.h"
 
+#include "lib/base/fault.h"
 #include "lib/base/log.h"
 
 #include <errno.h>
@@ -151,6 +152,7 @@ yb_store_root_open(const struct yb_store_conf *conf, const char *expected_id, st
     struct yb_err trouble = { 0 };
 
     s->conf = *conf;
+    s->conf.portable = conf->portable || yb_fault_setting("YB_PORTABLE") != NULL;
     s->root_path = yb_dup(conf->root, strlen(conf->root));
     s->conf.root = s->root_path;
     if (conf->notify_path != NULL)

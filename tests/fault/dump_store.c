@@ -1,6 +1,8 @@
 /*
  * dump_store ROOT NODE ACCOUNT: what an account holds, a line for each message:
  *   folder uidvalidity uid delivery-id flags size sha256
+ * and for each folder, once it was looked at:
+ *   uidnext folder uidvalidity uidnext
  * For the power-cut tests, which look at many rebuilt disks without starting a platform for each.
  */
 #include "lib/store/store.h"
@@ -31,6 +33,7 @@ dump_folder(struct yb_store_account *a, struct yb_str name, struct yb_err *err)
 {
     struct yb_mailbox *m = NULL;
     const struct yb_rows *rows = NULL;
+    struct yb_mailbox_status status;
     struct yb_view v;
     int rc = yb_mailbox_open(a, name, &m, err);
 
@@ -51,6 +54,10 @@ dump_folder(struct yb_store_account *a, struct yb_str name, struct yb_err *err)
         printf("%.*s %u %u %s %u %llu %s\n", YB_STR_ARG(name), v.uidvalidity, r->uid,
                yb_delivery_id_text(r->id, id), r->flags, (unsigned long long)r->size, hash);
     }
+    if (rc == 0)
+        rc = yb_mailbox_status(m, &status, err);
+    if (rc == 0)
+        printf("uidnext %.*s %u %u\n", YB_STR_ARG(name), status.uidvalidity, status.uidnext);
     if (rows != NULL)
         yb_rows_release(&rows);
     if (m != NULL) {

@@ -1,10 +1,12 @@
 """What a power cut leaves: reads the record that libyb_watch.so writes (watch.c says in which form)
 and rebuilds the disk as it would be had the power gone right after any event.
 
-The model is a journalling file system in ordered mode (ext4, XFS): operations on names become
-durable in the order in which they were made; fsync(file) makes durable every operation up to the
-last one that touched that file (so one fsync after linkat() keeps the name), and the file's bytes.
-The strict model is POSIX: a name is durable only after fsync() of its directory.
+Two models:
+ - journalling file system in ordered mode (ext4, XFS): operations on names become durable in the
+   order in which they were made; fsync(file) makes durable every operation up to the last one that
+   touched that file (so one fsync after linkat() keeps the name), and the file's bytes;
+ - strict, which is POSIX: a name is durable only after fsync() of its folder, bytes only after
+   fsync() of the file; sync_file_range() promises nothing.
 """
 import os
 import re
@@ -12,72 +14,96 @@ import shutil
 
 
 class Node:
-    def __init__(self, is_dir, names=None, content=None):
+    def __init__(self, is_dir, content=None):
         self.is_dir = is_dir
-        self.names = dict(names or {})
+        self.names = {}
         self.content = content  # path of a file with the durable bytes, or None: empty
 
 
 class Record:
-    """`base`: a copy of the root as it was before the daemons started; `root`: the root itself, for
-    its inode numbers; `watch`: the folder of the record."""
+    """`base`: a copy of the root as it was before the daemons started; `inodes`: inodes_of() the
+    root then; `watch`: the folder of the record."""
 
-    def __init__(self, base, inodes, watch):
-        self.watch = watch
-        self.base = base
-        self.inodes = inodes
-        with open(os.path.join(watch, "log"), encoding="utf-8", errors="replace") as f:
+    def __init__(self, base, inodes, watch, strict=False):
+        self.base, self.inodes, self.watch, self.strict = base, inodes, watch, strict
+        with open(os.path.join(watch, "log"), encoding="utf-8", errors="replace", newline="\n") as f:
             self.events = [line.rstrip("\n").split("\t") for line in f]
+        self._tell_apart()
 
     def promises(self, pattern):
         """Indexes of the answers that match."""
         want = re.compile(pattern)
         return [i for i, e in enumerate(self.events) if e[0] == "A" and want.search(e[1])]
 
+    def _tell_apart(self):
+        """An inode's number comes back for another file once the last name is gone: afterwards it
+        is written with a dash more. Names become text; a replacing rename says what it replaced."""
+        age, links, names = {}, {}, {}
+
+        def known(ino):
+            return ino + "-" * age.get(ino, 0)
+
+        def unlink(ino):
+            links[ino] = links.get(ino, 1) - 1
+            if links[ino] <= 0:
+                age[ino.rstrip("-")] = age.get(ino.rstrip("-"), 0) + 1
+        for path, (ino, _) in self.inodes.items():
+            links[ino] = 1
+            if path:
+                names[(self.inodes[os.path.dirname(path)][0], os.path.basename(path))] = ino
+        for e in self.events:
+            kind = e[0]
+            if kind in "DSG":
+                e[1] = known(e[1])
+            elif kind in "MCLU":
+                parent, name, ino = known(e[1]), bytes.fromhex(e[2]).decode(), known(e[3])
+                e[1:] = [parent, name, ino]
+                if kind == "U":
+                    names.pop((parent, name), None)
+                    unlink(ino)
+                else:
+                    names[(parent, name)] = ino
+                    links[ino] = links.get(ino, 0) + 1
+            elif kind == "R":
+                old, new = bytes.fromhex(e[2]).decode(), bytes.fromhex(e[4]).decode()
+                e[1:] = [known(e[1]), old, known(e[3]), new, known(e[5])]
+                replaced = names.get((e[3], new))
+                names.pop((e[1], old), None)
+                names[(e[3], new)] = e[5]
+                if replaced is not None and replaced != e[5]:
+                    unlink(replaced)
+
     # --- what was synced ---
 
-    def unsynced(self, at, strict=False):
-        """Messages (files in new/ or cur/) that a promise given at event `at` may lose: [(why, name)]."""
-        tree = self._tree(at, everything=True)
-        changed, synced, named, dir_synced, removed = {}, {}, {}, {}, {}
+    def unsynced(self, at):
+        """What a power cut right after event `at` may take from the messages (files in new/ and
+        cur/): [(why, name)]."""
+        changed, synced = {}, {}
         for i, e in enumerate(self.events[:at]):
-            kind = e[0]
-            if kind == "D":
+            if e[0] == "D":
                 changed[e[1]] = i
-            elif kind == "S":
-                synced[e[1]] = dir_synced[e[1]] = i
-            elif kind in "CL":
-                named[(e[1], e[3])] = i
-            elif kind == "R":
-                named[(e[3], e[5])] = i
-                removed[(e[1], e[2])] = (i, e[5], e[3])
-            elif kind == "U":
-                removed[(e[1], e[2])] = (i, None, None)
-        found = []
-        for parent, name, ino in self._messages(tree):
-            if synced.get(ino, -1) < changed.get(ino, -1):
-                found.append(("bytes", name))
-            at_name = named.get((parent, ino), -1)
-            durable = dir_synced.get(parent, -1) if strict else max(synced.get(ino, -1), dir_synced.get(parent, -1))
-            if durable < at_name:
-                found.append(("name", name))
-        for (parent, name), (when, moved, to) in removed.items():
-            if parent not in self._maildirs(tree):
-                continue
-            kept = max(dir_synced.get(parent, -1), -1 if strict or moved is None else synced.get(moved, -1))
-            if kept < when and moved is None:
-                found.append(("removal", bytes.fromhex(name).decode()))
+            elif e[0] == "S":
+                synced[e[1]] = i
+        here, least = (self._messages(self._tree(at, everything)) for everything in (True, False))
+        found = [("bytes", name) for (_, ino), name in here.items() if synced.get(ino, -1) < changed.get(ino, -1)]
+        found += [("name", here[m]) for m in here.keys() - least.keys()]
+        found += [("removal", least[m]) for m in least.keys() - here.keys()]
         return found
 
-    def _maildirs(self, tree):
-        return {ino: n for ino, n in tree.items() if n.is_dir and getattr(n, "leaf", False)}
-
     def _messages(self, tree):
-        for ino, node in tree.items():
-            if node.is_dir and getattr(node, "leaf", False):
-                for name, child in node.names.items():
-                    if child in tree and not tree[child].is_dir:
-                        yield ino, name, child
+        """{(mailbox's folder, file): name} of all that the root leads to."""
+        found = {}
+
+        def walk(folder):
+            for name, child in tree[folder].names.items():
+                if not tree[child].is_dir:
+                    continue
+                if name in ("new", "cur"):
+                    found.update(((folder, ino), n) for n, ino in tree[child].names.items())
+                else:
+                    walk(child)
+        walk(self.inodes[""][0])
+        return found
 
     # --- what is on disk ---
 
@@ -89,47 +115,47 @@ class Record:
             if kind == "D":
                 touched[e[1]] = i
             elif kind in "MCLU":
-                touched[e[1]] = i
-                touched[e[3]] = i
+                touched[e[1]] = touched[e[3]] = i
             elif kind == "R":
                 touched[e[1]] = touched[e[3]] = touched[e[5]] = i
             elif kind == "S" and e[1] in touched:
                 committed = max(committed, touched[e[1]] + 1)
         return committed
 
+    def _durable(self, at, everything):
+        """A function (index, folder): is that operation on a name in that folder on disk?"""
+        if everything:
+            return lambda i, folder: True
+        if self.strict:
+            synced = {e[1]: i for i, e in enumerate(self.events[:at]) if e[0] == "S"}
+            return lambda i, folder: i < synced.get(folder, -1)
+        committed = self._committed(at)
+        return lambda i, folder: i < committed
+
     def _tree(self, at, everything):
-        limit = at if everything else self._committed(at)
+        durable = self._durable(at, everything)
         tree = {}
         for path, (ino, is_dir) in self.inodes.items():
-            tree[ino] = Node(is_dir, content=None if is_dir else os.path.join(self.base, path))
+            tree[ino] = Node(is_dir, None if is_dir else os.path.join(self.base, path))
         for path, (ino, _) in self.inodes.items():
             if path:
                 tree[self.inodes[os.path.dirname(path)][0]].names[os.path.basename(path)] = ino
-        for e in self.events[:limit]:
+        for i, e in enumerate(self.events[:at]):
             kind = e[0]
             if kind in "MCL":
-                if e[3] not in tree or kind != "L":
-                    tree[e[3]] = Node(kind == "M")
-                tree[e[1]].names[bytes.fromhex(e[2]).decode()] = e[3]
-            elif kind == "U":
-                tree[e[1]].names.pop(bytes.fromhex(e[2]).decode(), None)
+                tree.setdefault(e[3], Node(kind == "M"))
+                if durable(i, e[1]):
+                    tree[e[1]].names[e[2]] = e[3]
+            elif kind == "U" and durable(i, e[1]):
+                tree[e[1]].names.pop(e[2], None)
             elif kind == "R":
-                tree[e[1]].names.pop(bytes.fromhex(e[2]).decode(), None)
-                tree[e[3]].names[bytes.fromhex(e[4]).decode()] = e[5]
-        links = {ino: 1 for ino in tree}
+                if durable(i, e[1]):
+                    tree[e[1]].names.pop(e[2], None)
+                if durable(i, e[3]):
+                    tree[e[3]].names[e[4]] = e[5]
         for e in self.events[:at]:
-            if e[0] in "SG" and e[1] in tree and e[2] != "-":
+            if (e[0] == "S" or e[0] == "G" and not self.strict) and e[1] in tree and e[2] != "-":
                 tree[e[1]].content = os.path.join(self.watch, e[2])
-            elif e[0] in "CL":
-                links[e[3]] = links.get(e[3], 0) + 1
-            elif e[0] == "U":
-                links[e[3]] = links.get(e[3], 0) - 1
-                if links[e[3]] == 0 and e[3] in tree:  # the number may come back for another file
-                    tree[e[3]].content = None
-        for node in list(tree.values()):
-            for name, child in node.names.items():
-                if name in ("new", "cur") and child in tree:
-                    tree[child].leaf = True
         return tree
 
     def disk(self, at, target, everything):
@@ -141,16 +167,14 @@ class Record:
         def put(ino, path):
             os.mkdir(path)
             for name, child in tree[ino].names.items():
-                node = tree.get(child)
-                if node is None:
-                    continue
                 to = os.path.join(path, name)
-                if node.is_dir:
-                    put(child, to)
-                elif node.content is None:
+                if tree[child].is_dir:
+                    if not os.path.exists(to):
+                        put(child, to)
+                elif tree[child].content is None:
                     open(to, "wb").close()
                 else:
-                    shutil.copyfile(node.content, to)
+                    shutil.copyfile(tree[child].content, to)
         put(self.inodes[""][0], target)
 
 
