@@ -45,6 +45,18 @@ on_connect(struct yb_smtp_session *s, struct yb_err *err)
     return yb_err_set(err, YB_PERM, "5.7.1", "This user may not hand over mail");
 }
 
+/* Whoever connects, it is the tenant whose mail takes the workers' time. */
+static int
+on_mail(struct yb_smtp_session *s, struct yb_err *err YB_UNUSED)
+{
+    uint64_t key;
+
+    memcpy(&key, s->tx->x.tenant.v, sizeof(key));
+    if (!yb_tenant_id_is_zero(s->tx->x.tenant))
+        yb_conn_set_fair_key(s->conn, key);
+    return 0;
+}
+
 /*
  * A full mailbox says so before the message is sent: whoever hands over for several recipients can
  * still take back all of it. The exact check is made under the lock when it is stored.
@@ -252,6 +264,7 @@ on_reset(struct yb_smtp_session *s)
 
 const struct yb_smtp_hooks lmtpd_hooks = {
     .connect = on_connect,
+    .mail = on_mail,
     .rcpt = on_rcpt,
     .data = on_data,
     .block = on_block,

@@ -24,6 +24,7 @@ struct yb_smtp_dest_conf {
 
 /* Thread safe. Connects only when used. */
 struct yb_smtp_dest *yb_smtp_dest_new(const struct yb_smtp_dest_conf *conf) YB_MUST_USE;
+/* Closes idle connections; nobody may be sending. */
 void yb_smtp_dest_free(struct yb_smtp_dest **d);
 
 /* What became of a recipient. */
@@ -66,6 +67,7 @@ struct yb_smtp_dest_stats {
     uint64_t connections, transactions, repeats, failures;
     size_t idle;
 };
+/* Figures of now. */
 void yb_smtp_dest_stats(struct yb_smtp_dest *d, struct yb_smtp_dest_stats *out);
 
 #endif

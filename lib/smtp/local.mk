@@ -6,6 +6,7 @@ lib_smtp_libyb_smtp_a_SOURCES = \
 	lib/smtp/events.c \
 	lib/smtp/figures.c lib/smtp/figures.h \
 	lib/smtp/handover.c lib/smtp/handover.h \
+	lib/smtp/link.c lib/smtp/link.h \
 	lib/smtp/msgbuf.c lib/smtp/msgbuf.h \
 	lib/smtp/params.c lib/smtp/params.h \
 	lib/smtp/reply.c lib/smtp/reply.h \

@@ -34,14 +34,17 @@ int yb_msgbuf_pool_admit(struct yb_msgbuf_pool *p, uint64_t size, uint64_t netwo
                          struct yb_err *err) YB_MUST_USE;
 /* Bytes charged now, for metrics and tests. */
 size_t yb_msgbuf_pool_memory(const struct yb_msgbuf_pool *p);
+/* The same of files. */
 uint64_t yb_msgbuf_pool_disk(const struct yb_msgbuf_pool *p);
 
 /* `network` is any number that stands for the client's network. Room is only ever taken for octets
  * that came: a declared size costs nothing. */
 struct yb_msgbuf *yb_msgbuf_new(struct yb_msgbuf_pool *p, uint64_t network) YB_MUST_USE;
+/* Gives everything back; *m is NULL afterwards, and may be before. */
 void yb_msgbuf_free(struct yb_msgbuf **m);
 /* After an error (YB_TEMP 4.3.1, 4.3.0) the buffer can only be freed. */
 int yb_msgbuf_append(struct yb_msgbuf *m, struct yb_str s, struct yb_err *err) YB_MUST_USE;
+/* Octets appended. */
 uint64_t yb_msgbuf_size(const struct yb_msgbuf *m);
 /* All bytes when they lie in memory, else false. Valid until the next append. */
 bool yb_msgbuf_view(const struct yb_msgbuf *m, struct yb_str *all);

@@ -78,6 +78,18 @@ bad_param(struct yb_str key, struct yb_err *err)
                       YB_STR_ARG(yb_str_head(key, 40)));
 }
 
+/* What reading a parameter of LMTP said. */
+static int
+lmtp_param(enum yb_lmtp_param p, struct yb_str key, struct yb_err *err)
+{
+    if (p == YB_PARAM_BAD)
+        return bad_param(key, err);
+    if (p == YB_PARAM_UNKNOWN)
+        return yb_err_set(err, YB_PERM, "5.3.3", "Parameter %.*s not known",
+                          YB_STR_ARG(yb_str_head(key, 40)));
+    return 0;
+}
+
 static int
 mail_size(struct yb_smtp_mail_args *a, struct yb_str key, struct yb_str value, struct yb_err *err)
 {
@@ -122,16 +134,9 @@ mail_param(struct yb_smtp_mail_args *a, unsigned allow, unsigned *seen, struct y
         *seen |= bit;
         return 0;
     }
-    if ((allow & YB_PARAMS_LMTP) != 0) {
-        enum yb_lmtp_param p = yb_lmtp_mail_read(&a->x, key, value);
-
-        if (p == YB_PARAM_OK)
-            return 0;
-        if (p == YB_PARAM_BAD)
-            return bad_param(key, err);
-    }
-    return yb_err_set(err, YB_PERM, "5.3.3", "Parameter %.*s not known",
-                      YB_STR_ARG(yb_str_head(key, 40)));
+    if ((allow & YB_PARAMS_LMTP) != 0)
+        return lmtp_param(yb_lmtp_mail_read(&a->x, key, value), key, err);
+    return lmtp_param(YB_PARAM_UNKNOWN, key, err);
 }
 
 /* What stood between < and >. */
@@ -184,11 +189,8 @@ yb_smtp_rcpt_parse(struct yb_str arg, unsigned allow, bool utf8, struct yb_arena
                                    ? yb_lmtp_rcpt_read(&out->x, key, value)
                                    : YB_PARAM_UNKNOWN;
 
-        if (p == YB_PARAM_BAD)
-            return bad_param(key, err);
-        if (p == YB_PARAM_UNKNOWN)
-            return yb_err_set(err, YB_PERM, "5.3.3", "Parameter %.*s not known",
-                              YB_STR_ARG(yb_str_head(key, 40)));
+        if (lmtp_param(p, key, err) < 0)
+            return -1;
     }
     if (more < 0)
         return yb_err_set(err, YB_PERM, "5.5.4", "Syntax error in parameters");

@@ -33,6 +33,7 @@ struct yb_smtp_rcpt_args {
  * nearly everybody does: senders that put one there are many and mean no other address. */
 int yb_smtp_mail_parse(struct yb_str arg, unsigned allow, struct yb_arena *arena,
                        struct yb_smtp_mail_args *out, struct yb_err *err) YB_MUST_USE;
+/* The same for RCPT; `utf8`: MAIL said SMTPUTF8. */
 int yb_smtp_rcpt_parse(struct yb_str arg, unsigned allow, bool utf8, struct yb_arena *arena,
                        struct yb_smtp_rcpt_args *out, struct yb_err *err) YB_MUST_USE;
 /*

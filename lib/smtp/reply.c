@@ -155,22 +155,13 @@ yb_smtp_reply_code(const struct yb_err *err, char status[10])
     return perm ? 554 : 451;
 }
 
-enum yb_smtp_reply_part
-yb_smtp_reply_line(struct yb_str line, bool first, struct yb_smtp_reply *r)
+/* Enhanced status and text behind the code of `line`. */
+static void
+reply_text(struct yb_smtp_reply *r, struct yb_str line)
 {
-    uint64_t code;
-    struct yb_str rest, word;
+    struct yb_str rest = yb_str_skip(line, 4), word = yb_str_head(rest, yb_str_find(rest, ' '));
     size_t n = 0;
 
-    if (line.n < 3 || !yb_str_u64(yb_str_head(line, 3), 599, &code) || code < 200)
-        return YB_REPLY_BAD;
-    if (line.n > 3 && line.p[3] != ' ' && line.p[3] != '-')
-        return YB_REPLY_BAD;
-    if (!first && (int)code != r->code)
-        return YB_REPLY_BAD;
-    r->code = (int)code;
-    rest = yb_str_skip(line, 4);
-    word = yb_str_head(rest, yb_str_find(rest, ' '));
     if (word.n > 0 && word.p[0] == line.p[0] && status_is_sound(word) &&
         yb_str_copy(word, r->status, sizeof(r->status)))
         rest = yb_str_skip(rest, word.n + 1);
@@ -179,6 +170,21 @@ yb_smtp_reply_line(struct yb_str line, bool first, struct yb_smtp_reply *r)
     for (; n < rest.n && n < sizeof(r->text) - 1; n++)
         r->text[n] = (unsigned char)rest.p[n] < 32 || rest.p[n] == 127 ? '?' : rest.p[n];
     r->text[n] = '\0';
+}
+
+enum yb_smtp_reply_part
+yb_smtp_reply_line(struct yb_str line, bool first, struct yb_smtp_reply *r)
+{
+    uint64_t code;
+
+    if (line.n < 3 || !yb_str_u64(yb_str_head(line, 3), 599, &code) || code < 200)
+        return YB_REPLY_BAD;
+    if (line.n > 3 && line.p[3] != ' ' && line.p[3] != '-')
+        return YB_REPLY_BAD;
+    if (!first && (int)code != r->code)
+        return YB_REPLY_BAD;
+    r->code = (int)code;
+    reply_text(r, line);
     return line.n > 3 && line.p[3] == '-' ? YB_REPLY_MORE : YB_REPLY_LAST;
 }
 

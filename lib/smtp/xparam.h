@@ -49,6 +49,7 @@ enum yb_lmtp_param { YB_PARAM_OK, YB_PARAM_UNKNOWN, YB_PARAM_BAD /* value, or sa
 /* Reads KEY[=value]; `value.p` is NULL when there was no "=". Strings are kept by reference. */
 enum yb_lmtp_param yb_lmtp_mail_read(struct yb_lmtp_mail *m, struct yb_str key,
                                      struct yb_str value);
+/* The same for RCPT. */
 enum yb_lmtp_param yb_lmtp_rcpt_read(struct yb_lmtp_rcpt *r, struct yb_str key,
                                      struct yb_str value);
 /* Appends " KEY=value" for everything that says something. */

@@ -249,9 +249,13 @@ int
 yb_store_open(struct yb_store *s, struct yb_account_id id, bool create,
               struct yb_store_account **out, struct yb_err *err)
 {
-    struct yb_store_account *a = account_get(s, id);
+    struct yb_store_account *a;
     int rc = 0;
 
+    /* An account that is open already is not used while its root is away or another's, either. */
+    if (yb_root_fd(s, err) < 0)
+        return -1;
+    a = account_get(s, id);
     pthread_mutex_lock(&a->load);
     if (!a->loaded)
         rc = account_load(a, create, err);

@@ -88,11 +88,22 @@ def away(p, trial):
     assert files(trial)["away"] == 1
 
 
+def degraded(p, trial):
+    """The mail root is not mounted, or another's: nothing is written under it, 451 until it is back."""
+    marker = trial.mail_root + "/.yubin-store"
+    os.rename(marker, marker + ".away")
+    harness.wait_until(lambda: send(p, "noticed") == 451, 20)
+    assert send(p, "degraded") == 451
+    os.rename(marker + ".away", marker)
+    harness.wait_until(lambda: send(p, "degraded") == 250, 20)
+    assert files(trial)["degraded"] == 1
+
+
 def scenario(p):
     trial = p.own()
     p.tenant("handover", "handover.test")
     p.account(TO)
-    for step in (killed, hanging, away):
+    for step in (killed, hanging, away, degraded):
         step(p, trial)
         print("ok", step.__name__)
 

@@ -1,0 +1,65 @@
+/*
+ * Inside the client: what client.c (transactions) and link.c (destinations, connections, replies)
+ * share. Nobody outside lib/smtp includes it.
+ */
+#ifndef YB_SMTP_LINK_H
+#define YB_SMTP_LINK_H
+
+#include "lib/net/gate.h"
+#include "lib/smtp/client.h"
+#include "lib/smtp/reply.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+enum {
+    HAS_PIPELINING = 1,
+    HAS_CHUNKING = 2,
+    HAS_8BITMIME = 4,
+    HAS_SMTPUTF8 = 8,
+    HAS_SIZE = 16,
+    HAS_XYUBIN = 32 /* lib/smtp/xparam.h */
+};
+
+/* One connection. */
+struct link {
+    struct link *next;
+    struct yb_sock *sock;
+    unsigned features;
+    bool needs_reset; /* RSET goes before the next MAIL */
+};
+
+struct yb_smtp_dest {
+    struct yb_smtp_dest_conf conf;
+    struct yb_gate *gate;
+    pthread_mutex_t lock; /* idle, n_idle */
+    struct link *idle;    /* last used first */
+    size_t n_idle;
+    _Atomic uint64_t connections, transactions, repeats, failures;
+};
+
+/* One transaction on its way. */
+struct work {
+    struct yb_smtp_dest *dest;
+    struct yb_smtp_send *send;
+    struct link *link;
+    struct yb_buf *out; /* commands */
+    struct yb_deadline by;
+    bool sent; /* the last octet of the message went to the socket */
+    struct yb_err *err;
+};
+
+/* An idle connection that the peer has not left, or NULL. */
+struct link *smtp_idle_take(struct yb_smtp_dest *d);
+/* Keeps a connection that is in step, or closes it when there are enough. *l is NULL afterwards. */
+void smtp_idle_give(struct yb_smtp_dest *d, struct link **l);
+void smtp_link_close(struct link **l);
+/* A new connection, with greeting and hello, in w->link. After an error w->link may be there. */
+int smtp_link_connect(struct work *w) YB_MUST_USE;
+/* Sends what is queued in w->out and gives the next answer its time. */
+int smtp_commands_flush(struct work *w) YB_MUST_USE;
+/* Reads one whole reply; `features`: of EHLO. -1: the connection is of no use any more, *w->err
+ * says why. */
+int smtp_reply_read(struct work *w, bool features, struct yb_smtp_reply *r) YB_MUST_USE;
+
+#endif
