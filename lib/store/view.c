@@ -315,7 +315,7 @@ tell_all(struct yb_mailbox *m, struct yb_view *v, const struct yb_index_head *he
          bool with_expunges, struct yb_arena *arena, struct yb_changes *out)
 {
     const struct yb_table *t = m->table;
-    uint32_t before = v->uidnext;
+    size_t told = yb_block_find(t->live->v, t->live->n, v->uidnext) + count_dead(t, v);
 
     if (with_expunges) {
         tell_expunges(t, v, head->modseq, arena, out);
@@ -326,8 +326,8 @@ tell_all(struct yb_mailbox *m, struct yb_view *v, const struct yb_index_head *he
     v->modseq = head->modseq;
     out->exists = (uint32_t)(yb_block_find(t->live->v, t->live->n, v->uidnext) + count_dead(t, v));
     out->recent = count_recent(t, v);
-    out->more = yb_block_find(t->live->v, t->live->n, before) <
-                yb_block_find(t->live->v, t->live->n, v->uidnext);
+    /* A message that came and went counts too, until its expunge may be told. */
+    out->more = out->exists > told - out->n_expunged;
     out->keywords_changed = v->keywords != head->keywords;
     v->keywords = head->keywords;
 }
