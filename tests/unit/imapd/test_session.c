@@ -399,6 +399,9 @@ START_TEST(test_two_sessions)
     PLAY(a, { "c NOOP\r\n", { "* 2 FETCH (FLAGS (\\Seen" } });
     PLAY(b, { APPEND_HELLO, { "* 3 EXISTS", "A OK" } });
     PLAY(a, { "d NOOP\r\n", { "* 3 EXISTS", "* ", " RECENT" } });
+    /* a message that came and went while numbers held: what was never there is not expunged */
+    PLAY(a, { APPEND_HELLO, { "* 4 EXISTS" } }, { "d STORE 4 +FLAGS.SILENT (\\Deleted)\r\n", { "d OK" } }, { "d EXPUNGE\r\n", { "* 4 EXPUNGE" } });
+    PLAY(b, { "f SEARCH 1\r\n", { "* 4 EXISTS", "!EXPUNGE" } }, { "f NOOP\r\n", { "* 4 EXPUNGE" } }, { "f NOOP\r\n", { "!EXPUNGE" } });
     /* the mailbox goes away under a session */
     PLAY(a, { "e CREATE Gone\r\n", { "e OK" } });
     PLAY(b, { "g SELECT Gone\r\n", { "g OK" } });
