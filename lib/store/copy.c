@@ -256,7 +256,8 @@ sync_folders(const struct job *j, struct yb_err *err)
         return 0;
     if (sync_adopted(j, err) < 0)
         return -1;
-    if (yb_sys_fsync(j->to->cur_fd) < 0 || yb_sys_fsync(j->to->new_fd) < 0 ||
+    /* A name may go from new/ to cur/ meanwhile: in this order it is kept. */
+    if (yb_sys_fsync(j->to->new_fd) < 0 || yb_sys_fsync(j->to->cur_fd) < 0 ||
         (j->move && (yb_sys_fsync(j->from->cur_fd) < 0 || yb_sys_fsync(j->from->new_fd) < 0)))
         return yb_err_sys(err, YB_TEMP, "4.3.0", "sync a mailbox");
     yb_fault("store.copy.synced");

@@ -318,6 +318,13 @@ yb_store_put_place(struct yb_incoming *i, const struct yb_put *put, struct yb_pu
     return rc;
 }
 
+/* Portable form. imapd may take the name from new/ to cur/ meanwhile: in this order it is kept. */
+static int
+sync_name(const struct yb_mailbox *m)
+{
+    return yb_sys_fsync(m->new_fd) < 0 || yb_sys_fsync(m->cur_fd) < 0 ? -1 : 0;
+}
+
 /* A repeated message lies somewhere already: it is synced where it lies; gone is read and deleted.
  */
 static int
@@ -339,8 +346,7 @@ sync_duplicate(struct yb_incoming *i, struct yb_err *err)
         fd = yb_sys_open(yb_mailbox_place_fd(m, &slot), name, O_RDONLY | O_NOFOLLOW);
     }
     yb_account_unlock(i->account);
-    if (fd >= 0 && (yb_sys_fsync(fd) < 0 || (!i->one_sync && yb_sys_fsync(m->new_fd) < 0) ||
-                    (!i->one_sync && yb_sys_fsync(m->cur_fd) < 0)))
+    if (fd >= 0 && (yb_sys_fsync(fd) < 0 || (!i->one_sync && sync_name(m) < 0)))
         rc = yb_err_sys(err, YB_TEMP, "4.3.0", "sync a message again");
     yb_sys_close(&fd);
     return rc;
