@@ -5,7 +5,9 @@
 
 /*
  * The code for an enhanced status without its class. The first row that matches counts; "1.*"
- * matches every 1.x. What is not listed is 450/451 or 550/554 by its subject.
+ * matches every 1.x. What is not listed is 450/451 or 550/554 by its subject. 421 is never among
+ * them: it ends the connection, which is for the session to decide (smtp_farewell()) and not for a
+ * back end that is slow.
  */
 static const struct {
     const char *detail;
@@ -20,11 +22,9 @@ static const struct {
     { "2.3",   452, 552 }, /* message longer than this mailbox takes */
     { "2.*",   450, 550 },
     { "3.1",   452, 552 }, /* store or spool full */
-    { "3.2",   421, 554 }, /* not accepting network messages */
     { "3.3",   451, 555 }, /* parameter not known */
     { "3.4",   452, 552 }, /* message too big */
     { "3.*",   451, 554 },
-    { "4.2",   421, 554 }, /* bad connection: timed out */
     { "4.6",   451, 554 }, /* routing loop */
     { "4.*",   451, 554 },
     { "5.1",   503, 503 }, /* bad sequence */

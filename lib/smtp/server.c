@@ -126,8 +126,6 @@ smtp_reply_err(struct yb_smtp_session *s, const struct yb_err *err)
     int code = yb_smtp_reply_code(err, status);
 
     smtp_reply(s, code, status, yb_err_public(err));
-    if (code == 421) /* RFC 5321 §3.8: 421 announces the end of the connection */
-        yb_conn_close(s->conn);
 }
 
 void

@@ -247,7 +247,8 @@ static const struct {
     { YB_TEMP, "5.1.1", 450, "4.1.1" }, /* class before status */
     { YB_BUG, "5.5.1", 451, "4.5.1" },  { YB_PERM, "4.2.2", 552, "5.2.2" },
     { YB_PERM, "", 554, "5.3.0" },      { YB_TEMP, "nonsense", 451, "4.3.0" },
-    { YB_TEMP, "4.2.1", 450, "4.2.1" },
+    { YB_TEMP, "4.2.1", 450, "4.2.1" }, { YB_TEMP, "4.3.2", 451, "4.3.2" },
+    { YB_TEMP, "4.4.2", 451, "4.4.2" },
 };
 
 START_TEST(test_code)
