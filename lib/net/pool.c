@@ -180,9 +180,10 @@ take(struct yb_pool *p, struct yb_fair **taken)
 
 /*
  * One worker is on its way at most; when it has taken its job it calls the next one. Under load the
- * running workers come first that way, without a wake-up for each job.
+ * running workers come first that way, without a wake-up for each job. Returns the worker to wake,
+ * if any, when the lock is given back: woken before, it would only wait for the lock.
  */
-static void
+static struct worker *
 call_one(struct yb_pool *p)
 {
     struct worker *w = p->idle;
@@ -190,12 +191,22 @@ call_one(struct yb_pool *p)
     /* The one called is not idle any more when it chooses. */
     if (w == NULL || p->waking ||
         next_fair(p, atomic_load_explicit(&p->n_idle, memory_order_relaxed) - 1) == NULL)
-        return;
+        return NULL;
     p->idle = w->idle_next;
     atomic_fetch_sub_explicit(&p->n_idle, 1, memory_order_relaxed);
     w->called = true;
     p->waking = true;
-    pthread_cond_signal(&w->cond);
+    return w;
+}
+
+/* Gives the lock back, then wakes. A worker that saw itself called meanwhile finds the signal
+ * spurious later. */
+static void
+unlock_and_wake(struct yb_pool *p, struct worker *w)
+{
+    pthread_mutex_unlock(&p->lock);
+    if (w != NULL)
+        pthread_cond_signal(&w->cond);
 }
 
 void
@@ -214,8 +225,7 @@ yb_pool_push(struct yb_pool *p, struct yb_job *job)
     }
     f->tail = job;
     atomic_fetch_add_explicit(&p->n_waiting, 1, memory_order_relaxed);
-    call_one(p);
-    pthread_mutex_unlock(&p->lock);
+    unlock_and_wake(p, call_one(p));
 }
 
 /* --- threads --- */
@@ -269,9 +279,8 @@ worker_main(void *arg)
             worker_idle(p, w);
             continue;
         }
-        call_one(p);
         atomic_fetch_add_explicit(&p->n_running, 1, memory_order_relaxed);
-        pthread_mutex_unlock(&p->lock);
+        unlock_and_wake(p, call_one(p));
         job->run(job, own);
         pthread_mutex_lock(&p->lock);
         atomic_fetch_sub_explicit(&p->n_running, 1, memory_order_relaxed);
