@@ -14,7 +14,7 @@ SMTP = {"PIPELINING": "ipelin", "SIZE": "SIZE=", "8BITMIME": "8BITMIME", "ENHANC
 IMAP = {"IMAP4REV1": "imap(", "LITERAL+": "literal_plus", "SASL-IR": "SASL-IR", "ID": " ID ", "ENABLE": "ENABLE", "IDLE": "IDLE",
         "NAMESPACE": "namespace", "CHILDREN": "Children", "UNSELECT": "nselect", "UIDPLUS": "APPENDUID", "MOVE": "MOVE",
         "SPECIAL-USE": "\\Sent", "ESEARCH": "RETURN", "CONDSTORE": "CONDSTORE", "QUOTA": "quota",
-        "QUOTA=RES-STORAGE": "STORAGE", "QUOTA=RES-MESSAGE": "MESSAGE",
+        "QUOTA=RES-STORAGE": "STORAGE",
         "STARTTLS": "starttls", "LOGINDISABLED": "LOGINDISABLED"}
 POP3 = {"TOP": "top(", "UIDL": "uidl(", "STLS": "stls(", "SASL": "AUTH", "USER": "pop3(", "RESP-CODES": "[IN-USE]",
         "AUTH-RESP-CODE": "[AUTH]", "PIPELINING": "ipelin", "IMPLEMENTATION": "IMPLEMENTATION"}
