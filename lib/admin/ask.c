@@ -27,14 +27,22 @@ yb_admin_free(struct yb_admin **a)
 }
 
 int
+yb_admin_about(struct yb_str name, struct yb_err *err)
+{
+    const struct yb_err why = *err;
+
+    return yb_err_set(err, why.class, why.status, "%.*s: %s", YB_STR_ARG(name), why.text);
+}
+
+int
 yb_admin_name(struct yb_str address, struct yb_arena *arena, struct yb_admin_name *out,
               struct yb_err *err)
 {
     struct yb_address a;
 
     if (yb_address_parse(address, arena, &a, err) < 0)
-        return -1;
-    if (a.literal || a.no_domain || a.null)
+        return yb_admin_about(address, err);
+    if (a.literal)
         return yb_err_set(err, YB_PERM, "5.1.3", "%.*s has no domain name", YB_STR_ARG(address));
     if (a.percent || a.bang || a.at)
         return yb_err_set(err, YB_PERM, "5.1.3",
@@ -53,7 +61,7 @@ yb_admin_target(struct yb_str address, struct yb_arena *arena, struct yb_str *wr
     struct yb_address a;
 
     if (yb_address_parse(address, arena, &a, err) < 0)
-        return -1;
+        return yb_admin_about(address, err);
     if (a.at)
         return yb_err_set(err, YB_PERM, "5.1.3", "%.*s: a target's local part cannot hold @",
                           YB_STR_ARG(address));
@@ -81,7 +89,7 @@ yb_admin_page_params(const struct yb_admin_page *page, struct yb_str domain, str
     if (page->after.n > 0 && yb_admin_name(page->after, arena, &after, err) < 0)
         return -1;
     if (domain.n > 0 && yb_domain_normal(domain, arena, &domain, err) < 0)
-        return -1;
+        return yb_admin_about(domain, err);
     yb_db_add_text(p, after.local);
     yb_db_add_text(p, after.domain);
     yb_db_add_i32(p, (int32_t)(page->limit == 0 ? YB_ADMIN_PAGE : page->limit));
@@ -112,13 +120,29 @@ yb_admin_explain(const struct yb_db_conn *c, struct yb_err *err)
         { "nodes_state_check", "A node's state is live, leaving or gone" },
         { "retirements_check", "`moved` and `forward` need a new address, `deleted` has none" },
         { "retirements_kind_check", "A retirement is deleted, moved, forward or forward_tell" },
+        { "tenants_max_bytes_check", "A pool holds more than 0 bytes; none for no limit" },
+        { "domains_max_bytes_check", "A pool holds more than 0 bytes; none for no limit" },
+        { "tenants_max_domains_check", "Limits are not negative" },
+        { "tenants_max_accounts_check", "Limits are not negative" },
+        { "domains_max_accounts_check", "Limits are not negative" },
+        { "domains_full_days_check", "Limits are not negative" },
+        { "accounts_quota_bytes_check", "Limits are not negative" },
         { "mail_address_check", "A contact, catch-all or target is an address, local@domain" },
     };
+    static const char prefix[] = "database: ";
     const char *constraint = yb_db_constraint(c);
+    char text[sizeof(err->text)];
 
     for (size_t i = 0; i < YB_COUNT(rows); i++) {
-        if (strcmp(rows[i].constraint, constraint) == 0)
+        if (strcmp(rows[i].constraint, constraint) == 0) {
             yb_err_set(err, YB_PERM, "5.1.0", "%s", rows[i].text);
+            return;
+        }
+    }
+    /* A value that is no number, time or yes/no: the database's own sentence names it. */
+    if (err->class == YB_PERM && strncmp(err->text, prefix, sizeof(prefix) - 1) == 0) {
+        memcpy(text, err->text, sizeof(text));
+        yb_err_set(err, YB_PERM, "5.5.4", "%s", text + sizeof(prefix) - 1);
     }
 }
 

@@ -11,6 +11,9 @@ struct yb_admin {
     int64_t deadline_ms;
 };
 
+/* Puts `name` before the sentence in *err: which one of many it is about. Returns -1. */
+int yb_admin_about(struct yb_str name, struct yb_err *err);
+
 /* An address as it is looked up and as it is written; in the arena. */
 struct yb_admin_name {
     struct yb_str local, written, domain;

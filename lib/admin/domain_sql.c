@@ -44,7 +44,9 @@ static const struct yb_db_statement alias_remove = { "domain_alias_remove",
 static int
 normal(struct yb_str *name, struct yb_arena *arena, struct yb_err *err)
 {
-    return yb_domain_normal(*name, arena, name, err);
+    struct yb_str written = *name;
+
+    return yb_domain_normal(written, arena, name, err) < 0 ? yb_admin_about(written, err) : 0;
 }
 
 static int

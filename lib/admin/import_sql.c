@@ -30,6 +30,8 @@ static const char make_table[] =
 static const char copy[] =
     "COPY pg_temp.import_rows (line, local, written, domain, name, quota_bytes, keep_copy, verifier, forwards, "
     "  forward_keys) FROM STDIN";
+/* Compiling these statements takes longer than it saves. */
+static const char no_jit[] = "SET LOCAL jit = off";
 static const char analyze[] = "ANALYZE pg_temp.import_rows";
 static const struct yb_db_statement problems = { "import_problems",
     "SELECT coalesce(json_agg(p ORDER BY p.line), '[]') FROM (SELECT * FROM ("
@@ -47,11 +49,12 @@ static const struct yb_db_statement problems = { "import_problems",
 static const struct yb_db_statement accounts = { "import_accounts",
     "INSERT INTO accounts (tenant_id, domain_id, account_id, local, written, display_name, home_node, quota_bytes, keep_copy) "
     "SELECT d.tenant_id, d.domain_id, i.account_id, i.local, i.written, i.name, decode($1::text, 'hex'), i.quota_bytes, i.keep_copy "
-    "  FROM pg_temp.import_rows i JOIN domains d ON d.name = i.domain" };
+    "  FROM pg_temp.import_rows i JOIN domains d ON d.name = i.domain ORDER BY i.account_id" };
 static const struct yb_db_statement credentials = { "import_credentials",
     "INSERT INTO credentials (tenant_id, account_id, kind, verifier) "
     "SELECT d.tenant_id, i.account_id, 'primary', i.verifier "
-    "  FROM pg_temp.import_rows i JOIN domains d ON d.name = i.domain WHERE i.verifier IS NOT NULL" };
+    "  FROM pg_temp.import_rows i JOIN domains d ON d.name = i.domain WHERE i.verifier IS NOT NULL "
+    " ORDER BY i.account_id" };
 static const struct yb_db_statement forwards = { "import_forwards",
     "INSERT INTO forwards (tenant_id, account_id, target, target_key) "
     "SELECT d.tenant_id, i.account_id, f.target, f.target_key "
@@ -400,9 +403,10 @@ insert_rows(struct yb_admin *a, struct rows *rows, struct yb_db_conn *c, struct 
     struct yb_str home;
 
     yb_db_set_deadline(c, IMPORT_DEADLINE_MS);
-    if (yb_admin_home(a, c, rows->arena, &home, err) < 0 || yb_db_run_sql(c, make_table, err) < 0 ||
-        copy_rows(rows, c, err) < 0 || yb_db_run_sql(c, analyze, err) < 0 ||
-        find_problems(rows, c, err) < 0 || refuse_bad(rows, err) < 0)
+    if (yb_admin_home(a, c, rows->arena, &home, err) < 0 || yb_db_run_sql(c, no_jit, err) < 0 ||
+        yb_db_run_sql(c, make_table, err) < 0 || copy_rows(rows, c, err) < 0 ||
+        yb_db_run_sql(c, analyze, err) < 0 || find_problems(rows, c, err) < 0 ||
+        refuse_bad(rows, err) < 0)
         return -1;
     for (size_t i = 0; i < YB_COUNT(steps); i++) {
         if (i == 0)

@@ -1,0 +1,931 @@
+/*
+ * Provisioning against a real database, as the role yubin_operator. What is asked is written as
+ * words, "noun verb word … name=value …", and what must come of it beside it: parts of the JSON
+ * (with ' for "), or behind "!" a part of the error's text. Steps of one table build on each other.
+ */
+#include "lib/admin/admin.h"
+
+#include "lib/base/buf.h"
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
+#include "lib/cred/cred.h"
+#include "tests/unit/db/cluster.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define MAX_WORDS 12
+#define NODE "0102030405060708"
+
+static struct cluster *c;
+static struct yb_admin *a;
+
+/* --- the little language --- */
+
+struct words {
+    struct yb_str w[MAX_WORDS]; /* behind noun and verb */
+    size_t n;
+    struct yb_str keys[MAX_WORDS], values[MAX_WORDS];
+    size_t n_values;
+};
+
+/* A value by its name, `p` NULL when it was not given. */
+static struct yb_str
+val(const struct words *w, const char *key)
+{
+    for (size_t i = 0; i < w->n_values; i++) {
+        if (yb_str_eq(w->keys[i], yb_str_from(key)))
+            return w->values[i];
+    }
+    return yb_str(NULL, 0);
+}
+
+static struct yb_str
+word(const struct words *w, size_t i)
+{
+    return i < w->n ? w->w[i] : YB_STR("");
+}
+
+static struct yb_admin_page
+page_of(const struct words *w)
+{
+    struct yb_str after = val(w, "after");
+    struct yb_admin_page page = { after.p == NULL ? YB_STR("") : after, 0 };
+
+    if (val(w, "limit").p != NULL)
+        page.limit = (unsigned)(val(w, "limit").p[0] - '0');
+    return page;
+}
+
+static struct yb_admin_tenant
+tenant_of(const struct words *w)
+{
+    return (struct yb_admin_tenant){ val(w, "contact"), val(w, "domains"), val(w, "accounts"),
+                                     val(w, "bytes") };
+}
+
+static struct yb_admin_domain
+domain_of(const struct words *w)
+{
+    return (struct yb_admin_domain){ val(w, "contact"),    val(w, "catch_all"), val(w, "separator"),
+                                     val(w, "subdomains"), val(w, "full_days"), val(w, "accounts"),
+                                     val(w, "bytes") };
+}
+
+static struct yb_admin_account
+account_of(const struct words *w)
+{
+    return (struct yb_admin_account){ val(w, "name"), val(w, "quota"),   val(w, "home"),
+                                      val(w, "keep"), val(w, "imap"),    val(w, "pop3"),
+                                      val(w, "send"), val(w, "verifier") };
+}
+
+static struct yb_admin_alias
+alias_of(const struct words *w)
+{
+    return (struct yb_admin_alias){ w->n > 1 ? w->w + 1 : NULL, w->n > 1 ? w->n - 1 : 0,
+                                    val(w, "enabled"), val(w, "until"), val(w, "note") };
+}
+
+#define VERB(name) static int name(const struct words *w, json_t **out, struct yb_err *err)
+#define W(i) word(w, i)
+
+VERB(tenant_add)
+{
+    struct yb_admin_tenant v = tenant_of(w);
+    return yb_admin_tenant_add(a, W(0), &v, out, err);
+}
+VERB(tenant_set)
+{
+    struct yb_admin_tenant v = tenant_of(w);
+    return yb_admin_tenant_set(a, W(0), &v, out, err);
+}
+VERB(tenant_suspend)
+{
+    return yb_admin_tenant_suspend(a, W(0), W(1), out, err);
+}
+VERB(tenant_show)
+{
+    return yb_admin_tenant_show(a, W(0), out, err);
+}
+VERB(tenant_list)
+{
+    struct yb_admin_page page = page_of(w);
+    return yb_admin_tenant_list(a, &page, out, err);
+}
+VERB(tenant_delete)
+{
+    (void)out;
+    return yb_admin_tenant_delete(a, W(0), err);
+}
+VERB(domain_add)
+{
+    struct yb_admin_domain v = domain_of(w);
+    return yb_admin_domain_add(a, W(0), W(1), &v, out, err);
+}
+VERB(domain_set)
+{
+    struct yb_admin_domain v = domain_of(w);
+    return yb_admin_domain_set(a, W(0), &v, out, err);
+}
+VERB(domain_suspend)
+{
+    return yb_admin_domain_suspend(a, W(0), W(1), out, err);
+}
+VERB(domain_show)
+{
+    return yb_admin_domain_show(a, W(0), out, err);
+}
+VERB(domain_list)
+{
+    struct yb_admin_page page = page_of(w);
+    return yb_admin_domain_list(a, W(0), &page, out, err);
+}
+VERB(domain_delete)
+{
+    (void)out;
+    return yb_admin_domain_delete(a, W(0), err);
+}
+VERB(domain_alias)
+{
+    return yb_admin_domain_alias(a, W(0), W(1), true, out, err);
+}
+VERB(domain_unalias)
+{
+    return yb_admin_domain_alias(a, W(0), W(1), false, out, err);
+}
+VERB(account_add)
+{
+    struct yb_admin_account v = account_of(w);
+    return yb_admin_account_add(a, W(0), &v, out, err);
+}
+VERB(account_set)
+{
+    struct yb_admin_account v = account_of(w);
+    return yb_admin_account_set(a, W(0), &v, out, err);
+}
+VERB(account_suspend)
+{
+    return yb_admin_account_suspend(a, W(0), W(1), out, err);
+}
+VERB(account_show)
+{
+    return yb_admin_account_show(a, W(0), out, err);
+}
+VERB(account_list)
+{
+    struct yb_admin_page page = page_of(w);
+    return yb_admin_account_list(a, W(0), &page, out, err);
+}
+VERB(account_delete)
+{
+    return yb_admin_account_delete(a, W(0), out, err);
+}
+VERB(account_app)
+{
+    return yb_admin_account_app_password(a, W(0), W(1), out, err);
+}
+VERB(account_revoke)
+{
+    return yb_admin_account_app_revoke(a, W(0), W(1), out, err);
+}
+VERB(account_forward)
+{
+    return yb_admin_account_forward(a, W(0), W(1), true, out, err);
+}
+VERB(account_unforward)
+{
+    return yb_admin_account_forward(a, W(0), W(1), false, out, err);
+}
+VERB(account_allow)
+{
+    return yb_admin_account_may_send(a, W(0), W(1), true, out, err);
+}
+VERB(account_deny)
+{
+    return yb_admin_account_may_send(a, W(0), W(1), false, out, err);
+}
+VERB(alias_add)
+{
+    struct yb_admin_alias v = alias_of(w);
+    return yb_admin_alias_add(a, W(0), &v, out, err);
+}
+VERB(alias_set)
+{
+    struct yb_admin_alias v = alias_of(w);
+    return yb_admin_alias_set(a, W(0), &v, out, err);
+}
+VERB(alias_show)
+{
+    return yb_admin_alias_show(a, W(0), out, err);
+}
+VERB(alias_list)
+{
+    struct yb_admin_page page = page_of(w);
+    return yb_admin_alias_list(a, W(0), &page, out, err);
+}
+VERB(alias_delete)
+{
+    (void)out;
+    return yb_admin_alias_delete(a, W(0), err);
+}
+VERB(retire)
+{
+    struct yb_admin_retirement v = { W(1), W(2), val(w, "until") };
+    return yb_admin_retire(a, W(0), &v, out, err);
+}
+VERB(restore)
+{
+    (void)out;
+    return yb_admin_restore(a, W(0), err);
+}
+VERB(retired)
+{
+    struct yb_admin_page page = page_of(w);
+    return yb_admin_retired_list(a, W(0), &page, out, err);
+}
+VERB(node_add)
+{
+    struct yb_node_id id;
+    ck_assert(yb_node_id_parse(W(0), &id));
+    return yb_admin_node_add(a, id, W(1), val(w, "host"), out, err);
+}
+VERB(node_set)
+{
+    return yb_admin_node_set(a, W(0), val(w, "host"), val(w, "state"), out, err);
+}
+VERB(node_store)
+{
+    struct yb_node_id id;
+    (void)out;
+    ck_assert(yb_node_id_parse(W(0), &id));
+    return yb_admin_node_store(a, id, W(1), err);
+}
+VERB(node_show)
+{
+    return yb_admin_node_show(a, W(0), out, err);
+}
+VERB(node_list)
+{
+    (void)w;
+    return yb_admin_node_list(a, out, err);
+}
+
+static const struct {
+    const char *name;
+    int (*run)(const struct words *w, json_t **out, struct yb_err *err);
+} verbs[] = {
+    { "tenant add", tenant_add },
+    { "tenant set", tenant_set },
+    { "tenant suspend", tenant_suspend },
+    { "tenant show", tenant_show },
+    { "tenant list", tenant_list },
+    { "tenant delete", tenant_delete },
+    { "domain add", domain_add },
+    { "domain set", domain_set },
+    { "domain suspend", domain_suspend },
+    { "domain show", domain_show },
+    { "domain list", domain_list },
+    { "domain delete", domain_delete },
+    { "domain alias", domain_alias },
+    { "domain unalias", domain_unalias },
+    { "account add", account_add },
+    { "account set", account_set },
+    { "account suspend", account_suspend },
+    { "account show", account_show },
+    { "account list", account_list },
+    { "account delete", account_delete },
+    { "account app", account_app },
+    { "account revoke", account_revoke },
+    { "account forward", account_forward },
+    { "account unforward", account_unforward },
+    { "account allow", account_allow },
+    { "account deny", account_deny },
+    { "alias add", alias_add },
+    { "alias set", alias_set },
+    { "alias show", alias_show },
+    { "alias list", alias_list },
+    { "alias delete", alias_delete },
+    { "account retire", retire },
+    { "account restore", restore },
+    { "account retired", retired },
+    { "node add", node_add },
+    { "node set", node_set },
+    { "node store", node_store },
+    { "node show", node_show },
+    { "node list", node_list },
+};
+
+struct step {
+    const char *ask, *want;
+};
+
+static int
+run(const char *ask, json_t **out, struct yb_err *err)
+{
+    struct words w = { .n = 0 };
+    struct yb_str rest = yb_str_from(ask), piece, name;
+
+    ck_assert(yb_str_split(&rest, ' ', &piece));
+    name.p = piece.p;
+    ck_assert(yb_str_split(&rest, ' ', &piece));
+    name.n = (size_t)(piece.p + piece.n - name.p);
+    while (yb_str_split(&rest, ' ', &piece)) {
+        size_t at = yb_str_find(piece, '=');
+
+        ck_assert(w.n < MAX_WORDS && w.n_values < MAX_WORDS);
+        if (at == piece.n || piece.p[0] == '=') {
+            w.w[w.n++] = piece;
+        } else {
+            w.keys[w.n_values] = yb_str_head(piece, at);
+            w.values[w.n_values++] = yb_str_skip(piece, at + 1);
+        }
+    }
+    for (size_t i = 0; i < YB_COUNT(verbs); i++) {
+        if (yb_str_eq(name, yb_str_from(verbs[i].name)))
+            return verbs[i].run(&w, out, err);
+    }
+    ck_abort_msg("no such verb: %s", ask);
+    return -1;
+}
+
+/* Every part of `want`, between blanks, is in the text; a part behind ~ is not. */
+static void
+check_parts(const char *ask, const char *text, const char *want)
+{
+    struct yb_str rest = yb_str_from(want), part;
+
+    while (yb_str_split(&rest, ' ', &part)) {
+        char wanted[400];
+        bool not = part.p[0] == '~';
+
+        part = not ? yb_str_skip(part, 1) : part;
+        snprintf(wanted, sizeof(wanted), "%.*s", YB_STR_ARG(part));
+        for (char *p = wanted; *p != '\0'; p++)
+            *p = *p == '\'' ? '"' : *p;
+        ck_assert_msg((strstr(text, wanted) != NULL) == !not, "%s: %s in %s", ask, wanted, text);
+    }
+}
+
+static void
+take(const struct step *s)
+{
+    struct yb_err err = { 0 };
+    json_t *out = NULL;
+    int rc = run(s->ask, &out, &err);
+
+    if (s->want[0] == '!') {
+        ck_assert_msg(rc < 0, "%s was done", s->ask);
+        ck_assert_msg(err.class == YB_PERM && strstr(err.text, s->want + 1) != NULL, "%s: %s",
+                      s->ask, err.text);
+        ck_assert_msg(strstr(err.text, "database:") == NULL, "%s: %s", s->ask, err.text);
+        ck_assert_ptr_null(out);
+    } else {
+        char *text = out == NULL ? NULL : json_dumps(out, JSON_COMPACT);
+
+        ck_assert_msg(rc == 0, "%s: %s", s->ask, err.text);
+        check_parts(s->ask, text == NULL ? "" : text, s->want);
+        free(text);
+    }
+    json_decref(out);
+}
+
+#define TAKE(steps)                                                                                \
+    do {                                                                                           \
+        for (size_t i_ = 0; i_ < YB_COUNT(steps); i_++)                                            \
+            take(&(steps)[i_]);                                                                    \
+    } while (0)
+
+/* --- the steps --- */
+
+/* clang-format off */
+static const struct step node_steps[] = {
+    { "account add u@nowhere.test", "!Which node is the account's home?" },
+    { "node add " NODE " here host=here.test", "'name':'here' 'node_id':'" NODE "' 'host':'here.test' 'state':'live' 'accounts':0" },
+    { "node add " NODE " again", "!This node is in the database already" },
+    { "node add 1112131415161718 here", "!There is a node of this name already" },
+    { "node set here host=there.test", "'host':'there.test' 'state':'live'" },
+    { "node set here state=asleep", "!A node's state is live, leaving or gone" },
+    { "node set there host=x", "!There is no such node" },
+    { "node show there", "!There is no such node" },
+    { "node show here", "'store_id':null" },
+    { "node store " NODE " 00112233", "" },
+    { "node show here", "'store_id':'00112233'" },
+    { "node store 1112131415161718 44", "!There is no such node" },
+    { "node list", "'name':'here'" },
+};
+static const struct step tenant_steps[] = {
+    { "tenant add t1 contact=it@t1.test domains=2 accounts=10 bytes=1000", "'name':'t1' 'contact':'it@t1.test' 'max_domains':2 'max_accounts':10 'max_bytes':1000 'suspended':null" },
+    { "tenant add t1", "!There is a tenant of this name already" },
+    { "tenant add ", "!A tenant needs a name" },
+    { "tenant add t2 contact=nonsense", "!A contact, catch-all or target is an address" },
+    { "tenant add t2 domains=many", "!many" },
+    { "tenant add t2 domains=-1", "!Limits are not negative" },
+    { "tenant add t2 accounts=-1", "!Limits are not negative" },
+    { "tenant add t2 bytes=0", "!more than 0 bytes" },
+    { "tenant add t2", "'max_domains':null 'contact':null" },
+    { "tenant set t1 contact=", "'contact':null 'max_domains':2" },
+    { "tenant set t1 domains= accounts=11", "'max_domains':null 'max_accounts':11 'max_bytes':1000" },
+    { "tenant set t9 domains=1", "!There is no such tenant" },
+    { "tenant suspend t1 unpaid", "'suspended':'unpaid'" },
+    { "tenant suspend t1", "'suspended':null" },
+    { "tenant suspend t9 unpaid", "!There is no such tenant" },
+    { "tenant show t9", "!There is no such tenant" },
+    { "tenant list", "'name':'t1' 'name':'t2'" },
+    { "tenant list after=t1", "~'name':'t1' 'name':'t2'" },
+    { "tenant list limit=1", "'name':'t1' ~'name':'t2'" },
+    { "tenant list after=t2", "[]" },
+    { "tenant delete t9", "!There is no such tenant" },
+    { "tenant delete t2", "" },
+    { "tenant show t2", "!There is no such tenant" },
+};
+static const struct step domain_steps[] = {
+    { "tenant add d1 domains=3", "" },
+    { "domain add d1 Plain.Test.", "'name':'plain.test' 'written':null 'tenant':'d1' 'state':'active' 'separator':'+' 'subdomains':'none' 'full_days':3 'catch_all':null 'aliases':[]" },
+    { "domain add d1 plain.test", "!This domain is hosted already" },
+    { "domain add d9 other.test", "!There is no such tenant" },
+    { "domain add d1 b\303\274cher.test contact=x@y.test catch_all=z@y.test separator=- subdomains=one full_days=0 accounts=2 bytes=99", "'name':'xn--bcher-kva.test' 'contact':'x@y.test' 'catch_all':'z@y.test' 'separator':'-' 'subdomains':'one' 'full_days':0 'max_accounts':2 'max_bytes':99" },
+    { "domain show B\303\234CHER.test", "'name':'xn--bcher-kva.test'" },
+    { "domain add d1 a..test", "!a..test" },
+    { "domain add d1 -a.test", "!-a.test" },
+    { "domain add d1 [127.0.0.1]", "![127.0.0.1]" },
+    { "domain add d1 x@y.test", "!x@y.test" },
+    { "domain set plain.test separator=!", "!The separator is one of" },
+    { "domain set plain.test separator=", "'separator':null" },
+    { "domain set plain.test separator=_ subdomains=some", "!subdomains is none, one or any" },
+    { "domain set plain.test subdomains=any catch_all=all@plain.test", "'subdomains':'any' 'separator':null 'catch_all':'all@plain.test'" },
+    { "domain set plain.test catch_all=", "'catch_all':null 'subdomains':'any'" },
+    { "domain set plain.test catch_all=nonsense", "!A contact, catch-all or target is an address" },
+    { "domain set plain.test full_days=-1", "!Limits are not negative" },
+    { "domain set plain.test full_days=x", "!x" },
+    { "domain set other.test full_days=1", "!There is no such domain" },
+    { "domain alias plain.test Other.Test", "'aliases':['other.test']" },
+    { "domain alias plain.test other.test", "!There is a domain alias of this name already" },
+    { "domain alias plain.test plain.test", "!is a domain and a domain alias" },
+    { "domain alias nowhere.test x.test", "!There is no such domain" },
+    { "domain add d1 other.test", "!is a domain and a domain alias" },
+    { "domain unalias xn--bcher-kva.test other.test", "!There is no such domain alias" },
+    { "domain unalias plain.test other.test", "'aliases':[]" },
+    { "domain add d1 third.test", "" },
+    { "domain add d1 fourth.test", "!tenant d1 may have 3 domains" },
+    { "domain suspend third.test why", "'suspended':'why'" },
+    { "domain suspend third.test", "'suspended':null" },
+    { "domain show fourth.test", "!There is no such domain" },
+    { "domain list", "'name':'plain.test' 'name':'third.test' 'name':'xn--bcher-kva.test'" },
+    { "domain list d1 after=plain.test limit=1", "~'name':'plain.test' 'name':'third.test' ~'name':'xn" },
+    { "domain list d9", "[]" },
+    { "tenant delete d1", "!The tenant still has domains: delete them first" },
+    { "account add u@plain.test", "" },
+    { "domain delete plain.test", "!The domain still has accounts: delete them first" },
+    { "domain delete fourth.test", "!There is no such domain" },
+    { "account delete u@plain.test", "'address':'u@plain.test'" },
+    { "alias add a@plain.test b@plain.test", "" },
+    { "account retire c@plain.test deleted", "" },
+    { "domain delete plain.test", "" },
+    { "alias show a@plain.test", "!There is no such alias" },
+};
+static const struct step account_steps[] = {
+    { "tenant add a1 accounts=4", "" },
+    { "domain add a1 a.test accounts=3", "" },
+    { "domain add a1 a2.test", "" },
+    { "tenant add a2", "" },
+    { "domain add a2 foreign.test", "" },
+    { "account add Ann@A.test name=Ann quota=1000", "'address':'Ann@a.test' 'name':'Ann' 'quota_bytes':1000 'home_node':'" NODE "' 'keep_copy':true 'imap':true 'pop3':true 'submission':true 'has_password':false 'forwards':[] 'may_send_as':[] ~local_key" },
+    { "account add ann@a.test", "!There is an account of this address already" },
+    { "account add ANN@A.TEST", "!There is an account of this address already" },
+    { "account add ann@nowhere.test", "!There is no such domain" },
+    { "account add bob@a.test home=1112131415161718", "!There is no such node" },
+    { "account add bob@a.test home=xyz", "!invalid hexadecimal digit" },
+    { "account add bob@a.test quota=-1", "!Limits are not negative" },
+    { "account add bob@a.test quota=x", "!x" },
+    { "account add bob@a.test verifier=plain", "!" },
+    { "account show bob@a.test", "!There is no such account" },
+    { "account add u%h@a.test", "!a local part cannot hold %, ! or @" },
+    { "account add h!u@a.test", "!a local part cannot hold %, ! or @" },
+    { "account add \"u@h\"@a.test", "!a local part cannot hold %, ! or @" },
+    { "account add u@[127.0.0.1]", "!has no domain name" },
+    { "account add u@", "!u@" },
+    { "account add @a.test", "!@a.test" },
+    { "account add postmaster", "!postmaster: Address without domain" },
+    { "account add a..b@a.test", "!a..b@a.test" },
+    { "account add u", "!" },
+    { "account add bob@a.test verifier={SHA512-CRYPT}$6$saltsalt$qFmFH.bQmmtXzyBY0s9v7Oicd2z4XSIecDzlB5KiA2/jctKu9YterLp8wwnSq.qc.eoxqOmSuNp2xS0ktL3nh/", "'has_password':true" },
+    { "account set bob@a.test verifier=", "'has_password':false" },
+    { "account set bob@a.test name=Bob quota=5 keep=false imap=false pop3=false send=false", "'name':'Bob' 'quota_bytes':5 'keep_copy':false 'imap':false 'pop3':false 'submission':false" },
+    { "account set bob@a.test quota=", "'quota_bytes':0 'keep_copy':false" },
+    { "account set bob@a.test imap=perhaps", "!perhaps" },
+    { "account set eve@a.test quota=1", "!There is no such account" },
+    { "account suspend bob@a.test gone", "'suspended':'gone'" },
+    { "account suspend bob@a.test", "'suspended':null" },
+    { "account suspend eve@a.test gone", "!There is no such account" },
+    { "account app bob@a.test phone", "'app_passwords':1 'app_password':'" },
+    { "account app bob@a.test tablet", "'app_passwords':2" },
+    { "account app eve@a.test phone", "!There is no such account" },
+    { "account revoke bob@a.test phone", "'app_passwords':1" },
+    { "account revoke bob@a.test phone", "!There is no such app password" },
+    { "account revoke bob@a.test", "'app_passwords':0" },
+    { "account forward bob@a.test X@Far.test", "'forwards':['X@far.test']" },
+    { "account forward bob@a.test x@far.test", "'forwards':['X@far.test']" },
+    { "account forward bob@a.test \"a@b\"@far.test", "!a target's local part cannot hold @" },
+    { "account forward bob@a.test postmaster", "!postmaster: Address without domain" },
+    { "account forward eve@a.test x@far.test", "!There is no such account" },
+    { "account unforward bob@a.test y@far.test", "!There is no such forward" },
+    { "account unforward bob@a.test X@FAR.test", "'forwards':[]" },
+    { "account allow bob@a.test sales@a2.test", "'may_send_as':['sales@a2.test']" },
+    { "account allow bob@a.test @a2.test", "'may_send_as':['@a2.test','sales@a2.test']" },
+    { "account allow bob@a.test boss@foreign.test", "!There is no such" },
+    { "account allow bob@a.test @foreign.test", "!There is no such" },
+    { "account allow bob@a.test @nowhere.test", "!There is no such" },
+    { "account allow bob@a.test u%h@a.test", "!a local part cannot hold" },
+    { "account deny bob@a.test boss@foreign.test", "!There is no such sender right" },
+    { "account deny bob@a.test @a2.test", "'may_send_as':['sales@a2.test']" },
+    { "account add carl@a.test", "" },
+    { "account add dora@a.test", "!domain a.test may have 3 accounts" },
+    { "account add dora@a2.test", "" },
+    { "account add emil@a2.test", "!tenant a1 may have 4 accounts" },
+    { "alias add carl@a.test x@far.test", "!carl@a.test is an account already" },
+    { "alias add list@a.test x@far.test", "" },
+    { "domain set a.test accounts=", "" },
+    { "tenant set a1 accounts=", "" },
+    { "account add LIST@a.test", "!LIST@a.test is an alias already" },
+    { "account list a.test", "'address':'Ann@a.test' 'address':'bob@a.test' 'address':'carl@a.test' ~dora" },
+    { "account list a.test after=ann@a.test limit=1", "~Ann 'address':'bob@a.test' ~carl" },
+    { "account list a.test after=nonsense", "!" },
+    { "account list", "'address':'Ann@a.test' 'address':'dora@a2.test'" },
+    { "account list foreign.test", "[]" },
+    { "account delete eve@a.test", "!There is no such account" },
+    { "account delete bob@a.test", "'account_id':" },
+    { "account show bob@a.test", "!There is no such account" },
+    { "account add bob@a.test", "'may_send_as':[] 'forwards':[] 'app_passwords':0 'has_password':false 'bytes':0" },
+};
+static const struct step alias_steps[] = {
+    { "tenant add l1", "" },
+    { "domain add l1 l.test", "" },
+    { "alias add Info@l.test a@l.test B@Far.test", "'address':'Info@l.test' 'enabled':true 'expires_at':null 'targets':['a@l.test','B@far.test'] 'note':''" },
+    { "alias add info@l.test a@l.test", "!There is an alias of this address already" },
+    { "alias add x@l.test", "" },
+    { "alias add y@l.test nonsense", "!nonsense" },
+    { "alias show y@l.test", "!There is no such alias" },
+    { "alias add y@nowhere.test a@l.test", "!There is no such domain" },
+    { "alias add u%h@l.test a@l.test", "!a local part cannot hold" },
+    { "alias add z@l.test a@l.test A@L.TEST", "'targets':['a@l.test']" },
+    { "alias add z2@l.test a@l.test enabled=false until=2030-01-31 note=why", "'enabled':false 'expires_at':'2030-01-31 'note':'why'" },
+    { "alias add z3@l.test a@l.test until=soon", "!soon" },
+    { "alias set info@l.test c@l.test", "'targets':['c@l.test']" },
+    { "alias set info@l.test enabled=false", "'targets':['c@l.test'] 'enabled':false" },
+    { "alias set z2@l.test until=", "'expires_at':null 'enabled':false 'note':'why'" },
+    { "alias set y@l.test c@l.test", "!There is no such alias" },
+    { "alias set info@l.test c@l.test nonsense", "!nonsense" },
+    { "alias show info@l.test", "'targets':['c@l.test']" },
+    { "alias list l.test", "'Info@l.test' 'z@l.test'" },
+    { "alias list l.test after=info@l.test limit=1", "~'Info@l.test' 'x@l.test' ~'z@l.test'" },
+    { "alias delete INFO@L.test", "" },
+    { "alias delete info@l.test", "!There is no such alias" },
+};
+static const struct step retire_steps[] = {
+    { "tenant add r1", "" },
+    { "domain add r1 r.test", "" },
+    { "account add Old@r.test", "" },
+    { "account retire old@r.test deleted", "'address':'old@r.test' 'kind':'deleted' 'new_address':null 'expires_at':null" },
+    { "account retire old@r.test moved New@Far.test until=2030-01-01", "'kind':'moved' 'new_address':'New@far.test' 'expires_at':'2030" },
+    { "account retire old@r.test forward n@far.test", "'kind':'forward' 'expires_at':null" },
+    { "account retire old@r.test forward_tell n@far.test", "'kind':'forward_tell'" },
+    { "account retire old@r.test moved", "!need a new address" },
+    { "account retire old@r.test deleted n@far.test", "!need a new address" },
+    { "account retire old@r.test asleep n@far.test", "!A retirement is deleted, moved, forward or forward_tell" },
+    { "account retire old@r.test moved nonsense", "!nonsense" },
+    { "account retire old@nowhere.test deleted", "!There is no such domain" },
+    { "account retire u%h@r.test deleted", "!a local part cannot hold" },
+    { "account retired r.test", "'old@r.test' 'kind':'forward_tell'" },
+    { "account retired", "'old@r.test'" },
+    { "account retired nowhere.test", "[]" },
+    { "account restore OLD@r.test", "" },
+    { "account restore old@r.test", "!There is no such retired address" },
+    { "account show old@r.test", "'address':'Old@r.test'" },
+};
+/* clang-format on */
+
+START_TEST(test_nodes)
+{
+    take(&node_steps[0]);
+    cluster_sql(c, "DELETE FROM nodes");
+    for (size_t i = 1; i < YB_COUNT(node_steps); i++)
+        take(&node_steps[i]);
+}
+END_TEST
+
+START_TEST(test_tenants)
+{
+    TAKE(tenant_steps);
+}
+END_TEST
+
+START_TEST(test_domains)
+{
+    TAKE(domain_steps);
+}
+END_TEST
+
+START_TEST(test_accounts)
+{
+    TAKE(account_steps);
+}
+END_TEST
+
+START_TEST(test_aliases)
+{
+    TAKE(alias_steps);
+}
+END_TEST
+
+START_TEST(test_retirements)
+{
+    TAKE(retire_steps);
+}
+END_TEST
+
+/* An id is never an account's again, whoever gets the address. */
+START_TEST(test_lives)
+{
+    struct yb_err err = { 0 };
+    struct yb_account_id old, new;
+    json_t *out = NULL;
+    bool lives = false;
+
+    take(&(struct step){ "tenant add v1", "" });
+    take(&(struct step){ "domain add v1 v.test", "" });
+    ck_assert_int_eq(run("account add u@v.test", &out, &err), 0);
+    ck_assert(yb_account_id_parse(
+        yb_str_from(json_string_value(json_object_get(out, "account_id"))), &old));
+    json_decref(out);
+    ck_assert_int_eq(yb_admin_account_lives(a, old, &lives, &err), 0);
+    ck_assert(lives);
+    take(&(struct step){ "account delete u@v.test", "" });
+    ck_assert_int_eq(yb_admin_account_lives(a, old, &lives, &err), 0);
+    ck_assert(!lives);
+    ck_assert_int_eq(run("account add u@v.test", &out, &err), 0);
+    ck_assert(yb_account_id_parse(
+        yb_str_from(json_string_value(json_object_get(out, "account_id"))), &new));
+    json_decref(out);
+    ck_assert(!yb_account_id_eq(old, new));
+}
+END_TEST
+
+/* A new app password is told once, and is the one whose hash is kept. */
+START_TEST(test_app_password)
+{
+    struct yb_err err = { 0 };
+    char hash[YB_CRED_APP_HASH];
+    json_t *out = NULL;
+    const char *text;
+
+    take(&(struct step){ "tenant add w1", "" });
+    take(&(struct step){ "domain add w1 w.test", "" });
+    take(&(struct step){ "account add u@w.test", "" });
+    ck_assert_int_eq(run("account app u@w.test phone", &out, &err), 0);
+    text = json_string_value(json_object_get(out, "app_password"));
+    ck_assert(yb_cred_app_hash(yb_str_from(text), hash));
+    ck_assert_str_eq(cluster_sql(c, "SELECT verifier FROM credentials c JOIN accounts a USING "
+                                    "(account_id) JOIN domains d ON d.domain_id = a.domain_id "
+                                    "WHERE d.name = 'w.test' AND kind = 'app'"),
+                     hash);
+    json_decref(out);
+    take(&(struct step){ "account show u@w.test", "~app_password' 'app_passwords':1" });
+}
+END_TEST
+
+/* Away is not refused, and says so. */
+START_TEST(test_away)
+{
+    const struct yb_admin_conf conf = { .conninfo = "host=/nowhere dbname=yubin" };
+    struct yb_admin *other = yb_admin_new(&conf);
+    struct yb_err err = { 0 };
+    json_t *out = NULL;
+
+    ck_assert_int_lt(yb_admin_tenant_show(other, YB_STR("t1"), &out, &err), 0);
+    ck_assert_int_eq(err.class, YB_TEMP);
+    ck_assert_ptr_null(out);
+    yb_admin_free(&other);
+}
+END_TEST
+
+/* --- import --- */
+
+#define SCRAM                                                                                      \
+    "SCRAM-SHA-256$8192:W22ZaJ0SNY7soEsUEjb6gQ==$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:"    \
+    "wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU="
+#define CRYPT                                                                                      \
+    "{SHA512-CRYPT}$6$saltsalt$qFmFH.bQmmtXzyBY0s9v7Oicd2z4XSIecDzlB5KiA2/"                        \
+    "jctKu9YterLp8wwnSq.qc.eoxqOmSuNp2xS0ktL3nh/"
+
+struct told {
+    char text[4000];
+    size_t n;
+};
+
+static void
+note_problem(void *arg, size_t line, const char *text)
+{
+    struct told *t = arg;
+
+    ck_assert_uint_lt(t->n, sizeof(t->text) - 300);
+    t->n += (size_t)snprintf(t->text + t->n, 300, "%zu: %.200s\n", line, text);
+}
+
+static int
+import(struct yb_str lines, struct told *told, struct yb_admin_import *i, struct yb_err *err)
+{
+    FILE *f = tmpfile();
+    int rc;
+
+    ck_assert_uint_eq(fwrite(lines.p, 1, lines.n, f), lines.n);
+    ck_assert_int_eq(fflush(f), 0);
+    rewind(f);
+    told->n = 0;
+    told->text[0] = '\0';
+    *i = (struct yb_admin_import){ .problem = note_problem, .arg = told };
+    rc = yb_admin_account_import(a, fileno(f), i, err);
+    fclose(f);
+    return rc;
+}
+
+/* What is wrong with a file, by lines; nothing of it is taken. %s stands for good lines. */
+static const struct {
+    const char *name, *lines, *problem;
+} bad_files[] = {
+    { "no JSON", "nonsense\n", "1: " },
+    { "no object", "[1]\n", "1: not a JSON object" },
+    { "blank lines are counted", "\n\n{}\n", "3: there is no address" },
+    { "unknown word", "{\"address\":\"x@i.test\",\"qouta\":1}\n", "1: there is no \"qouta\"" },
+    { "another type", "{\"address\":\"x@i.test\",\"quota\":\"1G\"}\n",
+      "1: \"quota\" is of another type" },
+    { "a word twice", "{\"address\":\"x@i.test\",\"address\":\"y@i.test\"}\n", "1: duplicate" },
+    { "negative", "{\"address\":\"x@i.test\",\"quota\":-1}\n", "1: a quota is not negative" },
+    { "malformed address", "{\"address\":\"x..y@i.test\"}\n", "1: " },
+    { "routing syntax", "{\"address\":\"u%h@i.test\"}\n",
+      "1: u%h@i.test: a local part cannot hold" },
+    { "both", "{\"address\":\"x@i.test\",\"password\":\"secret 12\",\"verifier\":\"" SCRAM "\"}\n",
+      "1: a password or a verifier, not both" },
+    { "verifier", "{\"address\":\"x@i.test\",\"verifier\":\"{MD5}abc\"}\n", "1: " },
+    { "empty password", "{\"address\":\"x@i.test\",\"password\":\"\"}\n", "1: this password" },
+    { "forwards", "{\"address\":\"x@i.test\",\"forwards\":[1]}\n", "1: a forward is not a text" },
+    { "forward", "{\"address\":\"x@i.test\",\"forwards\":[\"nonsense\"]}\n", "1: " },
+    { "not hosted", "{\"address\":\"good@i.test\"}\n{\"address\":\"x@no.test\"}\n",
+      "2: no.test is not hosted here" },
+    { "account", "{\"address\":\"good@i.test\"}\n{\"address\":\"THERE@i.test\"}\n",
+      "2: THERE@i.test is an account already" },
+    { "alias", "{\"address\":\"list@i.test\"}\n", "1: list@i.test is an alias already" },
+    { "twice in the file",
+      "{\"address\":\"y@i.test\"}\n{\"address\":\"z@i.test\"}\n{\"address\":\"Y@I.test\"}\n",
+      "3: " },
+};
+
+START_TEST(test_import_refuses)
+{
+    struct yb_err err = { 0 };
+    struct yb_admin_import i;
+    struct told told;
+    char before[40];
+
+    snprintf(before, sizeof(before), "%s", cluster_sql(c, "SELECT count(*) FROM accounts"));
+    ck_assert_msg(import(yb_str_from(bad_files[_i].lines), &told, &i, &err) < 0, "%s",
+                  bad_files[_i].name);
+    ck_assert_int_eq(err.class, YB_PERM);
+    ck_assert_msg(strcmp(err.text, "1 lines cannot be taken; nothing was changed") == 0, "%s",
+                  err.text);
+    ck_assert_msg(strncmp(told.text, bad_files[_i].problem, strlen(bad_files[_i].problem)) == 0,
+                  "%s: %s", bad_files[_i].name, told.text);
+    ck_assert_uint_eq(i.accounts, 0);
+    ck_assert_str_eq(cluster_sql(c, "SELECT count(*) FROM accounts"), before);
+}
+END_TEST
+
+START_TEST(test_import)
+{
+    static const char lines[] =
+        "{\"address\":\"Plain@i.test\"}\r\n"
+        "\n"
+        "{\"address\":\"scram@i.test\",\"verifier\":\"" SCRAM
+        "\",\"name\":\"S\\tC\\\\R\\nam\",\"quota\":7}\n"
+        "{\"address\":\"crypt@i.test\",\"verifier\":\"" CRYPT "\",\"keep_copy\":false,"
+        "\"forwards\":[\"a@far.test\",\"A@FAR.test\",\"\\\"q \\\\\\\\ x\\\"@far.test\"]}\n"
+        "{\"address\":\"hashed@i.test\",\"password\":\"correct horse\"}";
+    struct yb_err err = { 0 };
+    struct yb_admin_import i;
+    struct told told;
+    char verifier[400];
+    struct yb_err none = { 0 };
+
+    ck_assert_msg(import(yb_str_from(lines), &told, &i, &err) == 0, "%s %s", err.text, told.text);
+    ck_assert_uint_eq(i.accounts, 4);
+    ck_assert_uint_eq(i.without_scram, 1);
+    take(&(struct step){ "account show plain@i.test",
+                         "'address':'Plain@i.test' 'has_password':false" });
+    take(&(struct step){ "account show scram@i.test",
+                         "'name':'S\\tC\\\\R\\nam' 'quota_bytes':7 'has_password':true" });
+    take(&(struct step){ "account show crypt@i.test", "'keep_copy':false 'a@far.test' ~A@FAR" });
+    ck_assert_str_eq(
+        cluster_sql(c, "SELECT count(*) FROM forwards WHERE target LIKE 'q \\\\ x@%%'"), "1");
+    snprintf(verifier, sizeof(verifier), "%s",
+             cluster_sql(c, "SELECT verifier FROM credentials JOIN accounts USING (account_id) "
+                            "WHERE local = 'hashed'"));
+    ck_assert_int_eq(yb_cred_check(yb_str_from(verifier), &none), 0);
+    ck_assert_str_eq(cluster_sql(c, "SELECT verifier FROM credentials JOIN accounts USING "
+                                    "(account_id) WHERE local = 'scram'"),
+                     SCRAM);
+}
+END_TEST
+
+/* A limit counts for all of a file. */
+START_TEST(test_import_limit)
+{
+    struct yb_err err = { 0 };
+    struct yb_admin_import i;
+    struct told told;
+
+    take(&(struct step){ "tenant add il accounts=2", "" });
+    take(&(struct step){ "domain add il il.test", "" });
+    ck_assert_int_lt(import(YB_STR("{\"address\":\"a@il.test\"}\n{\"address\":\"b@il.test\"}\n"
+                                   "{\"address\":\"c@il.test\"}\n"),
+                            &told, &i, &err),
+                     0);
+    ck_assert_str_eq(err.text, "tenant il may have 2 accounts");
+    ck_assert_int_eq(import(YB_STR(""), &told, &i, &err), 0);
+    ck_assert_uint_eq(i.accounts, 0);
+    take(&(struct step){ "account list il.test", "[]" });
+}
+END_TEST
+
+/* Many; how long it takes is told, and bounded far above what it should be. */
+START_TEST(test_import_many)
+{
+    struct yb_buf *lines = yb_buf_new(64u << 20);
+    struct yb_err err = { 0 };
+    struct yb_admin_import i;
+    struct told told;
+    int64_t began;
+
+    for (int n = 0; n < 20000; n++)
+        yb_buf_printf(lines, "{\"address\":\"many%d@i.test\",\"verifier\":\"" SCRAM "\"}\n", n);
+    began = yb_clock_ms();
+    ck_assert_msg(import(yb_buf_view(lines), &told, &i, &err) == 0, "%s", err.text);
+    ck_assert_uint_eq(i.accounts, 20000);
+    ck_assert_int_lt(yb_clock_ms() - began, 30000);
+    yb_buf_free(&lines);
+}
+END_TEST
+
+static void
+fill(void)
+{
+    static const struct step steps[] = {
+        { "tenant add i1", "" },
+        { "domain add i1 i.test", "" },
+        { "account add there@i.test", "" },
+        { "alias add list@i.test there@i.test", "" },
+    };
+
+    TAKE(steps);
+}
+
+int
+main(void)
+{
+    Suite *s = suite_create("admin");
+    TCase *tc = tcase_create("admin");
+    SRunner *sr = srunner_create(s);
+    struct yb_admin_conf conf = { .application = "test" };
+    int failed;
+
+    yb_log_init("test", YB_LOG_ERROR);
+    srunner_set_fork_status(sr, CK_NOFORK);
+    c = cluster_start();
+    cluster_migrate(c);
+    conf.conninfo = cluster_conninfo(c, "yubin_operator");
+    a = yb_admin_new(&conf);
+    tcase_add_test(tc, test_nodes);
+    tcase_add_test(tc, test_tenants);
+    tcase_add_test(tc, test_domains);
+    tcase_add_test(tc, test_accounts);
+    tcase_add_test(tc, test_aliases);
+    tcase_add_test(tc, test_retirements);
+    tcase_add_test(tc, test_lives);
+    tcase_add_test(tc, test_app_password);
+    tcase_add_test(tc, test_away);
+    suite_add_tcase(s, tc);
+    tc = tcase_create("import");
+    tcase_add_unchecked_fixture(tc, fill, NULL);
+    tcase_add_loop_test(tc, test_import_refuses, 0, (int)YB_COUNT(bad_files));
+    tcase_add_test(tc, test_import);
+    tcase_add_test(tc, test_import_limit);
+    tcase_add_test(tc, test_import_many);
+    suite_add_tcase(s, tc);
+    srunner_run_all(sr, CK_NORMAL);
+    failed = srunner_ntests_failed(sr);
+    srunner_free(sr);
+    yb_admin_free(&a);
+    cluster_free(&c);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
