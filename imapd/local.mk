@@ -29,4 +29,4 @@ imapd_libimapd_a_SOURCES = \
 
 sbin_PROGRAMS += imapd/yubin-imapd
 imapd_yubin_imapd_SOURCES = imapd/main.c
-imapd_yubin_imapd_LDADD = imapd/libimapd.a lib/auth/libyb_auth.a $(FLOOR3) $(FLOOR4_LIBS)
+imapd_yubin_imapd_LDADD = imapd/libimapd.a lib/auth/libyb_auth.a lib/home/libyb_home.a $(FLOOR3) $(FLOOR4_LIBS)

@@ -10,52 +10,21 @@
  * login and take sizes). Signals and exit codes: lib/daemon/daemon.h.
  */
 #include "lib/daemon/daemon.h"
-#include "lib/directory/directory.h"
+#include "lib/home/home.h"
 
 #include "imapd/session.h"
-
-#include <stdio.h>
-
-#define USAGE_BATCH 1000 /* sizes reported in one statement */
 
 struct state {
     struct yb_daemon *daemon;
     struct yb_directory *directory;
     struct imapd_server server;
-    char notify[256];
+    struct yb_home_usage usage;
 };
 
 static const struct imapd_conf *
 conf_of(const struct state *st)
 {
     return yb_conf_section(yb_daemon_conf(st->daemon), &imapd_conf_table);
-}
-
-/* Reports what changed, as far as the database takes it, and comes again. A report that fails is
- * lost: the sizes are absolute, the next change of the mailbox tells them again. */
-static void
-report_usage(void *arg)
-{
-    struct state *st = arg;
-    struct yb_account_id ids[USAGE_BATCH];
-    struct yb_usage usage[USAGE_BATCH];
-    struct yb_usage_report *report = yb_alloc(USAGE_BATCH, sizeof(*report));
-    struct yb_err err = { 0 };
-    size_t n;
-
-    do {
-        n = yb_store_changed_usage(st->server.store, ids, usage, USAGE_BATCH);
-        for (size_t i = 0; i < n; i++) {
-            report[i] = (struct yb_usage_report){ .account = ids[i],
-                                                  .bytes = usage[i].bytes,
-                                                  .messages = usage[i].messages };
-        }
-    } while (n > 0 && yb_directory_report_usage(st->directory, report, n, &err) == 0 &&
-             n == USAGE_BATCH);
-    if (err.class != YB_OK)
-        yb_log_err(YB_LOG_INFO, NULL, "imapd.usage.late", &err);
-    yb_free(report);
-    yb_net_run_later(st->server.net, conf_of(st)->usage_interval, report_usage, st);
 }
 
 /* lib/auth starts the SASL library, which must happen before there are threads. */
@@ -86,16 +55,10 @@ open_auth(struct state *st, const struct yb_common_conf *common, struct yb_err *
 static int
 open_store(struct state *st, const struct yb_common_conf *common, struct yb_err *err)
 {
-    struct yb_store_conf conf = {
-        .root = common->mail_root,
-        .node = st->server.node,
-        .notify_path = st->notify,
-        .lock_timeout_ms = conf_of(st)->lock_timeout,
-        .max_open_accounts = conf_of(st)->open_accounts,
-    };
+    const struct imapd_conf *conf = conf_of(st);
 
-    snprintf(st->notify, sizeof(st->notify), "%s/imapd/notify", common->run_dir);
-    if (yb_store_root_open(&conf, NULL, &st->server.store, err) < 0)
+    if (yb_home_open(common, conf->lock_timeout, conf->open_accounts, &st->server.node,
+                     &st->server.store, err) < 0)
         return -1;
     st->server.push = imapd_push_new(st->server.net, yb_net_wake);
     return yb_store_on_change(st->server.store, imapd_push_changed, st->server.push, err);
@@ -114,7 +77,11 @@ init(struct yb_daemon *d, void **state, struct yb_err *err)
     if (yb_node_id_read(common->node_id_file, &st->server.node, err) < 0 ||
         open_auth(st, common, err) < 0 || open_store(st, common, err) < 0)
         return -1;
-    yb_net_run_later(st->server.net, conf_of(st)->usage_interval, report_usage, st);
+    st->usage = (struct yb_home_usage){ .net = st->server.net,
+                                        .store = st->server.store,
+                                        .directory = st->directory,
+                                        .interval_ms = conf_of(st)->usage_interval };
+    yb_home_usage_begin(&st->usage);
     return 0;
 }
 
@@ -147,6 +114,7 @@ stop(void *state)
 {
     struct state *st = state;
 
+    yb_home_usage_end(&st->usage);
     yb_store_root_close(&st->server.store);
     imapd_push_free(&st->server.push);
     yb_auth_free(&st->server.auth);

@@ -10,15 +10,12 @@
  * User yubin-mail. Files: mail_root (read, write). Signals and exit codes: lib/daemon/daemon.h.
  */
 #include "lib/daemon/events.h"
-#include "lib/directory/directory.h"
+#include "lib/home/home.h"
 #include "lmtpd/conf.h"
 #include "lmtpd/deliver.h"
 
 #include <pwd.h>
-#include <stdio.h>
 
-/* Sizes reported in one statement. */
-#define USAGE_BATCH 1000
 #define MAX_PEERS 16
 
 struct lmtpd {
@@ -27,7 +24,7 @@ struct lmtpd {
     struct yb_smtp_server *server;
     struct yb_directory *directory;
     struct yb_node_id node;
-    int64_t usage_interval;
+    struct yb_home_usage usage;
     uid_t peers[MAX_PEERS];
 };
 
@@ -35,33 +32,6 @@ static const struct lmtpd_conf *
 conf_of(const struct lmtpd *l)
 {
     return yb_conf_section(yb_daemon_conf(l->daemon), &lmtpd_conf_table);
-}
-
-/* Reports what changed, as far as the database takes it, and comes again. A report that fails is
- * lost for now: the sizes are absolute, the next change of the mailbox tells them again. */
-static void
-report_usage(void *arg)
-{
-    struct lmtpd *l = arg;
-    struct yb_account_id ids[USAGE_BATCH];
-    struct yb_usage usage[USAGE_BATCH];
-    struct yb_usage_report *report = yb_alloc(USAGE_BATCH, sizeof(*report));
-    struct yb_err err = { 0 };
-    size_t n;
-
-    do {
-        n = yb_store_changed_usage(l->deliver.store, ids, usage, USAGE_BATCH);
-        for (size_t i = 0; i < n; i++) {
-            report[i] = (struct yb_usage_report){ .account = ids[i],
-                                                  .bytes = usage[i].bytes,
-                                                  .messages = usage[i].messages };
-        }
-    } while (n > 0 && yb_directory_report_usage(l->directory, report, n, &err) == 0 &&
-             n == USAGE_BATCH);
-    if (err.class != YB_OK)
-        yb_log_err(YB_LOG_INFO, NULL, "lmtpd.usage.late", &err);
-    yb_free(report);
-    yb_net_run_later(yb_daemon_net(l->daemon), l->usage_interval, report_usage, l);
 }
 
 /* Users are looked up once, here: a node's users do not change while it runs. */
@@ -83,26 +53,17 @@ find_peers(struct lmtpd *l, const struct yb_conf_list *names)
 static int
 open_store(struct lmtpd *l, struct yb_err *err)
 {
-    const struct yb_common_conf *common = yb_conf_common(yb_daemon_conf(l->daemon));
-    struct yb_store_conf conf = {
-        .root = common->mail_root,
-        .lock_timeout_ms = conf_of(l)->lock_timeout,
-        .max_open_accounts = conf_of(l)->open_accounts,
-    };
+    const struct lmtpd_conf *conf = conf_of(l);
     struct yb_directory_conf directory = {
         .conninfo = yb_daemon_database(l->daemon),
         .application = "lmtpd",
         .connections = 1,
     };
-    char notify[256];
 
-    snprintf(notify, sizeof(notify), "%s/imapd/notify", common->run_dir);
-    conf.notify_path = notify;
-    if (yb_node_id_read(common->node_id_file, &conf.node, err) < 0)
+    if (yb_home_open(yb_conf_common(yb_daemon_conf(l->daemon)), conf->lock_timeout,
+                     conf->open_accounts, &l->node, &l->deliver.store, err) < 0)
         return -1;
-    l->node = directory.node = conf.node;
-    if (yb_store_root_open(&conf, NULL, &l->deliver.store, err) < 0)
-        return -1;
+    directory.node = l->node;
     l->directory = yb_directory_new(&directory);
     return yb_directory_start(l->directory, err);
 }
@@ -116,7 +77,6 @@ init(struct yb_daemon *d, void **state, struct yb_err *err)
     l->daemon = d;
     *state = l;
     conf = conf_of(l);
-    l->usage_interval = conf->usage_interval;
     find_peers(l, &conf->peers);
     if (open_store(l, err) < 0 ||
         yb_daemon_events_open(d, "lmtpd", l->node, &l->deliver.events, err) < 0)
@@ -133,7 +93,11 @@ init(struct yb_daemon *d, void **state, struct yb_err *err)
             .events = l->deliver.events,
         },
         &lmtpd_hooks, &l->deliver);
-    yb_net_run_later(yb_daemon_net(d), l->usage_interval, report_usage, l);
+    l->usage = (struct yb_home_usage){ .net = yb_daemon_net(d),
+                                       .store = l->deliver.store,
+                                       .directory = l->directory,
+                                       .interval_ms = conf->usage_interval };
+    yb_home_usage_begin(&l->usage);
     return 0;
 }
 
@@ -154,6 +118,7 @@ stop(void *state)
 {
     struct lmtpd *l = state;
 
+    yb_home_usage_end(&l->usage);
     yb_smtp_server_free(&l->server);
     yb_event_writer_close(&l->deliver.events);
     yb_directory_free(&l->directory);

@@ -9,4 +9,4 @@ pop3d_libpop3d_a_SOURCES = \
 
 sbin_PROGRAMS += pop3d/yubin-pop3d
 pop3d_yubin_pop3d_SOURCES = pop3d/main.c
-pop3d_yubin_pop3d_LDADD = pop3d/libpop3d.a lib/auth/libyb_auth.a $(FLOOR3) $(FLOOR4_LIBS)
+pop3d_yubin_pop3d_LDADD = pop3d/libpop3d.a lib/auth/libyb_auth.a lib/home/libyb_home.a $(FLOOR3) $(FLOOR4_LIBS)

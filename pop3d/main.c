@@ -9,64 +9,16 @@
  * Files: mail_root (read, write). Signals and exit codes: lib/daemon/daemon.h.
  */
 #include "lib/daemon/daemon.h"
-#include "lib/directory/directory.h"
+#include "lib/home/home.h"
 #include "pop3d/conf.h"
 #include "pop3d/session.h"
-
-#include <stdio.h>
-
-/* Sizes reported in one statement. */
-#define USAGE_BATCH 1000
 
 struct program {
     struct yb_daemon *daemon;
     struct yb_directory *directory;
     struct pop3d pop3d;
-    int64_t usage_interval;
+    struct yb_home_usage usage;
 };
-
-/* Reports what became smaller, as far as the database takes it, and comes again. What fails is told
- * again with the next change of that mailbox: the sizes are absolute. */
-static void
-report_usage(void *arg)
-{
-    struct program *p = arg;
-    struct yb_account_id ids[USAGE_BATCH];
-    struct yb_usage usage[USAGE_BATCH];
-    struct yb_usage_report *report = yb_alloc(USAGE_BATCH, sizeof(*report));
-    struct yb_err err = { 0 };
-    size_t n;
-
-    do {
-        n = yb_store_changed_usage(p->pop3d.store, ids, usage, USAGE_BATCH);
-        for (size_t i = 0; i < n; i++)
-            report[i] = (struct yb_usage_report){ .account = ids[i],
-                                                  .bytes = usage[i].bytes,
-                                                  .messages = usage[i].messages };
-    } while (n > 0 && yb_directory_report_usage(p->directory, report, n, &err) == 0 &&
-             n == USAGE_BATCH);
-    if (err.class != YB_OK)
-        yb_log_err(YB_LOG_INFO, NULL, "pop3d.usage.late", &err);
-    yb_free(report);
-    yb_net_run_later(yb_daemon_net(p->daemon), p->usage_interval, report_usage, p);
-}
-
-static int
-open_store(struct program *p, const struct pop3d_conf *conf, struct yb_err *err)
-{
-    const struct yb_common_conf *common = yb_conf_common(yb_daemon_conf(p->daemon));
-    char notify[256];
-    struct yb_store_conf store = { .root = common->mail_root,
-                                   .notify_path = notify,
-                                   .lock_timeout_ms = conf->lock_timeout,
-                                   .max_open_accounts = conf->open_accounts };
-
-    snprintf(notify, sizeof(notify), "%s/imapd/notify", common->run_dir);
-    if (yb_node_id_read(common->node_id_file, &p->pop3d.node, err) < 0)
-        return -1;
-    store.node = p->pop3d.node;
-    return yb_store_root_open(&store, NULL, &p->pop3d.store, err);
-}
 
 static int
 open_accounts(struct program *p, const struct pop3d_conf *conf, struct yb_err *err)
@@ -93,13 +45,18 @@ init(struct yb_daemon *d, void **state, struct yb_err *err)
 
     *state = p;
     p->daemon = d;
-    p->usage_interval = conf->usage_interval;
     p->pop3d.max_failures = conf->max_failures;
     p->pop3d.login_timeout_ms = conf->login_timeout;
     p->pop3d.timeout_ms = conf->timeout;
-    if (open_store(p, conf, err) < 0 || open_accounts(p, conf, err) < 0)
+    if (yb_home_open(yb_conf_common(yb_daemon_conf(d)), conf->lock_timeout, conf->open_accounts,
+                     &p->pop3d.node, &p->pop3d.store, err) < 0 ||
+        open_accounts(p, conf, err) < 0)
         return -1;
-    yb_net_run_later(yb_daemon_net(d), p->usage_interval, report_usage, p);
+    p->usage = (struct yb_home_usage){ .net = yb_daemon_net(d),
+                                       .store = p->pop3d.store,
+                                       .directory = p->directory,
+                                       .interval_ms = conf->usage_interval };
+    yb_home_usage_begin(&p->usage);
     return 0;
 }
 
@@ -120,6 +77,7 @@ stop(void *state)
 {
     struct program *p = state;
 
+    yb_home_usage_end(&p->usage);
     yb_auth_free(&p->pop3d.auth);
     yb_directory_free(&p->directory);
     yb_store_root_close(&p->pop3d.store);

@@ -40,8 +40,8 @@ struct yb_index_head {
     uint32_t keywords;            /* letters in use */
     uint64_t modseq_ceiling;
     uint8_t boot[YB_ID_BYTES];
-    uint64_t seen_modseq;         /* modseq and uidnext before the change under way began: */
-    uint32_t seen_uidnext;        /* readers without the lock go by these */
+    uint64_t seen_modseq;  /* modseq and uidnext before the change under way began: */
+    uint32_t seen_uidnext; /* readers without the lock go by these */
     uint32_t spare_word;
     uint64_t spare[41];
     uint64_t sum;

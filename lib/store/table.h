@@ -40,7 +40,7 @@ struct yb_table {
     uint32_t merged_uidnext;
     uint64_t merged_expunged;
 
-    bool following; /* yb_table_expect() found it current */
+    bool following;             /* yb_table_expect() found it current */
     struct yb_pending *pending; /* room for a batch and one, while a change is under way */
     size_t n_pending;
 

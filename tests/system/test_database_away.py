@@ -59,6 +59,8 @@ def scenario(p):
     harness.wait_until(lambda: login_error(p, NEW) is None, 30)
     p.account("later@away.test")
     harness.wait_until(lambda: codes(p, "later@away.test") == [250], 5)
+    # Sizes of what came meanwhile are told late, not lost.
+    harness.wait_until(lambda: p.yubin_json("account", "show", KNOWN)["messages"] == 3, 15)
     # A change is in force everywhere within a second (R-A55).
     p.yubin("account", "suspend", NEW)
     harness.wait_until(lambda: codes(p, NEW) == [450], 1)

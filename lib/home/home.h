@@ -1,0 +1,38 @@
+/*
+ * What the programs that keep mailboxes of their node share (lmtpd, imapd, pop3d, and `yubin store`):
+ * the store as [common] describes it, and the report of mailbox sizes to the directory, so that RCPT
+ * can answer for quota on every node. Store and directory know nothing of each other; this room
+ * stands above both.
+ */
+#ifndef YB_HOME_HOME_H
+#define YB_HOME_HOME_H
+
+#include "lib/daemon/common_conf.h"
+#include "lib/directory/directory.h"
+#include "lib/net/net.h"
+#include "lib/store/store.h"
+
+/* Opens this node's store; *node is the id it has. Errors are those of yb_node_id_read() and
+ * yb_store_root_open(). */
+int yb_home_open(const struct yb_common_conf *common, int64_t lock_timeout_ms,
+                 unsigned open_accounts, struct yb_node_id *node, struct yb_store **store,
+                 struct yb_err *err) YB_MUST_USE;
+
+/*
+ * Tells the directory every interval_ms how large the mailboxes are that this process changed. What
+ * the database did not take is told again next time, before anything newer. Runs on a worker of
+ * `net` from begin to yb_net_stop(); the fields must not change meanwhile.
+ */
+struct yb_home_usage {
+    struct yb_net *net;
+    struct yb_store *store;
+    struct yb_directory *directory;
+    int64_t interval_ms;
+    struct yb_usage_report *kept; /* the module's own: taken from the store and not told yet */
+    size_t n_kept;
+};
+void yb_home_usage_begin(struct yb_home_usage *u);
+/* The last report, at an orderly stop, and the end of it. */
+void yb_home_usage_end(struct yb_home_usage *u);
+
+#endif
