@@ -18,7 +18,9 @@
 #define ACCOUNT_FILE "account"
 #define LOCK_FILE "lock"
 #define POP_LOCK_BYTE 0 /* fcntl() locks and flock() do not see each other */
-#define TAIL 1024       /* records of a mailbox that are looked at for the ring */
+#define VALIDITY_AHEAD                                                                             \
+    315360000     /* what is more than ten years ahead of the clock was never given */
+#define TAIL 1024 /* records of a mailbox that are looked at for the ring */
 
 /* --- the folder --- */
 
@@ -547,7 +549,7 @@ validity_folder(void *arg, const struct yb_folder_dir *dir, struct yb_err *err)
 }
 
 uint32_t
-yb_account_next_uidvalidity(struct yb_store_account *a, struct yb_err *err)
+yb_account_next_uidvalidity(struct yb_store_account *a, uint32_t above, struct yb_err *err)
 {
     struct yb_lock_durable d;
     uint32_t now = (uint32_t)yb_clock_now();
@@ -561,6 +563,8 @@ yb_account_next_uidvalidity(struct yb_store_account *a, struct yb_err *err)
             return 0;
         d.last_uidvalidity = v.last;
     }
+    if (d.last_uidvalidity < above && above < now + VALIDITY_AHEAD)
+        d.last_uidvalidity = above;
     d.last_uidvalidity = d.last_uidvalidity >= now ? d.last_uidvalidity + 1 : now;
     if (yb_lockfile_write_durable(a->lock_fd, &d) < 0) {
         yb_err_sys(err, YB_TEMP, "4.3.0", "write " LOCK_FILE);

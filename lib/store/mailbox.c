@@ -13,7 +13,7 @@
  */
 #include "lib/base/fault.h"
 #include "lib/base/log.h"
-#include "lib/store/private.h"
+#include "lib/store/scan.h"
 #include "lib/store/sys.h"
 
 #include <errno.h>
@@ -220,16 +220,24 @@ yb_mailbox_find(struct yb_store_account *a, const struct yb_folder_dir *dir, boo
 
 /* Who it is: what yubin-uid says; a new UIDVALIDITY when that is unreadable, never a guess. */
 static int
-mailbox_identify(struct yb_mailbox *m, struct yb_err *err)
+mailbox_identify(struct yb_mailbox *m, const struct yb_index_head *head, struct yb_err *err)
 {
     struct yb_uidfile u;
     int rc = yb_uidfile_read(m->dir_fd, &u, err);
 
     if (rc < 0)
         return -1;
+    /* An older yubin-uid was put back: the index knows what was given since. */
+    if (rc == 1 && head != NULL && head->uidvalidity == u.uidvalidity &&
+        (head->uid_ceiling > u.uid_ceiling || head->modseq_ceiling > u.modseq_ceiling) &&
+        yb_uidfile_raise(m->dir_fd, &u, head->uid_ceiling, head->modseq_ceiling, err) < 0)
+        return -1;
     if (rc == 0) {
-        uint32_t validity = yb_account_next_uidvalidity(m->account, err);
+        uint32_t above = yb_scan_validity(m), validity;
 
+        if (head != NULL && head->uidvalidity > above)
+            above = head->uidvalidity;
+        validity = yb_account_next_uidvalidity(m->account, above, err);
         if (validity == 0)
             return -1;
         u = (struct yb_uidfile){ validity, 1 + YB_UID_AHEAD, 1 + YB_MODSEQ_AHEAD };
@@ -340,7 +348,7 @@ yb_mailbox_enter(struct yb_mailbox *m, struct yb_err *err)
     /* The index of another UIDVALIDITY: another process made a new one, or the index is a stranger.
      */
     if (atomic_load(&m->uidvalidity) == 0 || (whole && m->head.uidvalidity != m->uidvalidity)) {
-        if (mailbox_identify(m, err) < 0)
+        if (mailbox_identify(m, whole ? &m->head : NULL, err) < 0)
             return -1;
     }
     if (!whole || m->head.uidvalidity != m->uidvalidity)

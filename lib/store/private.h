@@ -115,8 +115,9 @@ void yb_account_ref(struct yb_store_account *a);
 void yb_account_close_idle(struct yb_store *s, size_t keep);
 /* Opens the lock file again after it was replaced. */
 int yb_account_open_lock(struct yb_store_account *a, struct yb_err *err) YB_MUST_USE;
-/* Under the account lock: the next UIDVALIDITY of this account, synced; 0 with *err. */
-uint32_t yb_account_next_uidvalidity(struct yb_store_account *a, struct yb_err *err) YB_MUST_USE;
+/* Under the account lock: the next UIDVALIDITY of this account, above `above`, synced; 0 with *err. */
+uint32_t yb_account_next_uidvalidity(struct yb_store_account *a, uint32_t above,
+                                     struct yb_err *err) YB_MUST_USE;
 /* Under the account lock: after another boot, a torn head or a busy mark. Every mailbox is
  * compared, usage is counted again, the ring of ids refilled when it is another boot's. */
 int yb_account_repair(struct yb_store_account *a, bool head_valid, struct yb_err *err) YB_MUST_USE;

@@ -138,6 +138,11 @@ take_stock(struct compare *c, bool valid, struct yb_err *err)
         return yb_err_inside(err, YB_TEMP, "4.3.0", "yubin-uid changed under us");
     }
     c->valid = valid && load_old(c) == 0;
+    if (c->valid) { /* an older yubin-uid may have been put back */
+        u.uid_ceiling = m->head.uid_ceiling > u.uid_ceiling ? m->head.uid_ceiling : u.uid_ceiling;
+        u.modseq_ceiling =
+            m->head.modseq_ceiling > u.modseq_ceiling ? m->head.modseq_ceiling : u.modseq_ceiling;
+    }
     if (!c->valid)
         begin_anew(c, &u);
     c->scan = (struct yb_scan){ .known = c->old, .n_known = c->n_old };

@@ -77,6 +77,22 @@ yb_scan_read(struct yb_scan *scan, struct yb_mailbox *m, uint32_t uid_ceiling, s
     return scan_folder(scan, m->cur_fd, false, err);
 }
 
+uint32_t
+yb_scan_validity(struct yb_mailbox *m)
+{
+    struct yb_scan scan = { 0 };
+    uint32_t highest = 0;
+
+    if (yb_scan_read(&scan, m, 0, NULL) == 0) {
+        for (size_t i = 0; i < scan.n; i++) {
+            if (scan.v[i].name.uidvalidity > highest)
+                highest = scan.v[i].name.uidvalidity;
+        }
+    }
+    yb_scan_free(&scan);
+    return highest;
+}
+
 void
 yb_scan_free(struct yb_scan *scan)
 {

@@ -29,6 +29,8 @@ struct yb_scan {
 /* Reads both folders (`known` is set by the caller). A name is ours when its UIDVALIDITY is this and its UID below the ceiling. */
 int yb_scan_read(struct yb_scan *scan, struct yb_mailbox *m, uint32_t uid_ceiling,
                  struct yb_err *err) YB_MUST_USE;
+/* The highest UIDVALIDITY in names of our form: one that was given before, whoever forgot it. */
+uint32_t yb_scan_validity(struct yb_mailbox *m);
 void yb_scan_free(struct yb_scan *scan);
 /* Ours first by UID, then the foreign ones oldest first. Returns how many are ours; of several
  * files with one UID the first stays, another name of the same file is dropped, the rest turn

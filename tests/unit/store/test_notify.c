@@ -1,0 +1,228 @@
+/* Notices: every change is told, merged, over connections that stall and break; inotify; tidying. */
+#include "tests/unit/store/help.h"
+
+#include "lib/store/private.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+static struct help h;
+static atomic_uint heard, everything;
+static atomic_uint last;
+
+static void
+setup(void)
+{
+    help_root(&h, false);
+    heard = everything = last = 0;
+}
+
+static void
+setup_portable(void)
+{
+    help_root(&h, true);
+    heard = everything = last = 0;
+}
+
+static void
+teardown(void)
+{
+    help_done(&h);
+}
+
+static void
+on_change(void *arg, struct yb_account_id account, uint32_t uidvalidity)
+{
+    (void)arg;
+    if (uidvalidity == 0) {
+        atomic_fetch_add(&everything, 1);
+    } else if (yb_account_id_eq(account, h.id)) {
+        atomic_store(&last, uidvalidity);
+        atomic_fetch_add(&heard, 1);
+    }
+}
+
+/* Waits until *what is at least n, for at most ten seconds. */
+static bool
+reaches(atomic_uint *what, unsigned n)
+{
+    struct yb_deadline d = yb_deadline_in(10000);
+
+    while (atomic_load(what) < n && yb_deadline_left(d) > 0)
+        usleep(500);
+    return atomic_load(what) >= n;
+}
+
+/* The listener is another store, as imapd's; `h` is lmtpd. */
+START_TEST(test_told)
+{
+    struct help imapd = h;
+    struct yb_mailbox *m;
+
+    help_open(&imapd);
+    OK(yb_store_on_change(imapd.s, on_change, NULL, &err));
+    help_put(&h, NULL, 1, 10, 0); /* nobody was connected: the new connection says "everything" */
+    ck_assert(reaches(&everything, 1));
+    help_put(&h, NULL, 2, 10, 0);
+    ck_assert(reaches(&heard, 1));
+    m = help_mailbox(&h, "INBOX");
+    ck_assert_uint_eq(atomic_load(&last), yb_mailbox_uidvalidity(m));
+    OK(yb_mailbox_expunge(m, (uint32_t[]){ 1 }, 1, false, false, &err));
+    ck_assert(reaches(&heard, 2));
+    yb_mailbox_close(&m);
+    help_put(&imapd, NULL, 3, 10, 0); /* its own changes too */
+    ck_assert(reaches(&heard, 3));
+    help_close(&imapd);
+}
+END_TEST
+
+/* The listener goes and comes back: the teller connects again by itself. */
+START_TEST(test_reconnect)
+{
+    struct help imapd = h;
+
+    help_put(&h, NULL, 1, 10, 0);
+    for (unsigned i = 1; i <= 3; i++) {
+        help_open(&imapd);
+        OK(yb_store_on_change(imapd.s, on_change, NULL, &err));
+        ck_assert_msg(reaches(&everything, i), "round %u", i);
+        help_put(&h, NULL, 1 + i, 10, 0);
+        ck_assert(reaches(&heard, i));
+        help_close(&imapd);
+        help_put(&h, NULL, 10 + i, 10, 0);
+    }
+}
+END_TEST
+
+/* A listener that does not read: deliveries go on, and in the end every mailbox was named. */
+START_TEST(test_stalled)
+{
+    struct sockaddr_un at = { .sun_family = AF_UNIX };
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), peer;
+    int small = 1, named = 0;
+    char packet[8192], name[20];
+    bool seen[3] = { false };
+    uint32_t validity[3];
+    struct yb_mailbox *m;
+
+    for (int i = 0; i < 3; i++) {
+        snprintf(name, sizeof(name), "F%d", i);
+        help_put(&h, name, 1, 10, 0);
+        m = help_mailbox(&h, name);
+        validity[i] = yb_mailbox_uidvalidity(m);
+        yb_mailbox_close(&m);
+    }
+    snprintf(at.sun_path, sizeof(at.sun_path), "%.100s", h.notify);
+    ck_assert_int_eq(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+    ck_assert_int_eq(listen(fd, 5), 0);
+    peer = accept(fd, NULL, NULL); /* the teller's retry */
+    ck_assert_int_ge(peer, 0);
+    ck_assert_int_eq(setsockopt(peer, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)), 0);
+    m = help_mailbox(&h, "F0");
+    for (int i = 0; i < 3000; i++)
+        yb_notify_changed(m); /* fills the socket */
+    yb_mailbox_close(&m);
+    for (int i = 1; i < 3; i++) {
+        snprintf(name, sizeof(name), "F%d", i);
+        help_put(&h, name, 2, 10, 0);
+    }
+    while (named < 3) {
+        ssize_t n = recv(peer, packet, sizeof(packet), 0);
+
+        ck_assert_int_gt(n, 0);
+        ck_assert_int_eq(n % 20, 0);
+        for (ssize_t k = 0; k < n; k += 20) {
+            for (int i = 0; i < 3; i++) {
+                if (memcmp(packet + k + 16, &validity[i], 4) == 0 && !seen[i]) {
+                    seen[i] = true;
+                    named++;
+                }
+            }
+        }
+    }
+    close(peer);
+    close(fd);
+}
+END_TEST
+
+/* What other programs do in a selected mailbox is noticed without anybody asking. */
+START_TEST(test_watch)
+{
+    struct help imapd = h;
+    struct yb_arena *arena = yb_arena_new(4096);
+    struct yb_mailbox *m;
+    struct yb_changes c;
+    struct yb_view v;
+    unsigned before;
+    char from[600];
+
+    help_put(&h, NULL, 1, 10, 0);
+    help_open(&imapd);
+    OK(yb_store_on_change(imapd.s, on_change, NULL, &err));
+    m = help_mailbox(&imapd, "INBOX");
+    OK(yb_view_begin(m, false, &v, &err));
+    yb_mailbox_watch(m);
+    before = heard;
+    help_write(help_path(&h, "tmp/foreign"), "Message 9\r\n", 11);
+    snprintf(from, sizeof(from), "%s", help_path(&h, "tmp/foreign"));
+    ck_assert_int_eq(rename(from, help_path(&h, "new/foreign")), 0);
+    ck_assert(reaches(&heard, before + 1));
+    OK(yb_view_changes(m, &v, true, arena, &c, &err));
+    ck_assert_uint_eq(c.exists, 2);
+    yb_mailbox_unwatch(m);
+    yb_view_end(m, &v);
+    yb_mailbox_close(&m);
+    help_close(&imapd);
+    yb_arena_free(&arena);
+}
+END_TEST
+
+/* The orderly stop leaves clean indexes; a process that is gone leaves dirty ones. */
+START_TEST(test_tidy)
+{
+    struct yb_index_head head;
+    int fd;
+
+    help_put(&h, NULL, 1, 10, 0);
+    fd = open(help_path(&h, "yubin-index"), O_RDONLY);
+    ck_assert(yb_index_read_head(fd, &head));
+    ck_assert_uint_eq(head.marks, YB_INDEX_DIRTY);
+    help_close(&h);
+    ck_assert(yb_index_read_head(fd, &head));
+    ck_assert_uint_eq(head.marks, 0);
+    close(fd);
+    help_open(&h);
+}
+END_TEST
+
+int
+main(void)
+{
+    Suite *s = suite_create("notify");
+    TCase *one = tcase_create("one sync"), *portable = tcase_create("portable");
+    SRunner *r;
+    int failed;
+
+    tcase_add_checked_fixture(one, setup, teardown);
+    tcase_add_checked_fixture(portable, setup_portable, teardown);
+    tcase_set_timeout(one, 60);
+    tcase_set_timeout(portable, 60);
+    tcase_add_test(one, test_told);
+    tcase_add_test(one, test_reconnect);
+    tcase_add_test(one, test_stalled);
+    tcase_add_test(one, test_watch);
+    tcase_add_test(portable, test_watch);
+    tcase_add_test(one, test_tidy);
+    tcase_add_test(portable, test_tidy);
+    suite_add_tcase(s, one);
+    suite_add_tcase(s, portable);
+    r = srunner_create(s);
+    srunner_run_all(r, CK_ENV);
+    failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed == 0 ? 0 : 1;
+}
