@@ -111,6 +111,7 @@ yb_uidfile_create(int dir_fd, const struct yb_uidfile *first, struct yb_err *err
     memcpy(s.magic, magic, sizeof(magic));
     s.sum = slot_sum(&s);
     memcpy(file, &s, sizeof(s));
+    memcpy(file + SECTOR, &s, sizeof(s));
     if (yb_sys_write_file(dir_fd, FILE_NAME, file, sizeof(file)) < 0)
         return yb_err_sys(err, YB_TEMP, "4.3.0", "write " FILE_NAME);
     return 0;
@@ -138,6 +139,8 @@ yb_uidfile_raise(int dir_fd, struct yb_uidfile *u, uint32_t uid_ceiling, uint64_
         s.sequence++;
         if (slot_write(fd, &s, 1 - place) < 0)
             rc = yb_err_sys(err, YB_TEMP, "4.3.0", "write " FILE_NAME);
+        else /* now that one is on disk, the other may say the same: one that rots is not missed */
+            (void)!yb_sys_pwrite(fd, &s, sizeof(s), (off_t)place * SECTOR);
     }
     if (rc == 0)
         slot_tell(&s, u);
