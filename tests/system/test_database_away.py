@@ -54,17 +54,18 @@ def scenario(p):
     except smtplib.SMTPAuthenticationError as e:
         assert e.smtp_code == 454, e
 
+    harness.wait_until(lambda: "usage.late" in trial.daemons["lmtpd"].tail(50), 10)
     trial.database.start()
     harness.wait_until(lambda: codes(p, NEW, "nobody@away.test") == [250, 550], 30)
     harness.wait_until(lambda: login_error(p, NEW) is None, 30)
     p.account("later@away.test")
     harness.wait_until(lambda: codes(p, "later@away.test") == [250], 5)
     # Sizes of what came meanwhile are told late, not lost.
-    harness.wait_until(lambda: p.yubin_json("account", "show", KNOWN)["messages"] == 3, 15)
+    harness.wait_until(lambda: p.yubin_json("account", "show", KNOWN)["messages"] == 4, 15)
     # A change is in force everywhere within a second (R-A55).
     p.yubin("account", "suspend", NEW)
     harness.wait_until(lambda: codes(p, NEW) == [450], 1)
 
 
 if __name__ == "__main__":
-    harness.main(scenario)
+    harness.main(scenario, {"lmtpd": {"usage_interval": "1s"}})
