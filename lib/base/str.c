@@ -176,10 +176,48 @@ yb_utf8_size(struct yb_str s)
     return size;
 }
 
+/* Eight bytes at a time: texts are mostly ASCII, and search looks at all of them. */
+#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
+
+size_t
+yb_ascii_run(struct yb_str s)
+{
+    size_t n = 0;
+    uint64_t eight;
+
+    for (; s.n - n >= sizeof(eight); n += sizeof(eight)) {
+        memcpy(&eight, s.p + n, sizeof(eight));
+        if ((eight & EACH(0x80)) != 0)
+            break;
+    }
+    while (n < s.n && ((unsigned char)s.p[n] & 0x80) == 0)
+        n++;
+    return n;
+}
+
+void
+yb_lower_bytes(char *to, const char *from, size_t n)
+{
+    uint64_t eight;
+
+    for (; n >= sizeof(eight); n -= sizeof(eight), from += sizeof(eight), to += sizeof(eight)) {
+        uint64_t low, reach_a, pass_z;
+
+        memcpy(&eight, from, sizeof(eight));
+        low = eight & EACH(0x7f); /* so that no sum carries into the next byte */
+        reach_a = low + EACH(0x80 - 'A');
+        pass_z = low + EACH(0x7f - 'Z');
+        eight |= ((reach_a ^ pass_z) & ~eight & EACH(0x80)) >> 2; /* 0x80 becomes 0x20 */
+        memcpy(to, &eight, sizeof(eight));
+    }
+    while (n-- > 0)
+        *to++ = yb_lower(*from++);
+}
+
 bool
 yb_str_utf8(struct yb_str s)
 {
-    while (s.n > 0) {
+    while (s = yb_str_skip(s, yb_ascii_run(s)), s.n > 0) {
         size_t size = yb_utf8_size(s);
 
         if (size == 0 || size > s.n)

@@ -109,6 +109,10 @@ bool yb_str_eq_secret(struct yb_str a, struct yb_str b);
 /* Bytes of the UTF-8 character at the start of s (not empty); 0 when it is not well-formed. More
  * than s.n when s ends within it and is well-formed so far. */
 size_t yb_utf8_size(struct yb_str s);
+/* Length of the run of bytes below 128 that `s` begins with. */
+size_t yb_ascii_run(struct yb_str s);
+/* Lower-cases n bytes; those that are not A to Z stay. `to` may be `from`. */
+void yb_lower_bytes(char *to, const char *from, size_t n);
 /* True when s is well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms). */
 bool yb_str_utf8(struct yb_str s);
 /* True when every byte is ASCII (1-127). */

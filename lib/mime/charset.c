@@ -101,7 +101,8 @@ convert_utf8(struct yb_str *in, struct yb_buf *out, struct yb_err *err)
 {
     size_t n = 0, size = 1;
 
-    while (n < in->n && (size = yb_utf8_size(yb_str_skip(*in, n))) > 0 && size <= in->n - n)
+    while ((n += yb_ascii_run(yb_str_skip(*in, n))) < in->n &&
+           (size = yb_utf8_size(yb_str_skip(*in, n))) > 0 && size <= in->n - n)
         n += size;
     if (yb_buf_append(out, yb_str_head(*in, n), err) < 0)
         return -1;
@@ -288,17 +289,17 @@ int
 yb_text_fold(struct yb_str utf8, struct yb_buf *out, struct yb_err *err)
 {
     while (utf8.n > 0) {
-        char lower[1024];
-        size_t n = 0, high;
+        size_t n = yb_ascii_run(utf8), high = 0;
+        char *to;
 
-        while (n < utf8.n && n < sizeof(lower) && !is_high(utf8.p[n])) {
-            lower[n] = yb_lower(utf8.p[n]);
-            n++;
-        }
-        high = n < utf8.n && is_high(utf8.p[n]) ? high_run(yb_str_skip(utf8, n)) : 0;
+        if (n < utf8.n)
+            high = high_run(yb_str_skip(utf8, n));
         n -= high > 0 && n > 0;
-        if (yb_buf_append(out, yb_str(lower, n), err) < 0)
-            return -1;
+        to = yb_buf_room(out, n);
+        if (to == NULL) /* says so */
+            return yb_buf_append(out, yb_str_head(utf8, n), err);
+        yb_lower_bytes(to, utf8.p, n);
+        yb_buf_wrote(out, n);
         utf8 = yb_str_skip(utf8, n);
         if (high == 0)
             continue;

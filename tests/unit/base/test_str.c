@@ -189,6 +189,30 @@ START_TEST(test_characters)
 }
 END_TEST
 
+/* Eight at a time says the same as one at a time, wherever the pieces begin and end. */
+START_TEST(test_eight)
+{
+    char all[256 + 16], lower[sizeof(all)];
+
+    for (size_t i = 0; i < sizeof(all); i++)
+        all[i] = (char)(unsigned char)i;
+    for (size_t at = 0; at < 256; at++) {
+        for (size_t n = 0; n <= 16; n++) {
+            size_t run = 0;
+
+            memset(lower, '#', sizeof(lower));
+            yb_lower_bytes(lower, all + at, n);
+            for (size_t i = 0; i < n; i++)
+                ck_assert_int_eq(lower[i], yb_lower(all[at + i]));
+            ck_assert_int_eq(lower[n], '#');
+            while (run < n && (all[at + run] & 0x80) == 0)
+                run++;
+            ck_assert_uint_eq(yb_ascii_run(yb_str(all + at, n)), run);
+        }
+    }
+}
+END_TEST
+
 int
 main(void)
 {
@@ -205,6 +229,7 @@ main(void)
     tcase_add_test(tc, test_copy);
     tcase_add_loop_test(tc, test_utf8, 0, YB_COUNT(texts));
     tcase_add_test(tc, test_characters);
+    tcase_add_test(tc, test_eight);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
