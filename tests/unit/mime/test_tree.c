@@ -346,13 +346,15 @@ dump_files(char **paths)
 int
 main(int argc, char **argv)
 {
-    Suite *suite = suite_create("mime/tree");
-    TCase *tc = tcase_create("all");
+    Suite *suite;
+    TCase *tc;
     SRunner *runner;
     int failed;
 
     if (argc > 1 && strcmp(argv[1], "--dump") == 0)
         return dump_files(argv + 2);
+    suite = suite_create("mime/tree");
+    tc = tcase_create("all");
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, test_offsets);
     tcase_add_loop_test(tc, test_sections, 0, YB_COUNT(sections));
