@@ -83,6 +83,9 @@ account_add(struct ctl *c, json_t **out, struct yb_err *err)
         .verifier = ctl_option(c, "--verifier"),
     };
 
+    if (ctl_has(c, "--from") && (c->n_words > 0 || c->n_options > 1))
+        return yb_err_set(err, YB_PERM, "5.5.4",
+                          "--from goes alone: the file says everything of its accounts");
     if (ctl_has(c, "--from"))
         return account_import(c, ctl_option(c, "--from"), out, err);
     if (c->n_words == 0)
@@ -208,6 +211,8 @@ account_retire(struct ctl *c, json_t **out, struct yb_err *err)
     struct yb_admin_retirement v = { .kind = YB_STR_INIT("deleted"),
                                      .expires_at = ctl_option(c, "--until") };
 
+    if (ctl_has(c, "--tell") && forward.n == 0)
+        return yb_err_set(err, YB_PERM, "5.5.4", "--tell goes with --forward-to");
     if (moved.n > 0 && forward.n > 0)
         return yb_err_set(err, YB_PERM, "5.5.4", "--moved-to or --forward-to, not both");
     if (moved.n > 0) {

@@ -62,6 +62,10 @@ extern const struct ctl_command ctl_event_commands[];
 extern const struct ctl_command ctl_config_commands[];
 extern const struct ctl_command *const ctl_commands[]; /* all of them; NULL at the end */
 
+/* arguments.c: fills *c from what main() was given. Returns -1 to go on, or the exit code: help was
+ * asked for, or the words are wrong and standard error says how. */
+int ctl_arguments(struct ctl *c, int argc, char **argv) YB_MUST_USE;
+
 /* The i-th word; `p` NULL when it was not said. */
 struct yb_str ctl_word(const struct ctl *c, size_t i);
 /* An option's value (a switch: ""), or `p` NULL when it was not given. */

@@ -1,7 +1,19 @@
+noinst_LIBRARIES += ctl/libctl.a
+ctl_libctl_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) -DYB_VERSION='"$(PACKAGE_VERSION)"'
+ctl_libctl_a_SOURCES = \
+	ctl/account.c \
+	ctl/alias.c \
+	ctl/arguments.c \
+	ctl/config.c \
+	ctl/ctl.c ctl/ctl.h \
+	ctl/event.c \
+	ctl/node.c \
+	ctl/print.c \
+	ctl/tenant.c
+# The option tables of all programs, for yubin config.
+CTL_TABLES = smtpd/conf.c submitd/conf.c lmtpd/conf.c imapd/conf.c pop3d/conf.c
+
 bin_PROGRAMS += ctl/yubin
-ctl_yubin_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) -DYB_VERSION='"$(PACKAGE_VERSION)"'
-ctl_yubin_SOURCES = \
-	ctl/account.c ctl/alias.c ctl/config.c ctl/ctl.c ctl/ctl.h ctl/event.c ctl/main.c ctl/node.c ctl/print.c \
-	ctl/tenant.c \
-	smtpd/conf.c submitd/conf.c lmtpd/conf.c imapd/conf.c pop3d/conf.c
-ctl_yubin_LDADD = $(FLOOR4) $(FLOOR4_LIBS)
+ctl_yubin_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+ctl_yubin_SOURCES = ctl/main.c $(CTL_TABLES)
+ctl_yubin_LDADD = ctl/libctl.a $(FLOOR4) $(FLOOR4_LIBS)

@@ -6,6 +6,22 @@
 
 #define MAX_COLUMNS 12
 
+/* What others wrote must not steer the operator's terminal. */
+static struct yb_str
+harmless(struct yb_arena *arena, struct yb_str s)
+{
+    struct yb_str copy = yb_arena_dup(arena, s);
+    char *p = (char *)(uintptr_t)copy.p;
+
+    for (size_t i = 0; i < s.n; i++) {
+        if ((unsigned char)p[i] < ' ' || p[i] == 0x7f)
+            p[i] = '?';
+        else if ((unsigned char)p[i] == 0xc2 && i + 1 < s.n && (unsigned char)p[i + 1] < 0xa0)
+            p[i] = p[i + 1] = '?'; /* C1 controls in UTF-8 */
+    }
+    return copy;
+}
+
 /* A value as text, in the arena; lists are joined. */
 static struct yb_str
 value_text(struct yb_arena *arena, const json_t *v)
@@ -16,7 +32,7 @@ value_text(struct yb_arena *arena, const json_t *v)
 
     switch (json_typeof(v)) {
     case JSON_STRING:
-        return yb_str(json_string_value(v), json_string_length(v));
+        return harmless(arena, yb_str(json_string_value(v), json_string_length(v)));
     case JSON_INTEGER:
         return yb_arena_printf(arena, "%lld", (long long)json_integer_value(v));
     case JSON_TRUE:

@@ -1,0 +1,363 @@
+/* The table of commands, what is taken from arguments, values, and what is printed. */
+#include "ctl/ctl.h"
+
+#include "lib/base/io.h"
+#include "lib/base/log.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define EACH_COMMAND(c)                                                                            \
+    for (size_t t_ = 0; ctl_commands[t_] != NULL; t_++)                                            \
+        for (const struct ctl_command *c = ctl_commands[t_]; c->noun != NULL; c++)
+
+/* Standard output and error of a piece of code, as text. */
+static int saved[2];
+static FILE *caught;
+
+static void
+catch_output(void)
+{
+    fflush(NULL);
+    caught = tmpfile();
+    for (int fd = 1; fd <= 2; fd++) {
+        saved[fd - 1] = dup(fd);
+        ck_assert_int_ge(dup2(fileno(caught), fd), 0);
+    }
+}
+
+static const char *
+caught_output(void)
+{
+    static char text[20000];
+    ssize_t n;
+
+    fflush(NULL);
+    for (int fd = 1; fd <= 2; fd++) {
+        dup2(saved[fd - 1], fd);
+        close(saved[fd - 1]);
+    }
+    n = pread(fileno(caught), text, sizeof(text) - 1, 0);
+    ck_assert_int_ge(n, 0);
+    text[n] = '\0';
+    fclose(caught);
+    return text;
+}
+
+static struct ctl
+ctl_new(void)
+{
+    return (struct ctl){ .conf_path = "/nowhere", .arena = yb_arena_new(1024) };
+}
+
+/* --- the table --- */
+
+/* How often there is a row for it. */
+static size_t
+times(const char *noun, const char *verb)
+{
+    size_t n = 0;
+
+    EACH_COMMAND(c)
+    n += strcmp(c->noun, noun) == 0 && strcmp(c->verb, verb) == 0;
+    return n;
+}
+
+START_TEST(test_rows)
+{
+    EACH_COMMAND(c)
+    {
+        size_t n = 0;
+        bool list = strcmp(c->verb, "list") == 0 || strcmp(c->verb, "retired") == 0;
+
+        ck_assert_msg(c->run != NULL && c->summary != NULL && *c->summary != '\0', "%s %s", c->noun,
+                      c->verb);
+        ck_assert_msg(c->min_words <= c->max_words && c->max_words <= CTL_MAX_WORDS, "%s %s",
+                      c->noun, c->verb);
+        ck_assert_msg((*c->words == '\0') == (c->max_words == 0), "%s %s: %s", c->noun, c->verb,
+                      c->words);
+        ck_assert_msg((c->columns != NULL) == list, "%s %s: columns", c->noun, c->verb);
+        for (const struct ctl_option *o = c->options; o != NULL && o->name != NULL; o++, n++)
+            ck_assert_msg(strncmp(o->name, "--", 2) == 0 && o->help != NULL && *o->help != '\0',
+                          "%s %s: %s has no help", c->noun, c->verb, o->name);
+        ck_assert_msg(n <= CTL_MAX_OPTIONS, "%s %s: %zu options", c->noun, c->verb, n);
+        ck_assert_msg(times(c->noun, c->verb) == 1, "%s %s stands twice", c->noun, c->verb);
+    }
+}
+END_TEST
+
+/* An item of the manual that begins with the noun and names the verb. */
+static bool
+manual_has(struct yb_str manual, const char *noun, const char *verb)
+{
+    struct yb_str line;
+    char head[40], word[40];
+
+    snprintf(head, sizeof(head), ".It Cm %s ", noun);
+    snprintf(word, sizeof(word), " %s ", verb);
+    while (yb_str_split(&manual, '\n', &line)) {
+        char padded[400];
+
+        snprintf(padded, sizeof(padded), "%.*s ", YB_STR_ARG(line));
+        if (yb_str_starts(line, yb_str_from(head)) && strstr(padded, word) != NULL)
+            return true;
+    }
+    return false;
+}
+
+/* docs/yubin.1 is written by hand: it must not forget anything. */
+START_TEST(test_manual)
+{
+    const char *top = getenv("srcdir");
+    struct yb_err err = { 0 };
+    char path[400], option[60];
+    char *text;
+    size_t size;
+
+    snprintf(path, sizeof(path), "%s/docs/yubin.1", top == NULL ? "." : top);
+    if (access(path, R_OK) < 0)
+        snprintf(path, sizeof(path), "../docs/yubin.1");
+    ck_assert_msg(yb_read_file(path, 1 << 20, &text, &size, &err) == 0, "%s", err.text);
+    EACH_COMMAND(c)
+    {
+        ck_assert_msg(manual_has(yb_str(text, size), c->noun, c->verb), "%s %s is not in %s",
+                      c->noun, c->verb, path);
+        for (const struct ctl_option *o = c->options; o != NULL && o->name != NULL; o++) {
+            snprintf(option, sizeof(option), "Fl \\-%s", o->name + 2);
+            ck_assert_msg(yb_str_find_str(yb_str(text, size), yb_str_from(option)) < size,
+                          "%s %s: %s is not in %s", c->noun, c->verb, o->name, path);
+        }
+    }
+    yb_free(text);
+}
+END_TEST
+
+/* --- arguments --- */
+
+/* Words between spaces; `rc` -1: to be run. `says`: a part of what is printed. */
+static const struct {
+    const char *arguments;
+    int rc;
+    const char *says;
+} argument_cases[] = {
+    { "", 2, "usage: yubin" },
+    { "--help", 0, "account  add" },
+    { "--version", 0, "yubin " },
+    { "--nonsense", 2, "unknown option: --nonsense" },
+    { "-c", 2, "unknown option: -c" },
+    { "account", 2, "yubin account add [ADDRESS] [OPTIONS]" },
+    { "account --help", 0, "--quota" },
+    { "nonsense", 2, "there is no such noun: nonsense" },
+    { "nonsense verb", 2, "there is no such noun: nonsense" },
+    { "nonsense --help", 2, "there is no such noun: nonsense" },
+    { "account nonsense", 2, "yubin account delete ADDRESS" },
+    { "account add --help", 0, "--no-password" },
+    { "account add u@d --quota 1G", -1, "" },
+    { "account add u@d --quota", 2, "without its value: --quota" },
+    { "account add u@d --contact x", 2, "unknown option, or one without its value: --contact" },
+    { "account add u@d v@d", 2, "one word too many: v@d" },
+    { "account show", 2, "a word is missing" },
+    { "domain add t", 2, "a word is missing" },
+    { "--json tenant list", -1, "" },
+    { "tenant list --json --limit 3", -1, "" },
+    { "-c /x/y tenant list", -1, "" },
+    { "alias add a@d b@d c@d d@d", -1, "" },
+};
+
+/* Words of `text`, in place; returns how many. */
+static int
+split(char *text, char **argv)
+{
+    int argc = 0;
+
+    while (*text != '\0') {
+        argv[argc++] = text;
+        text += strcspn(text, " ");
+        if (*text == ' ')
+            *text++ = '\0';
+    }
+    return argc;
+}
+
+START_TEST(test_arguments)
+{
+    char text[200], *argv[30];
+    struct ctl c = ctl_new();
+    const char *said;
+    int rc;
+
+    snprintf(text, sizeof(text), "yubin %s", argument_cases[_i].arguments);
+    catch_output();
+    rc = ctl_arguments(&c, split(text, argv), argv);
+    said = caught_output();
+    ck_assert_msg(rc == argument_cases[_i].rc, "%s: %d", argument_cases[_i].arguments, rc);
+    ck_assert_msg(strstr(said, argument_cases[_i].says) != NULL, "%s: %s",
+                  argument_cases[_i].arguments, said);
+    ck_assert_msg(rc != -1 || *said == '\0', "%s", said);
+    yb_arena_free(&c.arena);
+}
+END_TEST
+
+START_TEST(test_taken)
+{
+    char text[] = "yubin -c /x account add --quota 1G u@d --json --no-password --quota 2G",
+         *argv[20];
+    struct ctl c = ctl_new();
+
+    ck_assert_int_eq(ctl_arguments(&c, split(text, argv), argv), -1);
+    ck_assert_str_eq(c.conf_path, "/x");
+    ck_assert(c.json);
+    ck_assert_str_eq(c.command->verb, "add");
+    ck_assert_uint_eq(c.n_words, 1);
+    ck_assert(yb_str_eq(ctl_word(&c, 0), YB_STR("u@d")));
+    ck_assert_ptr_null(ctl_word(&c, 1).p);
+    ck_assert(yb_str_eq(ctl_option(&c, "--quota"), YB_STR("2G"))); /* the last one counts */
+    ck_assert(ctl_has(&c, "--no-password"));
+    ck_assert(!ctl_has(&c, "--name"));
+    yb_arena_free(&c.arena);
+}
+END_TEST
+
+/* --- values --- */
+
+/* want NULL: refused. */
+static const struct {
+    const char *given, *want;
+} sizes[] = {
+    { "0", "0" },
+    { "512", "512" },
+    { "1K", "1024" },
+    { "2m", "2097152" },
+    { "3G", "3221225472" },
+    { "1T", "1099511627776" },
+    { "none", "" },
+    { "", "" },
+    { "G", NULL },
+    { "1.5G", NULL },
+    { "-1", NULL },
+    { "1 G", NULL },
+    { "1GB", NULL },
+    { "9223372036854775807", "9223372036854775807" },
+    { "9223372036854775808", NULL },
+    { "8388608T", NULL },
+    { "99999999999999999999", NULL },
+};
+
+START_TEST(test_sizes)
+{
+    struct ctl c = ctl_new();
+    struct yb_err err = { 0 };
+    struct yb_str out = { "x", 1 };
+    int rc;
+
+    c.options[c.n_options++] = (struct ctl_given){ "--quota", sizes[_i].given };
+    rc = ctl_size(&c, "--quota", &out, &err);
+    ck_assert_msg((rc == 0) == (sizes[_i].want != NULL), "%s: %d", sizes[_i].given, rc);
+    if (rc == 0)
+        ck_assert_msg(yb_str_eq(out, yb_str_from(sizes[_i].want)), "%s: %.*s", sizes[_i].given,
+                      YB_STR_ARG(out));
+    else
+        ck_assert_msg(strstr(err.text, "--quota") != NULL, "%s", err.text);
+    ck_assert_int_eq(ctl_size(&c, "--other", &out, &err), 0);
+    ck_assert_ptr_null(out.p);
+    yb_arena_free(&c.arena);
+}
+END_TEST
+
+START_TEST(test_words_for_values)
+{
+    struct ctl c = ctl_new();
+    struct yb_err err = { 0 };
+    struct yb_str out;
+    struct yb_admin_page page;
+
+    c.options[c.n_options++] = (struct ctl_given){ "--imap", "yes" };
+    c.options[c.n_options++] = (struct ctl_given){ "--pop3", "off" };
+    c.options[c.n_options++] = (struct ctl_given){ "--keep", "maybe" };
+    c.options[c.n_options++] = (struct ctl_given){ "--limit", "20" };
+    c.options[c.n_options++] = (struct ctl_given){ "--contact", "none" };
+    ck_assert_int_eq(ctl_yes_no(&c, "--imap", &out, &err), 0);
+    ck_assert(yb_str_eq(out, YB_STR("true")));
+    ck_assert_int_eq(ctl_yes_no(&c, "--pop3", &out, &err), 0);
+    ck_assert(yb_str_eq(out, YB_STR("false")));
+    ck_assert_int_eq(ctl_yes_no(&c, "--other", &out, &err), 0);
+    ck_assert_ptr_null(out.p);
+    ck_assert_int_lt(ctl_yes_no(&c, "--keep", &out, &err), 0);
+    ck_assert(ctl_or_none(&c, "--contact").p != NULL && ctl_or_none(&c, "--contact").n == 0);
+    ck_assert_ptr_null(ctl_or_none(&c, "--other").p);
+    ck_assert_int_eq(ctl_page(&c, &page, &err), 0);
+    ck_assert_uint_eq(page.limit, 20);
+    ck_assert_uint_eq(page.after.n, 0);
+    c.options[c.n_options++] = (struct ctl_given){ "--limit", "many" };
+    ck_assert_int_lt(ctl_page(&c, &page, &err), 0);
+    yb_arena_free(&c.arena);
+}
+END_TEST
+
+/* --- what is printed --- */
+
+static const struct {
+    const char *name, *json, *columns;
+    bool as_json;
+    const char *want;
+} prints[] = {
+    { "an object",
+      "{\"name\":\"x\",\"n\":3,\"yes\":true,\"no\":false,\"none\":null,\"list\":[\"a\",\"b\"],"
+      "\"empty\":[]}",
+      NULL, false,
+      "name              x\nn                 3\nyes               yes\nno                no\n"
+      "none              -\nlist              a, b\nempty             -\n" },
+    { "a list", "[{\"a\":\"long one\",\"b\":1,\"c\":9},{\"a\":\"x\",\"b\":22}]", "a b", false,
+      "a         b\nlong one  1\nx         22\n" },
+    { "characters, not bytes", "[{\"a\":\"\\u00fc\\u00fc\\u00fc\",\"b\":1}]", "a b", false,
+      "a    b\n\303\274\303\274\303\274  1\n" },
+    { "an empty list", "[]", "a b", false, "a  b\n" },
+    { "controls", "{\"name\":\"a\\u001b[2J\\nb\\u0085\\u007f\"}", NULL, false,
+      "name              a?[2J?b???\n" },
+    { "JSON", "{\"b\":\"a\\u001b\",\"a\":[]}", NULL, true,
+      "{\n  \"b\": \"a\\u001B\",\n  \"a\": []\n}\n" },
+    { "a bare value", "true", NULL, false, "true\n" },
+};
+
+START_TEST(test_print)
+{
+    const struct ctl_command row = { .columns = prints[_i].columns };
+    struct ctl c = ctl_new();
+    json_t *v = json_loads(prints[_i].json, JSON_DECODE_ANY, NULL);
+    const char *said;
+
+    c.command = &row;
+    c.json = prints[_i].as_json;
+    catch_output();
+    ctl_print(&c, v);
+    said = caught_output();
+    ck_assert_msg(strcmp(said, prints[_i].want) == 0, "%s:\n%s", prints[_i].name, said);
+    json_decref(v);
+    yb_arena_free(&c.arena);
+}
+END_TEST
+
+int
+main(void)
+{
+    Suite *s = suite_create("ctl");
+    TCase *tc = tcase_create("ctl");
+    SRunner *sr = srunner_create(s);
+    int failed;
+
+    yb_log_init("test", YB_LOG_ERROR);
+    tcase_add_test(tc, test_rows);
+    tcase_add_test(tc, test_manual);
+    tcase_add_loop_test(tc, test_arguments, 0, (int)YB_COUNT(argument_cases));
+    tcase_add_test(tc, test_taken);
+    tcase_add_loop_test(tc, test_sizes, 0, (int)YB_COUNT(sizes));
+    tcase_add_test(tc, test_words_for_values);
+    tcase_add_loop_test(tc, test_print, 0, (int)YB_COUNT(prints));
+    suite_add_tcase(s, tc);
+    srunner_run_all(sr, CK_NORMAL);
+    failed = srunner_ntests_failed(sr);
+    srunner_free(sr);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
