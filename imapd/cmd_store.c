@@ -10,6 +10,7 @@ struct store_job {
     struct imapd_store args;
     struct yb_store_flags op;
     const struct yb_rows *rows; /* of the beginning */
+    uint64_t told;              /* MODSEQ up to which the client knew them then */
     uint32_t *uids;
     size_t n, done;
     bool gone;
@@ -76,7 +77,7 @@ is_own(const struct store_job *j, const struct yb_record *now)
     size_t i = yb_rows_find(j->rows, now->uid);
     const struct yb_record *was = &j->rows->v[i];
 
-    return i < j->rows->n && was->uid == now->uid &&
+    return i < j->rows->n && was->uid == now->uid && was->modseq <= j->told &&
            apply(j->op.op, was->flags, j->op.flags) == now->flags &&
            apply(j->op.op, was->keywords, j->op.keywords) == now->keywords;
 }
@@ -192,6 +193,7 @@ imapd_cmd_store(struct imapd_cmd *c, struct yb_err *err)
                                    : YB_FLAGS_SET;
     j->op.flags = j->args.flags.flags;
     j->op.unchanged_since = j->args.unchanged_since;
+    j->told = s->view.modseq;
     if (yb_view_rows(s->mailbox, &s->view, &j->rows, err) < 0 ||
         imapd_targets(c, &j->args.set, c->uid, j->rows, &seqs, err) < 0 ||
         keyword_bits(c, &j->args.flags, j->op.op != YB_FLAGS_REMOVE, &j->op.keywords, err) < 0)

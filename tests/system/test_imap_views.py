@@ -66,11 +66,11 @@ class Session:
             text = b"Subject: s%d-%d\r\n\r\nx\r\n" % (me, i)
             self.say("APPEND INBOX {%d}" % len(text), text + b"\r\n")
         elif what == 2:
-            self.say("STORE %d +FLAGS (\\Deleted k%d)" % (one, me), may_fail=True)
+            self.say("STORE %d +FLAGS (k%d%d%s)" % (one, me, i % 3, " \\Deleted" if i % 2 else ""), may_fail=True)
         elif what == 3:
             self.say("EXPUNGE")
         elif what == 4:
-            self.say("FETCH 1:* (UID FLAGS)")
+            self.say("FETCH 1:* UID")  # flags are believed as told, never asked for
         elif what == 5:
             self.say("FETCH %d (UID BODY.PEEK[HEADER.FIELDS (SUBJECT)])" % one, may_fail=True)
         elif what == 6:

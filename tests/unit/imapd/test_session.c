@@ -399,6 +399,9 @@ START_TEST(test_two_sessions)
     PLAY(a, { "c NOOP\r\n", { "* 2 FETCH (FLAGS (\\Seen" } });
     PLAY(b, { APPEND_HELLO, { "* 3 EXISTS", "A OK" } });
     PLAY(a, { "d NOOP\r\n", { "* 3 EXISTS", "* ", " RECENT" } });
+    /* silent is what this session asked for, not what another did before (RFC 3501 §6.4.6) */
+    PLAY(a, { "d STORE 1 +FLAGS (theirs)\r\n", { "d OK" } });
+    PLAY(b, { "f STORE 1 +FLAGS.SILENT (\\Flagged)\r\n", { "* 1 FETCH (FLAGS (\\Flagged theirs" } }, { "f STORE 1 -FLAGS.SILENT (\\Flagged)\r\n", { "!FETCH" } });
     /* a message that came and went while numbers held: what was never there is not expunged */
     PLAY(a, { APPEND_HELLO, { "* 4 EXISTS" } }, { "d STORE 4 +FLAGS.SILENT (\\Deleted)\r\n", { "d OK" } }, { "d EXPUNGE\r\n", { "* 4 EXPUNGE" } });
     PLAY(b, { "f SEARCH 1\r\n", { "* 4 EXISTS", "!EXPUNGE" } }, { "f NOOP\r\n", { "* 4 EXPUNGE" } }, { "f NOOP\r\n", { "!EXPUNGE" } });
