@@ -14,6 +14,12 @@ struct imapd_incoming {
     bool failed;
 };
 
+int
+imapd_cmd_append(struct imapd_cmd *c YB_UNUSED, struct yb_err *err)
+{
+    return yb_err_set(err, YB_PERM, "5.5.4", "APPEND ends with a message as a literal");
+}
+
 /* RFC 3501 §6.3.11: say TRYCREATE where creating the mailbox would help. */
 static int
 find_mailbox(struct imapd_session *s, struct yb_str name, struct yb_err *err)
@@ -104,6 +110,7 @@ static void
 answer_appended(struct imapd_cmd *c, const struct yb_put_result *result)
 {
     imapd_count(c->s->server, IMAPD_COUNT_APPENDED, 1);
+    imapd_count(c->s->server, IMAPD_COUNT_COMMANDS, 1);
     imapd_ok(c, yb_arena_printf(c->arena, "[APPENDUID %u %u] APPEND completed", result->uidvalidity,
                                 result->uid));
 }

@@ -198,15 +198,15 @@ imapd_auth_line(struct yb_conn *conn, struct imapd_session *s, struct yb_str lin
 
 /* --- ID, ENABLE --- */
 
-/* What clients say of themselves goes to the log, nowhere else. */
-int
-imapd_cmd_id(struct imapd_cmd *c, struct yb_err *err)
+/* What clients say of themselves goes to the log, once, and nowhere else. */
+static void
+log_id(struct imapd_cmd *c, const struct imapd_id *id)
 {
-    struct imapd_id *id = yb_arena_alloc(c->arena, 1, sizeof(*id));
     struct yb_log_line line;
 
-    if (!imapd_parse_id(&c->lex, id))
-        return imapd_wrong(c, err);
+    if (c->s->identified)
+        return;
+    c->s->identified = true;
     yb_log_begin(&line, YB_LOG_INFO, yb_conn_log(c->conn), "imap.id");
     for (size_t i = 0; i < id->n; i++) {
         if (yb_str_eqi(id->names[i], YB_STR("name")))
@@ -215,6 +215,16 @@ imapd_cmd_id(struct imapd_cmd *c, struct yb_err *err)
             yb_log_str(&line, "version", id->values[i]);
     }
     yb_log_end(&line);
+}
+
+int
+imapd_cmd_id(struct imapd_cmd *c, struct yb_err *err)
+{
+    struct imapd_id *id = yb_arena_alloc(c->arena, 1, sizeof(*id));
+
+    if (!imapd_parse_id(&c->lex, id))
+        return imapd_wrong(c, err);
+    log_id(c, id);
     yb_buf_add(c->out, YB_STR("* ID (\"name\" \"yubin\")\r\n"));
     imapd_ok(c, YB_STR("ID completed"));
     return 0;

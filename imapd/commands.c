@@ -52,6 +52,7 @@ static const struct imapd_command commands[] = {
     { N("LIST"),         imapd_cmd_list,         USER,  0 },
     { N("LSUB"),         imapd_cmd_lsub,         USER,  0 },
     { N("STATUS"),       imapd_cmd_status,       USER,  0 },
+    { N("APPEND"),       imapd_cmd_append,       USER,  0 },
     { N("GETQUOTA"),     imapd_cmd_getquota,     USER,  0 },
     { N("GETQUOTAROOT"), imapd_cmd_getquotaroot, USER,  0 },
     { N("SETQUOTA"),     imapd_cmd_setquota,     USER,  0 },

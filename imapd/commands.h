@@ -44,6 +44,8 @@ void imapd_idle_woken(struct yb_conn *conn, struct imapd_session *s);
 
 /* cmd_append.c: the only command whose literal is streamed. */
 struct imapd_incoming;
+/* An APPEND that came whole, which it never should: its message is missing. */
+int imapd_cmd_append(struct imapd_cmd *c, struct yb_err *err) YB_MUST_USE;
 /* After the literal's head: *size bytes follow. NULL with *err when the message is not wanted. */
 struct imapd_incoming *imapd_append_begin(struct imapd_session *s, struct yb_str tag,
                                           const struct imapd_append *args, struct yb_err *err);

@@ -71,9 +71,10 @@ struct imapd_session {
     const struct imapd_conf *conf;
     enum imapd_state state;
     enum imapd_input_mode mode;
-    bool condstore; /* enabled (RFC 7162 §3.1) */
-    bool closing;   /* BYE is said */
-    unsigned bad;   /* wrong commands so far */
+    bool condstore;  /* enabled (RFC 7162 §3.1) */
+    bool closing;    /* BYE is said */
+    bool identified; /* ID was logged: once is enough */
+    unsigned bad;    /* wrong commands so far */
     struct yb_account_id account_id;
     uint64_t quota; /* bytes, 0: none */
     struct yb_store_account *account;

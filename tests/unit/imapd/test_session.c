@@ -66,6 +66,7 @@ START_TEST(test_before_login)
          { "b AUTHENTICATE PLAIN\r\n", { "b NO [PRIVACYREQUIRED]", "!+" } },
          { "c SELECT INBOX\r\n", { "c BAD Log in first" } },
          { "d NOOP extra\r\n", { "d BAD" } },
+         { "d APPEND INBOX {3+}\r\nabc\r\n", { "d BAD Log in first" } },
          { "e STARTTLS\r\nf NOOP\r\n", { "e OK Begin TLS", "!f OK" } },
          { "g CAPABILITY\r\n", { "AUTH=PLAIN", "AUTH=SCRAM-SHA-256", "!STARTTLS", "!LOGINDISABLED", "!CONDSTORE" } },
          { "h STARTTLS\r\n", { "h BAD TLS is spoken already" } },
@@ -117,7 +118,7 @@ START_TEST(test_bad_input)
     PLAY(c,
          { "\r\n", { "* BAD" } }, { "x\r\n", { "* BAD" } }, { "(x) NOOP\r\n", { "* BAD" } }, { "a NOSUCH\r\n", { "a BAD Unknown" } },
          { "a  NOOP\r\n", { "a BAD" } }, { "a NOOP\n", { "a BAD Lines end with CRLF" } }, { "a UID NOOP\r\n", { "a BAD" } },
-         { "a UID\r\n", { "a BAD" } }, { "a FETCH\r\n", { "a BAD" } }, { "a FETCH 1 (FLAGS\r\n", { "a BAD" } },
+         { "a UID\r\n", { "a BAD" } }, { "a APPEND INBOX abc\r\n", { "a BAD APPEND ends" } }, { "a FETCH\r\n", { "a BAD" } }, { "a FETCH 1 (FLAGS\r\n", { "a BAD" } },
          { "a FETCH 1 FLAGS\r\n", { "a BAD There is no message" } }, { "a FETCH 1:* FLAGS\r\n", { "a OK" } },
          { "a LIST \"\" \"x\xff\"\r\n", { "a OK", "!LIST (" } }, { "a CREATE \"caf\xc3\xa9\"\r\n", { "a BAD" } },
          /* literals: too large ones are refused before they come, or read and forgotten */
