@@ -58,6 +58,7 @@ extern const struct ctl_command ctl_tenant_commands[];
 extern const struct ctl_command ctl_account_commands[];
 extern const struct ctl_command ctl_alias_commands[];
 extern const struct ctl_command ctl_node_commands[];
+extern const struct ctl_command ctl_store_commands[];
 extern const struct ctl_command ctl_event_commands[];
 extern const struct ctl_command ctl_config_commands[];
 extern const struct ctl_command *const ctl_commands[]; /* all of them; NULL at the end */

@@ -9,6 +9,7 @@ ctl_libctl_a_SOURCES = \
 	ctl/event.c \
 	ctl/node.c \
 	ctl/print.c \
+	ctl/store.c \
 	ctl/tenant.c
 # The option tables of all programs, for yubin config.
 CTL_TABLES = smtpd/conf.c submitd/conf.c lmtpd/conf.c imapd/conf.c pop3d/conf.c

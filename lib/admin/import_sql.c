@@ -391,8 +391,20 @@ refuse_bad(const struct rows *rows, struct yb_err *err)
 {
     if (rows->bad == 0)
         return 0;
-    return yb_err_set(err, YB_PERM, "5.5.4", "%zu lines cannot be taken; nothing was changed",
-                      rows->bad);
+    return yb_err_set(err, YB_PERM, "5.5.4", "%zu line%s cannot be taken; nothing was changed",
+                      rows->bad, rows->bad == 1 ? "" : "s");
+}
+
+/* All rows beside the database's own; -1 with every line told that does not go with them. */
+static int
+compare_rows(struct rows *rows, struct yb_db_conn *c, struct yb_err *err)
+{
+    yb_db_set_deadline(c, IMPORT_DEADLINE_MS);
+    if (yb_db_run_sql(c, no_jit, err) < 0 || yb_db_run_sql(c, make_table, err) < 0 ||
+        copy_rows(rows, c, err) < 0 || yb_db_run_sql(c, analyze, err) < 0 ||
+        find_problems(rows, c, err) < 0)
+        return -1;
+    return refuse_bad(rows, err);
 }
 
 static int
@@ -402,11 +414,7 @@ insert_rows(struct yb_admin *a, struct rows *rows, struct yb_db_conn *c, struct 
     struct yb_db_params p = { 0 };
     struct yb_str home;
 
-    yb_db_set_deadline(c, IMPORT_DEADLINE_MS);
-    if (yb_admin_home(a, c, rows->arena, &home, err) < 0 || yb_db_run_sql(c, no_jit, err) < 0 ||
-        yb_db_run_sql(c, make_table, err) < 0 || copy_rows(rows, c, err) < 0 ||
-        yb_db_run_sql(c, analyze, err) < 0 || find_problems(rows, c, err) < 0 ||
-        refuse_bad(rows, err) < 0)
+    if (yb_admin_home(a, c, rows->arena, &home, err) < 0 || compare_rows(rows, c, err) < 0)
         return -1;
     for (size_t i = 0; i < YB_COUNT(steps); i++) {
         if (i == 0)
@@ -415,6 +423,29 @@ insert_rows(struct yb_admin *a, struct rows *rows, struct yb_db_conn *c, struct 
             return -1;
     }
     return 0;
+}
+
+/*
+ * Hashing a hundred thousand passwords takes minutes: what is wrong besides is told before, not
+ * after. The rows are compared again when they are inserted.
+ */
+static int
+hash_rows_that_fit(struct yb_admin *a, struct rows *rows, struct yb_err *err)
+{
+    struct yb_db_conn *c = NULL;
+    int rc;
+
+    if (count_passwords(rows) == 0)
+        return 0;
+    rc = yb_admin_begin(a, &c, err);
+    if (rc == 0)
+        rc = compare_rows(rows, c, err);
+    if (c != NULL)
+        yb_db_rollback(&c);
+    if (rc < 0)
+        return -1;
+    hash_passwords(rows);
+    return refuse_bad(rows, err);
 }
 
 static size_t
@@ -437,10 +468,10 @@ yb_admin_account_import(struct yb_admin *a, int fd, struct yb_admin_import *impo
     int rc = read_lines(&rows, fd, err);
 
     if (rc == 0)
-        hash_passwords(&rows);
-    if (rc == 0 && rows.bad > 0)
         rc = refuse_bad(&rows, err);
-    else if (rc == 0 && rows.n > 0) {
+    if (rc == 0)
+        rc = hash_rows_that_fit(a, &rows, err);
+    if (rc == 0 && rows.n > 0) {
         rc = yb_admin_begin(a, &c, err);
         if (rc == 0)
             rc = insert_rows(a, &rows, c, err);
@@ -449,8 +480,10 @@ yb_admin_account_import(struct yb_admin *a, int fd, struct yb_admin_import *impo
     import->accounts = rc == 0 ? rows.n : 0;
     import->without_scram = rc == 0 ? count_without_scram(&rows) : 0;
     for (size_t i = 0; i < rows.n; i++) {
-        if (rows.v[i].password.p != NULL)
+        if (rows.v[i].password.p != NULL) {
+            explicit_bzero((char *)(uintptr_t)rows.v[i].password.p, rows.v[i].password.n);
             yb_free((char *)(uintptr_t)rows.v[i].verifier.p); /* made by hash_rows() */
+        }
     }
     yb_free(rows.v);
     yb_arena_free(&rows.arena);

@@ -778,6 +778,8 @@ static const struct {
     { "account", "{\"address\":\"good@i.test\"}\n{\"address\":\"THERE@i.test\"}\n",
       "2: THERE@i.test is an account already" },
     { "alias", "{\"address\":\"list@i.test\"}\n", "1: list@i.test is an alias already" },
+    { "before any password is hashed", "{\"address\":\"x@no.test\",\"password\":\"secret 12\"}\n",
+      "1: no.test is not hosted here\n" },
     { "twice in the file",
       "{\"address\":\"y@i.test\"}\n{\"address\":\"z@i.test\"}\n{\"address\":\"Y@I.test\"}\n",
       "3: " },
@@ -794,7 +796,7 @@ START_TEST(test_import_refuses)
     ck_assert_msg(import(yb_str_from(bad_files[_i].lines), &told, &i, &err) < 0, "%s",
                   bad_files[_i].name);
     ck_assert_int_eq(err.class, YB_PERM);
-    ck_assert_msg(strcmp(err.text, "1 lines cannot be taken; nothing was changed") == 0, "%s",
+    ck_assert_msg(strcmp(err.text, "1 line cannot be taken; nothing was changed") == 0, "%s",
                   err.text);
     ck_assert_msg(strncmp(told.text, bad_files[_i].problem, strlen(bad_files[_i].problem)) == 0,
                   "%s: %s", bad_files[_i].name, told.text);

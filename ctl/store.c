@@ -1,0 +1,226 @@
+/* yubin store …, mailbox …: the mail of this node, as whoever owns it. */
+#include "ctl/ctl.h"
+
+#include "lib/store/store.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const struct ctl_option store_options[] = {
+    { "--owner", "USER", "whose files they are (root: yubin-mail)" },
+    { NULL, NULL, NULL },
+};
+
+/* Root becomes the owner of the mail before it touches any: what it made would be nobody else's. */
+static int
+become_owner(const char *root, struct yb_err *err)
+{
+    struct stat st;
+
+    if (stat(root, &st) < 0)
+        return yb_err_sys(err, YB_TEMP, "4.3.0", "%s", root);
+    if (geteuid() != 0 || st.st_uid == 0)
+        return 0;
+    if (setgroups(0, NULL) < 0 || setgid(st.st_gid) < 0 || setuid(st.st_uid) < 0)
+        return yb_err_sys(err, YB_TEMP, "4.3.0", "become the owner of %s", root);
+    return 0;
+}
+
+/* Before that: PostgreSQL may know who we are by our system user. The connection is kept. */
+static int
+connect_first(struct ctl *c, struct yb_err *err)
+{
+    json_t *nodes = NULL;
+    int rc = yb_admin_node_list(c->admin, &nodes, err);
+
+    json_decref(nodes);
+    return rc;
+}
+
+static int
+store_open(struct ctl *c, struct yb_store **s, struct yb_err *err)
+{
+    const struct yb_common_conf *common;
+    struct yb_store_conf conf = { 0 };
+
+    if (ctl_common(c, &common, err) < 0 ||
+        yb_node_id_read(common->node_id_file, &conf.node, err) < 0 || connect_first(c, err) < 0 ||
+        become_owner(common->mail_root, err) < 0)
+        return -1;
+    conf.root = common->mail_root;
+    conf.notify_path = yb_arena_printf(c->arena, "%s/imapd/notify", common->run_dir).p;
+    return yb_store_root_open(&conf, NULL, s, err);
+}
+
+/* The folder for the mail, made and given to its owner. */
+static int
+make_root(struct ctl *c, const char *root, struct yb_err *err)
+{
+    struct yb_str owner = ctl_option(c, "--owner");
+    const struct passwd *pw;
+
+    if (mkdir(root, 0700) < 0 && errno != EEXIST)
+        return yb_err_sys(err, YB_TEMP, "4.3.0", "make %s", root);
+    if (owner.n == 0 && geteuid() != 0)
+        return 0;
+    pw = getpwnam(owner.n > 0 ? owner.p : "yubin-mail");
+    if (pw == NULL)
+        return yb_err_set(err, YB_PERM, "5.3.5", "There is no user %s on this machine: say --owner",
+                          owner.n > 0 ? owner.p : "yubin-mail");
+    if (chown(root, pw->pw_uid, pw->pw_gid) < 0)
+        return yb_err_sys(err, YB_TEMP, "4.3.0", "give %s to %s", root, pw->pw_name);
+    return 0;
+}
+
+static int
+store_init(struct ctl *c, json_t **out, struct yb_err *err)
+{
+    const struct yb_common_conf *common;
+    struct yb_node_id node;
+    char id[YB_ID_TEXT];
+
+    if (ctl_common(c, &common, err) < 0 || yb_node_id_read(common->node_id_file, &node, err) < 0 ||
+        connect_first(c, err) < 0 || make_root(c, common->mail_root, err) < 0 ||
+        become_owner(common->mail_root, err) < 0 || yb_store_init(common->mail_root, id, err) < 0 ||
+        yb_admin_node_store(c->admin, node, yb_str_from(id), err) < 0)
+        return -1;
+    *out = json_pack("{s:s, s:s}", "mail_root", common->mail_root, "store_id", id);
+    return 0;
+}
+
+/* The id of an account's row, by its address. */
+static int
+account_id(struct ctl *c, struct yb_str address, struct yb_account_id *id, struct yb_err *err)
+{
+    json_t *card = NULL;
+    int rc = yb_admin_account_show(c->admin, address, &card, err);
+
+    if (rc == 0 && !yb_account_id_parse(
+                       yb_str_from(json_string_value(json_object_get(card, "account_id"))), id))
+        rc = yb_err_inside(err, YB_BUG, "4.3.0", "no account_id in the card");
+    json_decref(card);
+    return rc;
+}
+
+static int
+check_one(struct yb_store *s, struct yb_account_id id, struct yb_store_check *sum,
+          struct yb_err *err)
+{
+    struct yb_store_account *a = NULL;
+    struct yb_store_check one = { 0 };
+    int rc = yb_store_open(s, id, false, &a, err);
+
+    if (rc < 0) /* an account nobody ever wrote to has no folder, which is well */
+        return err->class == YB_PERM ? 0 : -1;
+    rc = yb_store_check(a, &one, err);
+    sum->mailboxes += one.mailboxes;
+    sum->messages += one.messages;
+    sum->rebuilt += one.rebuilt;
+    sum->lost += one.lost;
+    sum->foreign += one.foreign;
+    yb_store_close(&a);
+    return rc;
+}
+
+/* Every account there is; those of other nodes have no folder here. */
+static int
+check_all(struct ctl *c, struct yb_store *s, struct yb_store_check *sum, struct yb_err *err)
+{
+    struct yb_admin_page page = { .after = YB_STR_INIT("") };
+    int rc = 0;
+    size_t n;
+
+    do {
+        json_t *list = NULL, *card;
+        size_t i;
+
+        if (yb_admin_account_list(c->admin, YB_STR(""), &page, &list, err) < 0)
+            return -1;
+        n = json_array_size(list);
+        json_array_foreach(list, i, card)
+        {
+            struct yb_account_id id;
+            const char *text = json_string_value(json_object_get(card, "account_id"));
+
+            if (rc == 0 && yb_account_id_parse(yb_str_from(text), &id))
+                rc = check_one(s, id, sum, err);
+            if (i + 1 == n)
+                page.after = yb_arena_dup(
+                    c->arena, yb_str_from(json_string_value(json_object_get(card, "address"))));
+        }
+        json_decref(list);
+    } while (rc == 0 && n > 0);
+    return rc;
+}
+
+static int
+store_check(struct ctl *c, json_t **out, struct yb_err *err)
+{
+    struct yb_store *s = NULL;
+    struct yb_store_check sum = { 0 };
+    struct yb_account_id id;
+    int rc = store_open(c, &s, err);
+
+    if (rc == 0 && c->n_words == 0)
+        rc = check_all(c, s, &sum, err);
+    else if (rc == 0 && (rc = account_id(c, ctl_word(c, 0), &id, err)) == 0)
+        rc = check_one(s, id, &sum, err);
+    yb_store_root_close(&s);
+    if (rc == 0)
+        *out = json_pack("{s:I, s:I, s:I, s:I, s:I}", "mailboxes", (json_int_t)sum.mailboxes,
+                         "messages", (json_int_t)sum.messages, "rebuilt", (json_int_t)sum.rebuilt,
+                         "lost", (json_int_t)sum.lost, "foreign", (json_int_t)sum.foreign);
+    return rc;
+}
+
+static int
+store_remove(struct ctl *c, json_t **out YB_UNUSED, struct yb_err *err)
+{
+    struct yb_store *s = NULL;
+    struct yb_account_id id;
+    bool lives;
+    int rc;
+
+    if (!yb_account_id_parse(ctl_word(c, 0), &id))
+        return yb_err_set(err, YB_PERM, "5.5.4", "An account's id is 32 hex digits");
+    if (yb_admin_account_lives(c->admin, id, &lives, err) < 0)
+        return -1;
+    if (lives)
+        return yb_err_set(err, YB_PERM, "5.5.4", "This account exists: delete it first");
+    rc = store_open(c, &s, err);
+    if (rc == 0)
+        rc = yb_store_remove(s, id, err);
+    yb_store_root_close(&s);
+    return rc;
+}
+
+static int
+mailbox_path(struct ctl *c, json_t **out, struct yb_err *err)
+{
+    const struct yb_common_conf *common;
+    struct yb_account_id id;
+    char below[128];
+
+    if (ctl_common(c, &common, err) < 0 || account_id(c, ctl_word(c, 0), &id, err) < 0)
+        return -1;
+    yb_store_path(id, below, sizeof(below));
+    if (c->json)
+        *out = json_pack("{s:o}", "path", json_sprintf("%s/%s", common->mail_root, below));
+    else
+        printf("%s/%s\n", common->mail_root, below);
+    return 0;
+}
+
+/* clang-format off */
+const struct ctl_command ctl_store_commands[] = {
+    { "store",   "init",    "", 0, 0, "makes mail_root ready for mail", store_options, NULL, false, store_init },
+    { "store",   "check",   "[ADDRESS]", 0, 1, "compares indexes with the Maildirs and mends them", NULL, NULL, false, store_check },
+    { "store",   "remove",  "ACCOUNT-ID", 1, 1, "removes the mail of a deleted account", NULL, NULL, false, store_remove },
+    { "mailbox", "path",    "ADDRESS", 1, 1, "where its Maildir lies", NULL, NULL, false, mailbox_path },
+    { NULL, NULL, NULL, 0, 0, NULL, NULL, NULL, false, NULL },
+};
+/* clang-format on */
