@@ -44,6 +44,8 @@ fetch_end(struct imapd_cmd *c)
 
     if (j->rows != NULL)
         yb_rows_release(&j->rows);
+    if (j->arena != NULL && c->s->mailbox != NULL)
+        yb_mailbox_cache_settle(c->s->mailbox);
     yb_buf_free(&j->text);
     yb_arena_free(&j->arena);
 }

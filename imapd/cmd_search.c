@@ -28,7 +28,7 @@ struct looked_at {
     const struct yb_record *record;
     uint32_t seq;
     struct imapd_message message;
-    struct yb_str body; /* its text, decoded and folded; p == NULL: not yet */
+    struct yb_buf *body; /* its text, decoded and folded; NULL: not yet */
 };
 
 static void
@@ -38,6 +38,8 @@ search_end(struct imapd_cmd *c)
 
     if (j->rows != NULL)
         yb_rows_release(&j->rows);
+    if (j->arena != NULL && c->s->mailbox != NULL)
+        yb_mailbox_cache_settle(c->s->mailbox);
     yb_arena_free(&j->arena);
 }
 
@@ -177,11 +179,12 @@ body_contains(struct looked_at *l, struct yb_str needle)
 
     if (needle.n == 0)
         return true;
-    if (l->body.p == NULL) {
+    if (l->body == NULL) {
         if (imapd_message_bytes(&l->message, &bytes, &err) < 0)
             return false;
         yb_mime_tree(bytes, l->message.arena, &tree);
-        b = yb_buf_new(SIZE_MAX / 4);
+        l->body = b = yb_buf_new(SIZE_MAX / 4);
+        (void)!yb_buf_room(b, bytes.n); /* about so much, at once */
         for (uint32_t i = 0; i < tree.n; i++) {
             const struct yb_mime_part *p = &tree.parts[i];
 
@@ -191,10 +194,8 @@ body_contains(struct looked_at *l, struct yb_str needle)
             imapd_text_add_part(bytes, p, b, l->message.arena);
             yb_buf_add_c(b, '\n');
         }
-        l->body = yb_arena_dup(l->message.arena, yb_buf_view(b));
-        yb_buf_free(&b);
     }
-    return contains(l->body, needle);
+    return contains(yb_buf_view(l->body), needle);
 }
 
 static bool
@@ -304,6 +305,7 @@ look_at(struct imapd_cmd *c, struct search_job *j, uint32_t seq)
         j->hits[j->n_hits++] = c->uid ? r->uid : seq;
         j->modseq = r->modseq > j->modseq ? r->modseq : j->modseq;
     }
+    yb_buf_free(&l.body);
     imapd_message_end(&l.message);
     yb_arena_reset(j->arena);
 }

@@ -86,9 +86,12 @@ imapd_message_bytes(struct imapd_message *m, struct yb_str *bytes, struct yb_err
     if (imapd_message_open(m, err) < 0)
         return -1;
     if (m->bytes == NULL) {
-        m->bytes = yb_alloc((size_t)m->size + 1, 1);
-        if (read_at(m, m->bytes, 0, (size_t)m->size, err) < 0)
+        m->bytes = yb_realloc(NULL, (size_t)m->size + 1, 1); /* not cleared */
+        if (read_at(m, m->bytes, 0, (size_t)m->size, err) < 0) {
+            yb_free(m->bytes);
+            m->bytes = NULL;
             return -1;
+        }
     }
     *bytes = yb_str(m->bytes, (size_t)m->size);
     return 0;

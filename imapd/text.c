@@ -45,19 +45,24 @@ imapd_text_add_headers(struct yb_str header, struct yb_buf *out, struct yb_arena
     }
 }
 
-/* Transfer encoding and charset of one part, folded into `out`. */
+/* Transfer encoding and charset of one part, folded into `out`. Most texts are neither encoded nor
+ * more than ASCII: they are not copied on the way. */
 static int
-add_decoded(struct yb_str body, struct yb_transfer transfer, struct yb_str charset,
+add_decoded(struct yb_str text, struct yb_transfer transfer, struct yb_str charset,
             struct yb_buf *out, struct yb_err *err)
 {
     struct yb_buf *raw = yb_buf_new(TEXT_MAX), *utf8 = yb_buf_new(TEXT_MAX);
-    struct yb_charset *c = yb_charset_open(charset);
-    struct yb_str text;
+    struct yb_charset *c = NULL;
     int rc = 0;
 
-    if (yb_transfer_feed(&transfer, body, raw, err) < 0 || yb_transfer_end(&transfer, raw, err) < 0)
-        rc = -1;
-    text = yb_buf_view(raw);
+    if (transfer.kind != YB_TRANSFER_IDENTITY) {
+        if (yb_transfer_feed(&transfer, text, raw, err) < 0 ||
+            yb_transfer_end(&transfer, raw, err) < 0)
+            rc = -1;
+        text = yb_buf_view(raw);
+    }
+    if (!yb_charset_is_utf8(charset) || yb_ascii_run(text) < text.n)
+        c = yb_charset_open(charset);
     if (rc == 0 && c != NULL) {
         if (yb_charset_feed(c, text, utf8, err) < 0 || yb_charset_end(c, utf8, err) < 0)
             rc = -1;

@@ -61,18 +61,35 @@ struct yb_charset {
     size_t n_waiting;
 };
 
+/* What iconv is asked for, or NULL. */
+static const char *
+charset_known(struct yb_str name)
+{
+    if (name.n == 0)
+        return "UTF-8";
+    for (size_t i = 0; i < YB_COUNT(charsets); i++) {
+        if (yb_str_eqi(name, charsets[i].label))
+            return charsets[i].name;
+    }
+    return NULL;
+}
+
+bool
+yb_charset_is_utf8(struct yb_str name)
+{
+    const char *known = charset_known(name);
+
+    return known != NULL && strcmp(known, "UTF-8") == 0;
+}
+
 struct yb_charset *
 yb_charset_open(struct yb_str name)
 {
-    const char *known = name.n == 0 ? "UTF-8" : NULL;
+    const char *known = charset_known(name);
     struct yb_charset *c;
     bool utf8;
     iconv_t cd = NULL;
 
-    for (size_t i = 0; i < YB_COUNT(charsets) && known == NULL; i++) {
-        if (yb_str_eqi(name, charsets[i].label))
-            known = charsets[i].name;
-    }
     if (known == NULL)
         return NULL;
     utf8 = strcmp(known, "UTF-8") == 0;

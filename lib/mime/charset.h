@@ -14,6 +14,8 @@ struct yb_charset; /* a conversion under way; one thread at a time */
 
 /* NULL when the charset is unknown. An empty name is us-ascii. us-ascii reads UTF-8 too. */
 struct yb_charset *yb_charset_open(struct yb_str name) YB_MUST_USE;
+/* True for the names of UTF-8 and us-ascii, the empty one too: ASCII text in it stays as it is. */
+bool yb_charset_is_utf8(struct yb_str name);
 void yb_charset_close(struct yb_charset **c);
 /*
  * Appends the next piece as UTF-8; a sequence cut in two waits for the next piece, what is not in

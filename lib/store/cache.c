@@ -3,6 +3,7 @@
  * the place; a place that leads to something else is as good as none. Never synced: it can be made
  * again from the messages.
  */
+#include "lib/base/buf.h"
 #include "lib/base/io.h"
 #include "lib/store/sum.h"
 #include "lib/store/sys.h"
@@ -16,6 +17,8 @@
 #define UNIT 8
 #define PENDING 64
 #define ENTRY_LIMIT (1u << 20)
+#define TAIL_FULL ((size_t)256 << 10)
+#define TAIL_SMALL 4096   /* so much may wait while nobody works */
 #define GUESS 1024        /* bytes read at first: most entries are smaller */
 #define MAGIC 0x45434259u /* "YBCE" */
 
@@ -26,12 +29,16 @@ struct entry {
 
 struct pending {
     uint32_t uid, place;
+    uint32_t at; /* in `tail` */
 };
 
+/* New entries wait in memory and are written together: one write, and one look at the account's
+ * lock, for many messages. */
 struct yb_cache {
     int fd;
-    struct pending pending[PENDING]; /* written, but the record does not say so yet */
+    struct pending pending[PENDING];
     size_t n_pending;
+    struct yb_buf *tail; /* their bytes, as they will stand in the file */
 };
 
 static uint64_t
@@ -54,10 +61,8 @@ cache_open(struct yb_mailbox *m, bool create)
         c = m->cache = yb_alloc(1, sizeof(*c));
         c->fd = -1;
     }
-    if (c->fd >= 0 && yb_sys_gone(c->fd)) { /* another process began anew */
+    if (c->fd >= 0 && create && yb_sys_gone(c->fd)) /* another process began anew */
         yb_sys_close(&c->fd);
-        c->n_pending = 0;
-    }
     if (c->fd < 0)
         c->fd = yb_sys_open(m->dir_fd, FILE_NAME,
                             O_RDWR | O_APPEND | O_NOFOLLOW | (create ? O_CREAT : 0));
@@ -70,6 +75,7 @@ yb_mailbox_cache_free(struct yb_mailbox *m)
     if (m->cache == NULL)
         return;
     yb_sys_close(&m->cache->fd);
+    yb_buf_free(&m->cache->tail);
     yb_free(m->cache);
     m->cache = NULL;
 }
@@ -83,23 +89,36 @@ yb_cache_reset(struct yb_mailbox *m)
     (void)!unlinkat(m->dir_fd, FILE_NAME, 0);
 }
 
-/* m->mutex held: where the entry of a UID is; 0 when nowhere. */
-static uint32_t
+/* m->mutex held: what waits to be written of a UID, or NULL. */
+static const struct pending *
+waiting_of(const struct yb_mailbox *m, uint32_t uid)
+{
+    for (size_t i = 0; m->cache != NULL && i < m->cache->n_pending; i++) {
+        if (m->cache->pending[i].uid == uid)
+            return &m->cache->pending[i];
+    }
+    return NULL;
+}
+
+/* m->mutex held: the table's word on where the entry of a UID is in the file (0: nowhere), or NULL. */
+static uint32_t *
 place_of(const struct yb_mailbox *m, uint32_t uid)
 {
     const struct yb_table *t = m->table;
+    size_t at = t == NULL ? 0 : yb_block_find(t->live->v, t->live->n, uid);
 
-    for (size_t i = 0; m->cache != NULL && i < m->cache->n_pending; i++) {
-        if (m->cache->pending[i].uid == uid)
-            return m->cache->pending[i].place;
-    }
-    if (t != NULL) {
-        size_t at = yb_block_find(t->live->v, t->live->n, uid);
+    return t == NULL || at == t->live->n || t->live->v[at].uid != uid ? NULL : &t->cache[at];
+}
 
-        if (at < t->live->n && t->live->v[at].uid == uid)
-            return t->cache[at];
-    }
-    return 0;
+/* m->mutex held: a copy of an entry that waits. */
+static struct yb_str
+waiting_data(const struct yb_cache *c, const struct pending *p, struct yb_arena *arena)
+{
+    struct yb_str from = yb_str_skip(yb_buf_view(c->tail), p->at);
+    struct entry e;
+
+    memcpy(&e, from.p, sizeof(e));
+    return yb_arena_dup(arena, yb_str_head(yb_str_skip(from, sizeof(e)), e.size));
 }
 
 static bool
@@ -127,99 +146,156 @@ entry_read(int fd, uint32_t place, uint32_t uid, struct yb_arena *arena, struct 
     return e.sum == entry_sum(uid, *out);
 }
 
+/* m->mutex held. That another process began the file anew shows by what is not found in it. */
+static bool
+find_in_file(struct yb_mailbox *m, uint32_t uid, struct yb_arena *arena, struct yb_str *out)
+{
+    uint32_t *place = place_of(m, uid);
+
+    if (place == NULL || *place == 0)
+        return false;
+    if (cache_open(m, false) != NULL && entry_read(m->cache->fd, *place, uid, arena, out))
+        return true;
+    if (m->cache->fd >= 0 && yb_sys_gone(m->cache->fd)) {
+        yb_sys_close(&m->cache->fd);
+        if (cache_open(m, false) != NULL && entry_read(m->cache->fd, *place, uid, arena, out))
+            return true;
+    }
+    *place = 0; /* it leads nowhere: the next parsed form gets another */
+    return false;
+}
+
 bool
 yb_mailbox_cache_get(struct yb_mailbox *m, const struct yb_record *r, struct yb_arena *arena,
                      struct yb_str *out)
 {
-    uint32_t place;
-    bool found = false;
+    const struct pending *waiting;
+    bool found = true;
 
     pthread_mutex_lock(&m->mutex);
-    place = place_of(m, r->uid);
-    if (place != 0 && cache_open(m, false) != NULL)
-        found = entry_read(m->cache->fd, place, r->uid, arena, out);
+    waiting = waiting_of(m, r->uid);
+    if (waiting != NULL)
+        *out = waiting_data(m->cache, waiting, arena);
+    else
+        found = find_in_file(m, r->uid, arena, out);
     pthread_mutex_unlock(&m->mutex);
     return found;
 }
 
-/* Appends an entry; its place, or 0 when it could not be written whole. */
-static uint32_t
-entry_append(int fd, uint32_t uid, struct yb_str data)
+/* m->mutex held: adds an entry to those that wait. */
+static void
+entry_add(struct yb_cache *c, uint32_t uid, struct yb_str data)
 {
     static const char zeros[UNIT];
     struct entry e = { MAGIC, uid, (uint32_t)data.n, 0, entry_sum(uid, data) };
-    union {
-        const char *in;
-        char *out;
-    } bytes = { data.p }, pad = { zeros }; /* iovec has no const */
-    struct iovec v[3] = { { &e, sizeof(e) },
-                          { bytes.out, data.n },
-                          { pad.out, (UNIT - data.n % UNIT) % UNIT } };
-    ssize_t total = (ssize_t)(sizeof(e) + data.n + v[2].iov_len);
-    struct stat st;
-    off_t end;
 
-    if (fstat(fd, &st) < 0)
-        return 0;
-    if (st.st_size == 0 && yb_write_all(fd, yb_str("YBCACHE1", UNIT)) < 0)
-        return 0;
-    if (writev(fd, v, 3) != total) /* O_APPEND: nobody else's bytes come between */
-        return 0;
-    end = lseek(fd, 0, SEEK_CUR);
-    if (end < total || (end - total) % UNIT != 0 || (end - total) / UNIT > UINT32_MAX)
-        return 0;
-    return (uint32_t)((end - total) / UNIT);
+    if (c->tail == NULL)
+        c->tail = yb_buf_new(PENDING * (ENTRY_LIMIT + sizeof(e) + UNIT));
+    c->pending[c->n_pending++] = (struct pending){ uid, 0, (uint32_t)yb_buf_size(c->tail) };
+    yb_buf_add(c->tail, yb_str((const char *)&e, sizeof(e)));
+    yb_buf_add(c->tail, data);
+    yb_buf_add(c->tail, yb_str(zeros, (UNIT - data.n % UNIT) % UNIT));
 }
 
 void
 yb_mailbox_cache_put(struct yb_mailbox *m, const struct yb_record *r, struct yb_str data)
 {
+    const uint32_t *place;
     struct yb_cache *c;
-    uint32_t place = 0;
-    bool full = false;
+    bool full;
 
     if (data.n > ENTRY_LIMIT)
         return;
     pthread_mutex_lock(&m->mutex);
-    c = cache_open(m, true);
-    if (c != NULL && c->n_pending < PENDING && place_of(m, r->uid) == 0)
-        place = entry_append(c->fd, r->uid, data);
-    if (place != 0) {
-        c->pending[c->n_pending++] = (struct pending){ r->uid, place };
-        full = c->n_pending == PENDING;
+    if (m->cache == NULL) {
+        m->cache = yb_alloc(1, sizeof(*m->cache));
+        m->cache->fd = -1;
     }
+    c = m->cache;
+    place = place_of(m, r->uid);
+    if (c->n_pending < PENDING && waiting_of(m, r->uid) == NULL && (place == NULL || *place == 0))
+        entry_add(c, r->uid, data);
+    full = c->n_pending == PENDING || (c->tail != NULL && yb_buf_size(c->tail) > TAIL_FULL);
     pthread_mutex_unlock(&m->mutex);
     if (full)
         yb_cache_flush(m);
 }
 
-/* m->mutex held: what is pending goes into the table, and out to the caller. */
+/* m->mutex held: appends what waits in one write and gives each entry its place, which stays 0 when
+ * that failed. */
+static void
+tail_write(struct yb_mailbox *m)
+{
+    struct yb_cache *c = cache_open(m, true);
+    struct yb_str tail;
+    struct stat st;
+    off_t begin;
+
+    if (c == NULL || c->tail == NULL || fstat(c->fd, &st) < 0)
+        return;
+    if (st.st_size == 0 && yb_write_all(c->fd, yb_str("YBCACHE1", UNIT)) < 0)
+        return;
+    tail = yb_buf_view(c->tail);
+    if (write(c->fd, tail.p, tail.n) != (ssize_t)tail.n) /* O_APPEND: no other's bytes between */
+        return;
+    begin = lseek(c->fd, 0, SEEK_CUR) - (off_t)tail.n;
+    if (begin < UNIT || begin % UNIT != 0 || (begin + (off_t)tail.n) / UNIT > UINT32_MAX)
+        return;
+    for (size_t i = 0; i < c->n_pending; i++)
+        c->pending[i].place = (uint32_t)((begin + c->pending[i].at) / UNIT);
+}
+
+/* m->mutex held: what waits is written, goes into the table, and out to the caller. */
 static size_t
 take_pending(struct yb_mailbox *m, struct pending out[PENDING])
 {
     struct yb_cache *c = m->cache;
-    struct yb_table *t = m->table;
     size_t n = c == NULL ? 0 : c->n_pending;
 
+    if (n == 0)
+        return 0;
+    tail_write(m);
     for (size_t i = 0; i < n; i++) {
-        out[i] = c->pending[i];
-        if (t == NULL)
-            continue;
-        size_t at = yb_block_find(t->live->v, t->live->n, out[i].uid);
+        uint32_t *place = place_of(m, c->pending[i].uid);
 
-        if (at < t->live->n && t->live->v[at].uid == out[i].uid)
-            t->cache[at] = out[i].place;
+        out[i] = c->pending[i];
+        if (place != NULL)
+            *place = out[i].place;
     }
-    if (c != NULL)
-        c->n_pending = 0;
+    c->n_pending = 0;
+    yb_buf_free(&c->tail); /* a parked session keeps nothing of it */
     return n;
+}
+
+/* Under the account lock: the records of a run of UIDs in ascending order say where their entries
+ * are, as far as the records stand side by side. Returns how many were served. */
+static size_t
+record_run(struct yb_mailbox *m, const struct pending *p, size_t n, size_t *hint)
+{
+    struct yb_index_slot slots[PENDING];
+    size_t place, got, k = 0;
+
+    if (p[0].place == 0 || !yb_mailbox_slot(m, p[0].uid, *hint, &slots[0], &place))
+        return 1;
+    got = m->head.slots - place < n ? m->head.slots - place : n;
+    got = yb_index_read_slots(m->index_fd, place, got, slots);
+    while (k < n && k < got && slots[k].uid == p[k].uid) {
+        if ((slots[k].state & YB_SLOT_LIVE) != 0)
+            slots[k].cache = p[k].place;
+        k++;
+    }
+    if (k == 0)
+        return 1;
+    *hint = place + k;
+    (void)!yb_index_write_slots(m->index_fd, place, k, slots);
+    return k;
 }
 
 void
 yb_cache_flush(struct yb_mailbox *m)
 {
     struct pending pending[PENDING];
-    size_t n, hint = 0, place;
+    size_t n, hint = 0;
 
     pthread_mutex_lock(&m->mutex);
     n = m->cache == NULL ? 0 : m->cache->n_pending;
@@ -230,16 +306,20 @@ yb_cache_flush(struct yb_mailbox *m)
         pthread_mutex_lock(&m->mutex);
         n = take_pending(m, pending);
         pthread_mutex_unlock(&m->mutex);
-        for (size_t i = 0; i < n; i++) {
-            struct yb_index_slot slot;
-
-            if (!yb_mailbox_slot(m, pending[i].uid, hint, &slot, &place) ||
-                (slot.state & YB_SLOT_LIVE) == 0)
-                continue;
-            hint = place + 1;
-            slot.cache = pending[i].place;
-            (void)!yb_index_write_slots(m->index_fd, place, 1, &slot);
-        }
+        for (size_t i = 0; i < n;)
+            i += record_run(m, &pending[i], n - i, &hint);
     }
     yb_account_unlock(m->account);
+}
+
+void
+yb_mailbox_cache_settle(struct yb_mailbox *m)
+{
+    bool much;
+
+    pthread_mutex_lock(&m->mutex);
+    much = m->cache != NULL && m->cache->tail != NULL && yb_buf_size(m->cache->tail) > TAIL_SMALL;
+    pthread_mutex_unlock(&m->mutex);
+    if (much)
+        yb_cache_flush(m);
 }

@@ -249,6 +249,8 @@ int yb_mailbox_message(struct yb_mailbox *m, const struct yb_record *r, int *fd,
 bool yb_mailbox_cache_get(struct yb_mailbox *m, const struct yb_record *r, struct yb_arena *arena,
                           struct yb_str *out);
 void yb_mailbox_cache_put(struct yb_mailbox *m, const struct yb_record *r, struct yb_str data);
+/* After a command: what was put and waits in memory is written, unless it is little. */
+void yb_mailbox_cache_settle(struct yb_mailbox *m);
 
 /* --- changes --- */
 
