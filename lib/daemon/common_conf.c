@@ -34,6 +34,9 @@ static const struct yb_conf_option options[] = {
               "holds those of about a million messages: days of a database that is away."),
     OPT_START(PATH, mail_root, "/var/lib/yubin/mail", 1, 200,
               "The Maildirs of this node; made by `yubin store init`."),
+    OPT_START(SIZE, mail_reserve, "64M", 0, SIZE_MAX,
+              "Space of mail_root's file system that new messages leave free, so that users can "
+              "still delete; below it deliveries hear 452."),
     OPT_START(PATH, node_id_file, "/etc/yubin/node", 1, 200,
               "This node's id; made by `yubin node init`."),
     OPT_START(STRING, control_group, "yubin", 0, 64,

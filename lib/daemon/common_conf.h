@@ -19,6 +19,7 @@ struct yb_common_conf {
     const char *event_dir; /* <event_dir>/<daemon>/ likewise */
     uint64_t event_limit;  /* bytes in each of these */
     const char *mail_root; /* the Maildirs of this node */
+    uint64_t mail_reserve; /* bytes of its file system that new messages leave free */
     const char *node_id_file;
     const char *control_group; /* may use the control sockets besides root and the daemon's user */
 

@@ -12,6 +12,7 @@ yb_home_open(const struct yb_common_conf *common, int64_t lock_timeout_ms, unsig
     struct yb_store_conf conf = {
         .root = common->mail_root,
         .notify_path = notify,
+        .reserve = common->mail_reserve,
         .lock_timeout_ms = lock_timeout_ms,
         .max_open_accounts = open_accounts,
     };

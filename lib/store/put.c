@@ -22,6 +22,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define COPY_BLOCK 65536
@@ -52,6 +53,20 @@ open_portable(struct yb_incoming *i)
     return i->fd;
 }
 
+/* Flags, moves and the index need some room, too: mail from outside does not take the last of it. */
+static bool
+room_left(const struct yb_incoming *i, uint64_t size)
+{
+    uint64_t reserve = i->account->store->conf.reserve;
+    struct statvfs vfs;
+    uint64_t left;
+
+    if (reserve == 0 || fstatvfs(i->fd, &vfs) < 0)
+        return true;
+    left = (uint64_t)vfs.f_bavail * vfs.f_frsize;
+    return left >= reserve && left - reserve >= size;
+}
+
 int
 yb_store_put_begin(struct yb_store_account *a, uint64_t expected_size, struct yb_incoming **out,
                    struct yb_err *err)
@@ -67,6 +82,9 @@ yb_store_put_begin(struct yb_store_account *a, uint64_t expected_size, struct yb
         open_portable(i);
     if (i->fd < 0) {
         rc = yb_err_sys(err, YB_TEMP, "4.3.0", "make a message file");
+    } else if (!room_left(i, expected_size)) {
+        errno = ENOSPC;
+        rc = yb_err_sys(err, YB_TEMP, "4.3.1", "keep the file system's reserve");
     } else if (expected_size > COPY_BLOCK &&
                posix_fallocate(i->fd, 0, (off_t)expected_size) == ENOSPC) {
         /* A full disk is told before the work is done, not after. */
