@@ -168,7 +168,8 @@ header_matches(struct looked_at *l, const struct imapd_key *k)
     return false;
 }
 
-/* Every text inside, headers of messages inside too; kept while keys look at this message. */
+/* Every text inside, headers of parts (names of files) and of messages inside too; kept while keys
+ * look at this message. */
 static bool
 body_contains(struct looked_at *l, struct yb_str needle)
 {
@@ -188,7 +189,7 @@ body_contains(struct looked_at *l, struct yb_str needle)
         for (uint32_t i = 0; i < tree.n; i++) {
             const struct yb_mime_part *p = &tree.parts[i];
 
-            if (i > 0 && tree.parts[p->parent].kind == YB_MIME_MESSAGE)
+            if (i > 0)
                 imapd_text_add_headers(yb_str(bytes.p + p->header, (size_t)(p->body - p->header)),
                                        b, l->message.arena);
             imapd_text_add_part(bytes, p, b, l->message.arena);
