@@ -17,6 +17,7 @@ YUBIN_ENDPOINTS=endpoints.json runs the scenario on that platform instead (its `
 scenarios that kill or stop things skip themselves by p.own()), YUBIN_KEEP=1 leaves the folder.
 Exit: 0 passed, 1 failed, 77 skipped.
 """
+import base64
 import contextlib
 import imaplib
 import json
@@ -141,11 +142,16 @@ class Platform:
 BAD_LINES = ("class=bug", "assertion failed", "AddressSanitizer", "ThreadSanitizer", "runtime error:")
 
 
-def check_logs(running):
+def check_logs(running, passwords):
+    """No daemon was wrong about itself, and none wrote down a password, in any form that can be read back."""
+    secrets = set()
+    for address, password in passwords.items():
+        plain = ("\0%s\0%s" % (address, password)).encode()
+        secrets |= {password, *(base64.b64encode(x).decode() for x in (password.encode(), plain))}
     for daemon in running.daemons.values():
         with open(daemon.log, encoding="utf-8", errors="replace") as f:
             for line in f:
-                if any(b in line for b in BAD_LINES):
+                if any(b in line for b in BAD_LINES) or any(s in line for s in secrets):
                     raise TrialError("%s log: %s" % (daemon.name, line))
 
 
@@ -165,8 +171,9 @@ def platform(options=None, start=True, environment=None):
         running.prepare([HOSTNAME, "localhost"])
         if start:
             running.start()
-        yield Platform(running.endpoints([]), running)
-        check_logs(running)
+        seen = Platform(running.endpoints([]), running)
+        yield seen
+        check_logs(running, seen.passwords)
     except BaseException:
         for daemon in running.daemons.values():
             print("--- end of %s" % daemon.log, daemon.tail(25), sep="\n", file=sys.stderr)
