@@ -24,7 +24,7 @@
 
 #define YB_BATCH 100                /* messages between two breaks of a long command */
 #define YB_TIDY_QUIET_MS 60000      /* a mailbox that quiet is synced and its dirty mark cleared */
-#define YB_IDLE_MAILBOXES 16        /* open mailboxes an account keeps that nobody uses */
+#define YB_IDLE_MAILBOXES 4         /* open mailboxes an account keeps that nobody uses */
 #define YB_LOOK_TRUST_NS 1000000000 /* a folder's mtime younger than this at the look may lie */
 
 struct yb_waiter; /* lock.c */

@@ -31,8 +31,8 @@ struct yb_incoming {
     struct yb_store_account *account;
     int fd;
     bool one_sync;
-    char tmp[64]; /* portable form: its name in Maildir/ */
-    uint64_t size;
+    char tmp[64];         /* portable form: its name in Maildir/ */
+    uint64_t size, room;  /* written; made room for ahead */
     struct yb_mailbox *m; /* placed */
     struct yb_delivery_id id;
     uint32_t uid;
@@ -85,11 +85,12 @@ yb_store_put_begin(struct yb_store_account *a, uint64_t expected_size, struct yb
     } else if (!room_left(i, expected_size)) {
         errno = ENOSPC;
         rc = yb_err_sys(err, YB_TEMP, "4.3.1", "keep the file system's reserve");
-    } else if (expected_size > COPY_BLOCK &&
-               posix_fallocate(i->fd, 0, (off_t)expected_size) == ENOSPC) {
+    } else if (expected_size > COPY_BLOCK && expected_size < INT64_MAX) {
         /* A full disk is told before the work is done, not after. */
-        errno = ENOSPC;
-        rc = yb_err_sys(err, YB_TEMP, "4.3.1", "make room for a message");
+        i->room = expected_size;
+        errno = posix_fallocate(i->fd, 0, (off_t)expected_size);
+        if (errno == ENOSPC || errno == EDQUOT)
+            rc = yb_err_sys(err, YB_TEMP, "4.3.1", "make room for a message");
     }
     yb_account_ref(a);
     if (rc < 0)
@@ -138,7 +139,7 @@ write_out(struct yb_incoming *i, const struct yb_put *put, struct yb_err *err)
 {
     struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, { .tv_sec = put->internal_date } };
 
-    if (ftruncate(i->fd, (off_t)i->size) < 0) /* what put_begin() made room for and nobody wrote */
+    if (i->room > i->size && ftruncate(i->fd, (off_t)i->size) < 0)
         return yb_err_sys(err, YB_TEMP, "4.3.0", "cut a message");
     if (put->internal_date != 0)
         (void)!futimens(i->fd, times);
@@ -364,6 +365,9 @@ sync_duplicate(struct yb_incoming *i, struct yb_err *err)
         fd = yb_sys_open(yb_mailbox_place_fd(m, &slot), name, O_RDONLY | O_NOFOLLOW);
     }
     yb_account_unlock(i->account);
+    /* In another mailbox than this time's, moved, or gone: wherever it is, it is on the disk then. */
+    if (rc == 0 && fd < 0 && yb_sys_syncfs(i->account->dir_fd) < 0)
+        rc = yb_err_sys(err, YB_TEMP, "4.3.0", "sync a message again");
     if (fd >= 0 && (yb_sys_fsync(fd) < 0 || (!i->one_sync && sync_name(m) < 0)))
         rc = yb_err_sys(err, YB_TEMP, "4.3.0", "sync a message again");
     yb_sys_close(&fd);
@@ -378,7 +382,7 @@ withdraw(struct yb_incoming *i)
         ring_forget(i);
         yb_account_unlock(i->account);
     }
-    if (!i->duplicate)
+    if (!i->duplicate) /* what lies there already stays: the next try syncs it */
         yb_expunge_one(i->m, i->uid);
 }
 
@@ -400,6 +404,8 @@ yb_store_put_commit(struct yb_incoming **incoming, struct yb_err *err)
         if (!i->duplicate)
             yb_notify_changed(i->m);
         i->uid = 0; /* nothing to take back */
+    } else if (i->duplicate) {
+        withdraw(i);
     }
     yb_store_put_abort(incoming);
     return rc;
@@ -413,7 +419,7 @@ yb_store_put_abort(struct yb_incoming **incoming)
     if (i == NULL)
         return;
     *incoming = NULL;
-    if (i->uid != 0)
+    if (i->uid != 0 && !i->duplicate)
         withdraw(i);
     if (i->tmp[0] != '\0' && i->fd >= 0)
         (void)!unlinkat(i->account->maildir_fd, i->tmp, 0);

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -150,6 +151,7 @@ yb_store_root_open(const struct yb_store_conf *conf, const char *expected_id, st
 {
     struct yb_store *s = yb_alloc(1, sizeof(*s));
     struct yb_err trouble = { 0 };
+    struct rlimit files;
 
     s->conf = *conf;
     s->conf.portable = conf->portable || yb_fault_setting("YB_PORTABLE") != NULL;
@@ -162,6 +164,9 @@ yb_store_root_open(const struct yb_store_conf *conf, const char *expected_id, st
         s->conf.lock_timeout_ms = 10000;
     if (s->conf.max_open_accounts == 0)
         s->conf.max_open_accounts = 1024;
+    /* An idle account has some ten descriptors; most are for connections. */
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0 && s->conf.max_open_accounts > files.rlim_cur / 32)
+        s->conf.max_open_accounts = files.rlim_cur / 32;
     if (expected_id != NULL)
         snprintf(s->expected_id, sizeof(s->expected_id), "%s", expected_id);
     s->root_fd = -1;

@@ -81,6 +81,12 @@ yb_sys_fdatasync(int fd)
 }
 
 int
+yb_sys_syncfs(int fd)
+{
+    return yb_fault_fails("store.fsync") ? -1 : syncfs(fd);
+}
+
+int
 yb_sys_write_out(int fd)
 {
     const unsigned how =

@@ -22,6 +22,8 @@ int yb_sys_pwrite(int fd, const void *p, size_t n, off_t at);
 int yb_sys_writev(int fd, const struct iovec *v, int n, uint64_t *written);
 int yb_sys_fsync(int fd);
 int yb_sys_fdatasync(int fd);
+/* Everything of the file system that fd is on: rare. */
+int yb_sys_syncfs(int fd);
 /* The data of a new file to the disk, without its name (sync_file_range). */
 int yb_sys_write_out(int fd);
 /* Gives the unnamed file `fd` a name; never overwrites. */

@@ -25,3 +25,8 @@ check_PROGRAMS += tests/unit/store/test_notify
 tests_unit_store_test_notify_SOURCES  = tests/unit/store/test_notify.c $(STORE_TEST_HELP)
 tests_unit_store_test_notify_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_store_test_notify_LDADD    = $(STORE_TEST_LIBS)
+
+check_PROGRAMS += tests/unit/store/test_formats
+tests_unit_store_test_formats_SOURCES  = tests/unit/store/test_formats.c $(STORE_TEST_HELP)
+tests_unit_store_test_formats_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_store_test_formats_LDADD    = $(STORE_TEST_LIBS)
