@@ -135,6 +135,15 @@ metrics(void *state, struct yb_metrics *m)
     yb_metrics_counter(m, "imapd_woken_total", "Clients in IDLE that were woken.", NULL, woken);
 }
 
+/* Each session has an account and a mailbox open; so has each account kept open. */
+static size_t
+files(const struct yb_conf *all)
+{
+    const struct imapd_conf *conf = yb_conf_section(all, &imapd_conf_table);
+
+    return YB_STORE_FILES * ((size_t)conf->daemon.max_connections + conf->open_accounts);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -148,6 +157,7 @@ main(int argc, char **argv)
         .conf = &imapd_conf_table,
         .listeners = listeners,
         .n_listeners = YB_COUNT(listeners),
+        .files = files,
         .init = init,
         .listener_arg = listener_arg,
         .reload = reload,

@@ -140,6 +140,15 @@ metrics(void *state, struct yb_metrics *m)
     yb_daemon_events_figures(d->events, m);
 }
 
+/* A worker's own are counted with it; what stays open are the accounts. */
+static size_t
+files(const struct yb_conf *all)
+{
+    const struct lmtpd_conf *conf = yb_conf_section(all, &lmtpd_conf_table);
+
+    return YB_STORE_FILES * ((size_t)conf->open_accounts);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -150,6 +159,7 @@ main(int argc, char **argv)
         .conf = &lmtpd_conf_table,
         .listeners = listeners,
         .n_listeners = YB_COUNT(listeners),
+        .files = files,
         .init = init,
         .listener_arg = listener_arg,
         .drain = drain,

@@ -115,6 +115,15 @@ metrics(void *state, struct yb_metrics *m)
                        atomic_load(&p->counts.bytes));
 }
 
+/* Each session has an account and a mailbox open; so has each account kept open. */
+static size_t
+files(const struct yb_conf *all)
+{
+    const struct pop3d_conf *conf = yb_conf_section(all, &pop3d_conf_table);
+
+    return YB_STORE_FILES * ((size_t)conf->daemon.max_connections + conf->open_accounts);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -126,6 +135,7 @@ main(int argc, char **argv)
         .conf = &pop3d_conf_table,
         .listeners = listeners,
         .n_listeners = YB_COUNT(listeners),
+        .files = files,
         .init = init,
         .listener_arg = listener_arg,
         .drain = drain,

@@ -407,6 +407,8 @@ yb_child_run(struct yb_process *p, int parent_fd, pid_t parent)
     size_t files = own->max_connections + (size_t)FILES_PER_WORKER * own->workers + FILES_OWN;
     struct yb_err err = { 0 };
 
+    if (p->spec->files != NULL)
+        files += p->spec->files(p->conf);
     yb_conf_source_free(&p->source); /* the parent keeps its own */
     d.database = make_conninfo(p);
     if (take_signals(&d, &err) < 0 || yb_privs_become(&p->privs, parent, files, &err) < 0 ||

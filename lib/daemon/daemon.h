@@ -51,6 +51,9 @@ struct yb_daemon_spec {
     size_t n_listeners;
     const struct yb_daemon_command *commands;
     size_t n_commands;
+    /* Descriptors the program may hold beside the engine's sockets and what a worker uses for a
+     * moment; NULL: none worth counting. */
+    size_t (*files)(const struct yb_conf *conf);
 
     /* After the rights are dropped, before anybody connects: make *state, start threads. YB_PERM
      * ends the daemon with 78 (nothing will change by trying again), YB_TEMP has it tried again. */

@@ -68,16 +68,17 @@ yb_privs_folder(const struct yb_privs *p, const char *above, const char *path, s
     return rc;
 }
 
-/* As many open files as asked for; with fewer allowed, as many as there are, and a warning. */
+/* As many open files as asked for; with fewer allowed, as many as there are, and a warning. Root may
+ * raise the limit, unless it lives in a container. */
 static int
 limit_files(size_t want, struct yb_err *err)
 {
-    struct rlimit r;
+    struct rlimit r, raised = { want, want };
 
     if (getrlimit(RLIMIT_NOFILE, &r) < 0)
         return yb_err_sys(err, YB_TEMP, "4.3.0", "getrlimit");
-    if (r.rlim_max < want && geteuid() == 0)
-        r.rlim_max = want;
+    if (r.rlim_max < want && geteuid() == 0 && setrlimit(RLIMIT_NOFILE, &raised) == 0)
+        return 0;
     if (r.rlim_max < want)
         yb_log(YB_LOG_WARN, NULL, "daemon.few_files",
                "only %llu open files are allowed where %zu may be needed: raise the limit "
