@@ -83,7 +83,10 @@ yb_buf_add(struct yb_buf *b, struct yb_str s)
 void
 yb_buf_add_c(struct yb_buf *b, char c)
 {
-    yb_buf_add(b, yb_str(&c, 1));
+    if (b->p != NULL && b->end < b->size && !b->overflowed)
+        b->p[b->end++] = c;
+    else
+        yb_buf_add(b, yb_str(&c, 1));
 }
 
 void

@@ -15,7 +15,7 @@ struct yb_map {
     uint64_t secret[2];
 };
 
-#define MIN_SIZE 16
+#define MIN_SIZE 8 /* an open account has one */
 
 static inline uint64_t
 rotl(uint64_t x, int b)

@@ -11,6 +11,7 @@
 #include "lib/net/tls.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -397,6 +398,15 @@ run(struct yb_daemon *d, struct yb_err *err)
     return 0;
 }
 
+/* An arena of the heap for every worker would keep for each what only few need at once. */
+static void
+limit_arenas(void)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+    mallopt(M_ARENA_MAX, cores > 2 ? (int)cores : 2);
+}
+
 int
 yb_child_run(struct yb_process *p, int parent_fd, pid_t parent)
 {
@@ -409,6 +419,7 @@ yb_child_run(struct yb_process *p, int parent_fd, pid_t parent)
 
     if (p->spec->files != NULL)
         files += p->spec->files(p->conf);
+    limit_arenas();
     yb_conf_source_free(&p->source); /* the parent keeps its own */
     d.database = make_conninfo(p);
     if (take_signals(&d, &err) < 0 || yb_privs_become(&p->privs, parent, files, &err) < 0 ||
