@@ -52,7 +52,7 @@ static const struct yb_conf_option options[] = {
         "empty means that tickets end with the process."),
     OPT_CHOICE(tls_min_version, "1.2", "1.2 1.3", "Oldest TLS version spoken."),
     OPT_START(SECRETS, auth_secret, "", 0, 1,
-              "File of 32 random bytes or more (head -c 48 /dev/urandom | base64; mode 0640), the same "
+              "File of 32 random bytes or more (openssl rand -base64 48; mode 0640), the same "
               "on all nodes: the salt that SCRAM shows for "
               "a user who does not exist is made from it, so that every service shows the same one. "
               "Empty means that each process makes its own: nobody can tell from one answer, but who "
