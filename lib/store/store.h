@@ -36,7 +36,7 @@ struct yb_store_conf {
     const char *notify_path;  /* imapd's notice socket; NULL: changes are told to nobody */
     int64_t lock_timeout_ms;  /* account lock, default 10 s */
     size_t max_open_accounts; /* idle handles kept, default 1024; YB_STORE_FILES each */
-    uint64_t reserve; /* bytes of the file system that new messages leave free; 0: none */
+    uint64_t reserve;         /* bytes of the file system that new messages leave free; 0: none */
     bool portable;            /* the form for any file system, also where one sync would do */
 };
 

@@ -394,8 +394,11 @@ static int
 child_main(void)
 {
     struct help c;
-    struct worker w = { &c, (unsigned)atoi(getenv("YB_TEST_CHILD")) };
+    struct worker w = { .h = &c };
+    uint64_t n = 0;
 
+    ck_assert(yb_str_u64(yb_str_from(getenv("YB_TEST_CHILD")), 99, &n));
+    w.n = (unsigned)n;
     help_child_open(&c);
     work(&w);
     help_close(&c);
@@ -405,12 +408,10 @@ child_main(void)
 /* The same by processes. */
 START_TEST(test_many_processes)
 {
-    pthread_t threads[4];
     struct help_map map;
     pid_t pids[4];
     int status;
 
-    (void)threads;
     for (int i = 0; i < 4; i++) {
         pids[i] = fork();
         if (pids[i] == 0)
