@@ -1,5 +1,6 @@
 """Bad input on every port: oversized, binary, endless, half-open, malformed, a byte at a time. Each is
 answered or timed out as documented; the daemons live on and serve the next client."""
+import concurrent.futures
 import os
 import random
 import socket
@@ -123,20 +124,25 @@ def byte_at_a_time(p, service):
         assert time.monotonic() - begun < 20, "%s: a byte now and then keeps it for ever" % service
 
 
+def abuse_service(p, service, rng):
+    for abuse in (endless_line, malformed, half_open, byte_at_a_time):
+        abuse(p, service)
+    garbage(p, service, rng)
+    with connect(p, service, greeting=False):
+        pass  # gone at once
+    alive(p, service)
+    print("ok", service, flush=True)
+
+
 def scenario(p):
     seed = int(os.environ.get("YUBIN_SEED", "0")) or random.randrange(1 << 30)
     print("seed", seed)
-    rng = random.Random(seed)
     trial = p.own()
     before = {n: d.child_pid() for n, d in trial.daemons.items()}
-    for service in PLAIN + IMPLICIT:
-        for abuse in (endless_line, malformed, half_open, byte_at_a_time):
-            abuse(p, service)
-        garbage(p, service, rng)
-        with connect(p, service, greeting=False):
-            pass  # gone at once
-        alive(p, service)
-        print("ok", service, flush=True)
+    services = PLAIN + IMPLICIT
+    with concurrent.futures.ThreadPoolExecutor(len(services)) as pool:
+        for _ in pool.map(lambda service: abuse_service(p, service, random.Random(seed)), services):
+            pass
     for service in IMPLICIT:  # no TLS where TLS is spoken
         with p.raw(service) as s:
             flood(s, [b"EHLO x\r\n" * 100])
