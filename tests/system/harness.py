@@ -46,10 +46,20 @@ class Skip(Exception):
     """The scenario cannot run here; the text says why."""
 
 
+claims = []  # sockets that say which blocks of ports are this process's
+
+
 def free_port_base():
-    """A block of ports nobody listens on, below what the kernel gives to clients."""
-    for _ in range(200):
-        base = random.randrange(10000, 31000, 10)
+    """A block of ports nobody listens on, below what the kernel gives to clients. Blocks 100 apart
+    have no port in common; one that another test has taken is known by a name of its own."""
+    for base in random.sample(range(10000, 31000, 100), 210):
+        claim = socket.socket(socket.AF_UNIX)
+        try:
+            claim.bind("\0yubin-test-ports-%d" % base)
+        except OSError:
+            claim.close()
+            continue
+        claims.append(claim)
         with contextlib.ExitStack() as stack:
             try:
                 for offset in PORTS.values():
