@@ -397,7 +397,8 @@ child_main(void)
     struct worker w = { .h = &c };
     uint64_t n = 0;
 
-    ck_assert(yb_str_u64(yb_str_from(getenv("YB_TEST_CHILD")), 99, &n));
+    if (!yb_str_u64(yb_str_from(getenv("YB_TEST_CHILD")), 99, &n))
+        return 2;
     w.n = (unsigned)n;
     help_child_open(&c);
     work(&w);
