@@ -71,6 +71,17 @@ folder_make(int root_fd, int outer_fd, int dir_fd, const char *id, struct yb_err
     return 0;
 }
 
+/* Opened first: to make what is there already would lock the folder above for nothing. */
+static int
+folder_enter(int dir_fd, const char *name, bool create)
+{
+    int fd = yb_sys_open(dir_fd, name, O_RDONLY | O_DIRECTORY);
+
+    if (fd >= 0 || errno != ENOENT || !create || yb_sys_mkdir(dir_fd, name) < 0)
+        return fd;
+    return yb_sys_open(dir_fd, name, O_RDONLY | O_DIRECTORY);
+}
+
 /* Opens <2 hex>/<id> below the root, and makes it when asked to. */
 static int
 folder_open(struct yb_store_account *a, int root_fd, bool create, struct yb_err *err)
@@ -80,13 +91,9 @@ folder_open(struct yb_store_account *a, int root_fd, bool create, struct yb_err 
 
     yb_account_id_text(a->id, id);
     snprintf(outer, sizeof(outer), "%.2s", id);
-    if (create)
-        (void)!yb_sys_mkdir(root_fd, outer); /* trouble shows in the open */
-    outer_fd = yb_sys_open(root_fd, outer, O_RDONLY | O_DIRECTORY);
-    if (outer_fd >= 0 && create)
-        (void)!yb_sys_mkdir(outer_fd, id);
+    outer_fd = folder_enter(root_fd, outer, create);
     if (outer_fd >= 0)
-        a->dir_fd = yb_sys_open(outer_fd, id, O_RDONLY | O_DIRECTORY);
+        a->dir_fd = folder_enter(outer_fd, id, create);
     if (a->dir_fd < 0) {
         rc = errno == ENOENT ? yb_err_set(err, YB_PERM, "5.1.1", "The account has no mail yet")
                              : yb_err_sys(err, YB_TEMP, "4.3.0", "open the account's folder");
@@ -127,8 +134,7 @@ account_load(struct yb_store_account *a, bool create, struct yb_err *err)
 
     if (root_fd < 0 || folder_open(a, root_fd, create, err) < 0) {
         rc = -1;
-    } else if (yb_sys_mkdir(a->dir_fd, "Maildir") < 0 ||
-               (a->maildir_fd = yb_sys_open(a->dir_fd, "Maildir", O_RDONLY | O_DIRECTORY)) < 0) {
+    } else if ((a->maildir_fd = folder_enter(a->dir_fd, "Maildir", true)) < 0) {
         rc = yb_err_sys(err, YB_TEMP, "4.3.0", "open Maildir");
     } else {
         rc = yb_account_open_lock(a, err);
