@@ -4,6 +4,7 @@ A Ledger knows of every message what its sender was told: "kept" (250), "refused
 connection ended before an answer). A Reader remembers every (UIDVALIDITY, UID, message) it ever saw.
 """
 import imaplib
+import os
 import re
 import smtplib
 import ssl
@@ -93,6 +94,17 @@ class Reader:
             return self.look()
         except (OSError, imaplib.IMAP4.error, ssl.SSLError):
             return None
+
+
+def check_usage(p, address):
+    """What the account's quota counts is what lies on disk. The account has a quota."""
+    with p.imap(address) as c:
+        used = int(re.search(rb"STORAGE (\d+)", c.getquotaroot("INBOX")[1][1][0]).group(1))
+    size = 0
+    for folder, _, files in os.walk(p.yubin("mailbox", "path", address).strip()):
+        if os.path.basename(folder) in ("new", "cur"):
+            size += sum(os.path.getsize(os.path.join(folder, name)) for name in files)
+    assert used == (size + 1023) // 1024, "%s: quota counts %d KiB, there are %d bytes" % (address, used, size)
 
 
 def in_threads(n, work):

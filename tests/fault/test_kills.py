@@ -40,7 +40,7 @@ def scenario(p):
     print("seed", SEED)
     p.tenant("kills", "kills.test")
     for user in USERS:
-        p.account(user)
+        p.account(user, harness.PASSWORD, "--quota", "1000000000")
     ledger = load.Ledger(p, "k")
     readers = [load.Reader(p, user) for user in USERS]
     stop = threading.Event()
@@ -72,6 +72,7 @@ def scenario(p):
     for reader in readers:
         harness.wait_until(lambda: reader.try_to_look() is not None, 60)
         ledger.check(reader.address, reader.look())
+        load.check_usage(p, reader.address)
         with p.imap(reader.address) as c:  # and it goes on
             c.select()
             assert c.search(None, "ALL")[0] == "OK"

@@ -124,6 +124,7 @@ class World:
             assert number in work, "%s was copied and is lost" % number
         for number in self.moved:
             assert number not in here, "%s was moved and is still there" % number
+        load.check_usage(self.p, self.address)
         card = self.p.yubin_json("store", "check", self.address)
         assert card["lost"] == 0 and card["foreign"] == 0, card
 
@@ -135,7 +136,7 @@ def one(p, address, point, folder):
     trial.environment = {"YB_FAULT_LOG": log, "YB_FAULT_ONCE": folder, "YB_FAULT": "%s:kill:1" % point}
     trial.start()
     p.ends.update(trial.endpoints([]))
-    p.account(address)
+    p.account(address, harness.PASSWORD, "--quota", "100000000")
     world = World(p, address)
     world.run()
     if os.path.exists(os.path.join(folder, point)):
