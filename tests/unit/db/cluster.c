@@ -68,7 +68,7 @@ bin_find(char *out, size_t size)
 
 /* Runs a program of the server as its user; it dies with the test. */
 static pid_t
-spawn(const struct cluster *c, const char *program, char *const argv[])
+spawn(const struct cluster *c, const char *program, char *argv[])
 {
     char path[320];
     pid_t parent = getpid(), pid;
@@ -90,6 +90,7 @@ spawn(const struct cluster *c, const char *program, char *const argv[])
     dup2(log, 0);
     dup2(log, 1);
     dup2(log, 2);
+    argv[0] = path; /* initdb looks for its server beside itself */
     execv(path, argv);
     _exit(127);
 }
