@@ -70,7 +70,7 @@ lap_end(struct lap l, const char *what, size_t n)
 static void
 store_open(void)
 {
-    struct yb_store_conf conf = { .root = bench.dir };
+    struct yb_store_conf conf = { .root = bench.dir, .max_open_accounts = bench.accounts };
     struct yb_err err = { 0 };
 
     need(yb_store_root_open(&conf, NULL, &bench.store, &err), &err);
@@ -304,6 +304,7 @@ int
 main(int argc, char **argv)
 {
     struct yb_err err = { 0 };
+    struct rlimit files;
     char id[YB_ID_TEXT];
 
     if (argc < 2) {
@@ -315,6 +316,10 @@ main(int argc, char **argv)
     yb_log_init("store-bench", YB_LOG_ERROR);
     bench.message = yb_alloc(bench.size + 64, 1);
     memset(bench.message, 'x', bench.size + 64);
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        files.rlim_cur = files.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &files);
+    }
     need(yb_store_init(bench.dir, id, &err), &err);
     store_open();
     for (size_t i = 0; i < bench.accounts; i++) /* accounts and mailboxes are there, handles warm */

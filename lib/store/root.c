@@ -145,13 +145,23 @@ yb_root_fd(struct yb_store *s, struct yb_err *err)
     return rc;
 }
 
+/* Half of the descriptors this process may have, for 1024 accounts at most. */
+static size_t
+default_open_accounts(void)
+{
+    struct rlimit files;
+
+    if (getrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_cur / (2 * YB_STORE_FILES) > 1024)
+        return 1024;
+    return (size_t)files.rlim_cur / (2 * YB_STORE_FILES);
+}
+
 int
 yb_store_root_open(const struct yb_store_conf *conf, const char *expected_id, struct yb_store **out,
                    struct yb_err *err)
 {
     struct yb_store *s = yb_alloc(1, sizeof(*s));
     struct yb_err trouble = { 0 };
-    struct rlimit files;
 
     s->conf = *conf;
     s->conf.portable = conf->portable || yb_fault_setting("YB_PORTABLE") != NULL;
@@ -163,10 +173,7 @@ yb_store_root_open(const struct yb_store_conf *conf, const char *expected_id, st
     if (s->conf.lock_timeout_ms <= 0)
         s->conf.lock_timeout_ms = 10000;
     if (s->conf.max_open_accounts == 0)
-        s->conf.max_open_accounts = 1024;
-    /* An idle account has some ten descriptors; most are for connections. */
-    if (getrlimit(RLIMIT_NOFILE, &files) == 0 && s->conf.max_open_accounts > files.rlim_cur / 32)
-        s->conf.max_open_accounts = files.rlim_cur / 32;
+        s->conf.max_open_accounts = default_open_accounts();
     if (expected_id != NULL)
         snprintf(s->expected_id, sizeof(s->expected_id), "%s", expected_id);
     s->root_fd = -1;

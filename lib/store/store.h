@@ -33,11 +33,12 @@ struct yb_mailbox;       /* an open mailbox, shared and reference counted */
 struct yb_store_conf {
     const char *root;
     struct yb_node_id node;
-    const char *notify_path;  /* imapd's notice socket; NULL: changes are told to nobody */
-    int64_t lock_timeout_ms;  /* account lock, default 10 s */
-    size_t max_open_accounts; /* idle handles kept, default 1024; YB_STORE_FILES each */
-    uint64_t reserve;         /* bytes of the file system that new messages leave free; 0: none */
-    bool portable;            /* the form for any file system, also where one sync would do */
+    const char *notify_path; /* imapd's notice socket; NULL: changes are told to nobody */
+    int64_t lock_timeout_ms; /* account lock, default 10 s */
+    size_t
+        max_open_accounts; /* idle handles kept, YB_STORE_FILES each; 0: 1024 or half of the limit */
+    uint64_t reserve;      /* bytes of the file system that new messages leave free; 0: none */
+    bool portable;         /* the form for any file system, also where one sync would do */
 };
 
 /* Makes .yubin-store with a new store id (text of YB_ID_TEXT). PERM when there is one already. */
