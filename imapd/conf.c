@@ -27,6 +27,9 @@ static const struct yb_conf_option options[] = {
         "How long a command waits for an account that another process works on."),
     OPT_START(DURATION, usage_interval, "5s", 1000, 3600000,
         "How often sizes of mailboxes that changed are reported to the database."),
+    OPT(DURATION, keep_expunged, "30d", 0, 31536000000,
+        "How long an index remembers which messages were expunged, for clients that come back; "
+        "older ones are dropped when there are many and nobody has the mailbox selected."),
     /* clang-format on */
 };
 

@@ -12,7 +12,7 @@ struct imapd_conf {
     unsigned max_bad_commands;
     int64_t login_timeout, idle_timeout;
     unsigned open_accounts;
-    int64_t lock_timeout, usage_interval;
+    int64_t lock_timeout, usage_interval, keep_expunged;
 };
 
 extern const struct yb_conf_table imapd_conf_table;

@@ -80,14 +80,28 @@ imapd_login(struct yb_conn *conn, struct imapd_session *s, const struct yb_auth_
     return 0;
 }
 
+/* The last reader of a mailbox tidies its index; nobody is there to be told when that fails. */
+static void
+compact(struct yb_mailbox *m, int64_t keep_ms)
+{
+    struct yb_err err = { 0 };
+
+    if (yb_mailbox_compact(m, keep_ms / 1000, &err) < 0)
+        yb_log_err(YB_LOG_WARN, NULL, "imap.compact.failed", &err);
+}
+
 void
 imapd_deselect(struct imapd_session *s)
 {
+    bool read_only = s->view.read_only;
+
     imapd_push_remove(s->server->push, &s->push);
     if (s->mailbox == NULL)
         return;
     yb_mailbox_unwatch(s->mailbox);
     yb_view_end(s->mailbox, &s->view);
+    if (!read_only)
+        compact(s->mailbox, atomic_load(&s->server->conf)->keep_expunged);
     yb_mailbox_close(&s->mailbox);
     s->view = (struct yb_view){ 0 };
     s->state = IMAPD_ST_USER;
