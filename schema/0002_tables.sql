@@ -115,7 +115,7 @@ CREATE TABLE credentials (
     CHECK (kind <> 'app' OR verifier ~ '^[0-9a-f]{64}$')
 );
 CREATE UNIQUE INDEX credentials_primary ON credentials (account_id) WHERE kind = 'primary';
-CREATE INDEX credentials_app ON credentials (account_id) WHERE kind = 'app';
+CREATE INDEX credentials_account ON credentials (account_id);
 
 -- An address that leads to others.
 CREATE TABLE aliases (

@@ -1,0 +1,43 @@
+"""No question that a daemon asks of the database reads a table from end to end: with 5 000 accounts, answers to
+RCPT, to a login, to a sender and to a report of usage touch the rows they need and no others."""
+import json
+
+import harness
+
+N = 5000
+
+
+def scenario(p):
+    trial = p.own()
+    p.tenant("many", "many.test")
+    rows = "".join(json.dumps({"address": "u%d@many.test" % i, "password": harness.PASSWORD} if i == 1 else
+                              {"address": "u%d@many.test" % i, "verifier": "{SHA512-CRYPT}$6$salt$" + "a" * 86}) + "\n"
+                   for i in range(N))
+    p.yubin("account", "add", "--from", "-", given=rows)
+    p.yubin("alias", "add", "team@many.test", "u1@many.test", "u2@many.test")
+    sql = trial.database.sql
+    sql("ANALYZE; SELECT pg_stat_reset()")
+    account = sql("SELECT account_id FROM yubin.accounts WHERE domain_id = (SELECT domain_id FROM yubin.domains) "
+                  "AND local = 'u1'").strip()
+    for question in ("yb_resolve('u1', 'many.test')", "yb_resolve('team', 'many.test')",
+                     "yb_resolve('nobody+x', 'many.test')", "yb_resolve('x', 'elsewhere.test')",
+                     "yb_login('u1', 'many.test')", "yb_login('nobody', 'many.test')", "yb_sender('%s')" % account,
+                     "yb_password_upgrade('%s', 'a', 'b')" % account,
+                     "yb_report_usage((SELECT node_id FROM yubin.nodes), ARRAY['%s']::uuid[], ARRAY[1], ARRAY[1])" % account):
+        sql("SELECT pg_stat_reset()")
+        sql("SET search_path = yubin; SELECT * FROM " + question)
+        read = int(sql("SELECT coalesce(sum(seq_tup_read), 0) FROM pg_stat_user_tables "
+                       "WHERE relname IN ('accounts', 'credentials', 'aliases', 'usage', 'forwards')"))
+        print(question[:30], read)
+        assert read < 100, "%s reads %d rows in sequence" % (question, read)
+    # Deleting one account looks for what goes with it; that must not read everything either.
+    sql("SELECT pg_stat_reset()")
+    p.yubin("account", "delete", "u3@many.test")
+    harness.wait_until(lambda: int(sql("SELECT coalesce(sum(idx_scan), 0) FROM pg_stat_user_tables WHERE "
+                                       "relname = 'accounts'")) > 0, 10)
+    read = int(sql("SELECT sum(seq_tup_read) FROM pg_stat_user_tables WHERE relname = 'credentials'"))
+    assert read < 100, "deleting an account reads %d credentials" % read
+
+
+if __name__ == "__main__":
+    harness.main(scenario)
