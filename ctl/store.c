@@ -1,6 +1,8 @@
 /* yubin store …, mailbox …: the mail of this node, as whoever owns it. */
 #include "ctl/ctl.h"
 
+#include "lib/home/home.h"
+
 #include "lib/store/store.h"
 
 #include <errno.h>
@@ -82,10 +84,19 @@ store_init(struct ctl *c, json_t **out, struct yb_err *err)
     const struct yb_common_conf *common;
     struct yb_node_id node;
     char id[YB_ID_TEXT];
+    int fd;
 
     if (ctl_common(c, &common, err) < 0 || yb_node_id_read(common->node_id_file, &node, err) < 0 ||
-        connect_first(c, err) < 0 || make_root(c, common->mail_root, err) < 0 ||
-        become_owner(common->mail_root, err) < 0 || yb_store_init(common->mail_root, id, err) < 0 ||
+        connect_first(c, err) < 0 || make_root(c, common->mail_root, err) < 0)
+        return -1;
+    fd = yb_home_store_id_open(common, err);
+    if (fd < 0)
+        return -1;
+    if (become_owner(common->mail_root, err) < 0 || yb_store_init(common->mail_root, id, err) < 0) {
+        close(fd);
+        return -1;
+    }
+    if (yb_home_store_id_write(fd, id, err) < 0 ||
         yb_admin_node_store(c->admin, node, yb_str_from(id), err) < 0)
         return -1;
     *out = json_pack("{s:s, s:s}", "mail_root", common->mail_root, "store_id", id);

@@ -38,7 +38,8 @@ static const struct yb_conf_option options[] = {
               "Space of mail_root's file system that new messages leave free, so that users can "
               "still delete; below it deliveries hear 452."),
     OPT_START(PATH, node_id_file, "/etc/yubin/node", 1, 200,
-              "This node's id; made by `yubin node init`."),
+              "This node's id; made by `yubin node init`. The id of the store in mail_root stands "
+              "beside it in a file whose name ends in .store; made by `yubin store init`."),
     OPT_START(STRING, control_group, "yubin", 0, 64,
               "Group whose members may use the control sockets."),
     OPT_START(STRING, database, "dbname=yubin", 0, 1000,

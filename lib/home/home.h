@@ -12,8 +12,17 @@
 #include "lib/net/net.h"
 #include "lib/store/store.h"
 
-/* Opens this node's store; *node is the id it has. Errors are those of yb_node_id_read() and
- * yb_store_root_open(). */
+/*
+ * The id of the store in mail_root, kept in <node_id_file>.store, so that another disk mounted there is
+ * noticed without asking the database. `yubin store init` writes it: open() while it has the rights to,
+ * write() (closes fd) when there is a store. The file is as good as absent while it is empty.
+ */
+int yb_home_store_id_open(const struct yb_common_conf *common, struct yb_err *err) YB_MUST_USE;
+int yb_home_store_id_write(int fd, const char id[YB_ID_TEXT], struct yb_err *err) YB_MUST_USE;
+
+/* Opens this node's store; *node is the id it has. A root with another store than the one above, or
+ * none, is refused at every use (YB_TEMP) until the right one is back. Errors are those of
+ * yb_node_id_read() and yb_store_root_open(). */
 int yb_home_open(const struct yb_common_conf *common, int64_t lock_timeout_ms,
                  unsigned open_accounts, struct yb_node_id *node, struct yb_store **store,
                  struct yb_err *err) YB_MUST_USE;
