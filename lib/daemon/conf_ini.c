@@ -33,6 +33,16 @@ has_remark(struct yb_str value)
     return false;
 }
 
+/* Any but a tab: libinih takes some of them for blanks, others would reach a log or a terminal. */
+static bool
+has_control(struct yb_str line)
+{
+    for (size_t i = 0; i < line.n; i++)
+        if (((unsigned char)line.p[i] < ' ' && line.p[i] != '\t') || line.p[i] == 127)
+            return true;
+    return false;
+}
+
 /* Why libinih must not see the line (it would guess or forget), or NULL. */
 static const char *
 line_fault(struct yb_str line)
@@ -41,8 +51,8 @@ line_fault(struct yb_str line)
 
     if (line.n > YB_CONF_LINE)
         return "the line is longer than 4000 bytes: cut the list into files or shorter paths";
-    if (yb_str_find(line, '\0') < line.n)
-        return "the line holds a NUL byte: is this a text file?";
+    if (has_control(line))
+        return "the line holds a control character: is this a text file?";
     if (line.n == 0 || line.p[0] == ';' || line.p[0] == '#')
         return NULL;
     if (line.p[0] == '[') {
@@ -52,7 +62,7 @@ line_fault(struct yb_str line)
                                      : NULL;
     }
     name = yb_str_find(line, '=');
-    if (name == line.n)
+    if (name == line.n || yb_str_find(line, ':') < name) /* libinih cuts at either */
         return "neither a [section] nor `option = value`: begin comments with #";
     if (has_remark(yb_str_trim(yb_str_skip(line, name + 1))))
         return "a comment stands on a line of its own";

@@ -144,6 +144,12 @@ static const struct {
     { "text = a;b", 3, NULL },
     { "text = a ; b", -1, "a comment stands on a line of its own" },
     { "text =#b", -1, "a comment stands on a line of its own" },
+    { "text = \r#b", -1, "holds a control character" },
+    { "text = a\x7f", -1, "holds a control character" },
+    { "text\v= a", -1, "holds a control character" },
+    { "text = a\tb", 3, NULL },
+    { "text: ;a = b", -1, "neither a [section] nor `option = value`" },
+    { "text = a:b=c", 5, NULL },
 };
 
 /* The value of the option that the line sets, as a number. */
