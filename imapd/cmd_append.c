@@ -63,7 +63,8 @@ imapd_append_begin(struct imapd_session *s, struct yb_str tag, const struct imap
     struct yb_incoming *message = NULL;
     struct yb_str *keywords;
 
-    if (check_size(s, args->size, err) < 0 || find_mailbox(s, args->mailbox, err) < 0 ||
+    if (imapd_resume_account(s, err) < 0 || check_size(s, args->size, err) < 0 ||
+        find_mailbox(s, args->mailbox, err) < 0 ||
         yb_store_put_begin(s->account, args->size, &message, err) < 0)
         return NULL;
     arena = yb_arena_new(1024);

@@ -35,11 +35,10 @@ static void
 leave_deleted(struct imapd_cmd *c)
 {
     struct imapd_session *s = c->s;
-    struct yb_changes changes = { 0 };
+    struct yb_changes changes;
     struct yb_err err = { 0 };
 
-    if (s->state != IMAPD_ST_BOX ||
-        yb_view_changes(s->mailbox, &s->view, true, c->scratch, &changes, &err) < 0)
+    if (s->state != IMAPD_ST_BOX || imapd_look(c, true, &changes, &err) < 0)
         return;
     if (changes.invalid)
         imapd_deselect(s);

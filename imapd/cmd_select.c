@@ -41,20 +41,24 @@ select_mailbox(struct imapd_cmd *c, bool read_only, struct yb_err *err)
     struct imapd_session *s = c->s;
     const struct yb_rows *rows = NULL;
     struct imapd_select args;
+    struct yb_mailbox *m = NULL;
+    struct yb_view view;
+    uint32_t watched;
 
     if (!imapd_parse_select(&c->lex, &args))
         return imapd_wrong(c, err);
     /* Whatever comes of it, the mailbox of before is no longer selected (§6.3.1). */
     imapd_deselect(s);
-    if (yb_mailbox_open(s->account, args.mailbox, &s->mailbox, err) < 0)
+    if (yb_mailbox_open(s->account, args.mailbox, &m, err) < 0)
         return -1;
-    if (yb_view_begin(s->mailbox, read_only, &s->view, err) < 0) {
-        yb_mailbox_close(&s->mailbox);
+    watched = yb_mailbox_watch(m); /* before the view, so that no change falls between */
+    if (yb_view_begin(m, read_only, &view, err) < 0) {
+        yb_store_unwatch(s->server->store, s->account_id, watched);
+        yb_mailbox_close(&m);
         return -1;
     }
-    s->state = IMAPD_ST_BOX;
-    yb_mailbox_watch(s->mailbox);
-    if (yb_view_rows(s->mailbox, &s->view, &rows, err) < 0) {
+    imapd_select(s, c->conn, m, &view, watched);
+    if (yb_view_rows(m, &view, &rows, err) < 0) {
         imapd_deselect(s);
         return -1;
     }
@@ -139,10 +143,7 @@ imapd_cmd_idle(struct imapd_cmd *c, struct yb_err *err YB_UNUSED)
     yb_buf_add(c->out, YB_STR("+ Idling\r\n"));
     if (s->state != IMAPD_ST_BOX)
         return 0;
-    s->push.conn = yb_conn_self(c->conn);
-    s->push.account = s->account_id;
-    s->push.uidvalidity = yb_mailbox_uidvalidity(s->mailbox);
-    imapd_push_add(s->server->push, &s->push);
+    imapd_push_idle(s->server->push, &s->push, true);
     /* What changed before the table knew of us. */
     imapd_sync(c, true);
     return 0;
@@ -154,7 +155,7 @@ imapd_idle_line(struct yb_conn *conn, struct imapd_session *s, struct yb_str lin
     char *tag = s->tag;
     struct imapd_cmd c;
 
-    imapd_push_remove(s->server->push, &s->push);
+    imapd_push_idle(s->server->push, &s->push, false);
     s->mode = IMAPD_IN_COMMAND;
     s->tag = NULL;
     imapd_cmd_begin(&c, conn, yb_str_from(tag));

@@ -215,6 +215,26 @@ command_refusal(const struct imapd_cmd *c, const struct imapd_command *row)
     return NULL;
 }
 
+/* Account, and mailbox where the command is about it, of a session that rested. False, answered,
+ * when they cannot be had. */
+static bool
+command_resume(struct imapd_cmd *c)
+{
+    struct yb_err err = { 0 };
+
+    if ((c->row->states & START) != 0 ||
+        (c->row->states == BOX ? imapd_resume(c->s, &err) : imapd_resume_account(c->s, &err)) == 0)
+        return true;
+    if (err.class == YB_PERM) {
+        yb_buf_add(c->out, YB_STR("* BYE The mailbox was deleted or replaced, select anew\r\n"));
+        c->s->closing = true;
+    } else {
+        yb_log_err(YB_LOG_WARN, yb_conn_log(c->conn), "imap.error", &err);
+        imapd_put_err(c->out, c->tag, &err);
+    }
+    return false;
+}
+
 static void
 command_run(struct imapd_cmd *c, const struct imapd_command *row)
 {
@@ -241,6 +261,8 @@ command_run(struct imapd_cmd *c, const struct imapd_command *row)
         imapd_bad(c, yb_str_from(c->lex.why));
         return;
     }
+    if (!command_resume(c))
+        return;
     cmd_step(c, row->run);
     if (c->step != NULL && (s->closing || !cmd_step(c, c->step)))
         c->step = NULL;
@@ -317,6 +339,7 @@ imapd_produce(struct yb_conn *conn)
     if (!more) {
         s->running = NULL;
         cmd_free(c);
+        imapd_rest(s);
     }
     return more;
 }

@@ -220,7 +220,7 @@ imapd_input_line(struct yb_conn *conn, struct imapd_session *s, struct yb_str li
     if ((flags & (YB_IN_BARE_LF | YB_IN_BARE_CR | YB_IN_NUL)) != 0) {
         imapd_input_free(s);
         yb_auth_abandon(&s->exchange);
-        imapd_push_remove(s->server->push, &s->push);
+        imapd_push_idle(s->server->push, &s->push, false);
         s->mode = IMAPD_IN_COMMAND;
         yb_free(s->tag);
         s->tag = NULL;

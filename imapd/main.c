@@ -135,13 +135,13 @@ metrics(void *state, struct yb_metrics *m)
     yb_metrics_counter(m, "imapd_woken_total", "Clients in IDLE that were woken.", NULL, woken);
 }
 
-/* Each session has an account and a mailbox open; so has each account kept open. */
+/* Those of accounts kept open, and of commands under way: a target beside the mailbox, a message. */
 static size_t
 files(const struct yb_conf *all)
 {
     const struct imapd_conf *conf = yb_conf_section(all, &imapd_conf_table);
 
-    return YB_STORE_FILES * ((size_t)conf->daemon.max_connections + conf->open_accounts);
+    return YB_STORE_FILES * ((size_t)conf->open_accounts + 2 * conf->daemon.workers);
 }
 
 int

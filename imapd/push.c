@@ -8,7 +8,7 @@ struct imapd_push {
     pthread_mutex_t lock;
     struct yb_net *net;
     void (*wake)(struct yb_net *, struct yb_conn_ref);
-    uint64_t waiting, woken;
+    uint64_t entries, idling, woken;
     struct imapd_push_entry *buckets[BUCKETS];
 };
 
@@ -35,7 +35,7 @@ imapd_push_free(struct imapd_push **p)
 {
     if (*p == NULL)
         return;
-    yb_assert((*p)->waiting == 0);
+    yb_assert((*p)->entries == 0);
     pthread_mutex_destroy(&(*p)->lock);
     yb_free(*p);
     *p = NULL;
@@ -53,22 +53,44 @@ imapd_push_add(struct imapd_push *p, struct imapd_push_entry *e)
     if (e->next != NULL)
         e->next->link = &e->next;
     *head = e;
-    p->waiting++;
+    p->entries++;
     pthread_mutex_unlock(&p->lock);
 }
 
-void
+static bool
+same_mailbox(const struct imapd_push_entry *e, struct yb_account_id account, uint32_t uidvalidity)
+{
+    return yb_account_id_eq(e->account, account) && e->uidvalidity == uidvalidity;
+}
+
+bool
 imapd_push_remove(struct imapd_push *p, struct imapd_push_entry *e)
 {
-    if (e->link == NULL)
-        return;
+    struct imapd_push_entry *other;
+
     pthread_mutex_lock(&p->lock);
     *e->link = e->next;
     if (e->next != NULL)
         e->next->link = e->link;
-    e->next = NULL;
-    e->link = NULL;
-    p->waiting--;
+    p->entries--;
+    p->idling -= e->idling;
+    other = *bucket_of(p, e->account);
+    while (other != NULL && !same_mailbox(other, e->account, e->uidvalidity))
+        other = other->next;
+    pthread_mutex_unlock(&p->lock);
+    *e = (struct imapd_push_entry){ 0 };
+    return other == NULL;
+}
+
+void
+imapd_push_idle(struct imapd_push *p, struct imapd_push_entry *e, bool idling)
+{
+    if (e->link == NULL)
+        return;
+    pthread_mutex_lock(&p->lock);
+    p->idling += idling;
+    p->idling -= e->idling;
+    e->idling = idling;
     pthread_mutex_unlock(&p->lock);
 }
 
@@ -77,8 +99,8 @@ wake_bucket(struct imapd_push *p, struct imapd_push_entry *e, bool all,
             struct yb_account_id account, uint32_t uidvalidity)
 {
     for (; e != NULL; e = e->next) {
-        if (!all && (!yb_account_id_eq(e->account, account) ||
-                     (uidvalidity != 0 && e->uidvalidity != uidvalidity)))
+        if (!e->idling ||
+            (!all && !same_mailbox(e, account, uidvalidity == 0 ? e->uidvalidity : uidvalidity)))
             continue;
         p->woken++;
         p->wake(p->net, e->conn);
@@ -104,7 +126,7 @@ void
 imapd_push_stats(struct imapd_push *p, uint64_t *waiting, uint64_t *woken)
 {
     pthread_mutex_lock(&p->lock);
-    *waiting = p->waiting;
+    *waiting = p->idling;
     *woken = p->woken;
     pthread_mutex_unlock(&p->lock);
 }

@@ -80,32 +80,96 @@ imapd_login(struct yb_conn *conn, struct imapd_session *s, const struct yb_auth_
     return 0;
 }
 
+/* --- selected, at rest, left --- */
+
+void
+imapd_select(struct imapd_session *s, struct yb_conn *conn, struct yb_mailbox *m,
+             const struct yb_view *view, uint32_t watched)
+{
+    s->mailbox = m;
+    s->view = *view;
+    s->state = IMAPD_ST_BOX;
+    s->push = (struct imapd_push_entry){ .conn = yb_conn_self(conn),
+                                         .account = s->account_id,
+                                         .uidvalidity = watched };
+    imapd_push_add(s->server->push, &s->push);
+}
+
 /* The last reader of a mailbox tidies its index; nobody is there to be told when that fails. */
 static void
-compact(struct yb_mailbox *m, int64_t keep_ms)
+compact(struct imapd_session *s)
 {
     struct yb_err err = { 0 };
+    int64_t keep_ms = atomic_load(&s->server->conf)->keep_expunged;
 
-    if (yb_mailbox_compact(m, keep_ms / 1000, &err) < 0)
+    if ((imapd_resume(s, &err) < 0 || yb_mailbox_compact(s->mailbox, keep_ms / 1000, &err) < 0) &&
+        err.class != YB_PERM)
         yb_log_err(YB_LOG_WARN, NULL, "imap.compact.failed", &err);
 }
 
 void
 imapd_deselect(struct imapd_session *s)
 {
-    bool read_only = s->view.read_only;
+    bool last;
 
-    imapd_push_remove(s->server->push, &s->push);
-    if (s->mailbox == NULL)
+    if (s->state != IMAPD_ST_BOX)
         return;
-    yb_mailbox_unwatch(s->mailbox);
-    yb_view_end(s->mailbox, &s->view);
-    if (!read_only)
-        compact(s->mailbox, atomic_load(&s->server->conf)->keep_expunged);
+    yb_store_unwatch(s->server->store, s->account_id, s->push.uidvalidity);
+    last = imapd_push_remove(s->server->push, &s->push);
+    if (last && !s->view.read_only)
+        compact(s);
+    if (s->mailbox != NULL)
+        yb_view_end(s->mailbox, &s->view);
     yb_mailbox_close(&s->mailbox);
+    yb_free(s->folder);
+    s->folder = NULL;
     s->view = (struct yb_view){ 0 };
     s->state = IMAPD_ST_USER;
 }
+
+int
+imapd_resume_account(struct imapd_session *s, struct yb_err *err)
+{
+    return s->account != NULL
+               ? 0
+               : yb_store_open(s->server->store, s->account_id, false, &s->account, err);
+}
+
+int
+imapd_resume(struct imapd_session *s, struct yb_err *err)
+{
+    if (imapd_resume_account(s, err) < 0)
+        return -1;
+    if (s->state != IMAPD_ST_BOX || s->mailbox != NULL)
+        return 0;
+    return yb_mailbox_resume(s->account, s->folder == NULL ? "" : s->folder, s->view.uidvalidity,
+                             &s->mailbox, err);
+}
+
+/* The folder's name as it is now: another session may have renamed it. */
+static void
+note_folder(struct imapd_session *s)
+{
+    const char *now = yb_mailbox_folder(s->mailbox);
+
+    if (strcmp(s->folder == NULL ? "" : s->folder, now) == 0)
+        return;
+    yb_free(s->folder);
+    s->folder = *now == '\0' ? NULL : yb_dup(now, strlen(now));
+}
+
+void
+imapd_rest(struct imapd_session *s)
+{
+    if (s->running != NULL)
+        return;
+    if (s->mailbox != NULL)
+        note_folder(s);
+    yb_mailbox_close(&s->mailbox);
+    yb_store_close(&s->account);
+}
+
+/* --- handlers --- */
 
 void
 imapd_bye(struct yb_conn *conn, struct imapd_session *s, struct yb_str text)
@@ -120,13 +184,19 @@ imapd_bye(struct yb_conn *conn, struct imapd_session *s, struct yb_str text)
 static void
 session_line(struct yb_conn *conn, struct yb_str line, unsigned flags)
 {
-    imapd_input_line(conn, yb_conn_session(conn), line, flags);
+    struct imapd_session *s = yb_conn_session(conn);
+
+    imapd_input_line(conn, s, line, flags);
+    imapd_rest(s);
 }
 
 static void
 session_data(struct yb_conn *conn, struct yb_str block, bool last, unsigned flags)
 {
-    imapd_input_data(conn, yb_conn_session(conn), block, last, flags);
+    struct imapd_session *s = yb_conn_session(conn);
+
+    imapd_input_data(conn, s, block, last, flags);
+    imapd_rest(s);
 }
 
 /* A notice may come late, when IDLE is over already: then NOOP or any other command tells it. */
@@ -141,6 +211,7 @@ session_woken(struct yb_conn *conn)
         imapd_bye(conn, s, YB_STR("[UNAVAILABLE] The server is restarted, come back in a moment"));
     else
         imapd_idle_woken(conn, s);
+    imapd_rest(s);
 }
 
 static void
@@ -161,11 +232,10 @@ session_closed(struct yb_conn *conn)
     imapd_abandon(s);
     imapd_input_free(s);
     yb_auth_abandon(&s->exchange);
-    imapd_deselect(s);
-    if (s->account != NULL) {
-        yb_store_close(&s->account);
+    if (s->state != IMAPD_ST_START)
         yb_log(YB_LOG_INFO, yb_conn_log(conn), "imap.logout", "closed");
-    }
+    imapd_deselect(s);
+    yb_store_close(&s->account);
     yb_free(s->tag);
     yb_free(s);
 }

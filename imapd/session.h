@@ -7,8 +7,10 @@
  *   IMAPD_ST_BOX     CLOSE, UNSELECT, a SELECT that fails → IMAPD_ST_USER
  *   any              LOGOUT, a timeout, too many wrong commands → closed
  *
- * A session at rest keeps this struct, references to account and mailbox, and the four numbers of
- * its view: no rows, no lines, no descriptors. What a command needs beside lives in its arena.
+ * A session at rest keeps this struct and in it the numbers of its view: no rows, no lines, no
+ * descriptor but its socket. imapd_resume() opens account and mailbox again when something happens
+ * (at no cost while the store still has them open), imapd_rest() lets them go. What a command needs
+ * beside lives in its arena.
  */
 #ifndef IMAPD_SESSION_H
 #define IMAPD_SESSION_H
@@ -76,11 +78,12 @@ struct imapd_session {
     bool identified; /* ID was logged: once is enough */
     unsigned bad;    /* wrong commands so far */
     struct yb_account_id account_id;
-    uint64_t quota; /* bytes, 0: none */
-    struct yb_store_account *account;
-    struct yb_mailbox *mailbox; /* IMAPD_ST_BOX */
+    uint64_t quota;                   /* bytes, 0: none */
+    struct yb_store_account *account; /* NULL at rest */
+    struct yb_mailbox *mailbox;       /* the same */
+    char *folder;                     /* IMAPD_ST_BOX: what mailbox is opened by; NULL: "" */
     struct yb_view view;
-    struct imapd_push_entry push; /* in the table while idling */
+    struct imapd_push_entry push; /* IMAPD_ST_BOX: in the table */
     struct yb_auth_session *exchange;
     struct imapd_input *input; /* a command that is not whole yet, or an APPEND under way */
     struct imapd_cmd *running; /* a command that answers piece by piece */
@@ -92,8 +95,17 @@ extern const struct yb_service imapd_service;
 
 /* Says BYE with this text and closes. */
 void imapd_bye(struct yb_conn *conn, struct imapd_session *s, struct yb_str text);
+/* Makes `m`, of which *view was begun, the selected mailbox; `watched`: yb_mailbox_watch()'s. */
+void imapd_select(struct imapd_session *s, struct yb_conn *conn, struct yb_mailbox *m,
+                  const struct yb_view *view, uint32_t watched);
 /* Ends IMAPD_ST_BOX, if it is that: view, watch and mailbox are let go. */
 void imapd_deselect(struct imapd_session *s);
+/* The account of a session that may have rested; with it the mailbox, if one is selected. PERM: it
+ * is gone. */
+int imapd_resume_account(struct imapd_session *s, struct yb_err *err) YB_MUST_USE;
+int imapd_resume(struct imapd_session *s, struct yb_err *err) YB_MUST_USE;
+/* Between two commands: nothing is kept open. */
+void imapd_rest(struct imapd_session *s);
 /* After a successful LOGIN or AUTHENTICATE. -1: the account cannot be served here now. */
 int imapd_login(struct yb_conn *conn, struct imapd_session *s, const struct yb_auth_user *user,
                 struct yb_err *err) YB_MUST_USE;
@@ -155,8 +167,10 @@ void imapd_put_capability(struct imapd_cmd *c);
 
 /* --- what is new (sync.c) --- */
 
-/* Collects it and brings the view up to date. `expunges` where EXPUNGE may be told. A mailbox that
- * is gone ends the session. */
+/* Collects it and brings the view up to date. `expunges` where EXPUNGE may be told. */
+int imapd_look(struct imapd_cmd *c, bool expunges, struct yb_changes *out,
+               struct yb_err *err) YB_MUST_USE;
+/* The same; a mailbox that is gone ends the session. */
 int imapd_changes(struct imapd_cmd *c, bool expunges, struct yb_changes *out,
                   struct yb_err *err) YB_MUST_USE;
 /* Tells it: EXPUNGE, EXISTS, RECENT, FLAGS, FETCH. */

@@ -6,12 +6,24 @@
 #include "imapd/session.h"
 
 int
-imapd_changes(struct imapd_cmd *c, bool expunges, struct yb_changes *out, struct yb_err *err)
+imapd_look(struct imapd_cmd *c, bool expunges, struct yb_changes *out, struct yb_err *err)
 {
     struct imapd_session *s = c->s;
 
     *out = (struct yb_changes){ 0 };
-    if (yb_view_changes(s->mailbox, &s->view, expunges, c->scratch, out, err) < 0)
+    if (imapd_resume(s, err) < 0) {
+        out->invalid = err->class == YB_PERM;
+        return out->invalid ? 0 : -1;
+    }
+    return yb_view_changes(s->mailbox, &s->view, expunges, c->scratch, out, err);
+}
+
+int
+imapd_changes(struct imapd_cmd *c, bool expunges, struct yb_changes *out, struct yb_err *err)
+{
+    struct imapd_session *s = c->s;
+
+    if (imapd_look(c, expunges, out, err) < 0)
         return -1;
     if (out->invalid && !s->closing) {
         yb_buf_add(c->out, YB_STR("* BYE The mailbox was deleted or replaced, select anew\r\n"));

@@ -195,31 +195,33 @@ idle_remove(struct yb_store_account *a)
     else
         s->idle_last = a->idle_prev;
     a->idle_next = a->idle_prev = NULL;
-    s->n_idle--;
+    s->idle_files -= a->idle_files;
 }
 
+/* store.mutex held. Nobody has a reference, so nobody changes its mailboxes meanwhile. */
 static void
 idle_append(struct yb_store_account *a)
 {
     struct yb_store *s = a->store;
 
+    a->idle_files = YB_ACCOUNT_FILES + YB_MAILBOX_FILES * yb_map_count(a->mailboxes);
     a->idle_prev = s->idle_last;
     if (s->idle_last != NULL)
         s->idle_last->idle_next = a;
     else
         s->idle_first = a;
     s->idle_last = a;
-    s->n_idle++;
+    s->idle_files += a->idle_files;
 }
 
 void
-yb_account_close_idle(struct yb_store *s, size_t keep)
+yb_account_close_idle(struct yb_store *s, size_t files)
 {
     for (;;) {
         struct yb_store_account *a = NULL;
 
         pthread_mutex_lock(&s->mutex);
-        if (s->n_idle > keep) {
+        if (s->idle_files > files) {
             a = s->idle_first;
             idle_remove(a);
             if (yb_map_get(s->accounts, id_key(&a->id)) == a)
@@ -308,7 +310,7 @@ yb_store_close(struct yb_store_account **account)
     if (useless)
         account_free(a);
     else
-        yb_account_close_idle(s, s->conf.max_open_accounts);
+        yb_account_close_idle(s, s->conf.max_open_accounts * YB_STORE_FILES);
 }
 
 struct yb_account_id

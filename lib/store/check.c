@@ -165,14 +165,8 @@ compact_locked(struct yb_mailbox *m, int64_t before, struct yb_err *err)
 int
 yb_mailbox_compact(struct yb_mailbox *m, int64_t keep_seconds, struct yb_err *err)
 {
-    unsigned views;
     int rc;
 
-    pthread_mutex_lock(&m->mutex);
-    views = m->views;
-    pthread_mutex_unlock(&m->mutex);
-    if (views > 0) /* they may not have been told of every tombstone */
-        return 0;
     if (yb_account_lock(m->account, err) < 0)
         return -1;
     rc = yb_mailbox_enter(m, err);

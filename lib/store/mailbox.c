@@ -566,6 +566,86 @@ yb_mailbox_open(struct yb_store_account *a, struct yb_str name, struct yb_mailbo
     return rc;
 }
 
+const char *
+yb_mailbox_folder(const struct yb_mailbox *m)
+{
+    return m->dir.s;
+}
+
+/* The mailbox of a folder if it is open and the one meant, with a reference. */
+static struct yb_mailbox *
+kept(struct yb_store_account *a, const struct yb_folder_dir *dir, uint32_t uidvalidity)
+{
+    struct yb_mailbox *m;
+
+    pthread_mutex_lock(&a->mutex);
+    m = yb_map_get(a->mailboxes, yb_str_from(dir->s));
+    if (m != NULL && atomic_load(&m->uidvalidity) != uidvalidity)
+        m = NULL;
+    if (m != NULL && m->refs++ == 0)
+        a->n_idle_mailboxes--;
+    pthread_mutex_unlock(&a->mutex);
+    if (m != NULL)
+        yb_account_ref(a);
+    return m;
+}
+
+struct search {
+    struct yb_store_account *a;
+    uint32_t uidvalidity;
+    struct yb_mailbox *found;
+    struct yb_err trouble; /* of a folder that could not be looked at: it may be the one */
+};
+
+/* Under the account lock: is the mailbox of this folder the one meant? */
+static int
+search_folder(void *arg, const struct yb_folder_dir *dir, struct yb_err *err)
+{
+    struct search *s = arg;
+    struct yb_err why = { 0 };
+
+    (void)err;
+    if (s->found != NULL)
+        return 0;
+    if (yb_mailbox_find(s->a, dir, false, &s->found, &why) == 0 &&
+        yb_mailbox_enter(s->found, &why) == 0 &&
+        atomic_load(&s->found->uidvalidity) == s->uidvalidity)
+        return 0;
+    if (why.class == YB_TEMP)
+        s->trouble = why;
+    yb_mailbox_close(&s->found);
+    return 0;
+}
+
+int
+yb_mailbox_resume(struct yb_store_account *a, const char *folder, uint32_t uidvalidity,
+                  struct yb_mailbox **out, struct yb_err *err)
+{
+    struct search s = { .a = a, .uidvalidity = uidvalidity };
+    struct yb_folder_dir dir;
+    int rc;
+
+    yb_assert(yb_str_copy(yb_str_from(folder), dir.s, sizeof(dir.s)));
+    *out = kept(a, &dir, uidvalidity);
+    if (*out != NULL)
+        return 0;
+    if (yb_account_lock(a, err) < 0)
+        return -1;
+    rc = search_folder(&s, &dir, err);
+    if (s.found == NULL && s.trouble.class == YB_OK) /* renamed meanwhile? */
+        rc = yb_account_folders(a, search_folder, &s, err);
+    yb_account_unlock(a);
+    if (s.found != NULL) {
+        *out = s.found;
+        return 0;
+    }
+    if (rc == 0 && s.trouble.class == YB_OK)
+        return err_gone(err);
+    if (rc == 0 && err != NULL)
+        *err = s.trouble;
+    return -1;
+}
+
 bool
 yb_mailbox_peek(struct yb_mailbox *m, struct yb_index_head *head)
 {

@@ -27,11 +27,15 @@
 #define LOOK_AFTER_MS 20   /* a burst of changes is one look */
 #define LOOK_AGAIN_MS 1100 /* where times move by ticks: when they can be believed */
 
+/* A mailbox that somebody has selected, open or not. */
 struct watch {
-    struct yb_mailbox *m; /* with a reference */
-    int cur_wd, new_wd;
-    int64_t due_ms; /* 0: nothing happened */
-    struct watch *next;
+    struct yb_account_id account;
+    uint32_t uidvalidity;
+    unsigned users;
+    int cur_wd, new_wd;     /* -1: the kernel takes no more */
+    int64_t due_ms;         /* when to look; 0: nothing happened */
+    struct watch *next_due; /* in the list when due_ms is not 0 */
+    char folder[];
 };
 
 struct yb_notify {
@@ -54,7 +58,9 @@ struct yb_notify {
 
     /* watching */
     int inotify_fd;
-    struct watch *watches;
+    struct yb_map *watches; /* by an entry's bytes */
+    struct yb_map *by_wd;   /* by a kernel's watch, two for each of them */
+    struct watch *due;
 };
 
 static void
@@ -195,6 +201,55 @@ hear_peer(struct yb_notify *n, int fd)
 
 /* --- watching --- */
 
+/* n->mutex held: the mailbox is to be looked at in so many milliseconds, if it is not already. */
+static void
+watch_due(struct yb_notify *n, struct watch *w, int64_t in_ms)
+{
+    if (w->due_ms != 0)
+        return;
+    w->due_ms = yb_clock_ms() + in_ms;
+    w->next_due = n->due;
+    n->due = w;
+}
+
+static void
+watch_not_due(struct yb_notify *n, struct watch *w)
+{
+    struct watch **at = &n->due;
+
+    if (w->due_ms == 0)
+        return;
+    while (*at != w)
+        at = &(*at)->next_due;
+    *at = w->next_due;
+    w->due_ms = 0;
+}
+
+static struct yb_str
+wd_key(const int *wd)
+{
+    return yb_str((const char *)wd, sizeof(*wd));
+}
+
+/* n->mutex held. */
+static void
+hear_event(struct yb_notify *n, const struct inotify_event *e)
+{
+    struct watch *w;
+    struct yb_str key;
+    void *each;
+    size_t at = 0;
+
+    if ((e->mask & IN_Q_OVERFLOW) != 0) { /* nobody knows whose events were lost */
+        while (yb_map_next(n->watches, &at, &key, &each))
+            watch_due(n, each, LOOK_AFTER_MS);
+        return;
+    }
+    w = yb_map_get(n->by_wd, wd_key(&e->wd));
+    if (w != NULL)
+        watch_due(n, w, LOOK_AFTER_MS);
+}
+
 static void
 hear_folders(struct yb_notify *n)
 {
@@ -202,78 +257,99 @@ hear_folders(struct yb_notify *n)
     ssize_t size;
 
     while ((size = read(n->inotify_fd, buf, sizeof(buf))) > 0) {
+        pthread_mutex_lock(&n->mutex);
         for (ssize_t at = 0; at < size;) {
             struct inotify_event e;
 
             memcpy(&e, buf + at, sizeof(e));
             at += (ssize_t)(sizeof(e) + e.len);
-            pthread_mutex_lock(&n->mutex);
-            for (struct watch *w = n->watches; w != NULL; w = w->next) {
-                bool meant =
-                    w->cur_wd == e.wd || w->new_wd == e.wd || (e.mask & IN_Q_OVERFLOW) != 0;
-
-                if (meant && w->due_ms == 0)
-                    w->due_ms = yb_clock_ms() + LOOK_AFTER_MS;
-            }
-            pthread_mutex_unlock(&n->mutex);
+            hear_event(n, &e);
         }
+        pthread_mutex_unlock(&n->mutex);
     }
 }
 
-/* The next mailbox whose look is due, with a reference; NULL, and *left_ms until the next is. */
-static struct yb_mailbox *
-take_due(struct yb_notify *n, int64_t *left_ms)
+/* A watch as it was, for a look without n->mutex. */
+struct look {
+    struct yb_account_id account;
+    uint32_t uidvalidity;
+    struct yb_folder_dir dir;
+};
+
+/* The next mailbox whose look is due; false, and *left_ms until the next is. */
+static bool
+take_due(struct yb_notify *n, struct look *look, int64_t *left_ms)
 {
     int64_t now = yb_clock_ms();
-    struct yb_mailbox *m = NULL;
+    bool found = false;
 
     *left_ms = -1;
     pthread_mutex_lock(&n->mutex);
-    for (struct watch *w = n->watches; w != NULL && m == NULL; w = w->next) {
-        if (w->due_ms != 0 && w->due_ms <= now) {
-            w->due_ms = 0;
-            m = yb_mailbox_ref(w->m);
-        } else if (w->due_ms != 0 && (*left_ms < 0 || w->due_ms - now < *left_ms)) {
-            *left_ms = w->due_ms - now;
+    for (struct watch *w = n->due; w != NULL && !found; w = w->next_due) {
+        found = w->due_ms <= now;
+        if (found) {
+            *look = (struct look){ .account = w->account, .uidvalidity = w->uidvalidity };
+            memcpy(look->dir.s, w->folder, strlen(w->folder) + 1);
+            watch_not_due(n, w);
+            break;
         }
+        if (*left_ms < 0 || w->due_ms - now < *left_ms)
+            *left_ms = w->due_ms - now;
     }
     pthread_mutex_unlock(&n->mutex);
-    return m;
+    return found;
 }
 
-static void
-look_again_later(struct yb_notify *n, const struct yb_mailbox *m)
+/* Compares with the folders if they may have changed. False: it has to be looked at again. */
+static bool
+look_at(struct yb_mailbox *m)
 {
-    pthread_mutex_lock(&n->mutex);
-    for (struct watch *w = n->watches; w != NULL; w = w->next) {
-        if (w->m == m && w->due_ms == 0)
-            w->due_ms = yb_clock_ms() + LOOK_AGAIN_MS;
-    }
-    pthread_mutex_unlock(&n->mutex);
+    struct yb_index_head head;
+    struct yb_err err = { 0 };
+    bool certain = true;
+
+    /* Our own changes wake us too: then the head agrees with the folders and nothing is read. */
+    if (yb_mailbox_peek(m, &head) && yb_mailbox_untouched(m, &head))
+        return true;
+    if (yb_account_lock(m->account, &err) < 0)
+        return false;
+    if (yb_mailbox_enter(m, &err) < 0 || yb_mailbox_look(m, &err) < 0)
+        yb_mailbox_log(m, "store.watch.trouble", &err);
+    else
+        certain = yb_mailbox_untouched(m, &m->head);
+    yb_account_unlock(m->account);
+    return certain;
 }
 
-/* Our own changes wake us too: then the head agrees with the folders and nothing is read. */
 static void
 look_at_due(struct yb_notify *n, int64_t *left_ms)
 {
-    struct yb_mailbox *m;
+    struct look look;
 
-    while ((m = take_due(n, left_ms)) != NULL) {
-        struct yb_index_head head;
+    while (take_due(n, &look, left_ms)) {
+        struct yb_store_account *a = NULL;
+        struct yb_mailbox *m = NULL;
         struct yb_err err = { 0 };
+        bool again;
 
-        if (!yb_mailbox_peek(m, &head) || !yb_mailbox_untouched(m, &head)) {
-            if (yb_account_lock(m->account, &err) < 0) {
-                look_again_later(n, m);
-            } else {
-                if (yb_mailbox_enter(m, &err) < 0 || yb_mailbox_look(m, &err) < 0)
-                    yb_mailbox_log(m, "store.watch.trouble", &err);
-                else if (!yb_mailbox_untouched(m, &m->head))
-                    look_again_later(n, m);
-                yb_account_unlock(m->account);
-            }
-        }
+        if (yb_store_open(n->store, look.account, false, &a, &err) == 0 &&
+            yb_mailbox_resume(a, look.dir.s, look.uidvalidity, &m, &err) == 0)
+            again = !look_at(m);
+        else
+            again = err.class == YB_TEMP; /* else there is nothing to look at any more */
         yb_mailbox_close(&m);
+        yb_store_close(&a);
+        if (again) {
+            char key[ENTRY_BYTES];
+            struct watch *w;
+
+            entry_make(key, look.account, look.uidvalidity);
+            pthread_mutex_lock(&n->mutex);
+            w = yb_map_get(n->watches, yb_str(key, sizeof(key)));
+            if (w != NULL)
+                watch_due(n, w, LOOK_AGAIN_MS);
+            pthread_mutex_unlock(&n->mutex);
+        }
     }
 }
 
@@ -287,58 +363,75 @@ watch_folder(int inotify_fd, int fd)
                              IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_ONLYDIR);
 }
 
-void
+/* n->mutex held. */
+static struct watch *
+watch_new(struct yb_notify *n, const struct yb_mailbox *m, struct yb_str key)
+{
+    size_t size = strlen(m->dir.s) + 1;
+    struct watch *w = yb_alloc(1, sizeof(*w) + size);
+
+    w->account = m->account->id;
+    w->uidvalidity = m->uidvalidity;
+    memcpy(w->folder, m->dir.s, size);
+    w->cur_wd = watch_folder(n->inotify_fd, m->cur_fd);
+    w->new_wd = watch_folder(n->inotify_fd, m->new_fd);
+    if (w->cur_wd >= 0)
+        yb_map_put(n->by_wd, wd_key(&w->cur_wd), w);
+    if (w->new_wd >= 0)
+        yb_map_put(n->by_wd, wd_key(&w->new_wd), w);
+    yb_map_put(n->watches, key, w);
+    return w;
+}
+
+/* n->mutex held. The kernel's watch may be another mailbox's by now: the same folder with a new
+ * UIDVALIDITY. */
+static void
+watch_end(struct yb_notify *n, const struct watch *w, int wd)
+{
+    if (wd < 0 || yb_map_get(n->by_wd, wd_key(&wd)) != w)
+        return;
+    yb_map_remove(n->by_wd, wd_key(&wd));
+    inotify_rm_watch(n->inotify_fd, wd);
+}
+
+uint32_t
 yb_mailbox_watch(struct yb_mailbox *m)
 {
     struct yb_notify *n = m->account->store->notify;
+    uint32_t uidvalidity = m->uidvalidity;
+    char key[ENTRY_BYTES];
     struct watch *w;
 
-    if (n->inotify_fd < 0 || atomic_fetch_add(&m->watched, 1) > 0)
-        return;
-    w = yb_alloc(1, sizeof(*w));
-    w->m = yb_mailbox_ref(m);
-    w->cur_wd = watch_folder(n->inotify_fd, m->cur_fd);
-    w->new_wd = watch_folder(n->inotify_fd, m->new_fd);
+    entry_make(key, m->account->id, uidvalidity);
     pthread_mutex_lock(&n->mutex);
-    w->next = n->watches;
-    n->watches = w;
-    pthread_mutex_unlock(&n->mutex);
-}
-
-/* n->mutex held: another handle of the same folder may share the kernel's watch. */
-static bool
-wd_used(const struct yb_notify *n, int wd)
-{
-    for (const struct watch *w = n->watches; w != NULL; w = w->next) {
-        if (w->cur_wd == wd || w->new_wd == wd)
-            return true;
+    if (n->inotify_fd >= 0) {
+        w = yb_map_get(n->watches, yb_str(key, sizeof(key)));
+        if (w == NULL)
+            w = watch_new(n, m, yb_str(key, sizeof(key)));
+        w->users++;
     }
-    return false;
+    pthread_mutex_unlock(&n->mutex);
+    return uidvalidity;
 }
 
 void
-yb_mailbox_unwatch(struct yb_mailbox *m)
+yb_store_unwatch(struct yb_store *s, struct yb_account_id account, uint32_t uidvalidity)
 {
-    struct yb_notify *n = m->account->store->notify;
-    struct watch **at, *w;
+    struct yb_notify *n = s->notify;
+    char key[ENTRY_BYTES];
+    struct watch *w;
 
-    if (n->inotify_fd < 0 || atomic_fetch_sub(&m->watched, 1) > 1)
-        return;
+    entry_make(key, account, uidvalidity);
     pthread_mutex_lock(&n->mutex);
-    for (at = &n->watches; *at != NULL && (*at)->m != m;)
-        at = &(*at)->next;
-    w = *at;
-    if (w != NULL) {
-        *at = w->next;
-        if (w->cur_wd >= 0 && !wd_used(n, w->cur_wd))
-            inotify_rm_watch(n->inotify_fd, w->cur_wd);
-        if (w->new_wd >= 0 && !wd_used(n, w->new_wd))
-            inotify_rm_watch(n->inotify_fd, w->new_wd);
+    w = yb_map_get(n->watches, yb_str(key, sizeof(key)));
+    if (w != NULL && --w->users == 0) {
+        yb_map_remove(n->watches, yb_str(key, sizeof(key)));
+        watch_end(n, w, w->cur_wd);
+        watch_end(n, w, w->new_wd);
+        watch_not_due(n, w);
+        yb_free(w);
     }
     pthread_mutex_unlock(&n->mutex);
-    if (w != NULL)
-        yb_mailbox_close(&w->m);
-    yb_free(w);
 }
 
 /* --- the thread --- */
@@ -504,6 +597,8 @@ yb_notify_start(struct yb_store *s, struct yb_err *err)
     n->fd = n->listen_fd = n->inotify_fd = -1;
     n->retry_ms = RETRY_FIRST_MS;
     n->pending = yb_map_new();
+    n->watches = yb_map_new();
+    n->by_wd = yb_map_new();
     pthread_mutex_init(&n->mutex, NULL);
     n->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     s->notify = n;
@@ -533,6 +628,9 @@ yb_notify_stop(struct yb_store *s)
     for (size_t i = 0; i < n->n_peers; i++)
         close(n->peers[i]);
     yb_map_free(&n->pending);
+    yb_assert(yb_map_count(n->watches) == 0); /* every watch was taken back */
+    yb_map_free(&n->watches);
+    yb_map_free(&n->by_wd);
     pthread_mutex_destroy(&n->mutex);
     yb_free(n);
     s->notify = NULL;

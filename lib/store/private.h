@@ -24,7 +24,9 @@
 
 #define YB_BATCH 100                /* messages between two breaks of a long command */
 #define YB_TIDY_QUIET_MS 60000      /* a mailbox that quiet is synced and its dirty mark cleared */
-#define YB_IDLE_MAILBOXES 4         /* open mailboxes an account keeps that nobody uses */
+#define YB_IDLE_MAILBOXES 16        /* open mailboxes an account keeps that nobody uses */
+#define YB_ACCOUNT_FILES 3          /* descriptors of an open account: folder, Maildir, lock */
+#define YB_MAILBOX_FILES 5          /* of an open mailbox: folder, cur, new, index, cache */
 #define YB_LOOK_TRUST_NS 1000000000 /* a folder's mtime younger than this at the look may lie */
 
 struct yb_waiter; /* lock.c */
@@ -46,9 +48,9 @@ struct yb_store {
     bool fine_times; /* every change of a folder gives it another mtime */
     struct yb_map *accounts;
     struct yb_store_account *idle_first, *idle_last; /* oldest first */
-    size_t n_idle;
-    struct yb_map *usage;                        /* changed accounts, for the report */
-    struct yb_table *tables_first, *tables_last; /* least recently used first */
+    size_t idle_files;                               /* descriptors that they hold */
+    struct yb_map *usage;                            /* changed accounts, for the report */
+    struct yb_table *tables_first, *tables_last;     /* least recently used first */
     size_t table_bytes;
     struct yb_notify *notify;
     struct yb_tidy *tidy;
@@ -65,6 +67,7 @@ struct yb_store_account {
     /* guarded by store.mutex */
     unsigned refs;
     struct yb_store_account *idle_next, *idle_prev;
+    size_t idle_files; /* while it is idle: what it adds to the store's */
 
     /* lock.c */
     pthread_mutex_t queue_mutex;
@@ -100,8 +103,6 @@ struct yb_mailbox {
     pthread_mutex_t mutex;  /* also held to replace index_fd */
     struct yb_table *table; /* table.c */
     struct yb_cache *cache; /* cache.c */
-    unsigned views;         /* sessions that have it selected */
-    atomic_uint watched;    /* notify.c */
 };
 
 /* --- root.c --- */
@@ -111,8 +112,8 @@ int yb_root_fd(struct yb_store *s, struct yb_err *err) YB_MUST_USE;
 /* --- account.c --- */
 /* For a mailbox that keeps its account open. */
 void yb_account_ref(struct yb_store_account *a);
-/* Closes idle accounts until at most `keep` are left. */
-void yb_account_close_idle(struct yb_store *s, size_t keep);
+/* Closes idle accounts until they hold at most `files` descriptors. */
+void yb_account_close_idle(struct yb_store *s, size_t files);
 /* Opens the lock file again after it was replaced. */
 int yb_account_open_lock(struct yb_store_account *a, struct yb_err *err) YB_MUST_USE;
 /* Under the account lock: the next UIDVALIDITY of this account, above `above`, synced; 0 with *err. */

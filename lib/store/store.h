@@ -33,12 +33,12 @@ struct yb_mailbox;       /* an open mailbox, shared and reference counted */
 struct yb_store_conf {
     const char *root;
     struct yb_node_id node;
-    const char *notify_path; /* imapd's notice socket; NULL: changes are told to nobody */
-    int64_t lock_timeout_ms; /* account lock, default 10 s */
-    size_t
-        max_open_accounts; /* idle handles kept, YB_STORE_FILES each; 0: 1024 or half of the limit */
-    uint64_t reserve;      /* bytes of the file system that new messages leave free; 0: none */
-    bool portable;         /* the form for any file system, also where one sync would do */
+    const char *notify_path;  /* imapd's notice socket; NULL: changes are told to nobody */
+    int64_t lock_timeout_ms;  /* account lock, default 10 s */
+    size_t max_open_accounts; /* idle handles kept, for YB_STORE_FILES descriptors each; 0: 1024, or
+                              half of the limit */
+    uint64_t reserve;         /* bytes of the file system that new messages leave free; 0: none */
+    bool portable;            /* the form for any file system, also where one sync would do */
 };
 
 /* Makes .yubin-store with a new store id (text of YB_ID_TEXT). PERM when there is one already. */
@@ -161,6 +161,17 @@ int yb_mailbox_open(struct yb_store_account *a, struct yb_str name, struct yb_ma
 struct yb_mailbox *yb_mailbox_ref(struct yb_mailbox *m) YB_MUST_USE;
 void yb_mailbox_close(struct yb_mailbox **m);
 
+/*
+ * A session at rest holds no handle, and so no descriptors: it keeps this name and its view, whose
+ * UIDVALIDITY tells the mailbox from all others that the account ever had. The name is valid while
+ * the mailbox is open.
+ */
+const char *yb_mailbox_folder(const struct yb_mailbox *m);
+/* The mailbox again, also when it was renamed meanwhile; without the account's lock while the store
+ * still has it open. PERM 5.2.0 "[NONEXISTENT]": it was deleted or has a new UIDVALIDITY. */
+int yb_mailbox_resume(struct yb_store_account *a, const char *folder, uint32_t uidvalidity,
+                      struct yb_mailbox **m, struct yb_err *err) YB_MUST_USE;
+
 struct yb_mailbox_status {
     uint32_t uidvalidity, uidnext, messages, recent, unseen, deleted;
     uint64_t highest_modseq, bytes, deleted_bytes;
@@ -198,6 +209,7 @@ struct yb_view {
  * takes \Recent. Returns through yb_view_rows() what is in it. */
 int yb_view_begin(struct yb_mailbox *m, bool read_only, struct yb_view *v,
                   struct yb_err *err) YB_MUST_USE;
+/* Nothing is selected any more: the view is cleared, and what the session cached is written. */
 void yb_view_end(struct yb_mailbox *m, struct yb_view *v);
 
 /* The records of a view in UID order: sequence number k is rows[k - 1]. Shared, immutable,
@@ -302,16 +314,18 @@ int yb_mailbox_move(struct yb_mailbox *from, const uint32_t *uids, size_t n, str
 int yb_store_on_change(struct yb_store *s,
                        void (*fn)(void *arg, struct yb_account_id account, uint32_t uidvalidity),
                        void *arg, struct yb_err *err) YB_MUST_USE;
-/* Foreign programs' changes of this mailbox are noticed too (inotify) until unwatch. */
-void yb_mailbox_watch(struct yb_mailbox *m);
-void yb_mailbox_unwatch(struct yb_mailbox *m);
+/* Foreign programs' changes of this mailbox are noticed too (inotify), whether it is open or not,
+ * until each watch is taken back. Returns the UIDVALIDITY to do that with. */
+uint32_t yb_mailbox_watch(struct yb_mailbox *m);
+void yb_store_unwatch(struct yb_store *s, struct yb_account_id account, uint32_t uidvalidity);
 /* A number that is this mailbox's in notices. */
 uint32_t yb_mailbox_uidvalidity(const struct yb_mailbox *m);
 
 /* --- looking after it --- */
 
-/* imapd, at SELECT or afterwards: drops tombstones older than that (30 days), when there are many
- * and this process has no view of the mailbox. Cheap when there is nothing to do. */
+/* imapd, when the last session has left the mailbox: drops tombstones older than that (30 days),
+ * when there are many. A view that was not told of one of them is over. Cheap when there is nothing
+ * to do. */
 int yb_mailbox_compact(struct yb_mailbox *m, int64_t keep_seconds, struct yb_err *err) YB_MUST_USE;
 
 struct yb_store_check {

@@ -134,7 +134,6 @@ yb_view_begin(struct yb_mailbox *m, bool read_only, struct yb_view *v, struct yb
                            .recent_from = recent,
                            .keywords = head.keywords,
                            .read_only = read_only };
-    m->views++;
     yb_table_put(m);
     return 0;
 }
@@ -144,10 +143,6 @@ yb_view_end(struct yb_mailbox *m, struct yb_view *v)
 {
     *v = (struct yb_view){ 0 };
     yb_cache_flush(m);
-    pthread_mutex_lock(&m->mutex);
-    yb_assert(m->views > 0);
-    m->views--;
-    pthread_mutex_unlock(&m->mutex);
 }
 
 /* --- rows --- */

@@ -1,5 +1,8 @@
 """5 000 half-open connections and 500 senders that declare 50 MB, send 2 MB and stall: smtpd stays under
-200 MiB and honest mail flows. Then 5 000 idle IMAP connections over TLS, and a new one is served."""
+200 MiB and honest mail flows. Then 5 000 users wait in IDLE over TLS: each takes one descriptor and a few KiB,
+hears of a message, and others are served."""
+import json
+import os
 import resource
 import socket
 import ssl
@@ -7,8 +10,9 @@ import ssl
 import harness
 
 ANN = "ann@crowd.test"
+USERS = 2500  # with two sessions each
 LIMITS = {"max_connections": "12000", "max_connections_per_network": "12000"}
-OPTIONS = {"smtpd": dict(LIMITS), "imapd": dict(LIMITS)}
+OPTIONS = {"smtpd": dict(LIMITS), "imapd": dict(LIMITS, open_accounts="100")}
 
 
 def memory(pid):
@@ -53,21 +57,49 @@ def smtp_crowd(p, trial):
     honest(p, "afterwards")
 
 
+def descriptors(pid):
+    return len(os.listdir("/proc/%d/fd" % pid))
+
+
+def until(s, words):
+    """Reads until a line of the answer begins so."""
+    got = b""
+    while b"\r\n" + words not in b"\r\n" + got:
+        more = s.recv(65536)
+        assert more, got
+        got += more
+
+
+def idler(p, context, user):
+    """A user who has INBOX selected and waits in IDLE."""
+    s = context.wrap_socket(socket.create_connection((p.ends["host"], p.ends["imaps"]), timeout=60),
+                            server_hostname="localhost")
+    until(s, b"* OK")
+    s.sendall(b"a LOGIN u%d@crowd.test %s\r\n" % (user, harness.PASSWORD.replace(" ", "_").encode()))
+    until(s, b"a OK")
+    s.sendall(b"b SELECT INBOX\r\nc IDLE\r\n")
+    until(s, b"+ ")
+    return s
+
+
 def imap_crowd(p, trial):
     context = p.tls()
-    idle = []
-    before = memory(trial.daemons["imapd"].child_pid())
-    for _ in range(5000):
-        s = context.wrap_socket(socket.create_connection((p.ends["host"], p.ends["imaps"])),
-                                server_hostname="localhost")
-        assert s.recv(4096).startswith(b"* OK")
-        idle.append(s)
-    used = memory(trial.daemons["imapd"].child_pid())
-    print("imapd: %.1f KiB for each of %d idle connections" % ((used - before) * 1024 / len(idle), len(idle)))
+    imapd = trial.daemons["imapd"].child_pid()
+    rows = ({"address": "u%d@crowd.test" % i, "password": harness.PASSWORD.replace(" ", "_")} for i in range(USERS))
+    p.yubin("account", "add", "--from", "-", given="".join(json.dumps(row) + "\n" for row in rows))
+    before = memory(imapd)
+    idle = [idler(p, context, i % USERS) for i in range(2 * USERS)]
+    used = memory(imapd)
+    print("imapd: %.1f KiB for each of %d users in IDLE, %d descriptors" %
+          ((used - before) * 1024 / len(idle), len(idle), descriptors(imapd)))
+    # Sockets, and what open_accounts lets it keep; no account, mailbox or index for who only waits.
+    assert descriptors(imapd) < len(idle) + 8 * int(OPTIONS["imapd"]["open_accounts"]) + 500
+    for user in range(0, USERS, 250):
+        with p.smtp() as s:
+            s.sendmail("friend@example.net", ["u%d@crowd.test" % user], "Subject: for you\r\n\r\nHello.\r\n")
+        for s in idle[user::USERS]:
+            until(s, b"* 1 EXISTS")
     assert len(p.subjects(ANN)) == 3
-    for s in idle[::500]:
-        s.sendall(b"a NOOP\r\n")
-        assert s.recv(4096).startswith(b"a OK")
     for s in idle:
         try:
             s.close()

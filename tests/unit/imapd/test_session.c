@@ -7,6 +7,7 @@
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 static struct rig rig;
 
@@ -424,6 +425,61 @@ START_TEST(test_two_sessions)
 }
 END_TEST
 
+/* A session at rest keeps nothing open; what others did to its mailbox meanwhile it learns of. */
+START_TEST(test_rest)
+{
+    struct yb_conn *a = rig_login(&rig, "ann@one.test", "INBOX"), *b;
+    const struct imapd_session *rests = yb_conn_session(a);
+
+    ck_assert_ptr_null(rests->account);
+    ck_assert_ptr_null(rests->mailbox);
+    PLAY(a, { "a CREATE Box\r\n", { "a OK" } }, { "b CREATE Other\r\n", { "b OK" } });
+    rig_append(&rig, "ann@one.test", "Box", HELLO);
+    PLAY(a, { "c SELECT Box\r\n", { "* 1 EXISTS", "c OK" } });
+    ck_assert_ptr_null(rests->mailbox);
+    b = rig_login(&rig, "ann@one.test", NULL);
+    /* Its UIDVALIDITY, not its name, says which it is. */
+    PLAY(b, { "a RENAME Box New\r\n", { "a OK" } }, { "b RENAME Other Box\r\n", { "b OK" } });
+    PLAY(a, { "d FETCH 1 UID\r\n", { "* 1 FETCH (UID 1)", "d OK" } }, { "e APPEND New {99+}\r\n" HELLO "\r\n", { "* 2 EXISTS", "e OK" } });
+    /* Gone while it rests: a command of the mailbox hears it, one that leaves it does not. */
+    PLAY(b, { "c DELETE New\r\n", { "c OK" } });
+    PLAY(a, { "f SELECT Box\r\n", { "* 0 EXISTS", "!BYE", "f OK" } });
+    PLAY(b, { "d DELETE Box\r\n", { "d OK" } });
+    PLAY(a, { "g FETCH 1 UID\r\n", { "* BYE", "!g OK", "!g NO" } });
+    ck_assert(fake_is_closed(a));
+    fake_free(&a);
+    fake_free(&b);
+}
+END_TEST
+
+/* The last one who leaves a mailbox compacts its index, no one before. */
+START_TEST(test_last_leaves)
+{
+    struct yb_conn *a = rig_login(&rig, "ann@one.test", "INBOX"), *b;
+    struct yb_account_id ann;
+    char path[300], inbox[200];
+    struct stat before, after;
+
+    rig.conf.keep_expunged = -10000; /* what dies now is old */
+    for (unsigned i = 0; i < 260; i++)
+        PLAY(a, { "A APPEND INBOX (\\Deleted) {99+}\r\n" HELLO "\r\n", { "A OK" } });
+    b = rig_login(&rig, "ann@one.test", "INBOX");
+    memset(ann.v, 0xa1, sizeof(ann.v));
+    yb_store_path(ann, inbox, sizeof(inbox));
+    snprintf(path, sizeof(path), "%s/%s/yubin-index", rig.root, inbox);
+    PLAY(b, { "a EXPUNGE\r\n", { "a OK" } });
+    ck_assert_int_eq(stat(path, &before), 0);
+    PLAY(b, { "b CLOSE\r\n", { "b OK" } });
+    ck_assert_int_eq(stat(path, &after), 0);
+    ck_assert_int_eq(after.st_size, before.st_size);
+    PLAY(a, { "b NOOP\r\n", { "* 1 EXPUNGE", "b OK" } });
+    fake_free(&a);
+    ck_assert_int_eq(stat(path, &after), 0);
+    ck_assert_int_lt(after.st_size, before.st_size / 4);
+    fake_free(&b);
+}
+END_TEST
+
 START_TEST(test_idle)
 {
     struct yb_conn *c = rig_login(&rig, "ann@one.test", "INBOX");
@@ -479,6 +535,8 @@ main(void)
     tcase_add_test(tc, test_quota);
     tcase_add_test(tc, test_search);
     tcase_add_test(tc, test_two_sessions);
+    tcase_add_test(tc, test_rest);
+    tcase_add_test(tc, test_last_leaves);
     tcase_add_test(tc, test_idle);
     tcase_set_timeout(tc, 60);
     suite_add_tcase(suite, tc);

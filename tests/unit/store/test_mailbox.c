@@ -3,6 +3,7 @@
 
 #include "lib/store/private.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -441,6 +442,7 @@ START_TEST(test_compact)
     struct yb_mailbox *m;
     uint32_t uids[300];
     struct help_map before, after;
+    struct yb_changes changes;
     struct yb_view v;
     struct stat st;
 
@@ -454,18 +456,100 @@ START_TEST(test_compact)
     OK(yb_mailbox_compact(m, 1000, &err)); /* too young */
     ck_assert_int_eq(stat(help_path(&h, "yubin-index"), &st), 0);
     ck_assert_int_eq(st.st_size, yb_index_size(310));
-    OK(yb_view_begin(m, true, &v, &err));
-    OK(yb_mailbox_compact(m, -10, &err)); /* somebody looks */
-    yb_view_end(m, &v);
-    ck_assert_int_eq(stat(help_path(&h, "yubin-index"), &st), 0);
-    ck_assert_int_eq(st.st_size, yb_index_size(310));
+    OK(yb_view_begin(m, true, &v, &err)); /* what it was told, nobody forgets */
     OK(yb_mailbox_compact(m, -10, &err));
     ck_assert_int_eq(stat(help_path(&h, "yubin-index"), &st), 0);
     ck_assert_int_eq(st.st_size, yb_index_size(10));
+    OK(yb_view_changes(m, &v, true, arena, &changes, &err));
+    ck_assert(!changes.invalid);
+    ck_assert_uint_eq(changes.exists, 10);
+    yb_view_end(m, &v);
     help_map(&h, "INBOX", &after);
     help_same(&before, &after, "compacted");
     ck_assert_uint_eq(help_put(&h, NULL, 400, 20, 0), 311);
     yb_mailbox_close(&m);
+}
+END_TEST
+
+/* A session at rest finds its mailbox again: open, closed meanwhile, renamed; never another one. */
+START_TEST(test_resume)
+{
+    struct yb_mailbox *m, *again = NULL;
+    uint32_t inbox, box;
+
+    help_put(&h, NULL, 1, 20, 0);
+    OK(yb_store_create(h.a, YB_STR("Box"), &err));
+    m = help_mailbox(&h, "INBOX");
+    inbox = yb_mailbox_uidvalidity(m);
+    ck_assert_str_eq(yb_mailbox_folder(m), "");
+    OK(yb_mailbox_resume(h.a, "", inbox, &again, &err));
+    ck_assert_ptr_eq(m, again);
+    yb_mailbox_close(&again);
+    yb_mailbox_close(&m);
+    m = help_mailbox(&h, "Box");
+    box = yb_mailbox_uidvalidity(m);
+    ck_assert_str_eq(yb_mailbox_folder(m), ".Box");
+    yb_mailbox_close(&m);
+    OK(yb_store_rename(h.a, YB_STR("Box"), YB_STR("Elsewhere"), &err));
+    OK(yb_store_create(h.a, YB_STR("Box"), &err));
+    OK(yb_mailbox_resume(h.a, ".Box", box, &m, &err));
+    ck_assert_str_eq(yb_mailbox_folder(m), ".Elsewhere");
+    ck_assert_uint_eq(yb_mailbox_uidvalidity(m), box);
+    yb_mailbox_close(&m);
+    help_close(&h);
+    help_open(&h);
+    OK(yb_mailbox_resume(h.a, ".Box", box, &m, &err));
+    ck_assert_str_eq(yb_mailbox_folder(m), ".Elsewhere");
+    yb_mailbox_close(&m);
+    OK(yb_store_delete(h.a, YB_STR("Elsewhere"), &err));
+    FAILS(yb_mailbox_resume(h.a, ".Box", box, &m, &err), YB_PERM, "[NONEXISTENT]");
+    ck_assert_ptr_null(m);
+    OK(yb_mailbox_resume(h.a, "", inbox, &m, &err));
+    yb_mailbox_close(&m);
+}
+END_TEST
+
+static unsigned
+open_files(void)
+{
+    DIR *list = opendir("/proc/self/fd");
+    unsigned n = 0;
+
+    while (readdir(list) != NULL)
+        n++;
+    closedir(list);
+    return n;
+}
+
+/* What nobody uses is closed when it holds too many descriptors, by their number, not the accounts'. */
+START_TEST(test_idle_files)
+{
+    struct yb_store_conf conf = { .root = h.root, .max_open_accounts = 16 };
+    struct yb_store_account *a;
+    struct yb_store *s;
+    struct yb_mailbox *m;
+    unsigned before = open_files(), most = 0;
+
+    OK(yb_store_root_open(&conf, NULL, &s, &err));
+    for (unsigned i = 0; i < 100; i++) {
+        struct yb_account_id id = { { (uint8_t)i, 7 } };
+
+        OK(yb_store_open(s, id, true, &a, &err));
+        for (unsigned k = 0; k < 8; k++) {
+            char name[8];
+
+            snprintf(name, sizeof(name), "Box%u", k);
+            OK(yb_store_create(a, yb_str_from(name), &err));
+            OK(yb_mailbox_open(a, yb_str_from(name), &m, &err));
+            yb_mailbox_close(&m);
+        }
+        yb_store_close(&a);
+        most = open_files() > most ? open_files() : most;
+    }
+    /* The root, the store's threads, and what a walk opens meanwhile come on top. */
+    ck_assert_uint_le(most - before, 16 * YB_STORE_FILES + 16);
+    yb_store_root_close(&s);
+    ck_assert_uint_eq(open_files(), before);
 }
 END_TEST
 
@@ -621,6 +705,8 @@ suite(void)
         { test_move, true },
         { test_cache, false },
         { test_compact, true },
+        { test_resume, false },
+        { test_idle_files, false },
         { test_folders, true },
         { test_delete_create, true },
         { test_rename, true },

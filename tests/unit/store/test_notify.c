@@ -157,6 +157,7 @@ START_TEST(test_watch)
     struct yb_mailbox *m;
     struct yb_changes c;
     struct yb_view v;
+    uint32_t validity;
     unsigned before;
     char from[600];
 
@@ -165,7 +166,9 @@ START_TEST(test_watch)
     OK(yb_store_on_change(imapd.s, on_change, NULL, &err));
     m = help_mailbox(&imapd, "INBOX");
     OK(yb_view_begin(m, false, &v, &err));
-    yb_mailbox_watch(m);
+    validity = yb_mailbox_watch(m);
+    ck_assert_uint_eq(yb_mailbox_watch(m), validity); /* another session */
+    yb_store_unwatch(imapd.s, imapd.id, validity);
     before = heard;
     help_write(help_path(&h, "tmp/foreign"), "Message 9\r\n", 11);
     snprintf(from, sizeof(from), "%s", help_path(&h, "tmp/foreign"));
@@ -173,9 +176,12 @@ START_TEST(test_watch)
     ck_assert(reaches(&heard, before + 1));
     OK(yb_view_changes(m, &v, true, arena, &c, &err));
     ck_assert_uint_eq(c.exists, 2);
-    yb_mailbox_unwatch(m);
+    /* It goes on while nobody has the mailbox open. */
     yb_view_end(m, &v);
     yb_mailbox_close(&m);
+    help_write(help_path(&h, "new/later"), "Message 8\r\n", 11);
+    ck_assert(reaches(&heard, before + 2));
+    yb_store_unwatch(imapd.s, imapd.id, validity);
     help_close(&imapd);
     yb_arena_free(&arena);
 }
