@@ -10,6 +10,9 @@ static const struct yb_conf_option options[] = {
         "Where IMAP begins without TLS; a login needs STARTTLS first."),
     OPT_START(ADDRESSES, listen_tls, "0.0.0.0:993, [::]:993", 0, 16,
         "Where TLS is spoken from the first byte."),
+    OPT(UINT, max_connections_per_account, "100", 1, 1000000,
+        "Connections at once of one account; a network's are no longer counted once they are logged "
+        "in."),
     OPT_START(STRING, auth_mechanisms, "", 0, 200,
         "SASL mechanisms offered, between spaces; empty means all there are."),
     OPT(SIZE, max_message, "50M", 1024, UINT32_MAX,

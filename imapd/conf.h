@@ -8,6 +8,7 @@ struct imapd_conf {
     struct yb_daemon_conf daemon;
     struct yb_conf_list listen, listen_tls;
     const char *auth_mechanisms;
+    unsigned max_connections_per_account;
     uint64_t max_message;
     unsigned max_bad_commands;
     int64_t login_timeout, idle_timeout;

@@ -66,6 +66,11 @@ imapd_login(struct yb_conn *conn, struct imapd_session *s, const struct yb_auth_
                           "[UNAVAILABLE] Your mailbox is served by another host");
     if (yb_store_open(s->server->store, user->account, true, &s->account, err) < 0)
         return -1;
+    if (!yb_conn_set_account(conn, user->account, s->conf->max_connections_per_account)) {
+        yb_store_close(&s->account);
+        return yb_err_set(err, YB_TEMP, "4.7.0",
+                          "[LIMIT] Your account has too many connections: close one of them");
+    }
     s->state = IMAPD_ST_USER;
     s->account_id = user->account;
     s->quota = user->quota;

@@ -12,6 +12,9 @@ static const struct yb_conf_option options[] = {
         "Where it listens; a login needs STLS first."),
     OPT_START(ADDRESSES, listen_tls, "0.0.0.0:995 [::]:995", 0, 16,
         "Where it listens with TLS from the first byte."),
+    OPT_START(UINT, max_connections_per_account, "100", 1, 1000000,
+        "Connections at once of one account; a network's are no longer counted once they are logged "
+        "in."),
     OPT_START(STRING, auth_mechanisms, YB_AUTH_MECHANISMS, 1, 100,
         "SASL mechanisms offered, by spaces. Accounts with an imported hash cannot use SCRAM before "
         "their first login with PLAIN."),

@@ -9,6 +9,7 @@ struct pop3d_conf {
     struct yb_conf_list listen;
     struct yb_conf_list listen_tls;
     const char *auth_mechanisms;
+    unsigned max_connections_per_account;
     unsigned open_accounts;
     unsigned max_failures;
     int64_t login_timeout;

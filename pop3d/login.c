@@ -27,12 +27,16 @@ pop3d_stls(struct yb_conn *c, struct pop3d_session *s YB_UNUSED, struct yb_str a
 
 /* Opens the maildrop of who proved himself. */
 static int
-open_maildrop(struct pop3d_session *s, const struct yb_auth_user *user, struct yb_err *err)
+open_maildrop(struct yb_conn *c, struct pop3d_session *s, const struct yb_auth_user *user,
+              struct yb_err *err)
 {
     if (atomic_load(&s->pop3d->draining))
         return yb_err_set(err, YB_TEMP, "4.3.2", "The server is being stopped; try again");
     if (!yb_node_id_is_zero(user->home) && !yb_node_id_eq(user->home, s->pop3d->node))
         return yb_err_set(err, YB_TEMP, "4.3.0", "This mailbox lives on another node");
+    if (!yb_conn_set_account(c, user->account, s->pop3d->max_per_account))
+        return yb_err_set(err, YB_TEMP, "4.7.0",
+                          "[IN-USE] Your account has too many connections: close one of them");
     return pop3d_maildrop_open(s->pop3d->store, user->account, &s->drop, err);
 }
 
@@ -47,7 +51,7 @@ welcome(struct yb_conn *c, struct pop3d_session *s, const struct yb_auth_user *u
     uint64_t tenant;
 
     yb_log_ctx_add(log, "user", yb_str_from(user->address));
-    if (open_maildrop(s, user, &err) < 0) {
+    if (open_maildrop(c, s, user, &err) < 0) {
         if (strncmp(err.text, "[IN-USE]", strlen("[IN-USE]")) == 0)
             atomic_fetch_add(&s->pop3d->counts.in_use, 1);
         yb_log_err(YB_LOG_WARN, log, "pop3.open.failed", &err);

@@ -46,6 +46,7 @@ init(struct yb_daemon *d, void **state, struct yb_err *err)
     *state = p;
     p->daemon = d;
     p->pop3d.max_failures = conf->max_failures;
+    p->pop3d.max_per_account = conf->max_connections_per_account;
     p->pop3d.login_timeout_ms = conf->login_timeout;
     p->pop3d.timeout_ms = conf->timeout;
     if (yb_home_open(yb_conf_common(yb_daemon_conf(d)), conf->lock_timeout, conf->open_accounts,

@@ -18,6 +18,7 @@ struct pop3d {
     struct yb_auth *auth;
     struct yb_node_id node;
     unsigned max_failures;
+    unsigned max_per_account;
     int64_t login_timeout_ms, timeout_ms;
     atomic_bool draining; /* an orderly stop: no new logins */
     struct {

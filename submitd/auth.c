@@ -11,13 +11,16 @@ submitd_mechanisms(struct yb_smtp_session *s)
 }
 
 /* Logged in: from here on the session is his, in fairness, log and addresses. */
-static void
-login(struct yb_smtp_session *s, const struct yb_auth_user *user)
+static int
+login(struct yb_smtp_session *s, const struct yb_auth_user *user, struct yb_err *err)
 {
     struct submitd_session *d = s->data;
     struct yb_str address;
     uint64_t tenant;
 
+    if (!yb_conn_set_account(s->conn, user->account, submitd_of(s)->max_per_account))
+        return yb_err_set(err, YB_TEMP, "4.7.0",
+                          "Your account has too many connections: close one of them");
     d->user = *user;
     address = yb_str_from(d->user.address);
     s->qualify = yb_str_skip(address, yb_str_rfind(address, '@') + 1);
@@ -26,6 +29,7 @@ login(struct yb_smtp_session *s, const struct yb_auth_user *user)
     memcpy(&tenant, user->tenant.v, sizeof(tenant));
     yb_conn_set_fair_key(s->conn, tenant);
     yb_log_ctx_add(yb_conn_log(s->conn), "user", address);
+    return 0;
 }
 
 static enum yb_smtp_auth
@@ -37,8 +41,7 @@ result(struct yb_smtp_session *s, const struct yb_auth_outcome *o, struct yb_str
         *challenge = o->challenge;
         return YB_SMTP_AUTH_CONTINUE;
     case YB_AUTH_DONE:
-        login(s, &o->user);
-        return YB_SMTP_AUTH_DONE;
+        return login(s, &o->user, err) < 0 ? YB_SMTP_AUTH_FAILED : YB_SMTP_AUTH_DONE;
     case YB_AUTH_FAILED:
     case YB_AUTH_CANCELLED:
         break;

@@ -9,6 +9,9 @@ static const struct yb_conf_option options[] = {
         "Where users hand in mail after STARTTLS."),
     OPT_START(ADDRESSES, listen_tls, "0.0.0.0:465, [::]:465", 0, 16,
         "Where they do so with TLS from the first octet (RFC 8314)."),
+    OPT_START(UINT, max_connections_per_account, "100", 1, 1000000,
+        "Connections at once of one account; a network's are no longer counted once they are logged "
+        "in."),
     OPT_START(STRING, auth_mechanisms, "", 0, 200,
         "SASL mechanisms offered, between spaces; empty means all there are."),
     OPT_START(STRING, lmtpd, "unix:/run/yubin/lmtpd.lmtp", 1, 200,

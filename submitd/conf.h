@@ -9,6 +9,7 @@ struct submitd_conf {
     struct yb_conf_list listen;
     struct yb_conf_list listen_tls;
     const char *auth_mechanisms;
+    unsigned max_connections_per_account;
     const char *lmtpd;
     unsigned lmtpd_connections;
     int64_t lmtpd_timeout;

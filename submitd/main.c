@@ -34,6 +34,7 @@ open_auth(struct state *st, const struct submitd_conf *conf, struct yb_err *err)
     };
 
     st->submitd.auth = yb_auth_new(&auth, err);
+    st->submitd.max_per_account = conf->max_connections_per_account;
     return st->submitd.auth == NULL ? -1 : 0;
 }
 

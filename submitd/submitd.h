@@ -11,6 +11,7 @@
 struct submitd {
     struct yb_handover handover;
     struct yb_auth *auth;
+    unsigned max_per_account; /* connections at once */
 };
 
 /* s->data. Before the login only the exchange may be there. */

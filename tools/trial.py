@@ -299,8 +299,10 @@ class Trial:
         }}
         for name, (_, _, ports) in DAEMONS.items():
             sections[name] = {o: "%s:%d" % (HOST, self.port(s)) for o, s in ports.items()}
-            # Every test program comes from the same address.
+            # Every test program comes from the same address, and many are the same few users.
             sections[name]["max_connections_per_network"] = "10000"
+            if name in ("imapd", "pop3d", "submitd"):
+                sections[name]["max_connections_per_account"] = "10000"
         sections["lmtpd"]["listen"] = lmtp
         for name in ("smtpd", "submitd"):
             sections[name]["lmtpd"] = lmtp

@@ -101,11 +101,11 @@ yb_conn_accept(const struct yb_listener *l, int fd, const union yb_addr *peer)
 {
     struct yb_net *n = l->net;
     bool proxied = yb_cidr_has(l->proxy_from, l->n_proxy_from, peer);
-    bool counted = !proxied && !l->is_unix;
+    struct yb_net_count count = { .n = 0 };
     struct yb_conn *c;
     socklen_t size = sizeof(c->local);
 
-    if (counted && !yb_net_admit(n, peer)) {
+    if (!proxied && !l->is_unix && !yb_net_admit(n, peer, &count)) {
         refuse(l, fd, peer, "network limit");
         return;
     }
@@ -114,15 +114,14 @@ yb_conn_accept(const struct yb_listener *l, int fd, const union yb_addr *peer)
     c->listener = l;
     c->fd = fd;
     if (!yb_slot_get(n, c)) {
-        if (counted)
-            yb_net_dismiss(n, peer);
+        yb_net_dismiss(n, &count);
         refuse(l, fd, peer, "connection limit");
         yb_free(c);
         return;
     }
     atomic_fetch_add(&n->accepted, 1);
     c->loop = &n->loops[c->self.slot % n->n_loops];
-    c->counted = counted;
+    c->counted = count;
     c->job.run = yb_conn_run;
     c->timer.fire = yb_conn_fire;
     atomic_init(&c->due, YB_NEVER);

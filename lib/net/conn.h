@@ -127,20 +127,25 @@ void yb_conn_set_deadline(struct yb_conn *c, int64_t ms);
 const char *yb_conn_peer_text(const struct yb_conn *c);
 const struct sockaddr *yb_conn_peer(const struct yb_conn *c);
 const struct sockaddr *yb_conn_local(const struct yb_conn *c);
-/* The id in sid=. */
+/* The id behind sid=: it travels with what the session hands over (XSESSION). */
 struct yb_session_id yb_conn_session_id(const struct yb_conn *c);
 /* The user at the other end of a unix socket (SO_PEERCRED); false elsewhere. */
 bool yb_conn_peer_user(const struct yb_conn *c, uid_t *uid);
 /* Log context inherited by every line about this connection; begins with sid= and peer=. */
 struct yb_log_ctx *yb_conn_log(struct yb_conn *c);
-/* The id behind sid=: it travels with what the session hands over (XSESSION). */
-struct yb_session_id yb_conn_session_id(const struct yb_conn *c);
 
 /*
  * Fairness: connections with the same key never hold more than half of the workers while others
  * wait. Begins as a hash of the client's network (/24, /64); set to the tenant's after login.
  */
 void yb_conn_set_fair_key(struct yb_conn *c, uint64_t key);
+
+/*
+ * After login: the connection counts as one of the account's and no longer as one of its client
+ * network's, so that a house full of users behind one address is no crowd of strangers. False when
+ * the account has `max` connections here already; nothing changes then.
+ */
+bool yb_conn_set_account(struct yb_conn *c, struct yb_account_id account, size_t max) YB_MUST_USE;
 
 /* --- TLS --- */
 

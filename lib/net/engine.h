@@ -127,7 +127,7 @@ struct yb_net {
     pthread_mutex_t lock; /* of everything down to here: */
     struct yb_listener *listeners;
     struct yb_tls_set *tls;
-    struct yb_map *networks; /* client network -> number of connections, as a pointer */
+    struct yb_map *counts; /* client network or account -> number of connections, as a pointer */
     struct yb_slot *slots;
     uint32_t n_slots, first_free; /* slots ever used; free ones are chained, end: UINT32_MAX */
     struct yb_net_task *tasks;
@@ -145,9 +145,16 @@ void yb_net_worker_free(void *worker);
 struct yb_tls_set *yb_net_tls(struct yb_net *n) YB_MUST_USE;
 /* The fairness key of a client's network. */
 uint64_t yb_net_key(const struct yb_net *n, const union yb_addr *addr);
-/* Counts one more connection of the network of `addr`; false when it has too many. */
-bool yb_net_admit(struct yb_net *n, const union yb_addr *addr) YB_MUST_USE;
-void yb_net_dismiss(struct yb_net *n, const union yb_addr *addr);
+/* What a connection is counted as: a client network or an account. */
+struct yb_net_count {
+    uint8_t n; /* 0: not counted */
+    char key[1 + YB_ID_BYTES];
+};
+
+/* Counts one more connection of the network of `addr`, noted in *count; false when it has too many. */
+bool yb_net_admit(struct yb_net *n, const union yb_addr *addr,
+                  struct yb_net_count *count) YB_MUST_USE;
+void yb_net_dismiss(struct yb_net *n, struct yb_net_count *count);
 /* Charges `c` with n bytes of unhandled input (0: none any more); over the total the longest
  * waiting connection is kicked. */
 void yb_net_charge_input(struct yb_conn *c, size_t n);
@@ -182,7 +189,7 @@ struct yb_conn {
     uint32_t read_want, write_want; /* what to wait for before the next read or write */
     bool registered;                /* in epoll */
     bool opened;                    /* `opened` was called and `closed` was not */
-    bool counted;                   /* by yb_net_admit() */
+    struct yb_net_count counted;    /* as whose connection */
     bool woken;                     /* `woken` is owed */
     bool paused, eof, starved;      /* starved: `in` holds nothing complete */
     bool broken;                    /* writing failed */

@@ -59,7 +59,7 @@ yb_net_new(const struct yb_net_conf *conf)
                                                   .worker_new = yb_net_worker_new,
                                                   .worker_free = yb_net_worker_free });
     pthread_mutex_init(&n->lock, NULL);
-    n->networks = yb_map_new();
+    n->counts = yb_map_new();
     n->slots = yb_alloc(n->conf.max_conns, sizeof(n->slots[0]));
     n->first_free = UINT32_MAX;
     yb_random(n->hash_key, sizeof(n->hash_key));
@@ -185,42 +185,63 @@ yb_net_key(const struct yb_net *n, const union yb_addr *addr)
     return yb_siphash(n->hash_key, network_key(addr, key));
 }
 
-bool
-yb_net_admit(struct yb_net *n, const union yb_addr *addr)
+static bool
+count_up(struct yb_net *n, struct yb_str key, size_t max, struct yb_net_count *count)
 {
-    char bytes[9];
-    struct yb_str key = network_key(addr, bytes);
-    uintptr_t count;
-    bool ok = true;
+    uintptr_t now;
+    bool ok;
 
-    if (key.n == 0)
-        return true;
     pthread_mutex_lock(&n->lock);
-    count = (uintptr_t)yb_map_get(n->networks, key);
-    if (n->conf.max_conns_per_network > 0 && count >= n->conf.max_conns_per_network)
-        ok = false;
-    else
-        yb_map_put(n->networks, key, (void *)(count + 1));
+    now = (uintptr_t)yb_map_get(n->counts, key);
+    ok = max == 0 || now < max;
+    if (ok)
+        yb_map_put(n->counts, key, (void *)(now + 1));
     pthread_mutex_unlock(&n->lock);
+    if (ok) {
+        count->n = (uint8_t)key.n;
+        memcpy(count->key, key.p, key.n);
+    }
     return ok;
 }
 
-void
-yb_net_dismiss(struct yb_net *n, const union yb_addr *addr)
+bool
+yb_net_admit(struct yb_net *n, const union yb_addr *addr, struct yb_net_count *count)
 {
     char bytes[9];
     struct yb_str key = network_key(addr, bytes);
-    uintptr_t count;
+
+    return key.n == 0 || count_up(n, key, n->conf.max_conns_per_network, count);
+}
+
+void
+yb_net_dismiss(struct yb_net *n, struct yb_net_count *count)
+{
+    struct yb_str key = yb_str(count->key, count->n);
+    uintptr_t now;
 
     if (key.n == 0)
         return;
     pthread_mutex_lock(&n->lock);
-    count = (uintptr_t)yb_map_get(n->networks, key);
-    if (count <= 1)
-        yb_map_remove(n->networks, key);
+    now = (uintptr_t)yb_map_get(n->counts, key);
+    if (now <= 1)
+        yb_map_remove(n->counts, key);
     else
-        yb_map_put(n->networks, key, (void *)(count - 1));
+        yb_map_put(n->counts, key, (void *)(now - 1));
     pthread_mutex_unlock(&n->lock);
+    count->n = 0;
+}
+
+bool
+yb_conn_set_account(struct yb_conn *c, struct yb_account_id account, size_t max)
+{
+    struct yb_net_count before = c->counted;
+    char key[1 + YB_ID_BYTES] = { 'a' }; /* no address family */
+
+    memcpy(key + 1, account.v, sizeof(account.v));
+    if (!count_up(c->net, yb_str(key, sizeof(key)), max, &c->counted))
+        return false;
+    yb_net_dismiss(c->net, &before);
+    return true;
 }
 
 static void
@@ -433,7 +454,7 @@ yb_net_free(struct yb_net **net)
     }
     yb_free(n->loops);
     yb_tls_set_unref(&n->tls);
-    yb_map_free(&n->networks);
+    yb_map_free(&n->counts);
     yb_free(n->slots);
     pthread_mutex_destroy(&n->lock);
     yb_free(n);

@@ -227,11 +227,10 @@ proxy_step(struct yb_conn *c, bool *done)
     c->in_n = 0;
     if (given) {
         yb_conn_set_peer(c, &peer);
-        if (!yb_net_admit(c->net, &peer)) {
+        if (!yb_net_admit(c->net, &peer, &c->counted)) {
             yb_conn_say_busy(c->listener, c->fd, &peer, "network limit");
             return GONE;
         }
-        c->counted = true;
     }
     c->state = c->listener->spec.tls ? YB_CONN_HANDSHAKE : YB_CONN_NEW;
     *done = true;
@@ -457,8 +456,7 @@ yb_conn_end(struct yb_conn *c)
     call_closed(c);
     yb_loop_timer_remove(c->loop, &c->timer);
     yb_net_charge_input(c, 0);
-    if (c->counted)
-        yb_net_dismiss(n, &c->peer);
+    yb_net_dismiss(n, &c->counted);
     SSL_free(c->ssl);
     yb_tls_set_unref(&c->tls);
     close(c->fd);

@@ -45,6 +45,7 @@ rig_start(struct rig *r)
     struct yb_auth_conf auth = { .service = "imap", .source = { .lookup = lookup } };
 
     *r = (struct rig){ .conf = { .max_message = 1 << 20,
+                                 .max_connections_per_account = 1,
                                  .max_bad_commands = 40,
                                  .login_timeout = 60000,
                                  .idle_timeout = 1800000 } };

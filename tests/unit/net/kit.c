@@ -199,8 +199,12 @@ setting(struct yb_conn *c, struct yb_str verb, struct yb_str arg)
         yb_conn_set_deadline(c, (int64_t)number(arg));
     else if (yb_str_eq(verb, YB_STR("KEY")))
         yb_conn_set_fair_key(c, number(arg));
-    else
+    else if (!yb_str_eq(verb, YB_STR("ACCOUNT")))
         return false;
+    else if (!yb_conn_set_account(c, (struct yb_account_id){ { (uint8_t)number(arg) } }, 2)) {
+        yb_conn_write(c, YB_STR("many\r\n"));
+        return true;
+    }
     yb_conn_write(c, YB_STR("set\r\n"));
     return true;
 }

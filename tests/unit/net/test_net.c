@@ -418,6 +418,38 @@ START_TEST(test_proxy_and_network_limit)
 }
 END_TEST
 
+/* Who has logged in is his account's connection, not one of the strangers of his network. */
+START_TEST(test_account_limit)
+{
+    struct client more[3];
+
+    start(&(struct kit_conf){ .net = { .max_conns_per_network = 1 } });
+    client_open(&more[0], &k);
+    client_expect(&more[0], "busy");
+    client_close(&more[0]);
+    client_send(&c, "ACCOUNT 1\r\n");
+    client_expect(&c, "set");
+    client_open(&more[0], &k);
+    client_expect(&more[0], "hello");
+    client_send(&more[0], "ACCOUNT 1\r\n");
+    client_expect(&more[0], "set");
+    client_open(&more[1], &k);
+    client_expect(&more[1], "hello");
+    client_send(&more[1], "ACCOUNT 1\r\nACCOUNT 2\r\n");
+    client_expect(&more[1], "many");
+    client_expect(&more[1], "set");
+    client_close(&more[0]);
+    client_open(&more[2], &k);
+    client_expect(&more[2], "hello");
+    client_open(&more[0], &k); /* still one stranger at a time */
+    client_expect(&more[0], "busy");
+    client_close(&more[0]);
+    client_close(&more[1]);
+    client_close(&more[2]);
+    finish();
+}
+END_TEST
+
 START_TEST(test_proxy_before_tls)
 {
     static const char *const name[] = { "a.test" };
@@ -542,6 +574,7 @@ tests(TCase *tc)
     tcase_add_test(tc, test_proxy_before_tls);
     tcase_add_test(tc, test_unix);
     tcase_add_test(tc, test_bad_listener);
+    tcase_add_test(tc, test_account_limit);
     tcase_add_test(tc, test_fair_keys);
 }
 

@@ -74,6 +74,12 @@ yb_conn_set_fair_key(struct yb_conn *c YB_UNUSED, uint64_t key YB_UNUSED)
 {
 }
 
+bool
+yb_conn_set_account(struct yb_conn *c YB_UNUSED, struct yb_account_id account YB_UNUSED, size_t max)
+{
+    return max > 0; /* a test that wants to be too many says 0 */
+}
+
 void
 yb_conn_write(struct yb_conn *c, struct yb_str s)
 {
@@ -395,7 +401,7 @@ fake_start(struct pop3d *p)
     struct yb_err err = { 0 };
 
     yb_log_init("test", YB_LOG_ERROR);
-    *p = (struct pop3d){ .max_failures = 3 };
+    *p = (struct pop3d){ .max_failures = 3, .max_per_account = 1 };
     p->store = yb_alloc(1, sizeof(*p->store));
     p->auth = yb_auth_new(&conf, &err);
     yb_assert(p->auth != NULL);

@@ -94,6 +94,7 @@ house_open(struct house *h, size_t memory_each)
     h->submitd.handover.directory = (struct yb_directory *)(void *)&h->directory;
     h->submitd.handover.node.v[0] = 1;
     h->submitd.handover.origin = YB_ORIGIN_AUTH;
+    h->submitd.max_per_account = 1;
     h->submitd.handover.lmtpd = yb_smtp_dest_new(&dest);
     h->server = yb_smtp_server_new(&conf, &submitd_hooks, &h->submitd);
     fake.arg = h->server;
