@@ -1,6 +1,9 @@
 /*
  * The pool. A connection is idle on the pool's stack or in one thread's hand; the gate bounds how
- * many are in hand, so the stack never holds more than `connections`.
+ * many are in hand, so the stack never holds more than `connections`. To make one costs the server
+ * as much as a hundred answers (a process of its own, its catalogs, its functions read anew), so it
+ * grows one by one, and only when those there are do not come back soon: a burst after a start is
+ * answered by the first connection while it would still be waiting for the eighth.
  */
 #include "lib/db/db.h"
 
@@ -15,6 +18,7 @@
 
 #define DEFAULT_CONNECTIONS 8
 #define DEFAULT_DEADLINE_MS 3000
+#define DEFAULT_GROW_AFTER_MS 5
 /* After a connect that failed, everybody fails at once for so long: a stopped server is not asked
  * again for every recipient. */
 #define CONNECT_PAUSE_MS 250
@@ -39,10 +43,12 @@ struct yb_db_conn {
 struct yb_db {
     struct yb_db_hosts *hosts;
     struct yb_gate *gate;
-    int64_t deadline_ms;
+    int64_t deadline_ms, grow_after_ms;
     pthread_mutex_t lock; /* of what follows */
+    pthread_cond_t moved; /* one came back, or is made or could not be */
     struct yb_db_conn **idle;
-    size_t n_idle;
+    size_t n_idle, n_open; /* those in hand are open, too */
+    bool making;           /* somebody makes one */
     int64_t pause_until_ms;
     struct yb_err pause_err;
 };
@@ -55,12 +61,18 @@ yb_db_new(const struct yb_db_conf *conf)
     struct yb_gate_conf gate = {
         .name = "database", .inside = n, .wait_ms = 250, .break_after = 5, .open_ms = 5000
     };
+    pthread_condattr_t attr;
 
     db->deadline_ms = conf->deadline_ms > 0 ? conf->deadline_ms : DEFAULT_DEADLINE_MS;
     db->hosts = yb_db_hosts_new(conf->conninfo, conf->application);
     db->gate = yb_gate_new(&gate);
     db->idle = yb_alloc(n, sizeof(struct yb_db_conn *));
+    db->grow_after_ms = conf->grow_after_ms > 0 ? conf->grow_after_ms : DEFAULT_GROW_AFTER_MS;
     pthread_mutex_init(&db->lock, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&db->moved, &attr);
+    pthread_condattr_destroy(&attr);
     return db;
 }
 
@@ -80,6 +92,7 @@ yb_db_free(struct yb_db **db)
         conn_close((*db)->idle[--(*db)->n_idle]);
     yb_db_hosts_free(&(*db)->hosts);
     yb_gate_free(&(*db)->gate);
+    pthread_cond_destroy(&(*db)->moved);
     pthread_mutex_destroy(&(*db)->lock);
     yb_free((*db)->idle);
     yb_free(*db);
@@ -99,20 +112,51 @@ conn_alive(struct yb_db_conn *c)
     return PQstatus(c->pg) == CONNECTION_OK && PQtransactionStatus(c->pg) == PQTRANS_IDLE;
 }
 
-/* An idle connection that lives, or NULL. */
-static struct yb_db_conn *
-idle_take(struct yb_db *db)
+/* One of the pool's that is not to be used again. */
+static void
+conn_drop(struct yb_db *db, struct yb_db_conn *c)
 {
-    struct yb_db_conn *c;
+    conn_close(c);
+    pthread_mutex_lock(&db->lock);
+    db->n_open--;
+    pthread_cond_broadcast(&db->moved);
+    pthread_mutex_unlock(&db->lock);
+}
 
-    do {
-        pthread_mutex_lock(&db->lock);
-        c = db->n_idle > 0 ? db->idle[--db->n_idle] : NULL;
-        pthread_mutex_unlock(&db->lock);
-        if (c == NULL || conn_alive(c))
-            return c;
-        conn_close(c);
-    } while (true);
+/* lock held: how long a caller who finds none waits for one before it is his turn to make it. */
+static int64_t
+left_to_wait(const struct yb_db *db, struct yb_deadline grow, struct yb_deadline end)
+{
+    return db->making ? yb_deadline_left(end) : db->n_open > 0 ? yb_deadline_left(grow) : 0;
+}
+
+/* One from the stack; or NULL, and it is the caller's turn to make one (`making` is set). -1: the
+ * one that is being made takes too long. */
+static int
+idle_take(struct yb_db *db, struct yb_db_conn **out, struct yb_err *err)
+{
+    struct yb_deadline grow = yb_deadline_in(db->grow_after_ms);
+    struct yb_deadline end = yb_deadline_in(db->deadline_ms);
+    struct timespec until;
+    int64_t left;
+    int rc = 0;
+
+    *out = NULL;
+    pthread_mutex_lock(&db->lock);
+    while (db->n_idle == 0 && (left = left_to_wait(db, grow, end)) > 0) {
+        until = yb_clock_wait(left);
+        (void)pthread_cond_timedwait(&db->moved, &db->lock, &until);
+    }
+    if (db->n_idle > 0)
+        *out = db->idle[--db->n_idle];
+    else if (db->making)
+        rc = yb_err_inside(err, YB_TEMP, "4.3.0", "no connection to the database in time");
+    else
+        db->making = true;
+    pthread_mutex_unlock(&db->lock);
+    if (rc < 0 && err != NULL)
+        err->sys = ETIMEDOUT;
+    return rc;
 }
 
 static struct yb_db_conn *
@@ -166,6 +210,29 @@ conn_new(struct yb_db *db, struct yb_err *err)
     return c;
 }
 
+/* A connection that lives, from the stack or new. */
+static struct yb_db_conn *
+conn_get(struct yb_db *db, struct yb_err *err)
+{
+    struct yb_db_conn *c;
+
+    do {
+        if (idle_take(db, &c, err) < 0)
+            return NULL;
+        if (c != NULL && conn_alive(c))
+            return c;
+        if (c != NULL)
+            conn_drop(db, c);
+    } while (c != NULL);
+    c = conn_new(db, err);
+    pthread_mutex_lock(&db->lock);
+    db->making = false;
+    db->n_open += c != NULL;
+    pthread_cond_broadcast(&db->moved);
+    pthread_mutex_unlock(&db->lock);
+    return c;
+}
+
 static int
 conn_take(struct yb_db *db, struct yb_db_conn **out, struct yb_err *err)
 {
@@ -174,9 +241,7 @@ conn_take(struct yb_db *db, struct yb_db_conn **out, struct yb_err *err)
 
     if (yb_gate_enter(db->gate, err) < 0)
         return -1;
-    c = idle_take(db);
-    if (c == NULL)
-        c = conn_new(db, &why);
+    c = conn_get(db, &why);
     if (c == NULL) {
         yb_gate_leave(db->gate, why.sys == ETIMEDOUT ? YB_GATE_TIMEOUT : YB_GATE_FAILED);
         if (err != NULL)
@@ -202,10 +267,11 @@ conn_give(struct yb_db_conn **conn)
     *conn = NULL;
     if (c->broken || PQstatus(c->pg) != CONNECTION_OK ||
         PQpipelineStatus(c->pg) != PQ_PIPELINE_OFF || PQtransactionStatus(c->pg) != PQTRANS_IDLE) {
-        conn_close(c);
+        conn_drop(db, c);
     } else {
         pthread_mutex_lock(&db->lock);
         db->idle[db->n_idle++] = c;
+        pthread_cond_signal(&db->moved);
         pthread_mutex_unlock(&db->lock);
     }
     yb_gate_leave(db->gate, result);

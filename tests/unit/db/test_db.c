@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 static struct cluster *c;
+static struct yb_db *pool; /* of a test with threads */
 
 static struct yb_db *
 db_new(const char *conninfo, unsigned connections, int64_t deadline_ms)
@@ -530,6 +531,58 @@ START_TEST(test_threads)
 }
 END_TEST
 
+static const struct yb_db_statement who_sql = { "who", "SELECT pg_backend_pid()" };
+
+/* What another caller gets while the only connection is in our hands. */
+static void *
+ask_who(void *arg)
+{
+    struct yb_db_result *r = NULL;
+    struct yb_err err = { 0 };
+    int64_t *pid = arg;
+
+    ck_assert_msg(yb_db_query(pool, &who_sql, NULL, &r, &err) == 0, "%s", err.text);
+    *pid = yb_db_i64(r, 0, 0);
+    yb_db_result_free(&r);
+    return NULL;
+}
+
+/* Who finds all connections in use waits a little for one, and only then makes another. */
+START_TEST(test_grows_late)
+{
+    static const int64_t after_ms[] = { 1, 1000000 };
+
+    for (size_t i = 0; i < YB_COUNT(after_ms); i++) {
+        struct yb_db_conf conf = { .conninfo = cluster_conninfo(c, "postgres"),
+                                   .application = "test_db",
+                                   .connections = 2,
+                                   .grow_after_ms = after_ms[i] };
+        struct yb_db_conn *mine = NULL;
+        struct yb_db_result *r = NULL;
+        struct yb_err err = { 0 };
+        int64_t other = 0, own;
+        pthread_t t;
+
+        pool = yb_db_new(&conf);
+        ck_assert_int_eq(yb_db_begin(pool, &mine, &err), 0);
+        ck_assert_int_eq(yb_db_run(mine, &who_sql, NULL, &r, &err), 0);
+        own = yb_db_i64(r, 0, 0);
+        yb_db_result_free(&r);
+        ck_assert_int_eq(pthread_create(&t, NULL, ask_who, &other), 0);
+        if (i == 0) { /* it does not wait for us */
+            pthread_join(t, NULL);
+            ck_assert_int_ne(other, own);
+            yb_db_rollback(&mine);
+        } else { /* it takes ours when we give it back */
+            yb_db_rollback(&mine);
+            pthread_join(t, NULL);
+            ck_assert_int_eq(other, own);
+        }
+        yb_db_free(&pool);
+    }
+}
+END_TEST
+
 static void
 file_write(const char *dir, const char *name, const char *text)
 {
@@ -638,6 +691,7 @@ main(void)
     tcase_add_test(tc, test_hosts);
     tcase_add_test(tc, test_bad_conninfo);
     tcase_add_test(tc, test_threads);
+    tcase_add_test(tc, test_grows_late);
     tcase_add_test(tc, test_listen);
     tcase_add_test(tc, test_pool_recovers);
     tcase_add_test(tc, test_migrate);
