@@ -81,7 +81,7 @@ house_open(struct house *h, size_t memory_each)
                                  .name = "submit",
                                  .hostname = "mx.test",
                                  .max_message = 1 << 22 };
-    struct yb_smtp_dest_conf dest = { .hostname = "mx.test", .lmtp = true, .answer_ms = 500 };
+    struct yb_smtp_dest_conf dest = { .hostname = "mx.test", .lmtp = true, .answer_ms = 30000 };
     struct fake_spec fake = { .service = &yb_submission_service, .is_tls = true, .can_tls = true };
     struct yb_err err = { 0 };
 
