@@ -1,0 +1,99 @@
+#include "lib/smtp/receiver.h"
+
+#include "lib/daemon/common_conf.h"
+#include "lib/smtp/figures.h"
+
+static int
+open_pool(struct yb_receiver *r, struct yb_err *err)
+{
+    const struct yb_msgbuf_conf pool = {
+        .folder = yb_daemon_state_dir(r->daemon),
+        .memory_each = r->conf->memory_per_message,
+        .memory_total = r->conf->memory_total,
+        .memory_network = r->conf->memory_per_network,
+        .disk_network = r->conf->disk_per_network,
+        .disk_reserve = r->conf->disk_reserve,
+    };
+
+    r->pool = yb_msgbuf_pool_new(&pool, err);
+    return r->pool == NULL ? -1 : 0;
+}
+
+static int
+open_handover(struct yb_receiver *r, struct yb_err *err)
+{
+    const struct yb_common_conf *common = yb_conf_common(yb_daemon_conf(r->daemon));
+    struct yb_handover *h = r->handover;
+    const struct yb_smtp_dest_conf lmtpd = {
+        .where = r->conf->lmtpd,
+        .hostname = common->hostname,
+        .lmtp = true,
+        .inside = r->conf->lmtpd_connections,
+        .answer_ms = r->conf->lmtpd_timeout,
+    };
+    struct yb_directory_conf directory = {
+        .conninfo = yb_daemon_database(r->daemon),
+        .application = r->program,
+        .postmaster = common->postmaster,
+    };
+
+    if (yb_node_id_read(common->node_id_file, &h->node, err) < 0)
+        return -1;
+    directory.node = h->node;
+    h->lmtpd = yb_smtp_dest_new(&lmtpd);
+    h->directory = yb_directory_new(&directory);
+    return 0;
+}
+
+int
+yb_receiver_open(struct yb_receiver *r, struct yb_daemon *d, const char *program,
+                 const struct yb_receiver_conf *conf, struct yb_handover *h, struct yb_err *err)
+{
+    *r = (struct yb_receiver){ .daemon = d, .conf = conf, .program = program, .handover = h };
+    return open_pool(r, err) < 0 ? -1 : open_handover(r, err);
+}
+
+int
+yb_receiver_start(struct yb_receiver *r, enum yb_smtp_dialect dialect, const char *name,
+                  const struct yb_smtp_hooks *hooks, void *hooks_arg, struct yb_err *err)
+{
+    struct yb_smtp_conf server = {
+        .dialect = dialect,
+        .name = name,
+        .hostname = yb_conf_common(yb_daemon_conf(r->daemon))->hostname,
+        .max_message = r->conf->max_message,
+        .max_rcpt = r->conf->max_rcpt,
+        .max_errors = r->conf->max_errors,
+        .max_hops = r->conf->max_hops,
+        .command_timeout_ms = r->conf->command_timeout,
+        .data_timeout_ms = r->conf->data_timeout,
+        .data_total_ms = r->conf->message_timeout,
+        .pool = r->pool,
+    };
+
+    if (yb_directory_start(r->handover->directory, err) < 0 ||
+        yb_daemon_events_open(r->daemon, r->program, r->handover->node, &r->events, err) < 0)
+        return -1;
+    server.events = r->events;
+    r->server = yb_smtp_server_new(&server, hooks, hooks_arg);
+    return 0;
+}
+
+void
+yb_receiver_close(struct yb_receiver *r)
+{
+    yb_smtp_server_free(&r->server);
+    yb_event_writer_close(&r->events);
+    yb_smtp_dest_free(&r->handover->lmtpd);
+    yb_directory_free(&r->handover->directory);
+    yb_msgbuf_pool_free(&r->pool);
+}
+
+void
+yb_receiver_figures(const struct yb_receiver *r, struct yb_metrics *m)
+{
+    yb_smtp_figures(r->server, m);
+    yb_handover_figures(r->handover, m);
+    yb_msgbuf_figures(r->pool, m);
+    yb_daemon_events_figures(r->events, m);
+}
