@@ -73,6 +73,7 @@ int yb_admin_tenant_list(struct yb_admin *a, const struct yb_admin_page *page, j
 /* Only without domains. */
 int yb_admin_tenant_delete(struct yb_admin *a, struct yb_str name, struct yb_err *err) YB_MUST_USE;
 
+/* A domain of the tenant, served at once. The other verbs name it by its own name. */
 int yb_admin_domain_add(struct yb_admin *a, struct yb_str tenant, struct yb_str name,
                         const struct yb_admin_domain *v, json_t **out,
                         struct yb_err *err) YB_MUST_USE;
@@ -90,6 +91,8 @@ int yb_admin_domain_delete(struct yb_admin *a, struct yb_str name, struct yb_err
 int yb_admin_domain_alias(struct yb_admin *a, struct yb_str name, struct yb_str alias, bool add,
                           json_t **out, struct yb_err *err) YB_MUST_USE;
 
+/* A mailbox of a domain that is there. Its home is v->home_node, else the conf's; without a verifier
+ * nobody can log in until `set` gives one. */
 int yb_admin_account_add(struct yb_admin *a, struct yb_str address,
                          const struct yb_admin_account *v, json_t **out,
                          struct yb_err *err) YB_MUST_USE;
@@ -122,6 +125,7 @@ int yb_admin_account_forward(struct yb_admin *a, struct yb_str address, struct y
 int yb_admin_account_may_send(struct yb_admin *a, struct yb_str address, struct yb_str as, bool add,
                               json_t **out, struct yb_err *err) YB_MUST_USE;
 
+/* An address that stands for v->targets, which may be elsewhere. */
 int yb_admin_alias_add(struct yb_admin *a, struct yb_str address, const struct yb_admin_alias *v,
                        json_t **out, struct yb_err *err) YB_MUST_USE;
 int yb_admin_alias_set(struct yb_admin *a, struct yb_str address, const struct yb_admin_alias *v,
@@ -141,6 +145,7 @@ int yb_admin_retired_list(struct yb_admin *a, struct yb_str domain,
                           const struct yb_admin_page *page, json_t **out,
                           struct yb_err *err) YB_MUST_USE;
 
+/* A machine: the id that `yubin node init` made, a name for people, the host others reach it by. */
 int yb_admin_node_add(struct yb_admin *a, struct yb_node_id id, struct yb_str name,
                       struct yb_str host, json_t **out, struct yb_err *err) YB_MUST_USE;
 int yb_admin_node_set(struct yb_admin *a, struct yb_str name, struct yb_str host,

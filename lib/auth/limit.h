@@ -21,6 +21,7 @@ struct yb_auth_limit_conf {
     size_t size;       /* pairs remembered */
 };
 
+/* Copies *conf. */
 struct yb_auth_limit *yb_auth_limit_new(const struct yb_auth_limit_conf *conf) YB_MUST_USE;
 void yb_auth_limit_free(struct yb_auth_limit **l);
 

@@ -11,6 +11,7 @@
 
 struct yb_buf; /* opaque: fields live in buf.c */
 
+/* An empty buffer that never holds more than `limit` bytes; takes memory when it is written to. */
 struct yb_buf *yb_buf_new(size_t limit) YB_MUST_USE;
 void yb_buf_free(struct yb_buf **b);
 /* Appends all of `s` or nothing. Returns 0, or -1 with *err set. */

@@ -9,6 +9,7 @@
 
 struct yb_map;
 
+/* An empty map with a random key of its own. */
 struct yb_map *yb_map_new(void) YB_MUST_USE;
 /* Frees the map, not the values. */
 void yb_map_free(struct yb_map **m);

@@ -4,6 +4,7 @@
 
 #include "lib/daemon/conf.h"
 
+/* Where it was read from, and what the file said; valid as long as the source. */
 const char *yb_conf_source_path(const struct yb_conf_source *s);
 struct yb_str yb_conf_source_content(const struct yb_conf_source *s);
 /* The bytes of a file that the configuration names. False when it was not read with it. */

@@ -8,6 +8,7 @@
 #include "lib/daemon/daemon.h"
 #include "lib/event/event.h"
 
+/* The writer of the program `daemon` on this node, in <event_dir>/<daemon>; the caller closes it. */
 int yb_daemon_events_open(const struct yb_daemon *d, const char *daemon, struct yb_node_id node,
                           struct yb_event_writer **out, struct yb_err *err) YB_MUST_USE;
 /* For the metrics hook. */

@@ -11,6 +11,7 @@
 
 struct yb_metrics;
 
+/* A text without figures, to be filled and sent once. */
 struct yb_metrics *yb_metrics_new(void) YB_MUST_USE;
 void yb_metrics_free(struct yb_metrics **m);
 /* `name` is without "yubin_"; `labels` is `kind="x",…` or NULL. Figures of one name follow each
@@ -39,6 +40,7 @@ yb_count(const struct yb_counters *c, size_t i, uint64_t by)
     atomic_fetch_add_explicit(&c->v[i], by, memory_order_relaxed);
 }
 
+/* All of a program's counters, row by row. */
 void yb_metrics_counters(struct yb_metrics *m, const struct yb_counters *c);
 
 #endif

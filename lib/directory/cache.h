@@ -45,6 +45,7 @@ struct yb_cache_value {
     _Alignas(max_align_t) char data[]; /* the asker's struct, then its bytes */
 };
 
+/* Keeps at most about `bytes`, longest unused out first; what is older than stale_ms is stale. */
 struct yb_cache *yb_cache_new(size_t bytes, int64_t stale_ms) YB_MUST_USE;
 /* No lookup may be under way, no value held. */
 void yb_cache_free(struct yb_cache **c);
@@ -84,6 +85,7 @@ void yb_cache_changed_address(struct yb_cache *c, struct yb_str local, struct yb
 void yb_cache_changed_domain(struct yb_cache *c, struct yb_str domain);
 void yb_cache_changed_all(struct yb_cache *c);
 
+/* What it holds now, and how lookups were answered since the start. */
 void yb_cache_stats(struct yb_cache *c, struct yb_directory_stats *out);
 
 #endif

@@ -32,6 +32,7 @@ struct yb_transfer {
     size_t n_held;
 };
 
+/* A decoder at the beginning of its input. */
 struct yb_transfer yb_transfer_begin(enum yb_transfer_kind kind);
 /* Appends what `in` decodes to. -1 when the buffer's limit is met; then nothing more may be fed. */
 int yb_transfer_feed(struct yb_transfer *t, struct yb_str in, struct yb_buf *out,

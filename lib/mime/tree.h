@@ -59,6 +59,7 @@ struct yb_mime_tree {
 /* The slices in the parts point into `message`. A message cut short (its header only) is fine. */
 void yb_mime_tree(struct yb_str message, struct yb_arena *arena, struct yb_mime_tree *out);
 
+/* Is the part treated as this type? In any case of letters (RFC 2045 §5.1). */
 bool yb_mime_type_is(const struct yb_mime_part *part, const char *type, const char *subtype);
 
 /*

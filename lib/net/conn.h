@@ -92,6 +92,7 @@ void yb_conn_drop_input(struct yb_conn *c);
 
 /* --- output: queued, encrypted and sent by the engine when the handler returns --- */
 
+/* Appends a copy of the bytes; nothing when the connection is closing or broken. */
 void yb_conn_write(struct yb_conn *c, struct yb_str s);
 void yb_conn_printf(struct yb_conn *c, const char *fmt, ...) YB_PRINTF(2, 3);
 /* n bytes of fd from `at`; the engine owns (and closes) fd from here on. */

@@ -95,6 +95,7 @@ struct yb_listener {
     struct yb_timer retry; /* after the process ran out of descriptors */
 };
 
+/* Its epoll and timers, without a thread; yb_loop_main() is the thread. */
 int yb_loop_open(struct yb_loop *l, struct yb_err *err) YB_MUST_USE;
 void yb_loop_close(struct yb_loop *l);
 void *yb_loop_main(void *loop);
@@ -139,6 +140,7 @@ struct yb_net {
     atomic_uint_least64_t accepted, refused, timed_out;
 };
 
+/* A worker's buffers, for the pool; on its thread. */
 void *yb_net_worker_new(void *net) YB_MUST_USE;
 void yb_net_worker_free(void *worker);
 /* A reference to the current certificates, or NULL. */

@@ -19,6 +19,7 @@ struct yb_gate_conf {
     int64_t open_ms;      /* the breaker stays open so long, then one probe (usually 5000) */
 };
 
+/* Empty and closed to nobody. Copies *conf. */
 struct yb_gate *yb_gate_new(const struct yb_gate_conf *conf) YB_MUST_USE;
 void yb_gate_free(struct yb_gate **g);
 /* 0: inside, yb_gate_leave() must follow. -1: full or open (YB_TEMP 4.3.2, internal text). */

@@ -28,6 +28,7 @@ struct yb_listener_spec {
     struct yb_str proxy_from; /* comma list of CIDRs that speak PROXY v2 first; empty: nobody */
 };
 
+/* An engine without listeners and threads; 0 in *conf stands for the default. */
 struct yb_net *yb_net_new(const struct yb_net_conf *conf) YB_MUST_USE;
 /* Certificates for all listeners; may be called again at any time (connections keep what they
  * began with). Takes a reference of its own. */

@@ -33,6 +33,7 @@ struct yb_out_stock {
     unsigned n;
 };
 
+/* A copy of the bytes at the end. */
 void yb_out_add(struct yb_out *o, struct yb_out_stock *stock, struct yb_str s);
 /* Room to write up to *n bytes (> 0) directly, at the end; follow with yb_out_wrote(). */
 char *yb_out_room(struct yb_out *o, struct yb_out_stock *stock, size_t *n) YB_MUST_USE;

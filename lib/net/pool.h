@@ -30,6 +30,7 @@ struct yb_pool_conf {
     void *arg;
 };
 
+/* Workers and an empty queue, not started. Copies *conf. */
 struct yb_pool *yb_pool_new(const struct yb_pool_conf *conf) YB_MUST_USE;
 /* Starts the threads, with all signals blocked. */
 int yb_pool_start(struct yb_pool *p, struct yb_err *err) YB_MUST_USE;

@@ -92,6 +92,7 @@ void smtp_auth_line(struct yb_smtp_session *s, struct yb_str line, unsigned flag
 
 /* --- data.c --- */
 
+/* The commands DATA and BDAT, and the octets that follow them. */
 int smtp_cmd_data(struct yb_smtp_session *s, struct yb_str arg, struct yb_err *err);
 int smtp_cmd_bdat(struct yb_smtp_session *s, struct yb_str arg, struct yb_err *err);
 void smtp_data_block(struct yb_smtp_session *s, struct yb_str block, bool last, unsigned flags);

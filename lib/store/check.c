@@ -127,6 +127,13 @@ yb_index_replace(struct yb_mailbox *m, struct yb_index_slot *slots, size_t n, st
     return rc;
 }
 
+/* Are there enough tombstones to be worth it, old or not? */
+static bool
+many_dead(const struct yb_index_head *head)
+{
+    return head->dead >= COMPACT_LEAST && head->dead >= head->messages / 4;
+}
+
 /* Under the lock: leaves out tombstones older than `before`, when they are worth it. */
 static int
 compact_locked(struct yb_mailbox *m, int64_t before, struct yb_err *err)
@@ -136,7 +143,7 @@ compact_locked(struct yb_mailbox *m, int64_t before, struct yb_err *err)
     uint64_t floor = m->head.compacted_modseq;
     int rc = 0;
 
-    if (m->head.dead < COMPACT_LEAST || m->head.dead < m->head.messages / 4)
+    if (!many_dead(&m->head))
         return 0;
     slots = yb_alloc(n, sizeof(*slots));
     if (yb_index_read_slots(m->index_fd, 0, n, slots) != n) {
@@ -165,8 +172,11 @@ compact_locked(struct yb_mailbox *m, int64_t before, struct yb_err *err)
 int
 yb_mailbox_compact(struct yb_mailbox *m, int64_t keep_seconds, struct yb_err *err)
 {
+    struct yb_index_head head;
     int rc;
 
+    if (yb_mailbox_peek(m, &head) && !many_dead(&head))
+        return 0;
     if (yb_account_lock(m->account, err) < 0)
         return -1;
     rc = yb_mailbox_enter(m, err);
