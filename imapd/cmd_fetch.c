@@ -406,7 +406,8 @@ seen_candidates(struct fetch_job *j, uint32_t from, uint32_t uids[SEEN_BATCH])
 
 /*
  * BODY[] without PEEK: \Seen is set for the messages of the next piece together, and what the store
- * made of them is told in their answers. Changes by others are told at once.
+ * made of them is told in their answers. Changes by others are told at once, and the answers to come
+ * say no older: the rows are taken anew, under the same numbers, for no expunge was told.
  */
 static int
 set_seen(struct imapd_cmd *c, struct fetch_job *j, uint32_t from, struct yb_err *err)
@@ -436,7 +437,10 @@ set_seen(struct imapd_cmd *c, struct fetch_job *j, uint32_t from, struct yb_err 
     }
     changes.n_flags = others;
     imapd_tell(c, &changes);
-    return 0;
+    if (changes.invalid)
+        return 0;
+    yb_rows_release(&j->rows);
+    return yb_view_rows(c->s->mailbox, &c->s->view, &j->rows, err);
 }
 
 static int
@@ -478,7 +482,7 @@ fetch_step(struct imapd_cmd *c, struct yb_err *err)
         if (sets_seen && seq > j->seen_until)
             rc = set_seen(c, j, seq, err);
         if (rc == 0)
-            rc = fetch_from_file(c, j, seq, r, err);
+            rc = fetch_from_file(c, j, seq, &j->rows->v[seq - 1], err);
     }
     imapd_count(c->s->server, IMAPD_COUNT_FETCHED, answers);
     if (rc < 0)

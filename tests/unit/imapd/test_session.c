@@ -246,6 +246,37 @@ START_TEST(test_fetch_pieces)
 }
 END_TEST
 
+/* Flags that another session changes while a long answer is under way are not told old afterwards. */
+START_TEST(test_fetch_newest_flags)
+{
+    struct yb_conn *c = rig_login(&rig, "ann@one.test", "INBOX"), *slow;
+    const char *flagged, *answer;
+    unsigned pieces = 0;
+
+    for (unsigned i = 0; i < 130; i++)
+        PLAY(c, { APPEND_HELLO, { "A OK" } });
+    PLAY(c, { "a STORE 130 +FLAGS (\\Seen)\r\n", { "a OK" } });
+    slow = rig_login(&rig, "ann@one.test", "INBOX");
+    fake_slow(slow);
+    fake_feed(slow, YB_STR("b FETCH 1:* (FLAGS BODY[]"), 0);
+    for (unsigned i = 0; i < 20; i++)
+        fake_feed(slow, YB_STR(" BODY[]"), 0);
+    fake_feed(slow, YB_STR(")\r\n"), 0);
+    ck_assert(yb_str_find_str(fake_output(slow), YB_STR("* 64 FETCH")) == fake_output(slow).n);
+    PLAY(c, { "c STORE 130 +FLAGS (\\Flagged)\r\n", { "c OK" } });
+    while (yb_str_find_str(fake_output(slow), YB_STR("b OK")) == fake_output(slow).n) {
+        fake_produce(slow);
+        ck_assert_uint_lt(pieces++, 20);
+    }
+    flagged = strstr(yb_arena_dup(yb_conn_scratch(slow), fake_output(slow)).p, "* 130 FETCH (FLAGS (\\Flagged \\Seen");
+    ck_assert(flagged != NULL);
+    answer = strstr(flagged + 1, "* 130 FETCH (FLAGS (");
+    ck_assert(answer != NULL && strncmp(answer, flagged, strlen("* 130 FETCH (FLAGS (\\Flagged")) == 0);
+    fake_free(&slow);
+    fake_free(&c);
+}
+END_TEST
+
 /* --- STORE, EXPUNGE, COPY, MOVE --- */
 
 START_TEST(test_store)
@@ -529,6 +560,7 @@ main(void)
     tcase_add_test(tc, test_folders);
     tcase_add_test(tc, test_fetch);
     tcase_add_test(tc, test_fetch_pieces);
+    tcase_add_test(tc, test_fetch_newest_flags);
     tcase_add_test(tc, test_store);
     tcase_add_test(tc, test_condstore);
     tcase_add_test(tc, test_copy_move);
