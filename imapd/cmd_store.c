@@ -4,12 +4,12 @@
  */
 #include "imapd/commands.h"
 
-#define SLICE 4096
+#define SLICE 1024
 
 struct store_job {
     struct imapd_store args;
     struct yb_store_flags op;
-    const struct yb_rows *rows; /* of the beginning */
+    const struct yb_rows *rows; /* before the slice; under the same numbers all the time */
     uint64_t told;              /* MODSEQ up to which the client knew them then */
     uint32_t *uids;
     size_t n, done;
@@ -172,7 +172,11 @@ store_step(struct imapd_cmd *c, struct yb_err *err)
         j->n_failed += j->op.n_failed;
         j->done += n;
     }
-    return j->done < j->n ? 1 : store_answer(c, j, err);
+    if (j->done == j->n)
+        return store_answer(c, j, err);
+    yb_rows_release(&j->rows);
+    j->told = c->s->view.modseq;
+    return yb_view_rows(c->s->mailbox, &c->s->view, &j->rows, err) < 0 ? -1 : 1;
 }
 
 int

@@ -298,6 +298,32 @@ START_TEST(test_store)
 }
 END_TEST
 
+/* The same of a STORE in slices: the last of them tells what another session changed before it. */
+START_TEST(test_store_newest_flags)
+{
+    struct yb_conn *c = rig_login(&rig, "ann@one.test", "INBOX"), *slow;
+    const char *told, *last;
+
+    PLAY(c, { APPEND_HELLO, { "A OK" } });
+    for (unsigned i = 0; i < 11; i++)
+        PLAY(c, { "a COPY 1:* INBOX\r\n", { "a OK" } });
+    PLAY(c, { "a COPY 1:1025 INBOX\r\n", { "* 3073 EXISTS" } }, { "a STORE 3073 +FLAGS.SILENT (\\Seen)\r\n", { "a OK" } });
+    slow = rig_login(&rig, "ann@one.test", "INBOX");
+    fake_slow(slow);
+    fake_feed(slow, YB_STR("b STORE 1:* +FLAGS (\\Seen)\r\n"), 0);
+    PLAY(c, { "c STORE 3073 +FLAGS (\\Flagged)\r\n", { "c OK" } });
+    fake_produce(slow);
+    fake_produce(slow);
+    told = yb_arena_dup(yb_conn_scratch(slow), fake_output(slow)).p;
+    ck_assert(strstr(told, "b OK") != NULL);
+    while ((last = strstr(told, "* 3073 FETCH (FLAGS (")) != NULL)
+        told = last + 1;
+    ck_assert(strncmp(told, " 3073 FETCH (FLAGS (\\Flagged \\Seen", strlen(" 3073 FETCH (FLAGS (\\Flagged")) == 0);
+    fake_free(&slow);
+    fake_free(&c);
+}
+END_TEST
+
 START_TEST(test_condstore)
 {
     struct yb_conn *c = rig_login(&rig, "ann@one.test", "INBOX"), *other;
@@ -562,6 +588,7 @@ main(void)
     tcase_add_test(tc, test_fetch_pieces);
     tcase_add_test(tc, test_fetch_newest_flags);
     tcase_add_test(tc, test_store);
+    tcase_add_test(tc, test_store_newest_flags);
     tcase_add_test(tc, test_condstore);
     tcase_add_test(tc, test_copy_move);
     tcase_add_test(tc, test_quota);
