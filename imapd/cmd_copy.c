@@ -129,8 +129,9 @@ imapd_cmd_move(struct imapd_cmd *c, struct yb_err *err)
 
 /* --- EXPUNGE --- */
 
+/* All that is marked, or (`uids`, not resolved yet) of these. */
 static int
-expunge(struct imapd_cmd *c, const struct imapd_set *uids, struct yb_err *err)
+expunge(struct imapd_cmd *c, struct imapd_set *uids, struct yb_err *err)
 {
     struct imapd_session *s = c->s;
     const struct yb_rows *rows = NULL;
@@ -140,6 +141,8 @@ expunge(struct imapd_cmd *c, const struct imapd_set *uids, struct yb_err *err)
 
     if (yb_view_rows(s->mailbox, &s->view, &rows, err) < 0)
         return -1;
+    if (uids != NULL && rows->n > 0)
+        imapd_set_resolve(uids, rows->v[rows->n - 1].uid);
     dead = yb_arena_alloc(c->arena, rows->n + 1, sizeof(*dead));
     for (size_t i = 0; i < rows->n; i++) {
         if ((rows->v[i].flags & YB_FLAG_DELETED) != 0 && !rows->v[i].expunged &&
@@ -167,7 +170,5 @@ imapd_cmd_uid_expunge(struct imapd_cmd *c, struct yb_err *err)
 
     if (!imapd_lex_set(&c->lex, &uids) || !imapd_lex_end(&c->lex))
         return imapd_wrong(c, err);
-    /* '*' is the last message there is; a view knows its next UID only. */
-    imapd_set_resolve(&uids, c->s->view.uidnext > 1 ? c->s->view.uidnext - 1 : 1);
     return expunge(c, &uids, err);
 }

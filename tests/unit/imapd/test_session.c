@@ -293,7 +293,8 @@ START_TEST(test_store)
          { "f STORE 1 -FLAGS (nosuchword)\r\n", { "f OK" } },
          { "g SEARCH KEYWORD work\r\n", { "* SEARCH 1\r\n" } },
          { "h STORE 1:2 +FLAGS.SILENT (\\Deleted)\r\n", { "h OK" } }, { "i UID EXPUNGE 2\r\n", { "* 2 EXPUNGE", "!* 1 EXPUNGE", "i OK" } },
-         { "j EXPUNGE\r\n", { "* 1 EXPUNGE", "j OK" } }, { "k EXPUNGE\r\n", { "!EXPUNGE\r\n", "k OK" } });
+         { "j UID EXPUNGE *\r\n", { "* 1 EXPUNGE", "j OK" } },
+         { APPEND_HELLO, { "* 1 EXISTS" } }, { "j STORE 1 +FLAGS.SILENT (\\Deleted)\r\n", { "j OK" } }, { "j EXPUNGE\r\n", { "* 1 EXPUNGE", "j OK" } }, { "k EXPUNGE\r\n", { "!EXPUNGE\r\n", "k OK" } });
     fake_free(&c);
 }
 END_TEST
