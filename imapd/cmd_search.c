@@ -421,8 +421,7 @@ imapd_cmd_search(struct imapd_cmd *c, struct yb_err *err)
     c->end = search_end;
     if (!imapd_parse_search(&c->lex, &j->args))
         return imapd_wrong(c, err);
-    if (j->args.charset.n > 0 && !yb_str_eqi(j->args.charset, YB_STR("UTF-8")) &&
-        !yb_str_eqi(j->args.charset, YB_STR("US-ASCII")))
+    if (j->args.charset_unknown)
         return yb_err_set(err, YB_PERM, "5.2.0",
                           "[BADCHARSET (US-ASCII UTF-8)] The charset is not known");
     if (j->args.uses_modseq)

@@ -117,6 +117,7 @@ struct imapd_search {
     bool extended; /* RETURN was given: answered by ESEARCH */
     unsigned returns;
     struct yb_str charset; /* empty: none was named */
+    bool charset_unknown;  /* texts are as they came; in the others they are UTF-8 */
     bool uses_modseq;
     struct imapd_key *root; /* AND */
     size_t n_keys;

@@ -100,10 +100,10 @@ parse_modseq_key(struct imapd_lex *l, struct imapd_search *s, struct imapd_key *
 }
 
 static bool
-parse_key_text(struct imapd_lex *l, struct imapd_key *k)
+parse_key_text(struct imapd_lex *l, const struct imapd_search *s, struct imapd_key *k)
 {
-    return imapd_lex_astring(l, &k->text) &&
-           (yb_str_utf8(k->text) || imapd_lex_wrong(l, "A search text is not UTF-8"));
+    return imapd_lex_astring(l, &k->text) && (s->charset_unknown || yb_str_utf8(k->text) ||
+                                              imapd_lex_wrong(l, "A search text is not UTF-8"));
 }
 
 static bool
@@ -134,7 +134,7 @@ parse_key_argument(struct imapd_lex *l, const struct key_row *row, unsigned dept
     case ARG_NONE:
         return true;
     case ARG_TEXT:
-        return parse_key_text(l, k);
+        return parse_key_text(l, s, k);
     case ARG_KEYWORD:
         return parse_key_keyword(l, k);
     case ARG_DATE:
@@ -146,7 +146,7 @@ parse_key_argument(struct imapd_lex *l, const struct key_row *row, unsigned dept
     case ARG_UID_SET:
         return imapd_lex_set(l, &k->set);
     case ARG_HEADER:
-        return imapd_lex_astring(l, &k->field) && imapd_lex_space(l) && parse_key_text(l, k);
+        return imapd_lex_astring(l, &k->field) && imapd_lex_space(l) && parse_key_text(l, s, k);
     case ARG_MODSEQ:
         return parse_modseq_key(l, s, k);
     case ARG_NOT:
@@ -246,6 +246,8 @@ imapd_parse_search(struct imapd_lex *l, struct imapd_search *out)
     if (imapd_lex_word(l, YB_STR("CHARSET")) &&
         (!imapd_lex_space(l) || !imapd_lex_astring(l, &out->charset) || !imapd_lex_space(l)))
         return false;
+    out->charset_unknown = out->charset.n > 0 && !yb_str_eqi(out->charset, YB_STR("UTF-8")) &&
+                           !yb_str_eqi(out->charset, YB_STR("US-ASCII"));
     if (!key_new(l, out, IMAPD_KEY_AND, &out->root))
         return false;
     last = &out->root->child;

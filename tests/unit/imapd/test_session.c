@@ -428,6 +428,7 @@ START_TEST(test_search)
          { "e SEARCH CHARSET UTF-8 FROM {3+}\r\n\xe5\xb1\xb1\r\n", { "* SEARCH 2\r\n" } },
          { "e SEARCH CHARSET UTF-8 BODY {3+}\r\n\xe8\xaa\x9e\r\n", { "* SEARCH\r\n" } },
          { "f SEARCH CHARSET KOI8-R SUBJECT x\r\n", { "f NO [BADCHARSET (US-ASCII UTF-8)]" } },
+         { "f SEARCH CHARSET ISO-8859-1 SUBJECT {1+}\r\n\xe9\r\n", { "f NO [BADCHARSET" } }, { "f SEARCH CHARSET UTF-8 SUBJECT {1+}\r\n\xe9\r\n", { "f BAD" } },
          { "g SEARCH SENTON 1-Jan-2000\r\n", { "* SEARCH 3\r\n" } }, { "g SEARCH SENTSINCE 1-Jan-2026\r\n", { "* SEARCH 1\r\n" } }, { "g SEARCH SENTBEFORE 1-Jan-2026\r\n", { "* SEARCH 3\r\n" } },
          { "h SEARCH OR FROM yamada SUBJECT again\r\n", { "* SEARCH 2 3\r\n" } }, { "h SEARCH 2:* LARGER 90\r\n", { "* SEARCH 2\r\n" } },
          { "i SEARCH RETURN (MIN MAX COUNT ALL) ALL\r\n", { "* ESEARCH (TAG \"i\") MIN 1 MAX 3 ALL 1:3 COUNT 3\r\n" } },
