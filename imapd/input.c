@@ -176,13 +176,18 @@ command_line(struct yb_conn *conn, struct imapd_session *s, struct yb_str line)
         in = s->input = yb_alloc(1, sizeof(*in));
         in->text = yb_buf_new(IMAPD_COMMAND_MAX + 2);
     }
-    if (in->append != NULL) {
+    if (in->append != NULL && !goes_on) {
         struct imapd_incoming *append = in->append;
 
         in->append = NULL;
         imapd_input_free(s);
         imapd_append_end(conn, &append, line);
         return;
+    }
+    if (in->append != NULL) { /* a second message: its bytes are no commands */
+        imapd_append_abort(&in->append);
+        in->skipping = true;
+        yb_err_set(&in->err, YB_PERM, "5.5.4", "Something follows the message");
     }
     if (!in->skipping && yb_buf_size(in->text) + line.n > limit) {
         in->skipping = true;

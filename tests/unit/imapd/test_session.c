@@ -131,6 +131,8 @@ START_TEST(test_bad_input)
          { "a APPEND INBOX (\\Nope) {3+}\r\nabc\r\nb NOOP\r\n", { "a BAD", "b OK" } },
          { "a APPEND Nope {3+}\r\nabc\r\nb NOOP\r\n", { "a NO [TRYCREATE]", "b OK" } },
          { "a APPEND INBOX {3+}\r\nabc junk\r\nb NOOP\r\n", { "a BAD", "b OK", "!EXISTS" } },
+         { "a APPEND INBOX {3+}\r\nabc {8+}\r\nz NOOP\r\n\r\nb NOOP\r\n", { "a BAD Something follows", "!z ", "b OK", "!EXISTS" } },
+         { "a APPEND INBOX {3+}\r\nabc {8}\r\n", { "a BAD Something follows", "!+ " } },
          { "a LOGIN {3+}\r\nabc {3}\r\n", { "+ " } }, { "abc\r\n", { "a BAD Not after login" } },
          { "a IDLE\r\n", { "+ " } }, { "NOPE\r\n", { "a BAD" } }, { "b NOOP\r\n", { "b OK" } });
     fake_feed(c, yb_str("a CREATE {4+}\r\na\0bc\r\n", 21), 0);
