@@ -219,7 +219,9 @@ imapd_lex_literal_head(struct imapd_lex *l, uint64_t *size, bool *nonsync)
 {
     if (!imapd_lex_char(l, '{'))
         return imapd_lex_wrong(l, "A literal is missing");
-    if (!lex_u64(l, UINT32_MAX, size))
+    /* More than RFC 3501's 32 bits, so that what is far too large is refused as a literal and not
+     * taken for a line. */
+    if (!lex_u64(l, INT64_MAX, size))
         return false;
     *nonsync = imapd_lex_char(l, '+');
     return imapd_lex_char(l, '}') || imapd_lex_wrong(l, "A literal is malformed");

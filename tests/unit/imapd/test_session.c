@@ -123,7 +123,7 @@ START_TEST(test_bad_input)
          { "a FETCH 1 FLAGS\r\n", { "a BAD There is no message" } }, { "a FETCH 1:* FLAGS\r\n", { "a OK" } },
          { "a LIST \"\" \"x\xff\"\r\n", { "a OK", "!LIST (" } }, { "a CREATE \"caf\xc3\xa9\"\r\n", { "a BAD" } },
          /* literals: too large ones are refused before they come, or read and forgotten */
-         { "a CREATE {70000}\r\n", { "a BAD [TOOBIG]", "!+ " } },
+         { "a CREATE {70000}\r\n", { "a BAD [TOOBIG]", "!+ " } }, { "a CREATE {4294967296}\r\n", { "a BAD [TOOBIG]", "!+ " } },
          { "a NOOP\r\n", { "a OK" } },
          { "a CREATE {3+}\r\na\rb\r\n", { "a BAD" } },
          { "a APPEND INBOX {2000000}\r\n", { "a NO [TOOBIG]", "!+ " } },
@@ -138,6 +138,9 @@ START_TEST(test_bad_input)
     fake_feed(c, yb_str("a CREATE {4+}\r\na\0bc\r\n", 21), 0);
     PLAY(c, { "", { NULL } });
     ck_assert(!fake_is_closed(c));
+    /* so large a literal that it cannot be thrown away: what follows is not read as commands */
+    PLAY(c, { "a CREATE {4294967296+}\r\nb NOOP\r\n", { "* BYE [TOOBIG]", "!b " } });
+    ck_assert(fake_is_closed(c));
     fake_free(&c);
 }
 END_TEST
