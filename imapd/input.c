@@ -208,13 +208,32 @@ command_line(struct yb_conn *conn, struct imapd_session *s, struct yb_str line)
     }
 }
 
+/* A line with a wrong end: the command that it belongs to is over, and answered. */
+static void
+wrong_line(struct yb_conn *conn, struct imapd_session *s, struct yb_str line)
+{
+    struct imapd_lex l = { .in = s->input != NULL ? yb_buf_view(s->input->text) : line };
+    struct yb_str tag = { 0 };
+    struct imapd_cmd c;
+
+    if (s->mode != IMAPD_IN_COMMAND)
+        tag = yb_str_from(s->tag);
+    else if (!imapd_lex_tag(&l, &tag))
+        tag = yb_str(NULL, 0);
+    imapd_cmd_begin(&c, conn, yb_arena_dup(yb_conn_scratch(conn), tag));
+    imapd_input_free(s);
+    yb_auth_abandon(&s->exchange);
+    imapd_push_idle(s->server->push, &s->push, false);
+    s->mode = IMAPD_IN_COMMAND;
+    yb_free(s->tag);
+    s->tag = NULL;
+    imapd_bad(&c, YB_STR("Lines end with CRLF and hold no NUL"));
+    imapd_cmd_end(&c);
+}
+
 void
 imapd_input_line(struct yb_conn *conn, struct imapd_session *s, struct yb_str line, unsigned flags)
 {
-    struct imapd_cmd c;
-    struct imapd_lex l = { .in = line };
-    struct yb_str tag = { 0 };
-
     /* What was thrown away may have announced a literal: nobody knows where the next command
      * begins. */
     if ((flags & YB_IN_TOO_LONG) != 0) {
@@ -223,17 +242,7 @@ imapd_input_line(struct yb_conn *conn, struct imapd_session *s, struct yb_str li
         return;
     }
     if ((flags & (YB_IN_BARE_LF | YB_IN_BARE_CR | YB_IN_NUL)) != 0) {
-        imapd_input_free(s);
-        yb_auth_abandon(&s->exchange);
-        imapd_push_idle(s->server->push, &s->push, false);
-        s->mode = IMAPD_IN_COMMAND;
-        yb_free(s->tag);
-        s->tag = NULL;
-        if (!imapd_lex_tag(&l, &tag))
-            tag = yb_str(NULL, 0);
-        imapd_cmd_begin(&c, conn, tag);
-        imapd_bad(&c, YB_STR("Lines end with CRLF and hold no NUL"));
-        imapd_cmd_end(&c);
+        wrong_line(conn, s, line);
         return;
     }
     switch (s->mode) {

@@ -90,6 +90,7 @@ START_TEST(test_authenticate)
          { "*\r\n", { "a BAD" } },
          { "b AUTHENTICATE PLAIN AGFubkBvbmUudGVzdAB3cm9uZw==\r\n", { "b NO [AUTHENTICATIONFAILED]" } },
          { "c AUTHENTICATE NOPE\r\n", { "c NO [CANNOT]" } },
+         { "c AUTHENTICATE PLAIN\r\n", { "+ \r\n" } }, { "AGFubkBvbmUudGVzdABzZWNyZXQ=\n", { "c BAD Lines end", "!AGF" } },
          { "d AUTHENTICATE PLAIN\r\n", { "+ \r\n" } },
          { "AGFubkBvbmUudGVzdABzZWNyZXQ=\r\n", { "d OK [CAPABILITY" } });
     fake_free(&c);
@@ -134,7 +135,10 @@ START_TEST(test_bad_input)
          { "a APPEND INBOX {3+}\r\nabc {8+}\r\nz NOOP\r\n\r\nb NOOP\r\n", { "a BAD Something follows", "!z ", "b OK", "!EXISTS" } },
          { "a APPEND INBOX {3+}\r\nabc {8}\r\n", { "a BAD Something follows", "!+ " } },
          { "a LOGIN {3+}\r\nabc {3}\r\n", { "+ " } }, { "abc\r\n", { "a BAD Not after login" } },
-         { "a IDLE\r\n", { "+ " } }, { "NOPE\r\n", { "a BAD" } }, { "b NOOP\r\n", { "b OK" } });
+         { "a IDLE\r\n", { "+ " } }, { "NOPE\r\n", { "a BAD" } }, { "b NOOP\r\n", { "b OK" } },
+         /* a wrong line end ends the command it belongs to, under its own tag */
+         { "c IDLE\r\n", { "+ " } }, { "DONE\n", { "c BAD Lines end" } }, { "d CREATE {3}\r\n", { "+ " } }, { "abc x\n", { "d BAD Lines end" } },
+         { "e APPEND INBOX {3}\r\n", { "+ " } }, { "abc x\n", { "e BAD Lines end" } }, { "f NOOP\r\n", { "f OK", "!EXISTS" } });
     fake_feed(c, yb_str("a CREATE {4+}\r\na\0bc\r\n", 21), 0);
     PLAY(c, { "", { NULL } });
     ck_assert(!fake_is_closed(c));
