@@ -109,6 +109,8 @@ put_status(struct yb_buf *b, unsigned items, const struct yb_mailbox_status *st)
         { IMAPD_STATUS_UIDVALIDITY, YB_STR_INIT("UIDVALIDITY "), st->uidvalidity },
         { IMAPD_STATUS_UNSEEN, YB_STR_INIT("UNSEEN "), st->unseen },
         { IMAPD_STATUS_HIGHESTMODSEQ, YB_STR_INIT("HIGHESTMODSEQ "), st->highest_modseq },
+        /* RFC 9208: who announces QUOTA=RES-STORAGE tells it, in octets. */
+        { IMAPD_STATUS_DELETED_STORAGE, YB_STR_INIT("DELETED-STORAGE "), st->deleted_bytes },
     };
     const char *between = "(";
 

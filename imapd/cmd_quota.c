@@ -1,4 +1,5 @@
-/* QUOTA (RFC 9208): one root, "", for the whole account, with STORAGE in units of 1024 octets. */
+/* QUOTA (RFC 9208): one root, "", for the whole account, with STORAGE in units of 1024 octets. An
+ * account without a limit has none: a root without resources could not be told. */
 #include "imapd/commands.h"
 
 static int
@@ -8,13 +9,10 @@ tell_quota(struct imapd_cmd *c, struct yb_err *err)
 
     if (yb_store_usage(c->s->account, &usage, err) < 0)
         return -1;
-    yb_buf_add(c->out, YB_STR("* QUOTA \"\" ("));
-    if (c->s->quota > 0) {
-        yb_buf_add(c->out, YB_STR("STORAGE "));
-        yb_buf_add_u64(c->out, (usage.bytes + 1023) / 1024);
-        yb_buf_add_c(c->out, ' ');
-        yb_buf_add_u64(c->out, c->s->quota / 1024);
-    }
+    yb_buf_add(c->out, YB_STR("* QUOTA \"\" (STORAGE "));
+    yb_buf_add_u64(c->out, (usage.bytes + 1023) / 1024);
+    yb_buf_add_c(c->out, ' ');
+    yb_buf_add_u64(c->out, c->s->quota / 1024);
     yb_buf_add(c->out, YB_STR(")\r\n"));
     return 0;
 }
@@ -26,7 +24,7 @@ imapd_cmd_getquota(struct imapd_cmd *c, struct yb_err *err)
 
     if (!imapd_lex_astring(&c->lex, &root) || !imapd_lex_end(&c->lex))
         return imapd_wrong(c, err);
-    if (root.n > 0)
+    if (root.n > 0 || c->s->quota == 0)
         return yb_err_set(err, YB_PERM, "5.2.0", "[NONEXISTENT] There is no such quota root");
     if (tell_quota(c, err) < 0)
         return -1;
@@ -43,8 +41,8 @@ imapd_cmd_getquotaroot(struct imapd_cmd *c, struct yb_err *err)
         return imapd_wrong(c, err);
     yb_buf_add(c->out, YB_STR("* QUOTAROOT "));
     imapd_put_mailbox(c->out, mailbox, c->arena);
-    yb_buf_add(c->out, YB_STR(" \"\"\r\n"));
-    if (tell_quota(c, err) < 0)
+    yb_buf_add(c->out, c->s->quota > 0 ? YB_STR(" \"\"\r\n") : YB_STR("\r\n"));
+    if (c->s->quota > 0 && tell_quota(c, err) < 0)
         return -1;
     imapd_ok(c, YB_STR("GETQUOTAROOT completed"));
     return 0;

@@ -58,6 +58,7 @@ imapd_parse_status(struct imapd_lex *l, struct imapd_status *out)
         { YB_STR_INIT("UIDVALIDITY"), IMAPD_STATUS_UIDVALIDITY },
         { YB_STR_INIT("UNSEEN"), IMAPD_STATUS_UNSEEN },
         { YB_STR_INIT("HIGHESTMODSEQ"), IMAPD_STATUS_HIGHESTMODSEQ },
+        { YB_STR_INIT("DELETED-STORAGE"), IMAPD_STATUS_DELETED_STORAGE },
     };
 
     *out = (struct imapd_status){ 0 };

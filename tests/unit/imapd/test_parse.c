@@ -234,7 +234,7 @@ static const struct { dump_fn *dump; const char *in, *want; } cases[] = {
     { dump_others, "SELECT Inbox", "INBOX 0" }, { dump_others, "SELECT &AOk- (CONDSTORE)", "\xc3\xa9 1" },
     { dump_others, "SELECT a (QRESYNC)", NULL }, { dump_others, "SELECT \"a", NULL }, { dump_others, "SELECT \"a\\b\"", NULL },
     { dump_others, "SELECT \"a\\\\\\\"b\"", "a\\\"b 0" }, { dump_others, "SELECT {3}\r\nab", NULL },
-    { dump_others, "STATUS INBOX (MESSAGES UNSEEN HIGHESTMODSEQ)", "INBOX 49" }, { dump_others, "STATUS INBOX ()", NULL },
+    { dump_others, "STATUS INBOX (MESSAGES UNSEEN HIGHESTMODSEQ)", "INBOX 49" }, { dump_others, "STATUS INBOX (deleted-storage)", "INBOX 64" }, { dump_others, "STATUS INBOX ()", NULL },
     { dump_others, "\"\" (STORAGE 512)", "root ''" }, { dump_others, "\"\" (STORAGE)", NULL },
 };
 /* clang-format on */
