@@ -106,7 +106,7 @@ drain(void *state)
     struct state *st = state;
 
     atomic_store(&st->server.stopping, true);
-    imapd_push_changed(st->server.push, (struct yb_account_id){ { 0 } }, 0);
+    yb_net_wake_all(st->server.net);
 }
 
 static void

@@ -204,17 +204,18 @@ session_data(struct yb_conn *conn, struct yb_str block, bool last, unsigned flag
     imapd_rest(s);
 }
 
-/* A notice may come late, when IDLE is over already: then NOOP or any other command tells it. */
+/* A notice may come late, when IDLE is over already: then NOOP or any other command tells it. At the
+ * server's end nobody is let go without a BYE (RFC 3501 §3.4). */
 static void
 session_woken(struct yb_conn *conn)
 {
     struct imapd_session *s = yb_conn_session(conn);
 
-    if (s->mode != IMAPD_IN_IDLE || s->closing)
+    if (s->closing)
         return;
     if (atomic_load(&s->server->stopping))
         imapd_bye(conn, s, YB_STR("[UNAVAILABLE] The server is restarted, come back in a moment"));
-    else
+    else if (s->mode == IMAPD_IN_IDLE)
         imapd_idle_woken(conn, s);
     imapd_rest(s);
 }

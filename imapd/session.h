@@ -47,7 +47,7 @@ struct imapd_server {
     struct imapd_push *push;
     struct yb_node_id node;                /* this one; accounts of others are not served */
     const struct imapd_conf *_Atomic conf; /* in force for new sessions */
-    _Atomic bool stopping;                 /* who idles is told to come back */
+    _Atomic bool stopping;                 /* who is woken is told to come back */
     _Atomic uint64_t counts[IMAPD_COUNTERS];
 };
 

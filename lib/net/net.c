@@ -365,6 +365,22 @@ yb_net_wake(struct yb_net *n, struct yb_conn_ref ref)
     yb_slot_post(n, ref, YB_EV_WAKE);
 }
 
+static void
+post_all(struct yb_net *n, unsigned events)
+{
+    for (uint32_t k = 0; k < n->n_slots; k++) {
+        uint32_t generation = (uint32_t)(atomic_load(&n->slots[k].word) >> 32);
+
+        yb_slot_post(n, (struct yb_conn_ref){ k, generation }, events);
+    }
+}
+
+void
+yb_net_wake_all(struct yb_net *n)
+{
+    post_all(n, YB_EV_WAKE);
+}
+
 void
 yb_net_kick(struct yb_net *n, struct yb_conn_ref ref)
 {
@@ -410,11 +426,7 @@ yb_net_stop(struct yb_net *n, int64_t ms)
         return;
     loops_stop(n); /* no connection, input or timer comes any more */
     yb_pool_drain(n->pool, ms);
-    for (uint32_t k = 0; k < n->n_slots; k++) {
-        uint32_t generation = (uint32_t)(atomic_load(&n->slots[k].word) >> 32);
-
-        yb_slot_post(n, (struct yb_conn_ref){ k, generation }, YB_EV_KICK);
-    }
+    post_all(n, YB_EV_KICK);
     yb_pool_drain(n->pool, ms);
     yb_pool_stop(n->pool);
     /* Connections whose last turn never came are ended here. */

@@ -44,6 +44,8 @@ void yb_net_free(struct yb_net **n);
 
 /* From any thread: has `woken` called soon. A dead connection is normal. Never blocks. */
 void yb_net_wake(struct yb_net *n, struct yb_conn_ref ref);
+/* The same of every connection there is. */
+void yb_net_wake_all(struct yb_net *n);
 /* From any thread: the connection is closed as by the peer (account suspended, shut-down). */
 void yb_net_kick(struct yb_net *n, struct yb_conn_ref ref);
 /* Runs fn(arg) on a worker, once, not before `delay_ms`: for housekeeping. What is still waiting

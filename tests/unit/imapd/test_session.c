@@ -578,6 +578,12 @@ START_TEST(test_idle)
     fake_free(&c);
     c = rig_login(&rig, "ann@one.test", NULL);
     PLAY(c, { "c IDLE\r\n", { "+ " } }, { "DONE\r\n", { "c OK" } }, { "d ID (\"name\" \"x\")\r\n", { "* ID (\"name\" \"yubin\")" } });
+    /* the server's end: whoever is there hears of it, in the middle of a command too */
+    PLAY(c, { "e APPEND INBOX {9}\r\n", { "+ " } }, { "abc", { NULL } });
+    atomic_store(&rig.server.stopping, true);
+    fake_clear(c);
+    fake_wake(c);
+    ck_assert(yb_str_starts(fake_output(c), YB_STR("* BYE [UNAVAILABLE]")) && fake_is_closed(c));
     fake_free(&c);
 }
 END_TEST

@@ -83,6 +83,21 @@ START_TEST(test_wake_storm)
 }
 END_TEST
 
+START_TEST(test_wake_all)
+{
+    static struct client other;
+
+    start(&(struct kit_conf){ 0 });
+    client_open(&other, &k);
+    client_expect(&other, "hello");
+    yb_net_wake_all(k.net);
+    client_expect(&c, "woken");
+    client_expect(&other, "woken");
+    client_close(&other);
+    finish();
+}
+END_TEST
+
 /* What a producer writes is one answer: nothing comes in between. */
 START_TEST(test_wake_waits_for_the_producer)
 {
@@ -557,6 +572,7 @@ tests(TCase *tc)
 {
     tcase_add_test(tc, test_wake_while_a_handler_runs);
     tcase_add_test(tc, test_wake_storm);
+    tcase_add_test(tc, test_wake_all);
     tcase_add_test(tc, test_wake_waits_for_the_producer);
     tcase_add_test(tc, test_wakes_of_a_stuck_client);
     tcase_add_test(tc, test_idle);
