@@ -82,7 +82,8 @@ imapd_append_begin(struct imapd_session *s, struct yb_str tag, const struct imap
         .flags = args->flags.flags,
         .keywords = keywords,
         .n_keywords = args->flags.n_keywords,
-        .internal_date = args->has_date ? args->date : 0,
+        .has_date = args->has_date,
+        .internal_date = args->date,
         .quota_bytes = s->quota,
     };
     return in;

@@ -141,7 +141,7 @@ write_out(struct yb_incoming *i, const struct yb_put *put, struct yb_err *err)
 
     if (i->room > i->size && ftruncate(i->fd, (off_t)i->size) < 0)
         return yb_err_sys(err, YB_TEMP, "4.3.0", "cut a message");
-    if (put->internal_date != 0)
+    if (put->has_date)
         (void)!futimens(i->fd, times);
     if ((i->one_sync ? yb_sys_write_out(i->fd) : yb_sys_fsync(i->fd)) < 0)
         return yb_err_sys(err, YB_TEMP, "4.3.0", "write a message out");
@@ -231,7 +231,7 @@ place_locked(struct yb_incoming *i, const struct yb_put *put, uint32_t keywords,
                                   .node = a->store->conf.node };
     int folder;
 
-    slot.internal_date = put->internal_date != 0 ? put->internal_date : slot.time;
+    slot.internal_date = put->has_date ? put->internal_date : slot.time;
     if (slot.flags == 0 && keywords == 0)
         slot.state |= YB_SLOT_NEW;
     folder = yb_mailbox_place_fd(m, &slot);

@@ -95,7 +95,8 @@ struct yb_put {          /* what is to be stored */
     uint32_t flags;
     const struct yb_str *keywords; /* names; n_keywords of them */
     size_t n_keywords;
-    int64_t internal_date; /* seconds since 1970; 0: now */
+    bool has_date;         /* internal_date is given; else it is now */
+    int64_t internal_date; /* seconds since 1970 */
     uint64_t
         quota_bytes; /* limit of the account; 0: none. Over: PERM or TEMP 5.2.2/4.2.2 as asked: */
     bool over_quota_ok;  /* XACCEPTED: stored rather than bounced */

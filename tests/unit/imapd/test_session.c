@@ -214,7 +214,8 @@ START_TEST(test_fetch)
          { "g UID FETCH 1 BODY[1]\r\n", { "UID 1", "FLAGS (", "\\Seen", "{12}\r\nhello body\r\n)", "g OK" } },
          { "h FETCH 1 BODY[1]\r\n", { "!FLAGS" } },
          { "i UID FETCH 1:5,9 FLAGS\r\n", { "* 1 FETCH (UID 1 FLAGS" } }, { "i UID FETCH 7:9 FLAGS\r\n", { "!FETCH (", "i OK" } }, { "i UID FETCH 7:* FLAGS\r\n", { "* 1 FETCH (UID 1" } },
-         { "j FETCH 1 RFC822\r\n", { "RFC822 {99}" } }, { "j FETCH 1 RFC822.HEADER\r\n", { "RFC822.HEADER {87}" } }, { "j FETCH 1 FULL\r\n", { "ENVELOPE (", " BODY (\"text\"" } });
+         { "j FETCH 1 RFC822\r\n", { "RFC822 {99}" } }, { "j FETCH 1 RFC822.HEADER\r\n", { "RFC822.HEADER {87}" } }, { "j FETCH 1 FULL\r\n", { "ENVELOPE (", " BODY (\"text\"" } },
+         { "k APPEND INBOX \"01-Jan-1970 00:00:00 +0000\" {3+}\r\nabc\r\n", { "* 2 EXISTS" } }, { "k FETCH 2 INTERNALDATE\r\n", { "\"01-Jan-1970 00:00:00 +0000\"" } });
     fake_free(&c);
 }
 END_TEST

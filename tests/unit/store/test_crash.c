@@ -44,7 +44,9 @@ child_put(struct help *h, struct yb_err *err)
 static int
 child_append(struct help *h, struct yb_err *err)
 {
-    struct yb_put put = { .id = help_id(NEW), .flags = YB_FLAG_SEEN, .internal_date = 1000000000 };
+    struct yb_put put = {
+        .id = help_id(NEW), .flags = YB_FLAG_SEEN, .has_date = true, .internal_date = 1000000000
+    };
     struct yb_put_result out;
 
     return help_try_put(h->a, &put, NEW, 300, &out, err);

@@ -177,7 +177,7 @@ START_TEST(test_put_file)
 {
     char path[] = "/tmp/yb-put-file-XXXXXX", block[1000];
     int fd = mkstemp(path);
-    struct yb_put put = { .id = help_id(1), .internal_date = -5 };
+    struct yb_put put = { .id = help_id(1), .has_date = true, .internal_date = -5 };
     struct yb_put_result out;
     struct yb_incoming *i;
     struct help_map map;

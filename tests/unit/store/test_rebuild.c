@@ -49,7 +49,8 @@ fill(const char *mailbox, unsigned first)
                               .flags = n % 3 == 0 ? YB_FLAG_SEEN | YB_FLAG_ANSWERED : 0,
                               .keywords = words,
                               .n_keywords = n % 4 == 0 ? 2 : 0,
-                              .internal_date = n % 2 == 0 ? 1000000000 + n : 0,
+                              .has_date = n % 2 == 0,
+                              .internal_date = n == 2 ? 0 : 1000000000 + n,
                               .create_mailbox = true };
         struct yb_put_result out;
 
