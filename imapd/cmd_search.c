@@ -126,6 +126,8 @@ prepare_key(struct imapd_cmd *c, struct search_job *j, struct imapd_key *k, stru
         k->number = keyword_bit(c, k->text);
     } else if (k->text.p != NULL) {
         k->text = imapd_text_needle(k->text, c->arena);
+        if (k->kind == IMAPD_KEY_HEADER)
+            k->text = imapd_text_squeeze(k->text, c->arena);
     }
     for (struct imapd_key *child = k->child; child != NULL; child = child->next) {
         if (prepare_key(c, j, child, err) < 0)
@@ -143,6 +145,13 @@ contains(struct yb_str text, struct yb_str needle)
     return needle.n == 0 || yb_str_find_str(text, needle) < text.n;
 }
 
+/* The same in the text of header fields; the needle is squeezed already. */
+static bool
+header_has(struct looked_at *l, struct yb_str text, struct yb_str needle)
+{
+    return contains(imapd_text_squeeze(text, l->message.arena), needle);
+}
+
 static bool
 header_matches(struct looked_at *l, const struct imapd_key *k)
 {
@@ -155,14 +164,14 @@ header_matches(struct looked_at *l, const struct imapd_key *k)
         if (imapd_message_parsed(&l->message, &err) < 0)
             return false;
         return l->message.parsed.searched[which].p != NULL &&
-               contains(l->message.parsed.searched[which], k->text);
+               header_has(l, l->message.parsed.searched[which], k->text);
     }
     if (imapd_message_header(&l->message, &err) < 0)
         return false;
     left = l->message.header;
     while (yb_header_next(&left, &h)) {
         if (yb_str_eqi(h.name, k->field) &&
-            contains(imapd_text_header(h.value, l->message.arena), k->text))
+            header_has(l, imapd_text_header(h.value, l->message.arena), k->text))
             return true;
     }
     return false;
@@ -210,7 +219,7 @@ header_contains(struct looked_at *l, struct yb_str needle)
         return false;
     b = yb_buf_new(SIZE_MAX / 4);
     imapd_text_add_headers(l->message.header, b, l->message.arena);
-    found = contains(yb_buf_view(b), needle);
+    found = header_has(l, yb_buf_view(b), imapd_text_squeeze(needle, l->message.arena));
     yb_buf_free(&b);
     return found;
 }

@@ -32,6 +32,24 @@ imapd_text_header(struct yb_str value, struct yb_arena *arena)
     return fold(yb_str_trim(yb_mime_words_decode(value, arena)), arena);
 }
 
+struct yb_str
+imapd_text_squeeze(struct yb_str text, struct yb_arena *arena)
+{
+    char *to;
+    size_t n = 0;
+
+    if (yb_str_find(text, '\t') == text.n && yb_str_find_str(text, YB_STR("  ")) == text.n)
+        return text;
+    to = yb_arena_alloc(arena, text.n, 1);
+    for (size_t i = 0; i < text.n; i++) {
+        char c = text.p[i] == '\t' ? ' ' : text.p[i];
+
+        if (c != ' ' || n == 0 || to[n - 1] != ' ')
+            to[n++] = c;
+    }
+    return yb_str(to, n);
+}
+
 void
 imapd_text_add_headers(struct yb_str header, struct yb_buf *out, struct yb_arena *arena)
 {

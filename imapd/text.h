@@ -12,6 +12,9 @@
 struct yb_str imapd_text_needle(struct yb_str text, struct yb_arena *arena) YB_MUST_USE;
 /* A header field's value: unfolded, encoded words decoded. */
 struct yb_str imapd_text_header(struct yb_str value, struct yb_arena *arena) YB_MUST_USE;
+/* Runs of spaces and tabs as one space: those of a header are as its folding left them, and a tab is
+ * seen by nobody. For header and needle alike. */
+struct yb_str imapd_text_squeeze(struct yb_str text, struct yb_arena *arena) YB_MUST_USE;
 /* Appends all of a header: every field as "name: value", one a line. */
 void imapd_text_add_headers(struct yb_str header, struct yb_buf *out, struct yb_arena *arena);
 /* Appends the body of a part that holds text, transfer encoding and charset decoded; nothing for

@@ -454,6 +454,12 @@ START_TEST(test_search)
     PLAY(c,
          { "k NOOP\r\n", { "* 4 EXISTS" } }, { "k SEARCH BODY filename=report.pdf\r\n", { "* SEARCH 4\r\n" } }, { "k SEARCH BODY \"not read\"\r\n", { "* SEARCH\r\n" } },
          { "k SEARCH BODY within BODY inside\r\n", { "* SEARCH 4\r\n" } }, { "k SEARCH SUBJECT within\r\n", { "* SEARCH\r\n" } });
+    /* how a field was folded makes no difference */
+    rig_append(&rig, "ann@one.test", "INBOX", "Subject: far\r\n\taway  now\r\nX-Way: to\r\n\t the  sea\r\n\r\nfar\r\n\taway  now\r\n");
+    PLAY(c,
+         { "l NOOP\r\n", { "* 5 EXISTS" } }, { "l SEARCH SUBJECT \"far away now\"\r\n", { "* SEARCH 5\r\n" } }, { "l SEARCH SUBJECT \"far\taway  now\"\r\n", { "* SEARCH 5\r\n" } },
+         { "l SEARCH HEADER X-Way \"to the sea\"\r\n", { "* SEARCH 5\r\n" } }, { "l SEARCH TEXT \"to the sea\"\r\n", { "* SEARCH 5\r\n" } }, { "l SEARCH BODY \"away  now\"\r\n", { "* SEARCH 5\r\n" } },
+         { "l SEARCH BODY \"away now\"\r\n", { "* SEARCH\r\n" } }, { "l SEARCH SUBJECT \"faraway\"\r\n", { "* SEARCH\r\n" } });
     fake_free(&c);
 }
 END_TEST
