@@ -5,6 +5,7 @@
 #include "imapd/parsed.h"
 
 #include "lib/base/buf.h"
+#include "lib/mime/addresses.h"
 #include "lib/mime/date.h"
 #include "lib/mime/header.h"
 
@@ -37,6 +38,43 @@ imapd_searched_field(struct yb_str name)
 
 /* --- making --- */
 
+/* A line end keeps a text from being found across two fields. */
+static void
+add_searched(struct yb_str *to, struct yb_str text, struct yb_arena *arena)
+{
+    if (to->p == NULL)
+        *to = text;
+    else
+        *to = yb_arena_printf(arena, "%.*s\n%.*s", YB_STR_ARG(*to), YB_STR_ARG(text));
+}
+
+/* FROM and the like search the envelope's addresses (RFC 3501 §6.4.4): those that the field writes
+ * with comments, spaces or quotes inside are added as the envelope has them. */
+static void
+add_addresses(struct yb_str *to, struct yb_str value, struct yb_arena *arena)
+{
+    struct yb_mime_addresses list;
+    struct yb_buf *b;
+    bool quoted = false;
+
+    yb_mime_addresses(value, arena, &list);
+    for (const struct yb_mime_address *a = list.first; a != NULL; a = a->next)
+        quoted |= a->quoted;
+    if (!list.obscure && !quoted)
+        return;
+    b = yb_buf_new(2 * value.n + 16);
+    for (const struct yb_mime_address *a = list.first; a != NULL; a = a->next) {
+        if (a->kind != YB_MIME_MAILBOX)
+            continue;
+        yb_buf_add(b, a->local);
+        yb_buf_add_c(b, '@');
+        yb_buf_add(b, a->domain);
+        yb_buf_add_c(b, ' ');
+    }
+    add_searched(to, imapd_text_header(yb_buf_view(b), arena), arena);
+    yb_buf_free(&b);
+}
+
 static void
 make_searched(struct yb_str header, struct yb_arena *arena, struct imapd_parsed *out)
 {
@@ -52,13 +90,9 @@ make_searched(struct yb_str header, struct yb_arena *arena, struct imapd_parsed 
         }
         if (which == IMAPD_SEARCHED)
             continue;
-        /* A line end keeps a text from being found across two fields. */
-        if (out->searched[which].p != NULL)
-            out->searched[which] =
-                yb_arena_printf(arena, "%.*s\n%.*s", YB_STR_ARG(out->searched[which]),
-                                YB_STR_ARG(imapd_text_header(h.value, arena)));
-        else
-            out->searched[which] = imapd_text_header(h.value, arena);
+        add_searched(&out->searched[which], imapd_text_header(h.value, arena), arena);
+        if (which != IMAPD_SEARCHED_SUBJECT)
+            add_addresses(&out->searched[which], h.value, arena);
     }
 }
 

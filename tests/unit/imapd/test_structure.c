@@ -79,6 +79,14 @@ START_TEST(test_searched)
     ck_assert(yb_str_eq(p.searched[IMAPD_SEARCHED_SUBJECT], YB_STR("\xc3\xa4pfel")));
     ck_assert(p.searched[IMAPD_SEARCHED_CC].p == NULL);
     ck_assert(p.has_sent && p.sent_day == 10957); /* the day as written */
+    /* as the envelope has them, too: RFC 3501 §6.4.4 */
+    imapd_parsed_make(
+        YB_STR("From: <ann (c)@ (d)\r\n one.test>\r\nCc: \"b b\"@two.test, g: c@d;\r\n\r\n"), a,
+        &p);
+    ck_assert(yb_str_eq(p.searched[IMAPD_SEARCHED_FROM],
+                        YB_STR("<ann (c)@ (d) one.test>\nann@one.test")));
+    ck_assert(yb_str_eq(p.searched[IMAPD_SEARCHED_CC],
+                        YB_STR("\"b b\"@two.test, g: c@d;\nb b@two.test c@d")));
     yb_arena_free(&a);
 }
 END_TEST
