@@ -110,15 +110,14 @@ keyword_bit(struct imapd_cmd *c, struct yb_str name)
     return 0;
 }
 
-/* Resolves what a key and those inside it name, against the mailbox as it is now. */
-static int
-prepare_key(struct imapd_cmd *c, struct search_job *j, struct imapd_key *k, struct yb_err *err)
+/* Resolves what a key and those inside it name, against the mailbox as it is now. A number that no
+ * message has is no error here: it matches nothing. */
+static void
+prepare_key(struct imapd_cmd *c, struct search_job *j, struct imapd_key *k)
 {
     uint32_t n = (uint32_t)j->rows->n;
 
     if (k->kind == IMAPD_KEY_SEQ) {
-        if (n > 0 && imapd_set_largest(&k->set) > n)
-            return yb_err_set(err, YB_PERM, "5.5.4", "There is no message of that number");
         imapd_set_resolve(&k->set, n);
     } else if (k->kind == IMAPD_KEY_UID) {
         imapd_set_resolve(&k->set, n > 0 ? j->rows->v[n - 1].uid : 1);
@@ -129,12 +128,9 @@ prepare_key(struct imapd_cmd *c, struct search_job *j, struct imapd_key *k, stru
         if (k->kind == IMAPD_KEY_HEADER)
             k->text = imapd_text_squeeze(k->text, c->arena);
     }
-    for (struct imapd_key *child = k->child; child != NULL; child = child->next) {
-        if (prepare_key(c, j, child, err) < 0)
-            return -1;
-    }
+    for (struct imapd_key *child = k->child; child != NULL; child = child->next)
+        prepare_key(c, j, child);
     sort_children(k);
-    return 0;
 }
 
 /* --- looking --- */
@@ -435,9 +431,9 @@ imapd_cmd_search(struct imapd_cmd *c, struct yb_err *err)
                           "[BADCHARSET (US-ASCII UTF-8)] The charset is not known");
     if (j->args.uses_modseq)
         imapd_enable_condstore(c);
-    if (yb_view_rows(s->mailbox, &s->view, &j->rows, err) < 0 ||
-        prepare_key(c, j, j->args.root, err) < 0)
+    if (yb_view_rows(s->mailbox, &s->view, &j->rows, err) < 0)
         return -1;
+    prepare_key(c, j, j->args.root);
     j->hits = yb_arena_alloc(c->arena, j->rows->n + 1, sizeof(*j->hits));
     j->arena = yb_arena_new(MESSAGE_ARENA);
     c->step = search_step;

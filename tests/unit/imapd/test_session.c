@@ -446,7 +446,7 @@ START_TEST(test_search)
          { "h SEARCH OR FROM yamada SUBJECT again\r\n", { "* SEARCH 2 3\r\n" } }, { "h SEARCH 2:* LARGER 90\r\n", { "* SEARCH 2\r\n" } },
          { "i SEARCH RETURN (MIN MAX COUNT ALL) ALL\r\n", { "* ESEARCH (TAG \"i\") MIN 1 MAX 3 ALL 1:3 COUNT 3\r\n" } },
          { "i UID SEARCH RETURN () SUBJECT hello\r\n", { "* ESEARCH (TAG \"i\") UID ALL 1,3\r\n" } }, { "i SEARCH RETURN (MIN COUNT) SUBJECT nope\r\n", { "* ESEARCH (TAG \"i\") COUNT 0\r\n" } },
-         { "j SEARCH 4\r\n", { "j BAD" } }, { "j SEARCH UID 4:9\r\n", { "* SEARCH\r\n" } }, { "j SEARCH UID 4:*\r\n", { "* SEARCH 3\r\n" } }, { "j SEARCH BEFORE 1-Jan-2000\r\n", { "* SEARCH\r\n" } }, { "j SEARCH SINCE 1-Jan-2000 NEW\r\n", { "* SEARCH 1 2 3\r\n" } });
+         { "j SEARCH 4\r\n", { "* SEARCH\r\n", "j OK" } }, { "j SEARCH 4:*\r\n", { "* SEARCH 3\r\n" } }, { "j SEARCH RETURN (COUNT) 2:9\r\n", { " COUNT 2\r\n" } }, { "j SEARCH UID 4:9\r\n", { "* SEARCH\r\n" } }, { "j SEARCH UID 4:*\r\n", { "* SEARCH 3\r\n" } }, { "j SEARCH BEFORE 1-Jan-2000\r\n", { "* SEARCH\r\n" } }, { "j SEARCH SINCE 1-Jan-2000 NEW\r\n", { "* SEARCH 1 2 3\r\n" } });
     rig_append(&rig, "ann@one.test", "INBOX",
                "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nsee there\r\n--b\r\nContent-Type: application/pdf\r\n"
                "Content-Disposition: attachment; filename=Report.pdf\r\n\r\nreport.pdf is not read\r\n--b\r\n"
