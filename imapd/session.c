@@ -100,7 +100,8 @@ imapd_select(struct imapd_session *s, struct yb_conn *conn, struct yb_mailbox *m
     imapd_push_add(s->server->push, &s->push);
 }
 
-/* The last reader of a mailbox tidies its index; nobody is there to be told when that fails. */
+/* The last reader of a mailbox tidies its index; nobody is there to be told when that fails. One that
+ * was deleted needs no tidying. */
 static void
 compact(struct imapd_session *s)
 {
