@@ -95,6 +95,8 @@ imapd_ok(struct imapd_cmd *c, struct yb_str text)
         imapd_sync(c, c->row == NULL || (c->row->needs & NO_EXPUNGE) == 0);
     if (c->s->closing)
         return; /* the mailbox went away: BYE is the answer */
+    if (c->s->state != IMAPD_ST_START)
+        c->s->bad = 0;
     yb_buf_add(c->out, c->tag);
     yb_buf_add(c->out, YB_STR(" OK "));
     yb_buf_add(c->out, text);

@@ -18,7 +18,8 @@ static const struct yb_conf_option options[] = {
     OPT(SIZE, max_message, "50M", 1024, UINT32_MAX,
         "Largest message taken by APPEND."),
     OPT(UINT, max_bad_commands, "20", 1, 10000,
-        "Wrong commands after which a client is let go; before login a quarter of it."),
+        "Wrong commands in a row after which a client is let go; before login a quarter of it, in "
+        "a row or not."),
     OPT(DURATION, login_timeout, "1m", 1000, 3600000,
         "A client that has not logged in and says nothing for so long is let go; after five times as "
         "long it is in any case."),

@@ -76,7 +76,7 @@ struct imapd_session {
     bool condstore;  /* enabled (RFC 7162 §3.1) */
     bool closing;    /* BYE is said */
     bool identified; /* ID was logged: once is enough */
-    unsigned bad;    /* wrong commands so far */
+    unsigned bad;    /* wrong commands: before login so far, then in a row */
     struct yb_account_id account_id;
     uint64_t quota;                   /* bytes, 0: none */
     struct yb_store_account *account; /* NULL at rest */

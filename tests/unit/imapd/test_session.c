@@ -100,6 +100,22 @@ START_TEST(test_authenticate)
 }
 END_TEST
 
+/* A program that now and then says what it should not is not let go in the course of days; one that
+ * says nothing else is. */
+START_TEST(test_too_many_wrong)
+{
+    struct yb_conn *c = rig_login(&rig, "ann@one.test", NULL);
+
+    for (unsigned i = 0; i < 60; i++)
+        PLAY(c, { "a NOSUCH\r\n", { "a BAD" } }, { "b NOOP\r\n", { "b OK" } });
+    for (unsigned i = 0; i < 39; i++)
+        PLAY(c, { "a NOSUCH\r\n", { "a BAD", "!BYE" } });
+    PLAY(c, { "a NOSUCH\r\n", { "* BYE Too many" } });
+    ck_assert(fake_is_closed(c));
+    fake_free(&c);
+}
+END_TEST
+
 /* Guessing ends with the connection. */
 START_TEST(test_too_many_logins)
 {
@@ -607,6 +623,7 @@ main(void)
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, test_before_login);
     tcase_add_test(tc, test_authenticate);
+    tcase_add_test(tc, test_too_many_wrong);
     tcase_add_test(tc, test_too_many_logins);
     tcase_add_test(tc, test_bad_input);
     tcase_add_test(tc, test_select);
