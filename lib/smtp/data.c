@@ -38,13 +38,16 @@ message_begin(struct yb_smtp_session *s, struct yb_err *err)
             return -1;
         s->tx->message = yb_msgbuf_new(srv->conf.pool, s->network);
     }
-    yb_conn_set_deadline(s->conn, srv->conf.data_total_ms);
     return 0;
 }
 
+/* Also of chunks that are thrown away: they end by the same time. smtp_tx_reset() takes the
+ * deadline off again. */
 static void
 stream_begin(struct yb_smtp_session *s)
 {
+    if (s->state != ST_CHUNKS)
+        yb_conn_set_deadline(s->conn, s->server->conf.data_total_ms);
     s->in.active = true;
     yb_conn_set_timeout(s->conn, s->server->conf.data_timeout_ms);
 }
@@ -88,13 +91,14 @@ smtp_cmd_bdat(struct yb_smtp_session *s, struct yb_str arg, struct yb_err *err)
 
         if (message_begin(s, &why) < 0)
             s->in.err = why;
-        s->state = ST_CHUNKS;
     } else if (s->state != ST_CHUNKS) {
         s->in.discard = true;
     }
+    stream_begin(s);
+    if (!s->in.discard)
+        s->state = ST_CHUNKS;
     s->in.chunked = true;
     s->in.chunk_last = last;
-    stream_begin(s);
     if (n > 0)
         yb_conn_want_bytes(s->conn, n);
     else
@@ -298,7 +302,6 @@ message_end(struct yb_smtp_session *s)
     struct yb_err err = { 0 };
     int rc = message_check(s, &err);
 
-    yb_conn_set_deadline(s->conn, 0);
     if (rc == 0)
         rc = s->server->hooks.message(s, &answer, &err);
     if (s->server->conf.dialect == YB_SMTP_LMTP)
@@ -321,7 +324,6 @@ chunk_end(struct yb_smtp_session *s)
     smtp_log_refusal(s, "data.reject", NULL, &s->in.err);
     count_message(s, false);
     smtp_reply_err(s, &s->in.err);
-    yb_conn_set_deadline(s->conn, 0);
     smtp_tx_reset(s); /* further chunks of it hear 503 (RFC 3030 §2) */
 }
 
@@ -338,6 +340,7 @@ smtp_data_block(struct yb_smtp_session *s, struct yb_str block, bool last, unsig
     stream_end(s);
     if (s->in.discard) {
         memset(&s->in, 0, sizeof(s->in));
+        yb_conn_set_deadline(s->conn, 0);
         smtp_reply(s, 503, "5.5.1", "Bad sequence of commands");
         smtp_count_error(s);
     } else if (s->in.chunked && !s->in.chunk_last) {

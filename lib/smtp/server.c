@@ -209,6 +209,7 @@ smtp_tx_reset(struct yb_smtp_session *s)
     memset(&s->in, 0, sizeof(s->in));
     if (s->tx == NULL)
         return;
+    yb_conn_set_deadline(s->conn, 0); /* of its message, begun or whole */
     if (s->server->hooks.reset != NULL)
         s->server->hooks.reset(s);
     yb_msgbuf_free(&s->tx->message);

@@ -20,6 +20,7 @@ struct yb_conn {
     struct yb_buf *in, *out;
     struct yb_log_ctx log;
     struct sockaddr_storage peer, local;
+    int64_t deadline_ms;
     size_t handling; /* bytes at the head of `in` that the running handler was given */
     bool dropped;    /* the handler threw the input away */
     bool closed, want_tls, ended, slow;
@@ -295,6 +296,13 @@ void
 yb_conn_set_deadline(struct yb_conn *c, int64_t ms)
 {
     yb_assert(c != NULL && ms >= 0);
+    c->deadline_ms = ms;
+}
+
+int64_t
+fake_deadline(const struct yb_conn *c)
+{
+    return c->deadline_ms;
 }
 
 const char *

@@ -33,6 +33,8 @@ struct yb_str fake_output(const struct yb_conn *c);
 void fake_clear(struct yb_conn *c);
 /* yb_conn_close() or _abort() was called. */
 bool fake_is_closed(const struct yb_conn *c);
+/* What the last yb_conn_set_deadline() said; 0: none. */
+int64_t fake_deadline(const struct yb_conn *c);
 /* Calls `closed`, frees everything. */
 void fake_free(struct yb_conn **c);
 

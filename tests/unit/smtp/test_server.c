@@ -383,6 +383,40 @@ START_TEST(test_loops)
 }
 END_TEST
 
+/* A message has a deadline from its first octet to its last, chunks that are thrown away too; and
+ * nothing else has one: a session may be as long as it likes. */
+START_TEST(test_deadline)
+{
+    static const struct {
+        const char *begin, *end;
+    } cases[] = {
+        { ENVELOPE "DATA\r\n", "x\r\n.\r\n" },
+        { ENVELOPE "BDAT 4\r\nx", "\r\n\r\nBDAT 0 LAST\r\n" },
+        { ENVELOPE "BDAT 4\r\nx\r\n.", "RSET\r\n" },
+        { ENVELOPE "BDAT 4\r\nx\r\n.", HELLO },
+        { ENVELOPE "BDAT 9999999\r\nx", NULL },
+        { "MAIL FROM:<a@c.test>\r\nBDAT 4\r\nx", "\r\n." },
+        { "BDAT 4 LAST\r\nx", "\r\n." },
+    };
+    char codes[400];
+
+    for (size_t i = 0; i < YB_COUNT(cases); i++) {
+        struct rig r;
+
+        rig_open(&r, &(struct rig_spec){ .dialect = YB_SMTP_MX });
+        rig_say(&r, HELLO, 0, codes, sizeof(codes));
+        ck_assert_int_eq(fake_deadline(r.conn), 0);
+        rig_say(&r, cases[i].begin, 0, codes, sizeof(codes));
+        ck_assert_msg(fake_deadline(r.conn) == 7200000, "none in case %zu", i);
+        if (cases[i].end != NULL) {
+            rig_say(&r, cases[i].end, 0, codes, sizeof(codes));
+            ck_assert_msg(fake_deadline(r.conn) == 0, "left by case %zu", i);
+        }
+        rig_close(&r);
+    }
+}
+END_TEST
+
 START_TEST(test_ends)
 {
     char codes[400];
@@ -428,6 +462,7 @@ main(void)
     tcase_add_test(tc, test_nul_and_long_lines);
     tcase_add_test(tc, test_spooled);
     tcase_add_test(tc, test_loops);
+    tcase_add_test(tc, test_deadline);
     tcase_add_test(tc, test_ends);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
