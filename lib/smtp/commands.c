@@ -343,7 +343,8 @@ cmd_quit(struct yb_smtp_session *s, struct yb_str arg YB_UNUSED, struct yb_err *
 }
 
 /*
- * BDAT checks its state itself: whatever it answers, it must first take the octets that follow.
+ * BDAT checks its state and its argument itself: whatever it answers, it must first take the octets
+ * that follow. RSET, NOOP, VRFY, EXPN and HELP need no hello (RFC 5321 §4.1.4).
  * LHLO and not HELO or EHLO is LMTP's hello (RFC 2033 §4.1).
  */
 /* clang-format off */
@@ -356,11 +357,11 @@ const struct yb_smtp_command smtp_mx_commands[] = {
     { V("MAIL"),     cmd_mail,      ST_READY,            IDLE,            ARG_REQUIRED },
     { V("RCPT"),     cmd_rcpt,      ST_MAIL | ST_RCPT,   PROGRESS,        ARG_REQUIRED },
     { V("DATA"),     smtp_cmd_data, ST_RCPT,             LAST,            ARG_NONE },
-    { V("BDAT"),     smtp_cmd_bdat, ST_ANY,              0,               ARG_REQUIRED },
+    { V("BDAT"),     smtp_cmd_bdat, ST_ANY,              0,               ARG_OPTIONAL },
     { V("RSET"),     cmd_rset,      ST_ANY,              IDLE,            ARG_NONE },
     { V("NOOP"),     cmd_noop,      ST_ANY,              IDLE,            ARG_OPTIONAL },
-    { V("VRFY"),     cmd_vrfy,      ST_HELLO,            IDLE,            ARG_REQUIRED },
-    { V("EXPN"),     cmd_expn,      ST_HELLO,            IDLE,            ARG_REQUIRED },
+    { V("VRFY"),     cmd_vrfy,      ST_ANY,              IDLE,            ARG_REQUIRED },
+    { V("EXPN"),     cmd_expn,      ST_ANY,              IDLE,            ARG_REQUIRED },
     { V("HELP"),     cmd_help,      ST_ANY,              IDLE,            ARG_OPTIONAL },
     { V("QUIT"),     cmd_quit,      ST_ANY,              0,               ARG_NONE },
 };
@@ -374,11 +375,11 @@ const struct yb_smtp_command smtp_submission_commands[] = {
     { V("MAIL"),     cmd_mail,      ST_READY,            NEED_AUTH | IDLE, ARG_REQUIRED },
     { V("RCPT"),     cmd_rcpt,      ST_MAIL | ST_RCPT,   NEED_AUTH | PROGRESS, ARG_REQUIRED },
     { V("DATA"),     smtp_cmd_data, ST_RCPT,             NEED_AUTH | LAST, ARG_NONE },
-    { V("BDAT"),     smtp_cmd_bdat, ST_ANY,              0,               ARG_REQUIRED },
+    { V("BDAT"),     smtp_cmd_bdat, ST_ANY,              0,               ARG_OPTIONAL },
     { V("RSET"),     cmd_rset,      ST_ANY,              IDLE,            ARG_NONE },
     { V("NOOP"),     cmd_noop,      ST_ANY,              IDLE,            ARG_OPTIONAL },
-    { V("VRFY"),     cmd_vrfy,      ST_HELLO,            NEED_AUTH | IDLE, ARG_REQUIRED },
-    { V("EXPN"),     cmd_expn,      ST_HELLO,            NEED_AUTH | IDLE, ARG_REQUIRED },
+    { V("VRFY"),     cmd_vrfy,      ST_ANY,              NEED_AUTH | IDLE, ARG_REQUIRED },
+    { V("EXPN"),     cmd_expn,      ST_ANY,              NEED_AUTH | IDLE, ARG_REQUIRED },
     { V("HELP"),     cmd_help,      ST_ANY,              IDLE,            ARG_OPTIONAL },
     { V("QUIT"),     cmd_quit,      ST_ANY,              0,               ARG_NONE },
 };
@@ -390,10 +391,10 @@ const struct yb_smtp_command smtp_lmtp_commands[] = {
     { V("MAIL"),     cmd_mail,      ST_READY,            0,               ARG_REQUIRED },
     { V("RCPT"),     cmd_rcpt,      ST_MAIL | ST_RCPT,   PROGRESS,        ARG_REQUIRED },
     { V("DATA"),     smtp_cmd_data, ST_RCPT,             LAST,            ARG_NONE },
-    { V("BDAT"),     smtp_cmd_bdat, ST_ANY,              0,               ARG_REQUIRED },
+    { V("BDAT"),     smtp_cmd_bdat, ST_ANY,              0,               ARG_OPTIONAL },
     { V("RSET"),     cmd_rset,      ST_ANY,              0,               ARG_NONE },
     { V("NOOP"),     cmd_noop,      ST_ANY,              IDLE,            ARG_OPTIONAL },
-    { V("VRFY"),     cmd_vrfy,      ST_HELLO,            IDLE,            ARG_REQUIRED },
+    { V("VRFY"),     cmd_vrfy,      ST_ANY,              IDLE,            ARG_REQUIRED },
     { V("HELP"),     cmd_help,      ST_ANY,              IDLE,            ARG_OPTIONAL },
     { V("QUIT"),     cmd_quit,      ST_ANY,              0,               ARG_NONE },
 };

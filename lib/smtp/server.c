@@ -241,12 +241,12 @@ refuse_needs(struct yb_smtp_session *s, const struct yb_smtp_command *cmd)
                                            : "Must issue a STARTTLS command first");
         return true;
     }
-    if ((cmd->needs & NO_TLS) != 0 && !yb_conn_can_tls(s->conn)) {
-        smtp_reply(s, 502, "5.5.1", "Command not implemented");
-        return true;
-    }
     if ((cmd->needs & NO_TLS) != 0 && yb_conn_is_tls(s->conn)) {
         smtp_reply(s, 503, "5.5.1", "TLS is active already");
+        return true;
+    }
+    if ((cmd->needs & NO_TLS) != 0 && !yb_conn_can_tls(s->conn)) {
+        smtp_reply(s, 502, "5.5.1", "Command not implemented");
         return true;
     }
     return false;

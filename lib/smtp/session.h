@@ -15,8 +15,7 @@ enum {
     ST_RCPT = 8,    /* at least one recipient accepted */
     ST_CHUNKS = 16, /* after a BDAT that was not the last */
     ST_AUTH = 32,   /* lines belong to an AUTH exchange: no command is allowed */
-    ST_ANY = ST_GREETED | ST_READY | ST_MAIL | ST_RCPT | ST_CHUNKS,
-    ST_HELLO = ST_ANY & ~ST_GREETED
+    ST_ANY = ST_GREETED | ST_READY | ST_MAIL | ST_RCPT | ST_CHUNKS
 };
 
 /* What a command needs, and what it does to those who misuse it. */

@@ -362,7 +362,7 @@ yb_conn_set_account(struct yb_conn *c, struct yb_account_id account YB_UNUSED, s
 bool
 yb_conn_can_tls(const struct yb_conn *c)
 {
-    return c->spec.can_tls;
+    return c->spec.can_tls && !c->spec.is_tls;
 }
 
 bool

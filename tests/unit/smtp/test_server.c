@@ -39,6 +39,8 @@ static const struct script {
       "220 503 250", "" },
     { "a chunk without a size ends it", YB_SMTP_MX, false, false,
       HELLO "\x01" ENVELOPE "BDAT x\r\nNOOP\r\n", "220 250 250 250 501", "" },
+    { "nor with nothing at all", YB_SMTP_MX, false, false, HELLO "\x01" ENVELOPE "BDAT\r\nNOOP\r\n",
+      "220 250 250 250 501", "" },
     { "DATA after a chunk", YB_SMTP_MX, false, false,
       HELLO "\x01" ENVELOPE "BDAT 3\r\na\r\n\x01"
             "DATA\r\n\x01RSET\r\n",
@@ -71,6 +73,9 @@ static const struct script {
       HELLO
       "\x01NOOP x\r\nRSET x\r\nQUIT x\r\nMAIL\r\nEHLO\r\n\x01VRFY x\r\nEXPN x\r\nHELP\r\nFOO\r\n",
       "220 250 250 501 501 501 501 252 502 214 500", "" },
+    { "what needs no hello", YB_SMTP_MX, false, false,
+      "RSET\r\nNOOP\r\nVRFY x\r\nEXPN x\r\nHELP\r\nMAIL FROM:<a@c.test>\r\n",
+      "220 250 250 252 502 214 503", "" },
     { "lines that are none", YB_SMTP_MX, false, false, HELLO "\x01NOOP\nNOOP\rX\r\nNOOP\r\n",
       "220 250 500 500 250", "" },
     { "no AUTH, no LHLO on port 25", YB_SMTP_MX, false, true, "LHLO x\r\nAUTH PLAIN ok\r\n",
