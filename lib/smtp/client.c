@@ -39,7 +39,7 @@ count_pending(const struct yb_smtp_send *send)
 static uint64_t
 octets(const struct yb_smtp_send *send)
 {
-    return send->head.n + yb_msgbuf_size(send->body);
+    return send->head.n + yb_msgbuf_size(send->body) - send->body_from;
 }
 
 static void
@@ -214,7 +214,7 @@ static int
 write_file(struct work *w, bool stuff, bool *bol)
 {
     char *piece = yb_alloc(PIECE, 1);
-    uint64_t at = 0, size = yb_msgbuf_size(w->send->body);
+    uint64_t at = w->send->body_from, size = yb_msgbuf_size(w->send->body);
     int rc = 0;
 
     while (rc == 0 && at < size) {
@@ -236,7 +236,7 @@ message_write(struct work *w, bool stuff)
     int rc = write_piece(w, stuff, w->send->head, &bol);
 
     if (rc == 0 && yb_msgbuf_view(w->send->body, &all))
-        rc = write_piece(w, stuff, all, &bol);
+        rc = write_piece(w, stuff, yb_str_skip(all, (size_t)w->send->body_from), &bol);
     else if (rc == 0)
         rc = write_file(w, stuff, &bol);
     if (rc == 0 && stuff)

@@ -50,7 +50,8 @@ struct yb_smtp_send {
     size_t n_rcpts;
     struct yb_str head; /* octets before the body: trace and added fields */
     const struct yb_msgbuf *body;
-    bool all_or_none; /* a recipient refused at RCPT ends it before any message octet is taken:
+    uint64_t body_from; /* its octets before these are left out */
+    bool all_or_none;   /* a recipient refused at RCPT ends it before any message octet is taken:
                        * then no fate is STORED */
 };
 

@@ -161,21 +161,20 @@ message_take(struct yb_smtp_session *s, struct yb_str block)
 
 /* --- the whole message --- */
 
-/* Its header, or as much of it as can hold an honest one. */
-static int
-message_header(struct yb_smtp_session *s, struct yb_str *header, struct yb_err *err)
+int
+smtp_message_begin(struct yb_smtp_session *s, struct yb_str *begin, struct yb_err *err)
 {
     const struct yb_msgbuf *m = s->tx->message;
     ssize_t got;
     char *p;
 
-    if (yb_msgbuf_view(m, header))
+    if (yb_msgbuf_view(m, begin))
         return 0;
     p = yb_arena_alloc(yb_conn_scratch(s->conn), HEADER_READ, 1);
     got = yb_msgbuf_pread(m, p, HEADER_READ, 0, err);
     if (got < 0)
         return -1;
-    *header = yb_str(p, (size_t)got);
+    *begin = yb_str(p, (size_t)got);
     return 0;
 }
 
@@ -199,7 +198,7 @@ message_loops(struct yb_smtp_session *s, struct yb_err *err)
     struct yb_str header, line;
     unsigned hops = 0;
 
-    if (message_header(s, &header, err) < 0)
+    if (smtp_message_begin(s, &header, err) < 0)
         return -1;
     while (yb_str_split(&header, '\n', &line) && line.n > 1) {
         if (yb_lower(line.p[0]) == 'r' && yb_str_starts_i(line, YB_STR("Received:"))) {

@@ -1,6 +1,7 @@
 /* Resolving recipients and handing messages over. */
 #include "lib/smtp/handover.h"
 
+#include "lib/mime/header.h"
 #include "lib/smtp/session.h"
 
 #include <arpa/inet.h>
@@ -259,6 +260,40 @@ judge(struct yb_handover *h, struct yb_smtp_session *s, const struct yb_smtp_sen
     return -1;
 }
 
+/*
+ * Where bounces go must be said once (RFC 5321 §4.4), and lmtpd says it: what an earlier delivery
+ * wrote, or somebody forged, goes out. Only then is a header copied: its other fields stand behind
+ * send->head, and the body is sent from where they end.
+ */
+static int
+drop_return_paths(struct yb_smtp_session *s, struct yb_smtp_send *send, struct yb_err *err)
+{
+    struct yb_str begin, left, value;
+    struct yb_header h;
+    size_t n = send->head.n;
+    char *p;
+
+    if (smtp_message_begin(s, &begin, err) < 0)
+        return -1;
+    if (!yb_header_find(begin, YB_STR("Return-Path"), &value))
+        return 0;
+    p = yb_arena_alloc(s->tx->arena, n + begin.n, 1);
+    memcpy(p, send->head.p, n);
+    left = begin;
+    while (yb_header_next(&left, &h)) {
+        /* The last field may go on behind what was read. */
+        if (left.n == 0 && begin.n < yb_msgbuf_size(send->body))
+            break;
+        send->body_from = begin.n - left.n;
+        if (yb_str_eqi(h.name, YB_STR("Return-Path")))
+            continue;
+        memcpy(p + n, h.raw.p, h.raw.n);
+        n += h.raw.n;
+    }
+    send->head = yb_str(p, n);
+    return 0;
+}
+
 int
 yb_handover_message(struct yb_handover *h, struct yb_smtp_session *s, struct yb_str head,
                     struct yb_err *err)
@@ -279,6 +314,8 @@ yb_handover_message(struct yb_handover *h, struct yb_smtp_session *s, struct yb_
         .all_or_none = true,
     };
 
+    if (drop_return_paths(s, &send, err) < 0)
+        return -1;
     send.rcpts = send_rcpts(tx, send.n_rcpts);
     if (yb_smtp_send(h->lmtpd, &send, &why) < 0)
         log_failure(s, &why);

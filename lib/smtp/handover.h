@@ -37,7 +37,8 @@ int yb_handover_rcpt(const struct yb_handover *h, struct yb_smtp_session *s, str
                      struct yb_handover_verdict *verdict, struct yb_err *err) YB_MUST_USE;
 
 /*
- * The message hook's work: s->tx with `head` before it, to the targets of all its recipients.
+ * The message hook's work: s->tx with `head` before it and without the Return-Path fields it
+ * brought along, to the targets of all its recipients.
  * 0: stored for all. -1: *err is the client's answer; if anybody may have it all the same,
  * "<name>.data.maybe_twice" names exactly those recipients in the log.
  */

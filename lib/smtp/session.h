@@ -95,5 +95,8 @@ void smtp_auth_line(struct yb_smtp_session *s, struct yb_str line, unsigned flag
 int smtp_cmd_data(struct yb_smtp_session *s, struct yb_str arg, struct yb_err *err);
 int smtp_cmd_bdat(struct yb_smtp_session *s, struct yb_str arg, struct yb_err *err);
 void smtp_data_block(struct yb_smtp_session *s, struct yb_str block, bool last, unsigned flags);
+/* The begin of the whole message, with its header or as much of it as can hold an honest one; valid
+ * until the running handler returns. */
+int smtp_message_begin(struct yb_smtp_session *s, struct yb_str *begin, struct yb_err *err);
 
 #endif

@@ -1,5 +1,6 @@
-"""A message is stored octet for octet behind the fields delivery adds, however it was sent; what two servers
-could read in two ways is refused behind its true end (R-A1, smuggling, RFC 3030)."""
+"""A message is stored octet for octet behind the fields delivery adds, but for a Return-Path it brings along,
+however it was sent; what two servers could read in two ways is refused behind its true end (R-A1, smuggling,
+RFC 3030, RFC 5321 4.4)."""
 import glob
 
 import harness
@@ -84,6 +85,29 @@ def octets(p, trial):
                 assert lines[2].startswith(b"Received: from x.example.net ([127.0.0.1])"), lines
 
 
+def return_paths(trial, talk):
+    """One Return-Path, ours; of the rest not an octet is touched, in memory (small) or in a file (large)."""
+    for size in (3, 300000):
+        for header, kept in (
+                (b"Return-Path: <old@x.test>\r\nSubject: x\r\n", b"Subject: x\r\n"),
+                (b"A: b\r\n c\r\nreturn-path :\r\n\t<old@x.test>\r\n again\r\nSubject: x\r\nRETURN-PATH:<>\r\n",
+                 b"A: b\r\n c\r\nSubject: x\r\n"),
+                (b"Return-Path: <old@x.test>\r\n", b""),
+                (b"X-Return-Path: <old@x.test>\r\nReturn-Paths: x\r\n", None),
+                (b"X: %s\r\nReturn-Path: <old@x.test>\r\nY: z\r\n" % (b"x" * 900), b"X: %s\r\nY: z\r\n" % (b"x" * 900))):
+            body = b"\r\nReturn-Path: <in@the.body>\r\n" + b"y" * size + b"\r\n"
+            talk.envelope()
+            assert talk.data(header + body + b".\r\n") == 250
+            head, sent = stored(trial)
+            assert sent == (header if kept is None else kept) + body, (sent[:200], header)
+            assert head.count(b"Return-Path:") == 1, head
+    # A header longer than anybody looks at: what was read of it is put right, the rest is as it came.
+    fields = b"".join(b"X-%d: %s\r\n" % (k, b"x" * 60) for k in range(3000))
+    talk.envelope()
+    assert talk.data(b"Return-Path: <old@x.test>\r\n" + fields + b"\r\nz\r\n.\r\n") == 250
+    assert stored(trial)[1] == fields + b"\r\nz\r\n"
+
+
 def false_ends(p, trial):
     for end in FALSE_ENDS:
         for chunk in (0, 1):
@@ -104,6 +128,7 @@ def scenario(p):
     octets(p, trial)
     false_ends(p, trial)
     talk = Talk(p)
+    return_paths(trial, talk)
     talk.envelope()
     assert talk.data(b"Received: by x\r\n" * 51 + b"\r\n.\r\n") == 554
     talk.envelope()
