@@ -16,7 +16,7 @@ struct target {
     bool accepted;
 };
 
-/* rcpt->data */
+/* rcpt->data; none for a recipient that was named before */
 struct targets {
     size_t n;
     struct target v[];
@@ -108,6 +108,20 @@ keep_targets(const struct yb_resolution *res, struct yb_arena *arena)
     return t;
 }
 
+/* The same address again, in whatever case or quotes: it is one recipient, who gets one message. */
+static bool
+is_repeated(const struct yb_smtp_tx *tx, const struct yb_address *a, struct yb_arena *scratch)
+{
+    struct yb_str local = yb_address_fold(a->local, scratch);
+
+    for (const struct yb_smtp_rcpt *r = tx->rcpts; r != NULL; r = r->next) {
+        if (yb_str_eq(r->address.domain, a->domain) &&
+            yb_str_eq(yb_address_fold(r->address.local, scratch), local))
+            return true;
+    }
+    return false;
+}
+
 int
 yb_handover_rcpt(const struct yb_handover *h, struct yb_smtp_session *s, struct yb_smtp_rcpt *r,
                  struct yb_handover_verdict *verdict, struct yb_err *err)
@@ -133,6 +147,8 @@ yb_handover_rcpt(const struct yb_handover *h, struct yb_smtp_session *s, struct 
         verdict->elsewhere = true;
         return yb_err_set(err, YB_TEMP, "4.3.0", "Cannot deliver there now, try again later");
     }
+    if (is_repeated(s->tx, &r->address, yb_conn_scratch(s->conn)))
+        res.n_targets = 0;
     if (count_targets(s->tx) + res.n_targets > limit)
         return yb_err_set(err, YB_TEMP, "4.5.3", "Too many recipients, send the rest again");
     r->data = keep_targets(&res, s->tx->arena);

@@ -29,6 +29,18 @@ def sizes(p):
         s.sendmail("x@example.net", ["ann@" + DOMAIN], "Subject: after\r\n\r\nx\r\n")
 
 
+def repeated(p):
+    """One recipient, named in four ways; another address of the same mailbox is another recipient."""
+    before = len(glob.glob(p.own().mail_root + "/*/*/Maildir/new/*"))
+    with p.smtp() as s:
+        s.ehlo()
+        s.mail("x@example.net")
+        for name in ("ann@" + DOMAIN, "ann@" + DOMAIN, "Ann@Answers.Test.", '"a\\nn"@' + DOMAIN, "ann+x@" + DOMAIN):
+            assert s.docmd("RCPT TO:<%s>" % name)[0] == 250, name
+        assert s.data("Subject: once\r\n\r\nx\r\n")[0] == 250
+    assert len(glob.glob(p.own().mail_root + "/*/*/Maildir/new/*")) == before + 2
+
+
 def recipients(p):
     with p.smtp() as s:
         s.ehlo()
@@ -68,6 +80,7 @@ def scenario(p):
     for i in range(101):
         p.yubin("alias", "add", "many%d@%s" % (i, DOMAIN), "ann@" + DOMAIN)
     recipients(p)
+    repeated(p)
     p.account("small@" + DOMAIN, harness.PASSWORD, "--quota", "1000")
     full(p)
 
