@@ -31,6 +31,19 @@ peer_literal(const struct yb_smtp_session *s, struct yb_arena *arena)
     return yb_arena_printf(arena, strchr(text, ':') != NULL ? "[IPv6:%s]" : "[%s]", text);
 }
 
+/* A header is ASCII unless the message is an SMTPUTF8 one (RFC 6532), whatever a client calls itself
+ * (RFC 6531 §3.7.1 wants A-labels there). */
+static struct yb_str
+helo_text(const struct yb_smtp_session *s, struct yb_arena *arena)
+{
+    size_t n = strlen(s->helo);
+    char *p = yb_arena_alloc(arena, n + 1, 1);
+
+    for (size_t i = 0; i < n; i++)
+        p[i] = (unsigned char)s->helo[i] > 127 && !s->tx->utf8 ? '?' : s->helo[i];
+    return yb_str(p, n);
+}
+
 struct yb_str
 yb_smtp_received(const struct yb_smtp_session *s, bool hide_client, time_t now,
                  struct yb_arena *arena)
@@ -40,7 +53,7 @@ yb_smtp_received(const struct yb_smtp_session *s, bool hide_client, time_t now,
     char id[YB_ID_TEXT], date[YB_DATE_TEXT];
 
     if (!hide_client)
-        from = yb_arena_printf(arena, "from %s (%.*s)\r\n\t", s->helo,
+        from = yb_arena_printf(arena, "from %.*s (%.*s)\r\n\t", YB_STR_ARG(helo_text(s, arena)),
                                YB_STR_ARG(peer_literal(s, arena)));
     if (tx->n_rcpts == 1)
         to = yb_arena_printf(arena, "\r\n\tfor <%.*s>", YB_STR_ARG(tx->rcpts->text));

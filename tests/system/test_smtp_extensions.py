@@ -71,12 +71,27 @@ def utf8(p):
         assert s.data(b"Subject: again\r\n\r\nx\r\n")[0] == 250
 
 
+def hello_name(p):
+    """A name beyond ASCII in EHLO is written down as it is only in a message that may hold it."""
+    for k, options in enumerate(([], ["SMTPUTF8"])):
+        with p.smtp() as s:
+            s.command_encoding = "utf-8"
+            assert s.ehlo("пример.test")[0] == 250
+            assert s.mail("a@b.test", options)[0] == 250 and s.rcpt("bea@" + LABEL)[0] == 250
+            assert s.data(b"Subject: x\r\n\r\nx\r\n")[0] == 250
+        with p.imap("bea@" + LABEL) as c:
+            c.select("INBOX", readonly=True)
+            head = c.fetch(str(k + 1), "(BODY.PEEK[HEADER])")[1][0][1]
+        assert (b"Received: from %s.test (" % ("пример".encode() if options else b"?" * 12)) in head, head
+
+
 def scenario(p):
     p.tenant("extensions", DOMAIN)
     p.account(USER)
     p.account("ann@" + LABEL)
     p.account("ann2@" + DOMAIN)
-    for step in (pipelining, enhanced, utf8):
+    p.account("bea@" + LABEL)
+    for step in (pipelining, enhanced, utf8, hello_name):
         step(p)
         print("ok", step.__name__)
     shown = p.yubin_json("account", "show", USER)
