@@ -1,6 +1,7 @@
 /* Resolving recipients and handing messages over. */
 #include "lib/smtp/handover.h"
 
+#include "lib/base/clock.h"
 #include "lib/mime/header.h"
 #include "lib/smtp/session.h"
 
@@ -108,6 +109,31 @@ keep_targets(const struct yb_resolution *res, struct yb_arena *arena)
     return t;
 }
 
+/*
+ * A mailbox that sent a message back for want of room: the only one of its recipient is answered
+ * for here, so that the others of the next try get theirs; one of several is stored over quota,
+ * as the directory has it done for one that is full.
+ */
+static int
+check_room(const struct yb_handover *h, const struct yb_smtp_tx *tx, struct yb_resolution *res,
+           struct yb_err *err)
+{
+    int64_t now = yb_clock_ms();
+    size_t tight = 0;
+
+    for (size_t i = 0; h->noroom != NULL && i < res->n_targets; i++) {
+        struct yb_target *t = &res->targets[i];
+
+        if (t->accepted || !yb_noroom_for(h->noroom, t->account, tx->declared, now))
+            continue;
+        tight++;
+        t->accepted = res->n_targets > 1;
+    }
+    if (tight == 0 || tight < res->n_targets)
+        return 0;
+    return yb_err_set(err, YB_TEMP, "4.2.2", "this mailbox has no room for it, try again later");
+}
+
 /* The same address again, in whatever case or quotes: it is one recipient, who gets one message. */
 static bool
 is_repeated(const struct yb_smtp_tx *tx, const struct yb_address *a, struct yb_arena *scratch)
@@ -146,6 +172,10 @@ yb_handover_rcpt(const struct yb_handover *h, struct yb_smtp_session *s, struct 
     if (!all_here(h, &res)) {
         verdict->elsewhere = true;
         return yb_err_set(err, YB_TEMP, "4.3.0", "Cannot deliver there now, try again later");
+    }
+    if (check_room(h, s->tx, &res, err) < 0) {
+        verdict->why = YB_WHY_FULL;
+        return -1;
     }
     if (is_repeated(s->tx, &r->address, yb_conn_scratch(s->conn)))
         res.n_targets = 0;
@@ -251,6 +281,20 @@ log_failure(struct yb_smtp_session *s, const struct yb_err *why)
     yb_log_end(&l);
 }
 
+/* For the next try; who is alone in a message makes nobody else wait. */
+static void
+note_rooms(const struct yb_handover *h, const struct yb_smtp_send *send)
+{
+    uint64_t octets = send->head.n + yb_msgbuf_size(send->body) - send->body_from;
+
+    for (size_t i = 0; h->noroom != NULL && send->n_rcpts > 1 && i < send->n_rcpts; i++) {
+        const struct yb_smtp_send_rcpt *r = &send->rcpts[i];
+
+        if (r->fate == YB_FATE_REFUSED && strcmp(r->err.status, "4.2.2") == 0)
+            yb_noroom_note(h->noroom, r->x.account, octets, yb_clock_ms());
+    }
+}
+
 /* One answer for all: final only when everybody's is, because a client that hears 4xx comes again
  * and one that hears 5xx gives up for all. */
 static int
@@ -266,6 +310,7 @@ judge(struct yb_handover *h, struct yb_smtp_session *s, const struct yb_smtp_sen
     }
     if (o.stored > 0 || o.unknown > 0)
         log_maybe_twice(s, send);
+    note_rooms(h, send);
     atomic_fetch_add(o.unknown > 0 ? &h->unknown : &h->refused, 1);
     if (o.final == send->n_rcpts)
         *err = *o.final_err;

@@ -11,12 +11,14 @@
 
 #include "lib/directory/directory.h"
 #include "lib/smtp/client.h"
+#include "lib/smtp/noroom.h"
 #include "lib/smtp/server.h"
 
 struct yb_handover {
     struct yb_directory *directory;
     struct yb_node_id node;                    /* mailboxes of this node are stored by … */
     struct yb_smtp_dest *lmtpd;                /* … this daemon */
+    struct yb_noroom *noroom;                  /* what it said of mailboxes; NULL: not kept */
     enum yb_lmtp_origin origin;                /* XORIGIN of everything handed over */
     size_t max_targets;                        /* of one message; 0: 1 000 */
     _Atomic uint64_t stored, refused, unknown; /* messages by outcome, for metrics */

@@ -8,6 +8,7 @@ lib_smtp_libyb_smtp_a_SOURCES = \
 	lib/smtp/handover.c lib/smtp/handover.h \
 	lib/smtp/link.c lib/smtp/link.h \
 	lib/smtp/msgbuf.c lib/smtp/msgbuf.h \
+	lib/smtp/noroom.c lib/smtp/noroom.h \
 	lib/smtp/params.c lib/smtp/params.h \
 	lib/smtp/receiver.c lib/smtp/receiver.h \
 	lib/smtp/reply.c lib/smtp/reply.h \

@@ -66,6 +66,31 @@ def full(p):
     harness.wait_until(lambda: rcpt(p, "small@" + DOMAIN).startswith("452 4.2.2"), 15)
 
 
+def tight(p):
+    """One mailbox of several has too little room: the first try comes back whole, the next one is answered for that
+    mailbox alone; behind an alias it is stored for all, and what fits is taken."""
+    p.account("tight@" + DOMAIN, harness.PASSWORD, "--quota", "4000")
+    p.account("wide@" + DOMAIN)
+    p.yubin("alias", "add", "both@" + DOMAIN, "tight@" + DOMAIN, "wide@" + DOMAIN)
+    big = ("z" * 74 + "\r\n") * 80
+    before = len(glob.glob(p.own().mail_root + "/*/*/Maildir/new/*"))
+
+    def send(body, *names, options=()):
+        with p.smtp() as s:
+            s.ehlo()
+            s.mail("x@example.net", options)
+            codes = [s.rcpt("%s@%s" % (name, DOMAIN))[0] for name in names]
+            return codes + [s.data("Subject: x\r\n\r\n" + body)[0]]
+
+    assert send(big, "wide", "tight") == [250, 250, 452]
+    assert send("x\r\n", "wide", "tight", options=("SIZE=100",)) == [250, 250, 250]
+    for options in ((), ("SIZE=6100",)):
+        assert send(big, "wide", "tight", options=options) == [250, 452, 250]
+        assert send(big, "both", options=options) == [250, 250]
+    found = len(glob.glob(p.own().mail_root + "/*/*/Maildir/new/*"))
+    assert found == before + 2 + 2 + 4, found - before
+
+
 def scenario(p):
     p.own()
     p.tenant("answers", DOMAIN)
@@ -81,6 +106,7 @@ def scenario(p):
         p.yubin("alias", "add", "many%d@%s" % (i, DOMAIN), "ann@" + DOMAIN)
     recipients(p)
     repeated(p)
+    tight(p)
     p.account("small@" + DOMAIN, harness.PASSWORD, "--quota", "1000")
     full(p)
 

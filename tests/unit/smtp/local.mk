@@ -25,3 +25,7 @@ tests_unit_smtp_test_msgbuf_LDADD = lib/smtp/libyb_smtp.a $(FLOOR1) $(FLOOR1_LIB
 check_PROGRAMS += tests/unit/smtp/test_client
 tests_unit_smtp_test_client_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_smtp_test_client_LDADD = tests/unit/smtp/librig.a lib/smtp/libyb_smtp.a $(FLOOR1) $(FLOOR1_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += tests/unit/smtp/test_noroom
+tests_unit_smtp_test_noroom_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_smtp_test_noroom_LDADD = lib/smtp/libyb_smtp.a $(FLOOR1) $(FLOOR1_LIBS) $(CHECK_LIBS)
