@@ -35,11 +35,38 @@ check_address(struct yb_smtp_session *s, const struct yb_address *a, const char 
     return yb_err_set(err, YB_PERM, "5.7.1", "%s address does not belong to you", what);
 }
 
+/*
+ * A session may outlast the right to it: who was suspended, deleted or lost the service since he
+ * logged in hears so at his next MAIL. With the database away what he proved still holds.
+ */
+static int
+check_user(struct yb_smtp_session *s, struct yb_err *err)
+{
+    const struct submitd_session *d = s->data;
+    struct yb_str own = yb_str_from(d->user.address);
+    size_t at = yb_str_rfind(own, '@');
+    struct yb_err away = { 0 };
+    struct yb_login login;
+
+    if (yb_directory_login(submitd_of(s)->handover.directory, yb_str_head(own, at),
+                           yb_str_skip(own, at + 1), s->tx->arena, &login, &away) < 0)
+        return 0;
+    if (!login.known || !yb_account_id_eq(login.account, d->user.account))
+        return yb_err_set(err, YB_PERM, "5.7.13", "This account is no more");
+    if (login.refused.n > 0)
+        return yb_err_set(err, YB_PERM, "5.7.13", "%.*s", YB_STR_ARG(login.refused));
+    if (!login.submission)
+        return yb_err_set(err, YB_PERM, "5.7.13", "This service is switched off for your account");
+    return 0;
+}
+
 /* The null reverse-path is not taken: a user's program has no bounces to send, and what comes back
  * for him must find him. */
 int
 submitd_check_envelope(struct yb_smtp_session *s, struct yb_err *err)
 {
+    if (check_user(s, err) < 0)
+        return -1;
     return check_address(s, &s->tx->from, "Sender", err);
 }
 

@@ -36,7 +36,8 @@ enum yb_smtp_auth submitd_auth_begin(struct yb_smtp_session *s, struct yb_str me
 enum yb_smtp_auth submitd_auth_step(struct yb_smtp_session *s, struct yb_str line,
                                     struct yb_str *challenge, struct yb_err *err);
 
-/* sender.c: PERM 5.7.1 when the address is not the user's, TEMP when that cannot be known now. */
+/* sender.c: PERM 5.7.1 when the address is not the user's, 5.7.13 when he may not submit any more,
+ * TEMP when it cannot be known now whose the address is. */
 int submitd_check_envelope(struct yb_smtp_session *s, struct yb_err *err) YB_MUST_USE;
 /* Every address of From, Sender, Resent-From and Resent-Sender in a whole header. */
 int submitd_check_header(struct yb_smtp_session *s, struct yb_str header,

@@ -70,6 +70,21 @@ def rules(p, trial):
         assert any("event=submit.accept" in line and "user=%s" % ANN in line for line in f), "R-A103"
 
 
+def suspended(p):
+    """Who is suspended sends nothing more, over a connection that was open before either."""
+    with p.submission(BEN) as s:
+        s.sendmail(BEN, [ANN], "From: %s\r\nSubject: still\r\n\r\nx\r\n" % BEN)
+        p.yubin("account", "suspend", BEN)
+
+        def answer():
+            s.rset()
+            return s.mail(BEN)
+        harness.wait_until(lambda: answer()[0] == 550, 5)
+        assert answer()[1].startswith(b"5.7.13 This account is suspended"), answer()
+        p.yubin("account", "resume", BEN)
+        harness.wait_until(lambda: answer()[0] == 250, 5)
+
+
 def injected(p):
     """Words behind STARTTLS in plain text are nobody's."""
     with socket.create_connection((p.ends["host"], p.ends["submission"]), timeout=10) as s:
@@ -93,6 +108,7 @@ def scenario(p):
     p.account(BEN)
     doors(p)
     rules(p, trial)
+    suspended(p)
     injected(p)
 
 

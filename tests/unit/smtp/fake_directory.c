@@ -117,3 +117,21 @@ yb_directory_may_send(struct yb_directory *d, struct yb_account_id account, stru
            (local_is(local, "bob") || local_is(local, "team"));
     return 0;
 }
+
+/* bob is account 1 and logs in; while `refused` is set he may not any more. */
+int
+yb_directory_login(struct yb_directory *d, struct yb_str local, struct yb_str domain,
+                   struct yb_arena *arena, struct yb_login *out, struct yb_err *err)
+{
+    const struct fake_directory *fake = (const struct fake_directory *)(const void *)d;
+
+    memset(out, 0, sizeof(*out));
+    yb_assert(arena != NULL);
+    if (fake->down)
+        return yb_err_inside(err, YB_TEMP, "4.3.0", "the database is away");
+    out->known = !fake->gone && local_is(local, "bob") && yb_str_eqi(domain, YB_STR("ours.test"));
+    out->account.v[0] = 1;
+    out->submission = !fake->off;
+    out->refused = yb_str_from(fake->refused == NULL ? "" : fake->refused);
+    return 0;
+}

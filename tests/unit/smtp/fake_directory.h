@@ -7,6 +7,8 @@
 
 struct fake_directory {
     bool down;
+    bool gone, off;      /* of bob: deleted, not to submit */
+    const char *refused; /* bob is suspended, and told so */
 };
 
 #endif

@@ -308,6 +308,33 @@ START_TEST(test_database_away)
 }
 END_TEST
 
+/* What happens to the account while he is logged in counts from his next message on. */
+START_TEST(test_outlasted)
+{
+    static const struct fake_directory changes[] = { { .gone = true },
+                                                     { .off = true },
+                                                     { .refused = "This customer is suspended" } };
+    char reply[300];
+    struct house h;
+
+    house_open(&h, 1 << 17);
+    login(&h);
+    say(&h, "MAIL FROM:<bob>\r\n", reply, sizeof(reply));
+    ck_assert_msg(reply[0] == '2', "%s", reply);
+    h.directory = changes[_i];
+    for (int i = 0; i < 2; i++) {
+        say(&h, i == 0 ? "RSET\r\nMAIL FROM:<bob>\r\n" : "MAIL FROM:<team@ours.test>\r\n", reply,
+            sizeof(reply));
+        ck_assert_msg(strncmp(reply, "550 5.7.13 This ", 16) == 0, "%s", reply);
+    }
+    h.directory = (struct fake_directory){ 0 };
+    say(&h, "MAIL FROM:<bob>\r\n", reply, sizeof(reply));
+    ck_assert_msg(reply[0] == '2', "%s", reply);
+    house_close(&h);
+    yb_buf_free(&h.lmtpd.log);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -323,6 +350,7 @@ main(void)
     tcase_add_loop_test(tc, test_recipient, 0, YB_COUNT(recipients));
     tcase_add_loop_test(tc, test_long_header, 0, 2);
     tcase_add_test(tc, test_database_away);
+    tcase_add_loop_test(tc, test_outlasted, 0, 3);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
