@@ -15,13 +15,25 @@ struct run {
     struct odd_server *s;
     int fd;
     size_t piece;
+    size_t at, end; /* of `in`: read and not yet looked at */
+    char in[16384];
 };
 
 /* One octet; false at the end of the connection. */
 static bool
 read_octet(struct run *r, char *c)
 {
-    return r->fd >= 0 && read(r->fd, c, 1) == 1;
+    ssize_t n;
+
+    if (r->at == r->end) {
+        n = r->fd < 0 ? 0 : read(r->fd, r->in, sizeof(r->in));
+        r->at = 0;
+        r->end = n > 0 ? (size_t)n : 0;
+        if (r->end == 0)
+            return false;
+    }
+    *c = r->in[r->at++];
+    return true;
 }
 
 static bool
@@ -88,6 +100,7 @@ accept_next(struct run *r)
 
     if (r->fd >= 0)
         close(r->fd);
+    r->at = r->end = 0;
     r->fd = poll(&p, 1, 5000) == 1 ? accept(r->s->listen_fd, NULL, NULL) : -1;
     r->s->connections += r->fd >= 0;
 }
