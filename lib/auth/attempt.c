@@ -2,6 +2,7 @@
 
 #include "lib/base/log.h"
 #include "lib/base/map.h"
+#include "lib/mime/address.h"
 
 #include <openssl/crypto.h>
 
@@ -51,6 +52,23 @@ is_possible(struct yb_str name)
     return true;
 }
 
+/*
+ * The one name behind all ways of writing it, as the directory folds it: whoever guesses gets no new
+ * attempts by adding a dot, and whoever asks for salts learns nothing from two that differ.
+ */
+static struct yb_str
+fold_name(struct yb_str name, struct yb_arena *arena)
+{
+    size_t at = yb_str_rfind(name, '@');
+    struct yb_str local = yb_str_head(name, at), domain = yb_str_skip(name, at + 1);
+    struct yb_err ignored;
+
+    if (!is_possible(name) || yb_domain_normal(domain, arena, &domain, &ignored) < 0)
+        return yb_arena_dup(arena, yb_str_head(name, YB_AUTH_ADDRESS - 1));
+    local = yb_address_fold(local, arena);
+    return yb_arena_printf(arena, "%.*s@%.*s", YB_STR_ARG(local), YB_STR_ARG(domain));
+}
+
 int
 yb_auth_attempt_name(struct yb_auth_attempt *at, struct yb_str name)
 {
@@ -61,7 +79,8 @@ yb_auth_attempt_name(struct yb_auth_attempt *at, struct yb_str name)
     if (at->decided || at->name.p != NULL)
         return at->decided ? -1 : 0;
     at->name = yb_arena_dup(at->arena, yb_str_head(name, YB_AUTH_ADDRESS - 1));
-    at->limit_key = yb_arena_dup(at->arena, yb_auth_limit_key(at->name, at->facts->peer, key));
+    at->folded = fold_name(name, at->arena);
+    at->limit_key = yb_arena_dup(at->arena, yb_auth_limit_key(at->folded, at->facts->peer, key));
     if (yb_auth_limit_look(a->limit, at->limit_key, NULL, a->conf.now_ms()) ==
         YB_AUTH_LIMIT_BLOCKED) {
         decide_limited(at);
@@ -209,9 +228,9 @@ yb_auth_attempt_password(struct yb_auth_attempt *at, struct yb_str password)
     struct yb_auth_token t;
 
     if (real) {
-        decoy_learn(a, at->name, verifier);
+        decoy_learn(a, at->folded, verifier);
     } else {
-        decoy_for(a, at->name, decoy);
+        decoy_for(a, at->folded, decoy);
         verifier = yb_str_from(decoy);
     }
     t = token(at, verifier, password);
@@ -242,10 +261,9 @@ yb_auth_attempt_scram(struct yb_auth_attempt *at, char out[YB_CRED_VERIFIER])
 
     if (at->record.found && yb_cred_scram_parse(verifier, &parts))
         memcpy(out, at->record.verifier, YB_CRED_VERIFIER);
-    else /* by the name in lower case and from nowhere: every way of writing it gets the same salt
-          */
+    else /* by the folded name and from nowhere: every way of writing it gets the same salt */
         yb_cred_fake(yb_str(at->auth->secret, sizeof(at->auth->secret)),
-                     yb_auth_limit_key(at->name, NULL, key), 0, out);
+                     yb_auth_limit_key(at->folded, NULL, key), 0, out);
 }
 
 void

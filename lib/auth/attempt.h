@@ -44,7 +44,8 @@ struct yb_auth_attempt {
     const struct yb_auth_facts *facts; /* of the call that runs */
     const char *mechanism;             /* for the log */
     struct yb_arena *arena;
-    struct yb_str name; /* as typed; in the arena */
+    struct yb_str name;   /* as typed; in the arena */
+    struct yb_str folded; /* the same for every way of writing it */
     struct yb_str limit_key;
     struct yb_auth_record record; /* valid once a name was given */
     const char *how;              /* "hash", "remembered", "app", "scram" */

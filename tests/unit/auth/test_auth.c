@@ -153,8 +153,11 @@ END_TEST
 /* SCRAM's first answer names a salt for everybody, the same one each time. */
 START_TEST(test_salt_of_nobody)
 {
-    static const char *const names[] = { "alice@a.test", "nobody@a.test", "NOBODY@a.test",
-                                         "bob@a.test" };
+    /* Kelvin's K folds to k, the wide letter is the letter in a domain name. */
+    static const char *const names[] = { "alice@a.test",   "nobody@a.test",
+                                         "NOBODY@a.test",  "bob@a.test",
+                                         "nobody@a.test.", "nobody@\xef\xbd\x81.test",
+                                         "kurt@a.test",    "\xe2\x84\xaaurt@a.test" };
     struct yb_auth_facts facts = { .tls = true };
     char salts[YB_COUNT(names)][64];
 
@@ -179,6 +182,9 @@ START_TEST(test_salt_of_nobody)
     ck_assert_str_ne(salts[0], salts[1]);
     ck_assert_str_eq(salts[1], salts[2]);
     ck_assert_str_ne(salts[1], salts[3]);
+    ck_assert_str_eq(salts[1], salts[4]);
+    ck_assert_str_eq(salts[1], salts[5]);
+    ck_assert_str_eq(salts[6], salts[7]);
 }
 END_TEST
 
@@ -434,6 +440,26 @@ START_TEST(test_limit)
 }
 END_TEST
 
+/* Another way of writing a name gives no new attempts, whether anybody has it or not. */
+START_TEST(test_limit_spellings)
+{
+    static const char *const names[][3] = {
+        { "alice@a.test", "alice@a.test.", "Alice@\xef\xbd\x81.test" },
+        { "kurt@a.test", "\xe2\x84\xaaurt@A.test", "kurt@\xef\xbc\xa1.test." },
+    };
+    struct yb_err err;
+    char word[16];
+
+    for (size_t n = 0; n < YB_COUNT(names); n++) {
+        for (int i = 0; i < 12; i++) {
+            snprintf(word, sizeof(word), "guess %d", i);
+            ck_assert_int_eq(password(names[n][i % 3], word, HOME, &err), -1);
+            ck_assert_str_eq(err.status, i < 10 ? "5.7.8" : "4.7.0");
+        }
+    }
+}
+END_TEST
+
 /* An old password tried all day is one wrong password, and does not keep hashing. */
 START_TEST(test_same_wrong_password)
 {
@@ -616,6 +642,7 @@ main(void)
     tcase_add_test(tc, test_app_password);
     tcase_add_test(tc, test_away);
     tcase_add_test(tc, test_limit);
+    tcase_add_test(tc, test_limit_spellings);
     tcase_add_test(tc, test_same_wrong_password);
     tcase_add_test(tc, test_limit_scram);
     tcase_add_test(tc, test_limit_parallel);
