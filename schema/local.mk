@@ -5,5 +5,6 @@ dist_schema_DATA = \
 	schema/0003_policies.sql \
 	schema/0004_functions.sql \
 	schema/0005_triggers.sql \
-	schema/0006_cards.sql
+	schema/0006_cards.sql \
+	schema/0007_logins.sql
 EXTRA_DIST += schema/README.md

@@ -460,6 +460,8 @@ START_TEST(test_login)
         { "@a.test", "unknown" },
         { "u@elsewhere.test", "unknown" },
         { "u@pending.test", "unknown" },
+        { "u@any.test", "u@any.test " },
+        { "u@x.any.test", "unknown" }, /* takes mail; as a login name it would be one of many */
         { "susp@a.test", "susp@a.test This account is suspended: spam run" },
         { "u@susp.test", "u@susp.test This domain is suspended: a dispute" },
         { "u@tenant.test", "u@tenant.test This customer is suspended: unpaid" },
