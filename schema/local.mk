@@ -6,5 +6,6 @@ dist_schema_DATA = \
 	schema/0004_functions.sql \
 	schema/0005_triggers.sql \
 	schema/0006_cards.sql \
-	schema/0007_logins.sql
+	schema/0007_logins.sql \
+	schema/0008_name_lock.sql
 EXTRA_DIST += schema/README.md

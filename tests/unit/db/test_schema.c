@@ -2,6 +2,7 @@
 #include "tests/unit/db/cluster.h"
 
 #include <check.h>
+#include <libpq-fe.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -342,6 +343,29 @@ START_TEST(test_limits_hold)
 }
 END_TEST
 
+/* Two who name domains at once: the second waits for the first, and neither for a lock of the other
+ * that is only given back at the end. */
+START_TEST(test_names_at_once)
+{
+    PGconn *other = PQconnectdb(cluster_conninfo(c, "yubin_operator"));
+    char got[16];
+
+    ck_assert_int_eq(PQstatus(other), CONNECTION_OK);
+    cluster_sql(c, "SELECT fixtures.tenant('t5'), fixtures.domain('t5', 'e.test')");
+    /* What its INSERT begins with, before its trigger. */
+    PQclear(PQexec(other, "BEGIN; LOCK TABLE domain_aliases IN ROW EXCLUSIVE MODE"));
+    ck_assert_int_eq(PQtransactionStatus(other), PQTRANS_INTRANS);
+    snprintf(got, sizeof(got), "%s",
+             cluster_ask(c, "yubin_operator",
+                         "SET lock_timeout = '2s'; INSERT INTO domain_aliases (tenant_id,"
+                         " domain_id, name) SELECT tenant_id, domain_id, 'f.test'"
+                         " FROM domains WHERE name = 'e.test' RETURNING name"));
+    PQfinish(other);
+    ck_assert_str_eq(got, "f.test");
+    ck_assert_str_eq(cluster_ask(c, "postgres", "SELECT fixtures.domain('t5', 'f.test')"), "23505");
+}
+END_TEST
+
 /* Absolute figures make totals by differences; removal gives back. */
 START_TEST(test_usage_adds_up)
 {
@@ -412,6 +436,7 @@ main(void)
     tcase_add_test(tc, test_functions_change_nothing_foreign);
     tcase_add_test(tc, test_rows_are_checked);
     tcase_add_test(tc, test_limits_hold);
+    tcase_add_test(tc, test_names_at_once);
     tcase_add_test(tc, test_usage_adds_up);
     suite_add_tcase(s, tc);
     srunner_run_all(sr, CK_NORMAL);
