@@ -2,13 +2,14 @@
 #include "lib/admin/ask.h"
 
 /* clang-format off */
+/* "infinity" is how PostgreSQL writes for ever, which here is no time at all. */
 static const struct yb_db_statement add = { "alias_add",
     "INSERT INTO aliases (tenant_id, domain_id, local, written, enabled, expires_at, note) "
     "SELECT tenant_id, domain_id, $1::text, $2::text, coalesce(nullif($4::text, '')::boolean, true), "
-    "       nullif($5::text, '')::timestamptz, coalesce($6::text, '') FROM domains WHERE name = $3::text" };
+    "       nullif(nullif($5::text, '')::timestamptz, 'infinity'), coalesce($6::text, '') FROM domains WHERE name = $3::text" };
 static const struct yb_db_statement set = { "alias_set",
     "UPDATE aliases a SET enabled = coalesce(nullif($3::text, '')::boolean, enabled), "
-    "  expires_at = CASE WHEN $4::text IS NULL THEN expires_at ELSE nullif($4, '')::timestamptz END, "
+    "  expires_at = CASE WHEN $4::text IS NULL THEN expires_at ELSE nullif(nullif($4, '')::timestamptz, 'infinity') END, "
     "  note = coalesce($5::text, note) "
     "FROM domains d WHERE d.domain_id = a.domain_id AND a.local = $1::text AND d.name = $2::text" };
 static const struct yb_db_statement no_targets = { "alias_no_targets",
@@ -32,7 +33,7 @@ static const struct yb_db_statement remove_one = { "alias_delete",
 static const struct yb_db_statement retire = { "retire",
     "INSERT INTO retirements (tenant_id, domain_id, local, written, kind, new_address, expires_at) "
     "SELECT tenant_id, domain_id, $1::text, $2::text, $4::text, nullif($5::text, ''), "
-    "       nullif($6::text, '')::timestamptz FROM domains WHERE name = $3::text "
+    "       nullif(nullif($6::text, '')::timestamptz, 'infinity') FROM domains WHERE name = $3::text "
     "ON CONFLICT (domain_id, local) DO UPDATE SET kind = excluded.kind, "
     "   new_address = excluded.new_address, expires_at = excluded.expires_at" };
 static const struct yb_db_statement restore = { "restore",
