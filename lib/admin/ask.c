@@ -62,6 +62,8 @@ yb_admin_target(struct yb_str address, struct yb_arena *arena, struct yb_str *wr
 
     if (yb_address_parse(address, arena, &a, err) < 0)
         return yb_admin_about(address, err);
+    if (a.literal || a.domain.n == 0)
+        return yb_err_set(err, YB_PERM, "5.1.3", "%.*s has no domain name", YB_STR_ARG(address));
     if (a.at)
         return yb_err_set(err, YB_PERM, "5.1.3", "%.*s: a target's local part cannot hold @",
                           YB_STR_ARG(address));
@@ -69,6 +71,14 @@ yb_admin_target(struct yb_str address, struct yb_arena *arena, struct yb_str *wr
     a.local = yb_address_fold(a.local, arena);
     *key = yb_arena_printf(arena, "%.*s@%.*s", YB_STR_ARG(a.local), YB_STR_ARG(a.domain));
     return 0;
+}
+
+int
+yb_admin_contact(struct yb_str *address, struct yb_arena *arena, struct yb_err *err)
+{
+    struct yb_str key;
+
+    return address->n == 0 ? 0 : yb_admin_target(*address, arena, address, &key, err);
 }
 
 void
@@ -177,16 +187,51 @@ yb_admin_change(struct yb_db_conn *c, const struct yb_db_statement *st, struct y
     return rc;
 }
 
-/* Keys of look-ups are in the views to be asked by, not to be shown. */
-static void
-hide_keys(json_t *v)
+/* Rows hold addresses without quotes; what is shown can be given back as it is. */
+static json_t *
+written_address(const json_t *text, struct yb_arena *arena)
 {
+    struct yb_str s = yb_str(json_string_value(text), json_string_length(text));
+    size_t at = yb_str_rfind(s, '@');
+    const struct yb_address a = { .local = yb_str_head(s, at), .domain = yb_str_skip(s, at + 1) };
+
+    if (a.local.n == 0 || a.domain.n == 0) /* "@domain" of a sender right */
+        return json_stringn(s.p, s.n);
+    s = yb_address_write(&a, arena);
+    return json_stringn(s.p, s.n);
+}
+
+/* A row as it is shown. Keys of look-ups are in the views to be asked by only. */
+static void
+show_row(json_t *o, struct yb_arena *arena)
+{
+    static const char *const addresses[] = { "address", "new_address", "catch_all",  "contact",
+                                             "targets", "forwards",    "may_send_as" };
+    json_t *one;
+    size_t k;
+
+    json_object_del(o, "local_key");
+    for (size_t i = 0; i < YB_COUNT(addresses); i++) {
+        json_t *v = json_object_get(o, addresses[i]);
+
+        if (json_is_string(v))
+            json_object_set_new(o, addresses[i], written_address(v, arena));
+        json_array_foreach(v, k, one) json_array_set_new(v, k, written_address(one, arena));
+    }
+    yb_arena_reset(arena);
+}
+
+static void
+show_rows(json_t *v)
+{
+    struct yb_arena *arena = yb_arena_new(1024);
     json_t *o;
     size_t i;
 
     if (json_is_object(v))
-        json_object_del(v, "local_key");
-    json_array_foreach(v, i, o) json_object_del(o, "local_key");
+        show_row(v, arena);
+    json_array_foreach(v, i, o) show_row(o, arena);
+    yb_arena_free(&arena);
 }
 
 int
@@ -208,7 +253,7 @@ yb_admin_card(struct yb_db_conn *c, const struct yb_db_statement *st, struct yb_
         if (*out == NULL)
             rc = yb_err_inside(err, YB_BUG, "4.3.0", "%s: not JSON: %s", st->name, why.text);
         else
-            hide_keys(*out);
+            show_rows(*out);
     }
     yb_db_result_free(&r);
     yb_db_params_free(p);

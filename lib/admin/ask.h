@@ -25,6 +25,10 @@ int yb_admin_name(struct yb_str address, struct yb_arena *arena, struct yb_admin
 int yb_admin_target(struct yb_str address, struct yb_arena *arena, struct yb_str *written,
                     struct yb_str *key, struct yb_err *err) YB_MUST_USE;
 
+/* The same for a contact or a catch-all, which may be empty or not given: *address as it is kept. */
+int yb_admin_contact(struct yb_str *address, struct yb_arena *arena,
+                     struct yb_err *err) YB_MUST_USE;
+
 /* Hex of the home node for new accounts: this node, or the only live one. */
 int yb_admin_home(struct yb_admin *a, struct yb_db_conn *c, struct yb_arena *arena,
                   struct yb_str *home, struct yb_err *err) YB_MUST_USE;

@@ -65,15 +65,19 @@ yb_admin_domain_add(struct yb_admin *a, struct yb_str tenant, struct yb_str name
 {
     struct yb_arena *arena = yb_arena_new(1024);
     struct yb_db_params p = { 0 };
-    struct yb_str key = name;
+    struct yb_str key = name, contact = v->contact, catch_all = v->catch_all;
     int rc = normal(&key, arena, err);
 
+    if (rc == 0)
+        rc = yb_admin_contact(&contact, arena, err);
+    if (rc == 0)
+        rc = yb_admin_contact(&catch_all, arena, err);
     if (rc == 0) {
         yb_db_add_text(&p, tenant);
         yb_db_add_text(&p, key);
         yb_db_add_text(&p, yb_str_ascii(name) ? YB_STR("") : name);
-        yb_admin_add(&p, v->contact);
-        yb_admin_add(&p, v->catch_all);
+        yb_admin_add(&p, contact);
+        yb_admin_add(&p, catch_all);
         yb_admin_add(&p, v->separator);
         yb_admin_add(&p, v->subdomains);
         yb_admin_add(&p, v->full_days);
@@ -91,12 +95,17 @@ yb_admin_domain_set(struct yb_admin *a, struct yb_str name, const struct yb_admi
 {
     struct yb_arena *arena = yb_arena_new(1024);
     struct yb_db_params p = { 0 };
+    struct yb_str contact = v->contact, catch_all = v->catch_all;
     int rc = normal(&name, arena, err);
 
+    if (rc == 0)
+        rc = yb_admin_contact(&contact, arena, err);
+    if (rc == 0)
+        rc = yb_admin_contact(&catch_all, arena, err);
     if (rc == 0) {
         yb_db_add_text(&p, name);
-        yb_admin_add(&p, v->contact);
-        yb_admin_add(&p, v->catch_all);
+        yb_admin_add(&p, contact);
+        yb_admin_add(&p, catch_all);
         yb_admin_add(&p, v->separator);
         yb_admin_add(&p, v->subdomains);
         yb_admin_add(&p, v->full_days);

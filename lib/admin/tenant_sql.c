@@ -27,10 +27,11 @@ static const struct yb_db_statement remove_one = { "tenant_delete",
 /* clang-format on */
 
 static void
-add_values(struct yb_db_params *p, struct yb_str name, const struct yb_admin_tenant *v)
+add_values(struct yb_db_params *p, struct yb_str name, struct yb_str contact,
+           const struct yb_admin_tenant *v)
 {
     yb_db_add_text(p, name);
-    yb_admin_add(p, v->contact);
+    yb_admin_add(p, contact);
     yb_admin_add(p, v->max_domains);
     yb_admin_add(p, v->max_accounts);
     yb_admin_add(p, v->max_bytes);
@@ -46,24 +47,36 @@ ask(struct yb_admin *a, const struct yb_db_statement *change, struct yb_db_param
     return yb_admin_ask(a, change, p, &show, &q, "tenant", out, err);
 }
 
+static int
+put(struct yb_admin *a, const struct yb_db_statement *change, struct yb_str name,
+    const struct yb_admin_tenant *v, json_t **out, struct yb_err *err)
+{
+    struct yb_arena *arena = yb_arena_new(1024);
+    struct yb_db_params p = { 0 };
+    struct yb_str contact = v->contact;
+    int rc = yb_admin_contact(&contact, arena, err);
+
+    *out = NULL;
+    if (rc == 0) {
+        add_values(&p, name, contact, v);
+        rc = ask(a, change, &p, name, out, err);
+    }
+    yb_arena_free(&arena);
+    return rc;
+}
+
 int
 yb_admin_tenant_add(struct yb_admin *a, struct yb_str name, const struct yb_admin_tenant *v,
                     json_t **out, struct yb_err *err)
 {
-    struct yb_db_params p = { 0 };
-
-    add_values(&p, name, v);
-    return ask(a, &add, &p, name, out, err);
+    return put(a, &add, name, v, out, err);
 }
 
 int
 yb_admin_tenant_set(struct yb_admin *a, struct yb_str name, const struct yb_admin_tenant *v,
                     json_t **out, struct yb_err *err)
 {
-    struct yb_db_params p = { 0 };
-
-    add_values(&p, name, v);
-    return ask(a, &set, &p, name, out, err);
+    return put(a, &set, name, v, out, err);
 }
 
 int

@@ -100,6 +100,22 @@ def new_owner(p):
     assert p.subjects(ANN) == ["for the second"]
 
 
+def odd_names(p):
+    """An address that needs quotes is shown with them, so that what is shown can be given back."""
+    p.tenant("odd", "odd.test")
+    p.account('"two words"@odd.test', harness.PASSWORD)
+    shown = [card["address"] for card in as_json(p, "account", "list", "odd.test")]
+    assert shown == ['"two words"@odd.test'], shown
+    assert as_json(p, "account", "show", shown[0])["address"] == shown[0]
+    assert as_json(p, "account", "list", "odd.test", "--after", shown[0]) == []
+    yubin(p, "store", "check")
+    yubin(p, "domain", "set", "odd.test", "--catch-all", shown[0])
+    with p.smtp() as s:
+        s.ehlo()
+        s.mail("x@example.net")
+        assert s.rcpt("whoever@odd.test")[0] == 250
+
+
 def scenario(p):
     trial = p.own()
     p.tenant("one", "one.test")
@@ -108,6 +124,7 @@ def scenario(p):
     shapes(p)
     set_up_twice(p, trial)
     new_owner(p)
+    odd_names(p)
 
 
 if __name__ == "__main__":
