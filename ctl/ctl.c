@@ -108,7 +108,8 @@ read_secret(const char *prompt, char *to, size_t size, struct yb_err *err)
 {
     struct termios old, quiet;
     bool tty = isatty(STDIN_FILENO) && tcgetattr(STDIN_FILENO, &old) == 0;
-    char *got;
+    size_t n = 0;
+    int c;
 
     if (tty) {
         fprintf(stderr, "%s: ", prompt);
@@ -116,17 +117,23 @@ read_secret(const char *prompt, char *to, size_t size, struct yb_err *err)
         quiet.c_lflag &= (tcflag_t)~ECHO;
         tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
     }
-    got = fgets(to, (int)size, stdin);
+    while ((c = getchar()) != EOF && c != '\n' && n < size)
+        to[n++] = (char)c;
     if (tty) {
         tcsetattr(STDIN_FILENO, TCSAFLUSH, &old);
         fputc('\n', stderr);
     }
-    if (got == NULL)
+    if (n == 0 && c == EOF)
         return yb_err_set(err, YB_PERM, "5.5.4", "No password on standard input");
-    if (strchr(to, '\n') == NULL && !feof(stdin))
+    if (n > 0 && n < size && to[n - 1] == '\r')
+        n--;
+    if (n == size)
         return yb_err_set(err, YB_PERM, "5.7.8", "The password is longer than %d bytes",
                           YB_CRED_PASSWORD);
-    to[strcspn(to, "\r\n")] = '\0';
+    to[n] = '\0';
+    /* Half a password is another password. */
+    if (memchr(to, '\0', n) != NULL)
+        return yb_err_set(err, YB_PERM, "5.7.8", "The password holds a NUL byte");
     return 0;
 }
 

@@ -27,7 +27,11 @@ def exit_codes(p, trial):
     yubin(p, "account", "add", BOB, "--password", "secret", exit_code=2)  # never in arguments
     yubin(p, "tenant", "show", "nobody", exit_code=1)
     yubin(p, "account", "add", BOB, given="", exit_code=1)
-    yubin(p, "account", "add", BOB, given="x" * 2000 + "\n", exit_code=1)
+    for bad in ("x" * 2000 + "\n", "x" * 513, "half\0less\n", "half\0less", "half\rless\n", "\r\n"):
+        yubin(p, "account", "add", BOB, given=bad, exit_code=1)
+    yubin(p, "account", "add", "long@one.test", given="x" * 512 + "\r\n")
+    p.imap("long@one.test", "x" * 512).logout()
+    yubin(p, "account", "delete", "long@one.test")
     yubin(p, "account", "add", "--from", "-", BOB, exit_code=1)
     yubin(p, "account", "retire", ANN, "--tell", exit_code=1)
     yubin(p, "control", "status", "nothing", exit_code=75)
