@@ -156,30 +156,41 @@ token(const struct yb_auth_attempt *at, struct yb_str verifier, struct yb_str pa
                             verifier, password);
 }
 
-/* Replaces an imported hash by our own verifier; a failure is only logged: the next login tries
- * again. */
+/* What shall replace an imported hash after its password proved right, hashed; empty: nothing. */
 static void
-upgrade(struct yb_auth_attempt *at, struct yb_str old, struct yb_str password)
+upgrade_make(struct yb_auth_attempt *at, struct yb_str old, struct yb_str password,
+             char fresh[YB_CRED_VERIFIER])
+{
+    struct yb_err err = { 0 };
+
+    fresh[0] = '\0';
+    if (at->auth->conf.source.upgrade == NULL || !yb_cred_needs_upgrade(old))
+        return;
+    if (yb_cred_make(password, 0, fresh, &err) < 0) {
+        fresh[0] = '\0';
+        yb_log_err(YB_LOG_WARN, at->facts->log, "auth.upgrade.failed", &err);
+    }
+}
+
+/* Puts it in place; a failure is only logged: the next login tries again. Asks the database, so
+ * never while others wait for us to be done with hashing. */
+static void
+upgrade_store(struct yb_auth_attempt *at, struct yb_str old, struct yb_str password,
+              struct yb_str fresh)
 {
     struct yb_auth *a = at->auth;
     struct yb_err err = { 0 };
-    char fresh[YB_CRED_VERIFIER];
 
-    if (a->conf.source.upgrade == NULL || !yb_cred_needs_upgrade(old))
-        return;
-    if (yb_cred_make(password, 0, fresh, &err) < 0 ||
-        a->conf.source.upgrade(a->conf.source.arg, at->record.user.account, old, yb_str_from(fresh),
-                               &err) < 0) {
+    if (a->conf.source.upgrade(a->conf.source.arg, at->record.user.account, old, fresh, &err) < 0) {
         yb_log_err(YB_LOG_WARN, at->facts->log, "auth.upgrade.failed", &err);
     } else {
-        struct yb_auth_token t = token(at, yb_str_from(fresh), password);
+        struct yb_auth_token t = token(at, fresh, password);
 
         if (a->cache != NULL)
             yb_auth_cache_put(a->cache, &t, a->conf.now_ms());
         yb_log(YB_LOG_INFO, at->facts->log, "auth.upgrade", "%s replaced by SCRAM-SHA-256",
                yb_cred_scheme_name(yb_cred_scheme(old)));
     }
-    explicit_bzero(fresh, sizeof(fresh));
 }
 
 /* The slow part, a few at a time. `real`: the verifier is the account's own. */
@@ -190,6 +201,7 @@ check_hash(struct yb_auth_attempt *at, bool real, struct yb_str verifier, struct
     struct yb_auth *a = at->auth;
     struct yb_err err = { 0 };
     enum yb_auth_limit_state state;
+    char fresh[YB_CRED_VERIFIER] = "";
     bool right;
 
     if (yb_gate_enter(a->hashing, &err) < 0) {
@@ -199,8 +211,11 @@ check_hash(struct yb_auth_attempt *at, bool real, struct yb_str verifier, struct
     a->counters.hashed++;
     right = yb_cred_verify(verifier, password) == YB_CRED_RIGHT && real;
     if (right)
-        upgrade(at, verifier, password);
+        upgrade_make(at, verifier, password, fresh);
     yb_gate_leave(a->hashing, YB_GATE_OK);
+    if (fresh[0] != '\0')
+        upgrade_store(at, verifier, password, yb_str_from(fresh));
+    explicit_bzero(fresh, sizeof(fresh));
     if (right)
         state = yb_auth_limit_look(a->limit, at->limit_key, NULL, a->conf.now_ms());
     else

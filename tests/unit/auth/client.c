@@ -6,6 +6,7 @@
 #include <check.h>
 #include <netinet/in.h>
 #include <sasl/sasl.h>
+#include <sched.h>
 
 static _Atomic int64_t now_ms = 1000000;
 
@@ -76,6 +77,9 @@ upgrade(void *arg, struct yb_account_id account, struct yb_str old, struct yb_st
 
     if (atomic_load(&a->away))
         return yb_err_inside(err, YB_TEMP, "4.3.0", "database away");
+    atomic_fetch_add(&a->upgrading, 1);
+    while (atomic_load(&a->stuck))
+        sched_yield();
     pthread_mutex_lock(&a->lock);
     if (yb_str_eq(old, yb_str_from(v->verifier)) &&
         yb_str_copy(fresh, v->verifier, sizeof(v->verifier)))

@@ -22,7 +22,8 @@ struct accounts {
     size_t n;
     pthread_mutex_t lock; /* upgrades change verifiers */
     atomic_bool away;     /* the database does not answer */
-    atomic_uint asked, upgraded;
+    atomic_bool stuck;    /* upgrades do not come back */
+    atomic_uint asked, upgrading, upgraded;
 };
 
 /* Makes verifiers where `password` is set and `verifier` is empty. */

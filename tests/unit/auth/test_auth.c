@@ -11,6 +11,7 @@
 
 #include <check.h>
 #include <netinet/in.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -374,6 +375,37 @@ START_TEST(test_upgrade)
 }
 END_TEST
 
+static void *
+log_bob_in(void *arg)
+{
+    struct yb_err err;
+
+    *(int *)arg = password("bob@a.test", "Hello world!", HOME, &err);
+    return NULL;
+}
+
+/* A database that hangs while it takes an upgrade keeps nobody else from hashing. */
+START_TEST(test_upgrade_stuck)
+{
+    pthread_t bob;
+    struct yb_err err;
+    int in, out = -1;
+
+    teardown();
+    start(&(struct yb_auth_conf){ .hashing = 1, .hashing_wait_ms = 1 });
+    atomic_store(&accounts.stuck, true);
+    ck_assert_int_eq(pthread_create(&bob, NULL, log_bob_in, &out), 0);
+    while (atomic_load(&accounts.upgrading) == 0)
+        sched_yield();
+    in = password("alice@a.test", "correct horse", HOME, &err);
+    atomic_store(&accounts.stuck, false);
+    ck_assert_int_eq(pthread_join(bob, NULL), 0);
+    ck_assert_msg(in == 0, "%s", err.text);
+    ck_assert_int_eq(out, 0);
+    ck_assert_uint_eq(atomic_load(&accounts.upgraded), 1);
+}
+END_TEST
+
 START_TEST(test_app_password)
 {
     char text[YB_CRED_APP_TEXT], hash[YB_CRED_APP_HASH];
@@ -639,6 +671,7 @@ main(void)
     tcase_add_test(tc, test_remembered);
     tcase_add_test(tc, test_changed_password);
     tcase_add_test(tc, test_upgrade);
+    tcase_add_test(tc, test_upgrade_stuck);
     tcase_add_test(tc, test_app_password);
     tcase_add_test(tc, test_away);
     tcase_add_test(tc, test_limit);
