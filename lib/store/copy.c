@@ -207,8 +207,9 @@ end_batch(struct job *j, struct batch *b, struct yb_err *err)
     return 0;
 }
 
+/* Enters both mailboxes, checks what may not be, finds the records. */
 static int
-run_batch(struct job *j, size_t first, size_t n, struct batch *b, struct yb_err *err)
+prepare_batch(struct job *j, size_t first, size_t n, struct batch *b, struct yb_err *err)
 {
     if (yb_mailbox_enter(j->from, err) < 0 ||
         (j->from != j->to && yb_mailbox_enter(j->to, err) < 0))
@@ -216,6 +217,18 @@ run_batch(struct job *j, size_t first, size_t n, struct batch *b, struct yb_err 
     if (first == 0 && check_quota(j, err) < 0)
         return -1;
     find_batch(j, first, n, b);
+    return j->from->damaged ? yb_mailbox_err_damaged(err) : 0;
+}
+
+static int
+run_batch(struct job *j, size_t first, size_t n, struct batch *b, struct yb_err *err)
+{
+    int rc = prepare_batch(j, first, n, b, NULL);
+
+    if (rc < 0) /* once more: entering makes an index with a broken record anew */
+        rc = prepare_batch(j, first, n, b, err);
+    if (rc < 0)
+        return -1;
     if (b->n == 0)
         return 0;
     if (begin_batch(j, b, err) < 0)

@@ -44,8 +44,11 @@ expunge_batch(struct yb_mailbox *m, const uint32_t *uids, size_t n, bool only_de
     for (size_t i = 0; i < n; i++, (*done)++) {
         struct yb_index_slot slot;
 
-        if (!yb_mailbox_slot(m, uids[i], hint, &slot, &place))
+        if (!yb_mailbox_slot(m, uids[i], hint, &slot, &place)) {
+            if (m->damaged)
+                return yb_mailbox_err_damaged(err);
             continue;
+        }
         hint = place + 1;
         if ((slot.state & YB_SLOT_LIVE) == 0 ||
             (only_deleted && (slot.flags & YB_FLAG_DELETED) == 0))
@@ -72,6 +75,30 @@ expunge_batch(struct yb_mailbox *m, const uint32_t *uids, size_t n, bool only_de
     return 0;
 }
 
+/* A batch; when a record was broken it is tried once more with the index made anew. */
+static int
+expunge_some(struct yb_mailbox *m, const uint32_t *uids, size_t n, bool only_deleted, size_t *done,
+             struct yb_err *err)
+{
+    struct yb_err why = { 0 };
+
+    for (int i = 0; i < 2; i++) {
+        size_t before = *done;
+        bool damaged;
+
+        if (expunge_batch(m, uids, n, only_deleted, done, &why) == 0)
+            return 0;
+        damaged = m->damaged;
+        yb_mailbox_mend(m);
+        if (!damaged)
+            break;
+        *done = before;
+    }
+    if (err != NULL)
+        *err = why;
+    return -1;
+}
+
 int
 yb_mailbox_expunge(struct yb_mailbox *m, const uint32_t *uids, size_t n, bool only_deleted,
                    bool durable, struct yb_err *err)
@@ -85,10 +112,8 @@ yb_mailbox_expunge(struct yb_mailbox *m, const uint32_t *uids, size_t n, bool on
     while (done < n && rc == 0) {
         size_t batch = n - done < YB_BATCH ? n - done : YB_BATCH, before = done;
 
-        rc = expunge_batch(m, uids + before, batch, only_deleted, &done, err);
-        if (rc < 0)
-            yb_mailbox_mend(m);
-        else if (done < n && yb_account_breathe(a, err) < 0)
+        rc = expunge_some(m, uids + before, batch, only_deleted, &done, err);
+        if (rc == 0 && done < n && yb_account_breathe(a, err) < 0)
             return -1;
     }
     yb_account_unlock(a);

@@ -74,8 +74,11 @@ store_batch(struct yb_mailbox *m, const uint32_t *uids, size_t n, struct yb_stor
         struct yb_index_slot slot;
         uint32_t flags, keywords;
 
-        if (!yb_mailbox_slot(m, uids[i], hint, &slot, &place))
+        if (!yb_mailbox_slot(m, uids[i], hint, &slot, &place)) {
+            if (m->damaged)
+                return yb_mailbox_err_damaged(err);
             continue;
+        }
         hint = place + 1;
         if ((slot.state & YB_SLOT_LIVE) == 0)
             continue;
@@ -103,8 +106,8 @@ store_batch(struct yb_mailbox *m, const uint32_t *uids, size_t n, struct yb_stor
     return 0;
 }
 
-/* A batch; when a name was not there (another program was quicker) it is tried once more after the
- * compare that yb_mailbox_mend() makes. */
+/* A batch; when a name was not there (another program was quicker), or a record was broken, it is
+ * tried once more after the compare that yb_mailbox_mend() makes. */
 static int
 store_some(struct yb_mailbox *m, const uint32_t *uids, size_t n, struct yb_store_flags *op,
            struct yb_err *err)
@@ -113,13 +116,16 @@ store_some(struct yb_mailbox *m, const uint32_t *uids, size_t n, struct yb_store
     struct yb_err why = { 0 };
 
     for (int i = 0; i < 2; i++) {
+        bool damaged;
+
         if (yb_mailbox_enter(m, err) < 0)
             return -1;
         op->n_failed = n_failed;
         if (store_batch(m, uids, n, op, &why) == 0)
             return 0;
+        damaged = m->damaged;
         yb_mailbox_mend(m);
-        if (why.sys != ENOENT)
+        if (why.sys != ENOENT && !damaged)
             break;
     }
     if (err != NULL)

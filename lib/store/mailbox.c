@@ -40,6 +40,12 @@ err_gone(struct yb_err *err)
     return yb_err_set(err, YB_PERM, "5.2.0", "[NONEXISTENT] The mailbox does not exist");
 }
 
+int
+yb_mailbox_err_damaged(struct yb_err *err)
+{
+    return yb_err_inside(err, YB_TEMP, "4.3.0", "a record of the index is broken");
+}
+
 /* --- handles --- */
 
 static void
@@ -726,7 +732,13 @@ yb_mailbox_message(struct yb_mailbox *m, const struct yb_record *r, int *fd, str
         return -1;
     rc = yb_mailbox_enter(m, err);
     for (int i = 0; i < 2 && rc == 0; i++) {
-        if (!yb_mailbox_slot(m, r->uid, r->slot, &slot, &place) || (slot.state & YB_SLOT_LIVE) == 0)
+        bool found = yb_mailbox_slot(m, r->uid, r->slot, &slot, &place);
+
+        if (m->damaged) {
+            rc = i == 0 ? yb_mailbox_enter(m, err) : yb_mailbox_err_damaged(err);
+            continue;
+        }
+        if (!found || (slot.state & YB_SLOT_LIVE) == 0)
             break;
         now.slot = (uint32_t)place;
         *fd = message_try(m, &now);

@@ -163,9 +163,13 @@ int yb_mailbox_end(struct yb_mailbox *m, struct yb_err *err) YB_MUST_USE;
 /* After a failed step between begin and end: compares index and folder at once. When that fails too
  * the busy marks stay for the next one. */
 void yb_mailbox_mend(struct yb_mailbox *m);
-/* The record of a UID: *slot and its place; `hint`: where it probably is. False: there is none. */
+/* The record of a UID: *slot and its place; `hint`: where it probably is. False: there is none, or
+ * with m->damaged set it could not be read: then nothing is known until the mailbox is entered
+ * again. */
 bool yb_mailbox_slot(struct yb_mailbox *m, uint32_t uid, size_t hint, struct yb_index_slot *slot,
                      size_t *place);
+/* For m->damaged: TEMP. */
+int yb_mailbox_err_damaged(struct yb_err *err);
 /* Notes what a look at the folders saw: times taken before the look. */
 void yb_mailbox_looked(struct yb_mailbox *m, int64_t cur_mtime, int64_t new_mtime);
 /* True when the folders are as the head says, and their times can be believed. */

@@ -45,7 +45,7 @@ take_batch(struct yb_mailbox *m, size_t *place, struct yb_err *err)
 
     if (yb_index_read_slots(m->index_fd, *place, n, slots) != n) {
         m->damaged = true;
-        return yb_err_inside(err, YB_TEMP, "4.3.0", "a record of the index is broken");
+        return yb_mailbox_err_damaged(err);
     }
     if (yb_account_busy(m->account, err) < 0 || yb_mailbox_begin(m, err) < 0)
         return -1;

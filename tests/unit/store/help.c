@@ -61,11 +61,17 @@ remove_entry(const char *path, const struct stat *st, int flag, struct FTW *walk
     return remove(path);
 }
 
+int
+help_remove(const char *path)
+{
+    return nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+}
+
 void
 help_done(struct help *h)
 {
     help_close(h);
-    nftw(h->root, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    (void)!help_remove(h->root);
 }
 
 const char *

@@ -37,6 +37,8 @@ void help_open(struct help *h); /* store and account */
 void help_close(struct help *h);
 void help_reopen(struct help *h); /* as another process would: nothing is remembered */
 void help_done(struct help *h);
+/* Removes a file or a folder with all that is in it; 0 or -1. */
+int help_remove(const char *path);
 /* A path below the account's Maildir. */
 const char *help_path(const struct help *h, const char *below);
 

@@ -1,0 +1,114 @@
+/*
+ * Trouble in the middle of things: a record that breaks between looking and changing, a mailbox
+ * that another process deletes meanwhile, descriptors that run out, folders that other programs
+ * take away. What was accepted stays, what is not done is not called done, counts stay exact.
+ */
+#include "tests/unit/store/help.h"
+
+#include "lib/store/private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static struct help h;
+
+static void
+setup(void)
+{
+    help_root(&h, false);
+}
+
+static void
+setup_portable(void)
+{
+    help_root(&h, true);
+}
+
+static void
+teardown(void)
+{
+    help_done(&h);
+}
+
+/* Flips a bit of the record at this place of INBOX's index. */
+static void
+break_record(size_t place)
+{
+    int fd = open(help_path(&h, "yubin-index"), O_RDWR);
+    off_t at = yb_index_size(place) + 8;
+    char c;
+
+    ck_assert_int_eq(pread(fd, &c, 1, at), 1);
+    c = (char)(c ^ 1);
+    ck_assert_int_eq(pwrite(fd, &c, 1, at), 1);
+    close(fd);
+}
+
+/* --- a record that breaks --- */
+
+START_TEST(test_broken_record)
+{
+    uint32_t uids[] = { 1, 2, 3, 4, 5 }, made[5];
+    struct yb_copy out = { .new_uids = made };
+    struct yb_mailbox *inbox, *other;
+    struct yb_record r = { .uid = 3, .slot = 2 };
+    int fd;
+
+    for (unsigned n = 1; n <= 5; n++)
+        help_put(&h, NULL, n, 100, 0);
+    help_put(&h, "Other", 11, 100, 0);
+    inbox = help_mailbox(&h, "INBOX");
+    other = help_mailbox(&h, "Other");
+    break_record(2);
+    OK(yb_mailbox_copy(inbox, uids, 5, other, 0, &out, &err));
+    ck_assert_uint_eq(out.n_done, 5); /* who copied would delete the originals now */
+    ck_assert_uint_eq(help_status(other).messages, 6);
+    break_record(2);
+    OK(yb_mailbox_message(inbox, &r, &fd, &err));
+    close(fd);
+    break_record(2);
+    OK(yb_mailbox_expunge(inbox, uids + 1, 2, false, true, &err)); /* POP3 answers +OK now */
+    ck_assert_uint_eq(help_status(inbox).messages, 3);
+    break_record(0);
+    OK(yb_mailbox_move(inbox, uids, 5, other, &out, &err));
+    ck_assert_uint_eq(out.n_done, 3);
+    ck_assert_uint_eq(help_usage(&h).messages, 9);
+    ck_assert_uint_eq(help_files(&h, ".Other/"), 9);
+    yb_mailbox_close(&inbox);
+    yb_mailbox_close(&other);
+}
+END_TEST
+
+/* --- syncs --- */
+
+/* A session takes the message from new/ to cur/ before it is synced: that name is kept, too. */
+static void
+add_all(TCase *tc)
+{
+    tcase_add_test(tc, test_broken_record);
+}
+
+int
+main(void)
+{
+    Suite *s = suite_create("trouble");
+    TCase *one = tcase_create("one sync"), *portable = tcase_create("portable");
+    SRunner *r;
+    int failed;
+
+    tcase_add_checked_fixture(one, setup, teardown);
+    tcase_add_checked_fixture(portable, setup_portable, teardown);
+    add_all(one);
+    add_all(portable);
+    suite_add_tcase(s, one);
+    suite_add_tcase(s, portable);
+    r = srunner_create(s);
+    srunner_run_all(r, CK_ENV);
+    failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed == 0 ? 0 : 1;
+}
