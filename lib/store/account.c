@@ -420,8 +420,9 @@ tally_tail(struct tally *t, struct yb_mailbox *m)
         t->tail = yb_realloc(t->tail, t->room, sizeof(*t->tail));
     }
     for (size_t i = 0; i < n; i++) {
-        t->tail[t->n_tail++] =
-            (struct tail){ slots[i].time, { slots[i].id, m->head.uidvalidity, slots[i].uid } };
+        if (!yb_delivery_id_is_zero(slots[i].id)) /* zero: what was withdrawn */
+            t->tail[t->n_tail++] =
+                (struct tail){ slots[i].time, { slots[i].id, m->head.uidvalidity, slots[i].uid } };
     }
     yb_free(slots);
 }

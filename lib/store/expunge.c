@@ -9,9 +9,15 @@
 #include <errno.h>
 #include <unistd.h>
 
-int
-yb_expunge_slot(struct yb_mailbox *m, struct yb_index_slot *slot, size_t place, uint64_t modseq,
-                struct yb_err *err)
+struct wish {
+    bool only_deleted;
+    bool withdrawn; /* was never answered for: its delivery id is to be found nowhere */
+};
+
+/* Removes one live record's file and buries the record. */
+static int
+expunge_slot(struct yb_mailbox *m, struct yb_index_slot *slot, size_t place,
+             const struct wish *wish, struct yb_err *err)
 {
     char name[YB_NAME_MAX];
 
@@ -23,8 +29,10 @@ yb_expunge_slot(struct yb_mailbox *m, struct yb_index_slot *slot, size_t place, 
     yb_account_use(m->account, -(int64_t)slot->size, -1);
     m->head.dead++;
     slot->state = YB_SLOT_DEAD;
-    slot->modseq = modseq;
+    slot->modseq = m->head.modseq;
     slot->died = yb_clock_now();
+    if (wish->withdrawn)
+        slot->id = (struct yb_delivery_id){ { 0 } };
     if (yb_index_write_slots(m->index_fd, place, 1, slot) < 0)
         return yb_err_sys(err, YB_TEMP, "4.3.0", "write " YB_INDEX_FILE);
     yb_table_tell(m, slot, place);
@@ -33,8 +41,8 @@ yb_expunge_slot(struct yb_mailbox *m, struct yb_index_slot *slot, size_t place, 
 
 /* Up to a batch of UIDs, under the lock; *done tells how far it came. */
 static int
-expunge_batch(struct yb_mailbox *m, const uint32_t *uids, size_t n, bool only_deleted, size_t *done,
-              struct yb_err *err)
+expunge_batch(struct yb_mailbox *m, const uint32_t *uids, size_t n, const struct wish *wish,
+              size_t *done, struct yb_err *err)
 {
     size_t hint = 0, place;
     bool begun = false;
@@ -51,7 +59,7 @@ expunge_batch(struct yb_mailbox *m, const uint32_t *uids, size_t n, bool only_de
         }
         hint = place + 1;
         if ((slot.state & YB_SLOT_LIVE) == 0 ||
-            (only_deleted && (slot.flags & YB_FLAG_DELETED) == 0))
+            (wish->only_deleted && (slot.flags & YB_FLAG_DELETED) == 0))
             continue;
         if (!begun) {
             if (yb_mailbox_reserve(m, 0, 1, err) < 0 || yb_account_busy(m->account, err) < 0)
@@ -63,7 +71,7 @@ expunge_batch(struct yb_mailbox *m, const uint32_t *uids, size_t n, bool only_de
             begun = true;
             yb_fault("store.expunge.begun");
         }
-        if (yb_expunge_slot(m, &slot, place, m->head.modseq, err) < 0)
+        if (expunge_slot(m, &slot, place, wish, err) < 0)
             return -1;
     }
     if (!begun)
@@ -77,8 +85,8 @@ expunge_batch(struct yb_mailbox *m, const uint32_t *uids, size_t n, bool only_de
 
 /* A batch; when a record was broken it is tried once more with the index made anew. */
 static int
-expunge_some(struct yb_mailbox *m, const uint32_t *uids, size_t n, bool only_deleted, size_t *done,
-             struct yb_err *err)
+expunge_some(struct yb_mailbox *m, const uint32_t *uids, size_t n, const struct wish *wish,
+             size_t *done, struct yb_err *err)
 {
     struct yb_err why = { 0 };
 
@@ -86,7 +94,7 @@ expunge_some(struct yb_mailbox *m, const uint32_t *uids, size_t n, bool only_del
         size_t before = *done;
         bool damaged;
 
-        if (expunge_batch(m, uids, n, only_deleted, done, &why) == 0)
+        if (expunge_batch(m, uids, n, wish, done, &why) == 0)
             return 0;
         damaged = m->damaged;
         yb_mailbox_mend(m);
@@ -99,9 +107,9 @@ expunge_some(struct yb_mailbox *m, const uint32_t *uids, size_t n, bool only_del
     return -1;
 }
 
-int
-yb_mailbox_expunge(struct yb_mailbox *m, const uint32_t *uids, size_t n, bool only_deleted,
-                   bool durable, struct yb_err *err)
+static int
+expunge(struct yb_mailbox *m, const uint32_t *uids, size_t n, const struct wish *wish,
+        struct yb_err *err)
 {
     struct yb_store_account *a = m->account;
     size_t done = 0;
@@ -112,12 +120,22 @@ yb_mailbox_expunge(struct yb_mailbox *m, const uint32_t *uids, size_t n, bool on
     while (done < n && rc == 0) {
         size_t batch = n - done < YB_BATCH ? n - done : YB_BATCH, before = done;
 
-        rc = expunge_some(m, uids + before, batch, only_deleted, &done, err);
+        rc = expunge_some(m, uids + before, batch, wish, &done, err);
         if (rc == 0 && done < n && yb_account_breathe(a, err) < 0)
             return -1;
     }
     yb_account_unlock(a);
     yb_notify_changed(m);
+    return rc;
+}
+
+int
+yb_mailbox_expunge(struct yb_mailbox *m, const uint32_t *uids, size_t n, bool only_deleted,
+                   bool durable, struct yb_err *err)
+{
+    const struct wish wish = { .only_deleted = only_deleted };
+    int rc = expunge(m, uids, n, &wish, err);
+
     if (rc == 0 && durable && (yb_sys_fsync(m->cur_fd) < 0 || yb_sys_fsync(m->new_fd) < 0))
         rc = yb_err_sys(err, YB_TEMP, "4.3.0", "sync a mailbox");
     return rc;
@@ -126,8 +144,9 @@ yb_mailbox_expunge(struct yb_mailbox *m, const uint32_t *uids, size_t n, bool on
 void
 yb_expunge_one(struct yb_mailbox *m, uint32_t uid)
 {
+    const struct wish wish = { .withdrawn = true };
     struct yb_err err = { 0 };
 
-    if (yb_mailbox_expunge(m, &uid, 1, false, false, &err) < 0)
+    if (expunge(m, &uid, 1, &wish, &err) < 0)
         yb_mailbox_log(m, "store.withdraw.failed", &err);
 }

@@ -207,11 +207,8 @@ int yb_index_replace(struct yb_mailbox *m, struct yb_index_slot *slots, size_t n
 void yb_folder_finish_delete(struct yb_store_account *a, const struct yb_folder_dir *dir);
 void yb_folder_empty_trash(struct yb_store_account *a);
 
-/* --- expunge.c; under the account lock, the mailbox entered --- */
-/* Removes one live record's file and buries the record; the caller has begun and ends. */
-int yb_expunge_slot(struct yb_mailbox *m, struct yb_index_slot *slot, size_t place, uint64_t modseq,
-                    struct yb_err *err) YB_MUST_USE;
-/* Not under the lock: takes a message out again that was never answered for. */
+/* --- expunge.c --- */
+/* Not under the lock: takes a message out again that was never answered for, and forgets its id. */
 void yb_expunge_one(struct yb_mailbox *m, uint32_t uid);
 
 /* --- keywords.c --- */

@@ -257,6 +257,8 @@ out_bury(struct compare *c, const struct yb_index_slot *old)
     slot.state = YB_SLOT_DEAD;
     slot.modseq = c->modseq;
     slot.died = yb_clock_now();
+    slot.id =
+        (struct yb_delivery_id){ { 0 } }; /* it may have been withdrawn: rather twice than never */
     out_add(c, &slot, true);
 }
 

@@ -83,6 +83,37 @@ START_TEST(test_broken_record)
 }
 END_TEST
 
+/* --- what was withdrawn is not among the last ids, after another boot either --- */
+
+START_TEST(test_withdrawn_is_forgotten)
+{
+    struct yb_put put = { .id = help_id(2) };
+    struct yb_put_result out;
+    struct yb_incoming *i;
+    struct iovec v = { (char[]){ "Message 2\r\n" }, 11 };
+    struct yb_mailbox *m;
+
+    help_put(&h, NULL, 1, 100, 0);
+    OK(yb_store_put_begin(h.a, 11, &i, &err));
+    OK(yb_store_put_write(i, &v, 1, &err));
+    OK(yb_store_put_place(i, &put, &out, &err));
+    yb_store_put_abort(&i); /* as after a failed sync: nobody was told 250 */
+    m = help_mailbox(&h, "INBOX");
+    OK(yb_mailbox_expunge(m, (uint32_t[]){ 1 }, 1, false, false, &err)); /* read and deleted */
+    yb_mailbox_close(&m);
+    help_close(&h);
+    help_write(help_path(&h, "../lock"), "", 0); /* the list of ids is filled anew */
+    help_open(&h);
+    put.repeat = true;
+    OK(help_try_put(h.a, &put, 2, 100, &out, &err));
+    ck_assert(!out.duplicate);
+    ck_assert_uint_eq(help_files(&h, ""), 1);
+    put.id = help_id(1);
+    OK(help_try_put(h.a, &put, 1, 100, &out, &err));
+    ck_assert(out.duplicate); /* what was delivered is not delivered again */
+}
+END_TEST
+
 /* --- syncs --- */
 
 /* A session takes the message from new/ to cur/ before it is synced: that name is kept, too. */
@@ -90,6 +121,7 @@ static void
 add_all(TCase *tc)
 {
     tcase_add_test(tc, test_broken_record);
+    tcase_add_test(tc, test_withdrawn_is_forgotten);
 }
 
 int
