@@ -342,12 +342,25 @@ enter_after_boot(struct yb_mailbox *m, struct yb_err *err)
     return yb_mailbox_write_head(m, err);
 }
 
+/* Is the folder still in its place? One that was deleted is being emptied elsewhere, and has lost
+ * the mark in its index perhaps. */
+static bool
+in_place(const struct yb_mailbox *m)
+{
+    const char *path = m->dir.s[0] == '\0' ? "." : m->dir.s;
+    struct stat here, ours;
+
+    return fstatat(m->account->maildir_fd, path, &here, AT_SYMLINK_NOFOLLOW) == 0 &&
+           fstat(m->dir_fd, &ours) == 0 && here.st_ino == ours.st_ino &&
+           here.st_dev == ours.st_dev && !yb_sys_gone(m->cur_fd);
+}
+
 int
 yb_mailbox_enter(struct yb_mailbox *m, struct yb_err *err)
 {
     bool whole = index_whole(m);
 
-    if (!whole && (yb_sys_gone(m->dir_fd) || yb_sys_gone(m->cur_fd)))
+    if (!whole && !in_place(m))
         return err_gone(err);
     if (whole && (m->head.marks & YB_INDEX_GONE) != 0)
         return err_gone(err);

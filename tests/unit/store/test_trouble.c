@@ -34,6 +34,12 @@ teardown(void)
     help_done(&h);
 }
 
+static void
+make(const char *below)
+{
+    ck_assert_msg(mkdir(help_path(&h, below), 0700) == 0, "%s: %s", below, strerror(errno));
+}
+
 /* Flips a bit of the record at this place of INBOX's index. */
 static void
 break_record(size_t place)
@@ -114,6 +120,39 @@ START_TEST(test_withdrawn_is_forgotten)
 }
 END_TEST
 
+/* --- a mailbox that is deleted --- */
+
+START_TEST(test_deleted_meanwhile)
+{
+    struct help other = h;
+    struct yb_mailbox *inbox, *target;
+    uint32_t made[1];
+    struct yb_copy out = { .new_uids = made };
+    struct yb_put put = { .mailbox = "Other", .id = help_id(12) };
+    struct yb_put_result stored;
+    struct help_map map;
+
+    help_put(&h, NULL, 1, 100, 0);
+    help_put(&h, "Other", 11, 100, 0);
+    help_open(&other);
+    inbox = help_mailbox(&other, "INBOX");
+    target = help_mailbox(&other, "Other");
+    make(".Other/cur/deep"); /* the emptying does not come to its end */
+    make(".Other/cur/deep/er");
+    make(".Other/cur/deep/er/still");
+    OK(yb_store_delete(h.a, YB_STR("Other"), &err));
+    FAILS(yb_mailbox_move(inbox, (uint32_t[]){ 1 }, 1, target, &out, &err), YB_PERM,
+          "[NONEXISTENT]");
+    FAILS(help_try_put(other.a, &put, 12, 50, &stored, &err), YB_PERM, "[TRYCREATE]");
+    help_map(&other, "INBOX", &map);
+    ck_assert_uint_eq(map.n, 1);
+    ck_assert_uint_eq(help_usage(&h).messages, 1);
+    yb_mailbox_close(&inbox);
+    yb_mailbox_close(&target);
+    help_close(&other);
+}
+END_TEST
+
 /* --- syncs --- */
 
 /* A session takes the message from new/ to cur/ before it is synced: that name is kept, too. */
@@ -122,6 +161,7 @@ add_all(TCase *tc)
 {
     tcase_add_test(tc, test_broken_record);
     tcase_add_test(tc, test_withdrawn_is_forgotten);
+    tcase_add_test(tc, test_deleted_meanwhile);
 }
 
 int
