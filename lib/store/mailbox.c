@@ -360,6 +360,7 @@ yb_mailbox_enter(struct yb_mailbox *m, struct yb_err *err)
 {
     bool whole = index_whole(m);
 
+    m->fresh = false;
     if (!whole && !in_place(m))
         return err_gone(err);
     if (whole && (m->head.marks & YB_INDEX_GONE) != 0)

@@ -94,7 +94,7 @@ struct yb_mailbox {
     atomic_uint uidvalidity; /* 0: not known yet */
 
     struct yb_index_head head; /* under the account lock */
-    bool fresh;                /* its UIDVALIDITY is new: no UID was ever given */
+    bool fresh;                /* entering gave it a new UIDVALIDITY: no UID was ever given */
     bool damaged;              /* a record was broken under the lock: make the index anew */
 
     pthread_mutex_t uid_mutex;

@@ -153,6 +153,28 @@ START_TEST(test_deleted_meanwhile)
 }
 END_TEST
 
+/* --- a mailbox whose first index could not be written --- */
+
+START_TEST(test_first_index_fails)
+{
+    struct help other = h;
+    struct yb_mailbox *m = NULL;
+    struct help_map map;
+
+    make(".Other");
+    make(".Other/yubin-index.tmp");
+    FAILS(yb_mailbox_open(h.a, YB_STR("Other"), &m, &err), YB_TEMP, "");
+    ck_assert_int_eq(rmdir(help_path(&h, ".Other/yubin-index.tmp")), 0);
+    help_open(&other);
+    for (unsigned n = 1; n <= 3; n++)
+        help_put(&other, "Other", n, 50, 0);
+    help_map(&other, "Other", &map);
+    ck_assert_int_eq(unlink(help_path(&h, ".Other/yubin-index")), 0);
+    ck_assert_uint_ge(help_put(&h, "Other", 4, 50, 0), map.uidnext);
+    help_close(&other);
+}
+END_TEST
+
 /* --- syncs --- */
 
 /* A session takes the message from new/ to cur/ before it is synced: that name is kept, too. */
@@ -162,6 +184,7 @@ add_all(TCase *tc)
     tcase_add_test(tc, test_broken_record);
     tcase_add_test(tc, test_withdrawn_is_forgotten);
     tcase_add_test(tc, test_deleted_meanwhile);
+    tcase_add_test(tc, test_first_index_fails);
 }
 
 int
