@@ -380,7 +380,7 @@ yb_account_folders(struct yb_store_account *a,
         return rc;
     }
     rc = fn(arg, &dir, err);
-    for (struct dirent *e; rc == 0 && (e = readdir(list)) != NULL;) {
+    for (struct dirent *e; rc == 0 && (errno = 0, e = readdir(list)) != NULL;) {
         char name[YB_FOLDER_NAME_MAX + 1];
         struct yb_str s = yb_str_from(e->d_name), unused;
 
@@ -390,6 +390,8 @@ yb_account_folders(struct yb_store_account *a,
         memcpy(dir.s, e->d_name, s.n + 1);
         rc = fn(arg, &dir, err);
     }
+    if (rc == 0 && errno != 0)
+        rc = yb_err_sys(err, YB_TEMP, "4.3.0", "list Maildir");
     closedir(list);
     return rc;
 }
@@ -427,7 +429,22 @@ tally_tail(struct tally *t, struct yb_mailbox *m)
     yb_free(slots);
 }
 
-/* One mailbox's trouble is that mailbox's: it is logged and its messages are not counted. */
+/*
+ * A mailbox that cannot be mended now is logged, and the others go on. It counts as its index says:
+ * mending adds the difference, or counts all again where the index is not believed.
+ */
+static void
+tally_troubled(struct tally *t, const struct yb_mailbox *m, const struct yb_err *trouble)
+{
+    struct yb_index_head head;
+
+    yb_mailbox_log(m, "store.mailbox.trouble", trouble);
+    if (m->index_fd < 0 || !yb_index_read_head(m->index_fd, &head))
+        return;
+    t->bytes += head.bytes;
+    t->messages += head.messages;
+}
+
 static int
 tally_folder(void *arg, const struct yb_folder_dir *dir, struct yb_err *err)
 {
@@ -436,6 +453,10 @@ tally_folder(void *arg, const struct yb_folder_dir *dir, struct yb_err *err)
     struct yb_err trouble = { 0 };
 
     if (yb_mailbox_find(t->a, dir, false, &m, &trouble) < 0) {
+        if (yb_sys_scarce(trouble.sys)) { /* every other one would be missed, too */
+            *err = trouble;
+            return -1;
+        }
         if (trouble.class != YB_PERM)
             yb_log_err(YB_LOG_ERROR, NULL, "store.mailbox.trouble", &trouble);
         return 0;
@@ -445,7 +466,7 @@ tally_folder(void *arg, const struct yb_folder_dir *dir, struct yb_err *err)
         yb_mailbox_forget(t->a, dir);
         yb_folder_finish_delete(t->a, dir);
     } else if (trouble.class != YB_OK) {
-        yb_mailbox_log(m, "store.mailbox.trouble", &trouble);
+        tally_troubled(t, m, &trouble);
     } else {
         t->bytes += m->head.bytes;
         t->messages += m->head.messages;
@@ -453,7 +474,6 @@ tally_folder(void *arg, const struct yb_folder_dir *dir, struct yb_err *err)
             tally_tail(t, m);
     }
     yb_mailbox_close(&m);
-    (void)err;
     return 0;
 }
 
@@ -487,11 +507,14 @@ static int
 count_all(struct yb_store_account *a, bool ring, struct yb_err *err)
 {
     struct tally t = { .a = a, .ring = ring };
+    struct yb_err why = { 0 };
     int rc;
 
     a->counting = true;
-    rc = yb_account_folders(a, tally_folder, &t, err);
+    rc = yb_account_folders(a, tally_folder, &t, &why);
     a->counting = false;
+    if (rc < 0 && err != NULL)
+        *err = why;
     if (rc == 0 && ring && ring_refill(a, &t) < 0)
         rc = yb_err_sys(err, YB_TEMP, "4.3.0", "write " LOCK_FILE);
     if (rc == 0) {

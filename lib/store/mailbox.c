@@ -271,16 +271,19 @@ yb_mailbox_reopen_index(struct yb_mailbox *m)
     pthread_mutex_unlock(&m->mutex);
 }
 
-/* Is the index that is open the one in the folder, and as long as its head says? */
-static bool
-index_whole(struct yb_mailbox *m)
+/* Is the index that is open the one in the folder, and as long as its head says? 1, 0, or -1 when
+ * there was no descriptor to look with. */
+static int
+index_whole(struct yb_mailbox *m, struct yb_err *err)
 {
     struct stat st;
 
     if (m->index_fd < 0 || fstat(m->index_fd, &st) < 0 || st.st_nlink == 0) {
         yb_mailbox_reopen_index(m);
+        if (m->index_fd < 0 && yb_sys_scarce(errno))
+            return yb_err_sys(err, YB_TEMP, "4.3.0", "open " YB_INDEX_FILE);
         if (m->index_fd < 0 || fstat(m->index_fd, &st) < 0)
-            return false;
+            return 0;
     }
     return S_ISREG(st.st_mode) && yb_index_read_head(m->index_fd, &m->head) &&
            st.st_size >= yb_index_size(m->head.slots) && !m->damaged;
@@ -358,9 +361,11 @@ in_place(const struct yb_mailbox *m)
 int
 yb_mailbox_enter(struct yb_mailbox *m, struct yb_err *err)
 {
-    bool whole = index_whole(m);
+    int whole = index_whole(m, err);
 
     m->fresh = false;
+    if (whole < 0)
+        return -1;
     if (!whole && !in_place(m))
         return err_gone(err);
     if (whole && (m->head.marks & YB_INDEX_GONE) != 0)

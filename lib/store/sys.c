@@ -157,6 +157,12 @@ yb_sys_mtime(int fd)
 }
 
 bool
+yb_sys_scarce(int sys)
+{
+    return sys == EMFILE || sys == ENFILE || sys == ENOMEM;
+}
+
+bool
 yb_sys_gone(int fd)
 {
     struct stat st;

@@ -36,6 +36,9 @@ int yb_sys_replace(int dir_fd, const char *from, const char *to);
 int yb_sys_unlink(int dir_fd, const char *name);
 /* Time of the last change of a folder, nanoseconds since 1970; -1 when it cannot be told. */
 int64_t yb_sys_mtime(int fd);
+/* True for an errno that is about this process or machine, not about the file: out of descriptors
+ * or memory. */
+bool yb_sys_scarce(int sys);
 /* True when no name leads to the file any more. */
 bool yb_sys_gone(int fd);
 /* The kernel's id of this boot. */

@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -175,6 +176,69 @@ START_TEST(test_first_index_fails)
 }
 END_TEST
 
+/* --- counting while something is in the way --- */
+
+static void
+without_head(void)
+{
+    int fd = open(help_path(&h, "../lock"), O_RDWR);
+
+    ck_assert_int_eq(pwrite(fd, "torn", 4, 0), 4);
+    close(fd);
+}
+
+START_TEST(test_count_without_descriptors)
+{
+    struct rlimit before, few;
+    struct yb_usage usage;
+    struct yb_err why = { 0 };
+    char name[20];
+    int fd;
+
+    for (unsigned n = 1; n <= 8; n++) {
+        snprintf(name, sizeof(name), "F%u", n);
+        help_put(&h, name, n, 100, 0);
+    }
+    help_reopen(&h);
+    without_head();
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+    fd = dup(0);
+    few = (struct rlimit){ (rlim_t)fd + 12, before.rlim_max };
+    close(fd);
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+    fd = yb_store_usage(h.a, &usage, &why); /* told rightly or not at all */
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+    ck_assert(fd < 0 || usage.messages == 8);
+    ck_assert_uint_eq(help_usage(&h).messages, 8);
+    ck_assert_uint_eq(help_usage(&h).bytes, 800);
+}
+END_TEST
+
+START_TEST(test_count_of_troubled_mailbox)
+{
+    struct yb_index_head head;
+    struct yb_mailbox *m;
+    int fd;
+
+    help_put(&h, "Other", 1, 100, 0);
+    help_put(&h, NULL, 2, 100, 0);
+    help_close(&h);
+    fd = open(help_path(&h, ".Other/yubin-index"), O_RDWR); /* its last change did not end */
+    ck_assert(yb_index_read_head(fd, &head));
+    head.marks |= YB_INDEX_BUSY;
+    ck_assert_int_eq(yb_index_write_head(fd, &head), 0);
+    close(fd);
+    without_head();
+    make(".Other/yubin-keywords"); /* and what it left cannot be mended now */
+    help_open(&h);
+    (void)help_usage(&h);
+    ck_assert_int_eq(rmdir(help_path(&h, ".Other/yubin-keywords")), 0);
+    m = help_mailbox(&h, "Other");
+    yb_mailbox_close(&m);
+    ck_assert_uint_eq(help_usage(&h).messages, 2);
+}
+END_TEST
+
 /* --- syncs --- */
 
 /* A session takes the message from new/ to cur/ before it is synced: that name is kept, too. */
@@ -185,6 +249,8 @@ add_all(TCase *tc)
     tcase_add_test(tc, test_withdrawn_is_forgotten);
     tcase_add_test(tc, test_deleted_meanwhile);
     tcase_add_test(tc, test_first_index_fails);
+    tcase_add_test(tc, test_count_without_descriptors);
+    tcase_add_test(tc, test_count_of_troubled_mailbox);
 }
 
 int
