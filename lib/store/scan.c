@@ -229,7 +229,7 @@ static void
 settle_group(struct yb_scan *scan, struct yb_mailbox *m, size_t first, size_t end)
 {
     qsort(scan->v + first, end - first, sizeof(*scan->v), found_order);
-    for (size_t i = first + 1; i < end; i++) {
+    for (size_t i = first; i < end; i++) { /* of several, the one with the right name */
         if (is_known(scan, &scan->v[i])) {
             struct yb_found known = scan->v[i];
 

@@ -7,6 +7,7 @@
 
 #include "lib/store/private.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -239,6 +240,46 @@ START_TEST(test_count_of_troubled_mailbox)
 }
 END_TEST
 
+/* --- other programs --- */
+
+/* The one file in a folder; its name. */
+static void
+only_file(const char *folder, char name[300])
+{
+    DIR *dir = opendir(help_path(&h, folder));
+
+    ck_assert(dir != NULL);
+    name[0] = '\0';
+    for (struct dirent *e; (e = readdir(dir)) != NULL;) {
+        if (e->d_name[0] != '.')
+            snprintf(name, 300, "%s/%.255s", folder, e->d_name);
+    }
+    closedir(dir);
+    ck_assert(name[0] != '\0');
+}
+
+/* A copy whose name differs from the message's only by the order of the flags. */
+START_TEST(test_twin_name)
+{
+    char name[300], twin[300], text[600];
+    struct help_map map;
+    size_t n;
+
+    help_put(&h, NULL, 1, 100, YB_FLAG_SEEN | YB_FLAG_FLAGGED);
+    only_file("cur", name);
+    n = strlen(name);
+    ck_assert_str_eq(name + n - 2, "FS");
+    memcpy(twin, name, n + 1);
+    memcpy(twin + n - 2, "SF", 2);
+    snprintf(text, sizeof(text), "%s", help_path(&h, twin));
+    help_write(text, "Message 9\r\n", 11);
+    help_map(&h, "INBOX", &map);
+    ck_assert_uint_eq(map.n, 2);
+    ck_assert_uint_eq(map.v[0].n, 1);
+    ck_assert_uint_eq(map.v[1].n, 9);
+}
+END_TEST
+
 /* --- syncs --- */
 
 /* A session takes the message from new/ to cur/ before it is synced: that name is kept, too. */
@@ -251,6 +292,7 @@ add_all(TCase *tc)
     tcase_add_test(tc, test_first_index_fails);
     tcase_add_test(tc, test_count_without_descriptors);
     tcase_add_test(tc, test_count_of_troubled_mailbox);
+    tcase_add_test(tc, test_twin_name);
 }
 
 int
