@@ -718,7 +718,8 @@ yb_mailbox_uidvalidity(const struct yb_mailbox *m)
     return atomic_load(&m->uidvalidity);
 }
 
-/* The message's file by what the index says without the lock; -1 when that does not lead to it. */
+/* The message's file by what the index says without the lock; -1 with errno, ENOENT when that does
+ * not lead to it. */
 static int
 message_try(struct yb_mailbox *m, const struct yb_record *r)
 {
@@ -730,10 +731,11 @@ message_try(struct yb_mailbox *m, const struct yb_record *r)
     pthread_mutex_lock(&m->mutex);
     found = m->index_fd >= 0 && yb_index_read_slots(m->index_fd, r->slot, 1, &slot) == 1;
     pthread_mutex_unlock(&m->mutex);
+    errno = ENOENT;
     if (!found || slot.uid != r->uid || (slot.state & YB_SLOT_LIVE) == 0)
         return -1;
     yb_index_name(&head, &slot, name);
-    return yb_sys_open(yb_mailbox_place_fd(m, &slot), name, O_RDONLY | O_NOFOLLOW);
+    return yb_sys_open_message(yb_mailbox_place_fd(m, &slot), name);
 }
 
 int
@@ -747,6 +749,8 @@ yb_mailbox_message(struct yb_mailbox *m, const struct yb_record *r, int *fd, str
     *fd = message_try(m, r);
     if (*fd >= 0)
         return 0;
+    if (errno != ENOENT)
+        return yb_err_sys(err, YB_TEMP, "4.3.0", "open a message");
     if (yb_account_lock(m->account, err) < 0)
         return -1;
     rc = yb_mailbox_enter(m, err);
@@ -761,7 +765,9 @@ yb_mailbox_message(struct yb_mailbox *m, const struct yb_record *r, int *fd, str
             break;
         now.slot = (uint32_t)place;
         *fd = message_try(m, &now);
-        if (*fd >= 0)
+        if (*fd < 0 && errno != ENOENT)
+            rc = yb_err_sys(err, YB_TEMP, "4.3.0", "open a message");
+        if (*fd >= 0 || rc < 0)
             break;
         /* Under the lock and still not there: somebody else took or renamed it. */
         if (i == 0)

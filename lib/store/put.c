@@ -362,7 +362,7 @@ sync_duplicate(struct yb_incoming *i, struct yb_err *err)
     } else if (yb_mailbox_slot(m, i->uid, m->head.slots, &slot, &place) &&
                (slot.state & YB_SLOT_LIVE) != 0 && yb_delivery_id_eq(slot.id, i->id)) {
         yb_index_name(&m->head, &slot, name);
-        fd = yb_sys_open(yb_mailbox_place_fd(m, &slot), name, O_RDONLY | O_NOFOLLOW);
+        fd = yb_sys_open_message(yb_mailbox_place_fd(m, &slot), name);
     }
     yb_account_unlock(i->account);
     /* In another mailbox than this time's, moved, or gone: wherever it is, it is on the disk then. */

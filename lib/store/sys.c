@@ -29,6 +29,21 @@ yb_sys_open(int dir_fd, const char *path, int flags)
 }
 
 int
+yb_sys_open_message(int dir_fd, const char *name)
+{
+    int fd = yb_sys_open(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    struct stat st;
+
+    if (fd >= 0 && (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))) {
+        yb_sys_close(&fd);
+        errno = ENOENT;
+    } else if (fd < 0 && (errno == ELOOP || errno == ENXIO)) { /* a link, a socket */
+        errno = ENOENT;
+    }
+    return fd;
+}
+
+int
 yb_sys_mkdir(int dir_fd, const char *name)
 {
     return mkdirat(dir_fd, name, 0700) < 0 && errno != EEXIST ? -1 : 0;
@@ -230,6 +245,7 @@ yb_sys_read_file(int dir_fd, const char *name, size_t limit, char **data, size_t
 
     if (fd < 0)
         return -1;
+    errno = EISDIR; /* or whatever it is: no file */
     if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
         size_t want = st.st_size < (off_t)limit ? (size_t)st.st_size : limit;
 

@@ -15,6 +15,9 @@
 
 /* openat2() with RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS and O_CLOEXEC; -1 with errno. */
 int yb_sys_open(int dir_fd, const char *path, int flags);
+/* A file for reading that a name of ours leads to; anything else of that name is ENOENT, and nobody
+ * waits for it. -1 with errno. */
+int yb_sys_open_message(int dir_fd, const char *name);
 /* Makes a folder; one that is there is fine. -1 with errno. */
 int yb_sys_mkdir(int dir_fd, const char *name);
 /* All bytes at `at`; -1 with errno. */

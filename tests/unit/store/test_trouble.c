@@ -280,6 +280,33 @@ START_TEST(test_twin_name)
 }
 END_TEST
 
+/* Something else than a file where a message was: nobody waits for it. */
+START_TEST(test_no_file)
+{
+    struct yb_record r = { .uid = 1 };
+    struct rlimit before, few;
+    struct yb_mailbox *m;
+    char name[300];
+    int fd;
+
+    help_put(&h, NULL, 1, 100, YB_FLAG_SEEN);
+    m = help_mailbox(&h, "INBOX");
+    fd = dup(0);
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+    few = (struct rlimit){ (rlim_t)fd, before.rlim_max };
+    close(fd);
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+    FAILS(yb_mailbox_message(m, &r, &fd, &err), YB_TEMP, ""); /* no descriptor: it is not gone */
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+    only_file("cur", name);
+    ck_assert_int_eq(unlink(help_path(&h, name)), 0);
+    ck_assert_int_eq(mkfifo(help_path(&h, name), 0600), 0);
+    FAILS(yb_mailbox_message(m, &r, &fd, &err), YB_PERM, "[EXPUNGEISSUED]");
+    ck_assert_uint_eq(help_status(m).messages, 0);
+    yb_mailbox_close(&m);
+}
+END_TEST
+
 /* --- syncs --- */
 
 /* A session takes the message from new/ to cur/ before it is synced: that name is kept, too. */
@@ -293,6 +320,7 @@ add_all(TCase *tc)
     tcase_add_test(tc, test_count_without_descriptors);
     tcase_add_test(tc, test_count_of_troubled_mailbox);
     tcase_add_test(tc, test_twin_name);
+    tcase_add_test(tc, test_no_file);
 }
 
 int
