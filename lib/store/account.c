@@ -17,6 +17,7 @@
 
 #define ACCOUNT_FILE "account"
 #define LOCK_FILE "lock"
+#define MAILDIR "Maildir"
 #define POP_LOCK_BYTE 0 /* fcntl() locks and flock() do not see each other */
 #define VALIDITY_AHEAD                                                                             \
     315360000     /* what is more than ten years ahead of the clock was never given */
@@ -64,7 +65,7 @@ folder_make(int root_fd, int outer_fd, int dir_fd, const char *id, struct yb_err
     char line[YB_ID_TEXT + 1];
 
     snprintf(line, sizeof(line), "%s\n", id);
-    if (yb_sys_mkdir(dir_fd, "Maildir") < 0 ||
+    if (yb_sys_mkdir(dir_fd, MAILDIR) < 0 ||
         yb_sys_write_file(dir_fd, ACCOUNT_FILE, line, strlen(line)) < 0 ||
         yb_sys_fsync(outer_fd) < 0 || yb_sys_fsync(root_fd) < 0)
         return yb_err_sys(err, YB_TEMP, "4.3.0", "make the account's folder");
@@ -127,6 +128,26 @@ yb_account_open_lock(struct yb_store_account *a, struct yb_err *err)
     return 0;
 }
 
+int
+yb_account_look(struct yb_store_account *a, bool *same, struct yb_err *err)
+{
+    int fd;
+
+    *same = yb_sys_same(a->dir_fd, MAILDIR, a->maildir_fd);
+    if (*same)
+        return 0;
+    /* The descriptor keeps its number: other threads may be about to use it. */
+    fd = folder_enter(a->dir_fd, MAILDIR, true);
+    if (fd < 0 || dup3(fd, a->maildir_fd, O_CLOEXEC) < 0) {
+        yb_err_sys(err, YB_TEMP, "4.3.0", "open " MAILDIR);
+        yb_sys_close(&fd);
+        return -1;
+    }
+    close(fd);
+    yb_log(YB_LOG_WARN, NULL, "store.maildir.replaced", "another program put another in its place");
+    return 0;
+}
+
 static int
 account_load(struct yb_store_account *a, bool create, struct yb_err *err)
 {
@@ -134,8 +155,8 @@ account_load(struct yb_store_account *a, bool create, struct yb_err *err)
 
     if (root_fd < 0 || folder_open(a, root_fd, create, err) < 0) {
         rc = -1;
-    } else if ((a->maildir_fd = folder_enter(a->dir_fd, "Maildir", true)) < 0) {
-        rc = yb_err_sys(err, YB_TEMP, "4.3.0", "open Maildir");
+    } else if ((a->maildir_fd = folder_enter(a->dir_fd, MAILDIR, true)) < 0) {
+        rc = yb_err_sys(err, YB_TEMP, "4.3.0", "open " MAILDIR);
     } else {
         rc = yb_account_open_lock(a, err);
     }
@@ -270,6 +291,12 @@ yb_store_open(struct yb_store *s, struct yb_account_id id, bool create,
     if (!a->loaded)
         rc = account_load(a, create, err);
     pthread_mutex_unlock(&a->load);
+    /* Deliveries begin without the lock, so what locking would find is looked for here, too. */
+    if (rc == 0 && !yb_sys_same(a->dir_fd, MAILDIR, a->maildir_fd)) {
+        rc = yb_account_lock(a, err);
+        if (rc == 0)
+            yb_account_unlock(a);
+    }
     if (rc < 0) {
         yb_store_close(&a);
         return -1;

@@ -7,6 +7,7 @@
  *   yb_account_lock()       head whole, this boot, not busy   goes on
  *                           busy: its maker died half-way     yb_account_repair(): compares
  *                           another boot, torn, empty         the same, counts usage, refills the ring
+ *                           another Maildir in its place      yb_account_look(), then as busy
  *                           folders != folders_seen           forgets which name is which folder
  *   yb_account_busy()                                         head with busy = 1
  *   yb_account_settle()                                       head with usage and busy = 0
@@ -125,9 +126,12 @@ static int
 head_load(struct yb_store_account *a, struct yb_err *err)
 {
     bool valid = yb_lockfile_read(a->lock_fd, &a->head) &&
-                 memcmp(a->head.boot, a->store->boot, YB_ID_BYTES) == 0;
+                 memcmp(a->head.boot, a->store->boot, YB_ID_BYTES) == 0,
+         same;
 
-    if (!valid || a->head.busy != 0) {
+    if (yb_account_look(a, &same, err) < 0)
+        return -1;
+    if (!valid || !same || a->head.busy != 0) {
         if (yb_account_repair(a, valid, err) < 0)
             return -1;
     }

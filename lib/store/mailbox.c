@@ -188,6 +188,22 @@ folders_open(struct yb_mailbox *m, bool create, struct yb_err *err)
     return 0;
 }
 
+/* Somebody removed its folders: nothing more can come or go by this handle. */
+static bool
+taken_away(const struct yb_mailbox *m)
+{
+    return yb_sys_gone(m->cur_fd) || yb_sys_gone(m->new_fd);
+}
+
+/* Is the folder still in its place? One that was deleted is being emptied elsewhere, and has lost
+ * the mark in its index perhaps; one that another program moved away is not ours any more. */
+static bool
+in_place(const struct yb_mailbox *m)
+{
+    return yb_sys_same(m->account->maildir_fd, m->dir.s[0] == '\0' ? "." : m->dir.s, m->dir_fd) &&
+           !taken_away(m);
+}
+
 int
 yb_mailbox_find(struct yb_store_account *a, const struct yb_folder_dir *dir, bool create,
                 struct yb_mailbox **out, struct yb_err *err)
@@ -200,6 +216,11 @@ yb_mailbox_find(struct yb_store_account *a, const struct yb_folder_dir *dir, boo
     if (m != NULL && m->refs++ == 0)
         a->n_idle_mailboxes--;
     pthread_mutex_unlock(&a->mutex);
+    if (m != NULL && !in_place(m)) { /* there may be another in its place */
+        yb_account_ref(a);
+        yb_mailbox_forget(a, dir);
+        yb_mailbox_close(&m);
+    }
     if (m == NULL) {
         m = yb_alloc(1, sizeof(*m));
         m->account = a;
@@ -345,19 +366,6 @@ enter_after_boot(struct yb_mailbox *m, struct yb_err *err)
     return yb_mailbox_write_head(m, err);
 }
 
-/* Is the folder still in its place? One that was deleted is being emptied elsewhere, and has lost
- * the mark in its index perhaps. */
-static bool
-in_place(const struct yb_mailbox *m)
-{
-    const char *path = m->dir.s[0] == '\0' ? "." : m->dir.s;
-    struct stat here, ours;
-
-    return fstatat(m->account->maildir_fd, path, &here, AT_SYMLINK_NOFOLLOW) == 0 &&
-           fstat(m->dir_fd, &ours) == 0 && here.st_ino == ours.st_ino &&
-           here.st_dev == ours.st_dev && !yb_sys_gone(m->cur_fd);
-}
-
 int
 yb_mailbox_enter(struct yb_mailbox *m, struct yb_err *err)
 {
@@ -366,7 +374,7 @@ yb_mailbox_enter(struct yb_mailbox *m, struct yb_err *err)
     m->fresh = false;
     if (whole < 0)
         return -1;
-    if (!whole && !in_place(m))
+    if (taken_away(m) || (!whole && !in_place(m)))
         return err_gone(err);
     if (whole && (m->head.marks & YB_INDEX_GONE) != 0)
         return err_gone(err);

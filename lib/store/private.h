@@ -116,6 +116,9 @@ void yb_account_ref(struct yb_store_account *a);
 void yb_account_close_idle(struct yb_store *s, size_t files);
 /* Opens the lock file again after it was replaced. */
 int yb_account_open_lock(struct yb_store_account *a, struct yb_err *err) YB_MUST_USE;
+/* Under the account lock: the Maildir that stands in the account's folder is used; false in *same
+ * when it is another one than before. */
+int yb_account_look(struct yb_store_account *a, bool *same, struct yb_err *err) YB_MUST_USE;
 /* Under the account lock: the next UIDVALIDITY of this account, above `above`, synced; 0 with *err. */
 uint32_t yb_account_next_uidvalidity(struct yb_store_account *a, uint32_t above,
                                      struct yb_err *err) YB_MUST_USE;

@@ -178,6 +178,15 @@ yb_sys_scarce(int sys)
 }
 
 bool
+yb_sys_same(int dir_fd, const char *name, int fd)
+{
+    struct stat named, open;
+
+    return fstatat(dir_fd, name, &named, AT_SYMLINK_NOFOLLOW) == 0 && fstat(fd, &open) == 0 &&
+           named.st_ino == open.st_ino && named.st_dev == open.st_dev;
+}
+
+bool
 yb_sys_gone(int fd)
 {
     struct stat st;

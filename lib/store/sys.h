@@ -42,6 +42,8 @@ int64_t yb_sys_mtime(int fd);
 /* True for an errno that is about this process or machine, not about the file: out of descriptors
  * or memory. */
 bool yb_sys_scarce(int sys);
+/* True when this name leads to the open file. */
+bool yb_sys_same(int dir_fd, const char *name, int fd);
 /* True when no name leads to the file any more. */
 bool yb_sys_gone(int fd);
 /* The kernel's id of this boot. */

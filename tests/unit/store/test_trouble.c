@@ -307,6 +307,52 @@ START_TEST(test_no_file)
 }
 END_TEST
 
+static void
+remove_below(const char *below)
+{
+    ck_assert_int_eq(help_remove(help_path(&h, below)), 0);
+}
+
+static void
+move_aside(void)
+{
+    char from[600];
+
+    snprintf(from, sizeof(from), "%s", help_path(&h, ""));
+    ck_assert_int_eq(rename(from, help_path(&h, "../Maildir.old")), 0);
+}
+
+START_TEST(test_folders_taken_away)
+{
+    struct help_map map;
+
+    help_put(&h, NULL, 1, 100, 0);
+    help_put(&h, "Other", 2, 100, 0);
+    remove_below("cur");
+    remove_below("new");
+    help_put(&h, NULL, 3, 100, 0);
+    help_map(&h, "INBOX", &map);
+    ck_assert_uint_eq(map.n, 1);
+    ck_assert_uint_eq(map.v[0].n, 3);
+    for (int i = 0; i < 2; i++) {
+        struct yb_store_account *a;
+
+        if (i == 0)
+            remove_below("");
+        else
+            move_aside();
+        OK(yb_store_open(h.s, h.id, true, &a, &err)); /* as for each recipient */
+        yb_store_close(&a);
+        help_put(&h, NULL, 4, 100, 0);
+        ck_assert_uint_eq(help_files(&h, ""), 1);
+    }
+    help_map(&h, "INBOX", &map);
+    ck_assert_uint_eq(map.n, 1);
+    ck_assert_uint_eq(map.v[0].n, 4);
+    ck_assert_uint_eq(help_usage(&h).messages, 1);
+}
+END_TEST
+
 /* --- syncs --- */
 
 /* A session takes the message from new/ to cur/ before it is synced: that name is kept, too. */
@@ -321,6 +367,7 @@ add_all(TCase *tc)
     tcase_add_test(tc, test_count_of_troubled_mailbox);
     tcase_add_test(tc, test_twin_name);
     tcase_add_test(tc, test_no_file);
+    tcase_add_test(tc, test_folders_taken_away);
 }
 
 int
