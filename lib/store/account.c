@@ -117,10 +117,11 @@ yb_account_open_lock(struct yb_store_account *a, struct yb_err *err)
 {
     int fd = -1;
 
-    if (!yb_sys_gone(a->dir_fd))
+    /* Without its `account` file the folder is being removed: nothing is made there any more. */
+    if (faccessat(a->dir_fd, ACCOUNT_FILE, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
         fd = yb_sys_open(a->dir_fd, LOCK_FILE, O_RDWR | O_CREAT | O_NOFOLLOW);
     if (fd < 0) {
-        atomic_store(&a->gone, true);
+        atomic_store(&a->gone, errno == ENOENT);
         return yb_err_sys(err, YB_TEMP, "4.3.0", "open " LOCK_FILE);
     }
     yb_sys_close(&a->lock_fd);
@@ -665,36 +666,50 @@ yb_store_unlock_pop(struct yb_store_account *a, int *lock)
     yb_sys_close(lock);
 }
 
+/* Under the account lock: the folder under a name that nobody opens, without what makes it an
+ * account's. Processes that have it open see the lock file gone when they lock next. */
+static int
+set_aside(struct yb_store_account *a, int outer_fd, const char *name, const char *aside,
+          struct yb_err *err)
+{
+    if (yb_sys_rename(outer_fd, name, outer_fd, aside) < 0 || yb_sys_fsync(outer_fd) < 0 ||
+        unlinkat(a->dir_fd, ACCOUNT_FILE, 0) < 0 || unlinkat(a->dir_fd, LOCK_FILE, 0) < 0)
+        return yb_err_sys(err, YB_TEMP, "4.3.0", "remove the account's folder");
+    atomic_store(&a->gone, true);
+    return 0;
+}
+
 int
 yb_store_remove(struct yb_store *s, struct yb_account_id id, struct yb_err *err)
 {
     char text[YB_ID_TEXT], outer[3], aside[YB_ID_TEXT + 16];
     int root_fd = yb_root_fd(s, err), outer_fd, rc = 0;
-    struct yb_store_account *a;
+    struct yb_store_account *a = NULL;
+    struct yb_err why = { 0 };
 
     if (root_fd < 0)
         return -1;
-    if (yb_store_open(s, id, false, &a, err) < 0)
-        return err->class == YB_PERM ? 0 : -1;
     yb_account_id_text(id, text);
     snprintf(outer, sizeof(outer), "%.2s", text);
     snprintf(aside, sizeof(aside), ".removed.%s", text);
     outer_fd = yb_sys_open(root_fd, outer, O_RDONLY | O_DIRECTORY);
-    if (yb_account_lock(a, err) < 0) {
+    if (outer_fd < 0)
+        return errno == ENOENT ? 0 : yb_err_sys(err, YB_TEMP, "4.3.0", "open %s", outer);
+    /* What an earlier removal left goes first: the name is needed. */
+    if (yb_sys_remove_tree(outer_fd, aside, 3) < 0) {
+        rc = yb_err_sys(err, YB_TEMP, "4.3.0", "empty the account's folder");
+    } else if (yb_store_open(s, id, false, &a, &why) < 0) {
+        rc = why.class == YB_PERM ? 0 : -1;
+        if (rc < 0 && err != NULL)
+            *err = why;
+    } else if (yb_account_lock(a, err) < 0) {
         rc = -1;
     } else {
-        if (outer_fd < 0 || yb_sys_remove_tree(outer_fd, aside, 3) < 0 ||
-            yb_sys_rename(outer_fd, text, outer_fd, aside) < 0 || yb_sys_fsync(outer_fd) < 0)
-            rc = yb_err_sys(err, YB_TEMP, "4.3.0", "remove the account's folder");
-        /* Processes that have it open see the lock file gone when they lock next. */
-        else if (unlinkat(a->dir_fd, LOCK_FILE, 0) < 0)
-            rc = yb_err_sys(err, YB_TEMP, "4.3.0", "remove " LOCK_FILE);
-        else
-            atomic_store(&a->gone, true);
+        rc = set_aside(a, outer_fd, text, aside, err);
         yb_account_unlock(a);
+        if (rc == 0 && yb_sys_remove_tree(outer_fd, aside, 3) < 0)
+            rc = yb_err_sys(err, YB_TEMP, "4.3.0", "empty the account's folder");
     }
-    if (rc == 0 && yb_sys_remove_tree(outer_fd, aside, 3) < 0)
-        rc = yb_err_sys(err, YB_TEMP, "4.3.0", "empty the account's folder");
     yb_sys_close(&outer_fd);
     yb_store_close(&a);
     return rc;

@@ -353,6 +353,36 @@ START_TEST(test_folders_taken_away)
 }
 END_TEST
 
+/* --- an account that is removed --- */
+
+START_TEST(test_removed_meanwhile)
+{
+    struct help other = h;
+    struct yb_put put = { .id = help_id(2) };
+    struct yb_put_result out;
+    char aside[300], text[YB_ID_TEXT];
+
+    help_put(&h, NULL, 1, 100, 0);
+    help_open(&other);
+    help_put(&other, NULL, 3, 100, 0);
+    make("cur/deep"); /* the emptying does not come to its end */
+    make("cur/deep/er");
+    make("cur/deep/er/still");
+    make("cur/deep/er/still/more");
+    FAILS(yb_store_remove(h.s, h.id, &err), YB_TEMP, "");
+    FAILS(help_try_put(other.a, &put, 2, 50, &out, &err), YB_TEMP, "");
+    yb_account_id_text(h.id, text);
+    snprintf(aside, sizeof(aside), "%s/%.2s/.removed.%s", h.root, text, text);
+    ck_assert_int_eq(access(aside, F_OK), 0);
+    snprintf(aside + strlen(aside), 60, "/Maildir/cur/deep/er");
+    ck_assert_int_eq(help_remove(aside), 0);
+    OK(yb_store_remove(h.s, h.id, &err)); /* the same again goes on */
+    snprintf(aside, sizeof(aside), "%s/%.2s/.removed.%s", h.root, text, text);
+    ck_assert_int_lt(access(aside, F_OK), 0);
+    help_close(&other);
+}
+END_TEST
+
 /* --- syncs --- */
 
 /* A session takes the message from new/ to cur/ before it is synced: that name is kept, too. */
@@ -368,6 +398,7 @@ add_all(TCase *tc)
     tcase_add_test(tc, test_twin_name);
     tcase_add_test(tc, test_no_file);
     tcase_add_test(tc, test_folders_taken_away);
+    tcase_add_test(tc, test_removed_meanwhile);
 }
 
 int
