@@ -37,6 +37,7 @@ struct yb_incoming {
     struct yb_delivery_id id;
     uint32_t uid;
     bool duplicate, in_new;
+    char name[YB_NAME_MAX];    /* as it was linked */
     struct yb_index_head head; /* as placing left it */
 };
 
@@ -220,7 +221,6 @@ place_locked(struct yb_incoming *i, const struct yb_put *put, uint32_t keywords,
 {
     struct yb_store_account *a = i->account;
     struct yb_mailbox *m = i->m;
-    char name[YB_NAME_MAX];
     struct yb_index_slot slot = { .uid = m->head.uidnext,
                                   .flags = (uint16_t)put->flags,
                                   .state = YB_SLOT_LIVE,
@@ -242,13 +242,14 @@ place_locked(struct yb_incoming *i, const struct yb_put *put, uint32_t keywords,
     if (yb_mailbox_begin(m, err) < 0)
         return -1;
     yb_fault("store.L2");
-    yb_index_name(&m->head, &slot, name);
-    if ((i->one_sync ? yb_sys_link_fd(i->fd, folder, name)
-                     : yb_sys_link(a->maildir_fd, i->tmp, folder, name)) < 0)
+    yb_index_name(&m->head, &slot, i->name);
+    if ((i->one_sync ? yb_sys_link_fd(i->fd, folder, i->name)
+                     : yb_sys_link(a->maildir_fd, i->tmp, folder, i->name)) < 0)
         return yb_err_sys(err, YB_TEMP, "4.2.0", "link a message");
     yb_fault("store.L3");
     if (record_placed(i, &slot, err) < 0) {
-        (void)!unlinkat(folder, name, 0); /* refused is not stored: comparing buries the record */
+        (void)!unlinkat(folder, i->name,
+                        0); /* refused is not stored: comparing buries the record */
         return -1;
     }
     i->uid = slot.uid;
@@ -386,6 +387,22 @@ withdraw(struct yb_incoming *i)
         yb_expunge_one(i->m, i->uid);
 }
 
+/*
+ * L5. In the portable form the name is kept by syncing its folder, if it was there all the while: a
+ * session may have given it flags, taken it to cur/ or moved it meanwhile, and then all is synced.
+ */
+static int
+sync_placed(const struct yb_incoming *i)
+{
+    int folder = i->in_new ? i->m->new_fd : i->m->cur_fd;
+
+    if (i->one_sync)
+        return yb_sys_fsync(i->fd);
+    if (yb_sys_fsync(folder) < 0)
+        return -1;
+    return yb_sys_same(folder, i->name, i->fd) ? 0 : yb_sys_syncfs(folder);
+}
+
 int
 yb_store_put_commit(struct yb_incoming **incoming, struct yb_err *err)
 {
@@ -395,7 +412,7 @@ yb_store_put_commit(struct yb_incoming **incoming, struct yb_err *err)
     yb_assert(i->uid != 0); /* placed */
     if (i->duplicate)
         rc = sync_duplicate(i, err);
-    else if (yb_sys_fsync(i->one_sync ? i->fd : i->in_new ? i->m->new_fd : i->m->cur_fd) < 0)
+    else if (sync_placed(i) < 0)
         rc = yb_err_sys(err, YB_TEMP, "4.3.0", "sync a message");
     else
         rc = 0;
