@@ -120,6 +120,8 @@ class Record:
                 touched[e[1]] = touched[e[3]] = touched[e[5]] = i
             elif kind == "S" and e[1] in touched:
                 committed = max(committed, touched[e[1]] + 1)
+            elif kind == "F":
+                committed = i
         return committed
 
     def _durable(self, at, everything):
@@ -128,7 +130,8 @@ class Record:
             return lambda i, folder: True
         if self.strict:
             synced = {e[1]: i for i, e in enumerate(self.events[:at]) if e[0] == "S"}
-            return lambda i, folder: i < synced.get(folder, -1)
+            whole = max((i for i, e in enumerate(self.events[:at]) if e[0] == "F"), default=-1)
+            return lambda i, folder: i < max(whole, synced.get(folder, -1))
         committed = self._committed(at)
         return lambda i, folder: i < committed
 

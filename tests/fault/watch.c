@@ -10,6 +10,7 @@
  *   R parent name parent name ino   renamed          D ino                 bytes or size changed
  *   S ino snapshot           synced (fsync, fdatasync) with the bytes in $YB_WATCH/snapshot
  *   G ino snapshot           written out (sync_file_range)
+ *   F                        all names of the file system synced (syncfs)
  *   A text                   a line of an answer
  * A sync's bytes are copied before the call and written down after it: what changes between counts
  * as not durable. The log is opened for append; a write is one line, so processes may share it.
@@ -551,6 +552,21 @@ EXPORT int
 fdatasync(int fd)
 {
     return watch_sync(fd, NEXT(fdatasync));
+}
+
+EXPORT int
+syncfs(int fd)
+{
+    int rc;
+
+    if (inode_of(fd) == 0)
+        return NEXT(syncfs)(fd);
+    if (syncs_off())
+        return 0;
+    rc = NEXT(syncfs)(fd);
+    if (rc == 0)
+        note("F");
+    return rc;
 }
 
 EXPORT int
