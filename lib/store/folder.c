@@ -173,17 +173,24 @@ merge_equal(struct gathered *g)
     g->n = kept;
 }
 
-/* Children follow their parent; whether a subscribed name that is no folder is one does not count.
- */
+/* Children follow their parent, but those of INBOX, which is first; whether a subscribed name that
+ * is no folder is one does not count. */
 static void
 mark_children(struct gathered *g)
 {
+    size_t *above = yb_alloc(g->n + 1, sizeof(*above)), depth = 0; /* the names that i lies below */
+
     for (size_t i = 0; i < g->n; i++) {
-        if (!g->v[i].exists)
-            continue;
-        for (size_t k = 0; k < g->n; k++)
-            g->v[k].children |= is_below(g->v[i].name, g->v[k].name);
+        while (depth > 0 && !is_below(g->v[i].name, g->v[above[depth - 1]].name))
+            depth--;
+        /* Whoever is marked has marked those above him. */
+        for (size_t k = depth; g->v[i].exists && k > 0 && !g->v[above[k - 1]].children; k--)
+            g->v[above[k - 1]].children = true;
+        if (g->v[i].exists && is_below(g->v[i].name, g->v[0].name))
+            g->v[0].children = true;
+        above[depth++] = i;
     }
+    yb_free(above);
 }
 
 /* "\Sent name" */

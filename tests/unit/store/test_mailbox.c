@@ -600,6 +600,30 @@ START_TEST(test_folders)
 END_TEST
 
 /* A mailbox of an old name has nothing to do with the next one of that name. */
+/* Each name has children if and only if a mailbox exists below it. */
+START_TEST(test_children)
+{
+    static const char *const names[] = { "INBOX/x/y", "a",       "a b", "a-b/c",     "a/b",
+                                         "a/b/c/d/e", "a/b0/c",  "b",   "A/b",       "INBOXES/x",
+                                         "INBOX/z",   "a/b/c/d", "z/z", "\xc3\xa4/x" };
+    struct yb_folder *v;
+    size_t n;
+
+    for (size_t i = 0; i < YB_COUNT(names); i++)
+        OK(yb_store_create(h.a, yb_str_from(names[i]), &err));
+    OK(yb_store_subscribe(h.a, YB_STR("b/only/subscribed"), true, &err));
+    OK(yb_store_list(h.a, arena, &v, &n, &err));
+    for (size_t i = 0; i < n; i++) {
+        bool below = false;
+
+        for (size_t k = 0; k < n; k++)
+            below |= v[k].exists && v[k].name.n > v[i].name.n && v[k].name.p[v[i].name.n] == '/' &&
+                     yb_str_starts(v[k].name, v[i].name);
+        ck_assert_msg(v[i].children == below, "%.*s", YB_STR_ARG(v[i].name));
+    }
+}
+END_TEST
+
 START_TEST(test_delete_create)
 {
     struct yb_mailbox *old, *m;
@@ -708,6 +732,7 @@ suite(void)
         { test_resume, false },
         { test_idle_files, false },
         { test_folders, true },
+        { test_children, true },
         { test_delete_create, true },
         { test_rename, true },
         { test_names_across_processes, false },
