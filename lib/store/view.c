@@ -258,7 +258,7 @@ static void
 tell_expunges(const struct yb_table *t, const struct yb_view *v, uint64_t upto,
               struct yb_arena *arena, struct yb_changes *out)
 {
-    size_t n = count_dead(t, v);
+    size_t n = count_dead(t, v), later = 0; /* dead that stay: their head is still being written */
 
     out->expunged = yb_arena_alloc(arena, n + 1, sizeof(*out->expunged));
     out->expunged_uids = yb_arena_alloc(arena, n + 1, sizeof(*out->expunged_uids));
@@ -266,11 +266,13 @@ tell_expunges(const struct yb_table *t, const struct yb_view *v, uint64_t upto,
         const struct yb_record *r = &t->dead[i];
         size_t rank;
 
-        if (!dead_in_view(r, v) || r->modseq > upto) /* later: its head is still being written */
+        if (!dead_in_view(r, v))
             continue;
-        rank = yb_block_find(t->live->v, t->live->n, r->uid);
-        for (size_t k = 0; k < i; k++) /* those before it that stay for later */
-            rank += dead_in_view(&t->dead[k], v) && t->dead[k].modseq > upto;
+        if (r->modseq > upto) {
+            later++;
+            continue;
+        }
+        rank = yb_block_find(t->live->v, t->live->n, r->uid) + later;
         out->expunged[out->n_expunged] = (uint32_t)rank + 1;
         out->expunged_uids[out->n_expunged++] = r->uid;
     }
