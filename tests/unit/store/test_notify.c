@@ -6,7 +6,9 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/inotify.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -187,6 +189,70 @@ START_TEST(test_watch)
 }
 END_TEST
 
+/* What the kernel watches for this process. */
+static size_t
+kernel_watches(void)
+{
+    size_t n = 0;
+
+    for (int fd = 0; fd < 64; fd++) {
+        char path[60], line[200];
+        FILE *f;
+
+        snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+        f = fopen(path, "r");
+        while (f != NULL && fgets(line, sizeof(line), f) != NULL)
+            n += strncmp(line, "inotify wd:", 11) == 0;
+        if (f != NULL)
+            fclose(f);
+    }
+    return n;
+}
+
+static atomic_bool removing;
+
+/* The linker takes this one instead of the library's: who removes a watch is slow. */
+int
+inotify_rm_watch(int fd, int wd)
+{
+    atomic_store(&removing, true);
+    usleep(20000);
+    return (int)syscall(SYS_inotify_rm_watch, fd, wd);
+}
+
+static void *
+leaver(void *mailbox)
+{
+    struct yb_mailbox *m = mailbox;
+
+    yb_store_unwatch(m->account->store, m->account->id, yb_mailbox_uidvalidity(m));
+    return NULL;
+}
+
+/* One session leaves the mailbox while another comes: it is watched afterwards. */
+START_TEST(test_watch_race)
+{
+    struct help imapd = h;
+    struct yb_mailbox *m;
+    pthread_t thread;
+
+    help_open(&imapd);
+    OK(yb_store_on_change(imapd.s, on_change, NULL, &err));
+    m = help_mailbox(&imapd, "INBOX");
+    (void)yb_mailbox_watch(m);
+    ck_assert_int_eq(pthread_create(&thread, NULL, leaver, m), 0);
+    while (!atomic_load(&removing))
+        usleep(100);
+    (void)yb_mailbox_watch(m);
+    pthread_join(thread, NULL);
+    ck_assert_uint_eq(kernel_watches(), 2);
+    yb_store_unwatch(imapd.s, imapd.id, yb_mailbox_uidvalidity(m));
+    ck_assert_uint_eq(kernel_watches(), 0);
+    yb_mailbox_close(&m);
+    help_close(&imapd);
+}
+END_TEST
+
 /* The orderly stop leaves clean indexes; a process that is gone leaves dirty ones. */
 START_TEST(test_tidy)
 {
@@ -221,6 +287,7 @@ main(void)
     tcase_add_test(one, test_reconnect);
     tcase_add_test(one, test_stalled);
     tcase_add_test(one, test_watch);
+    tcase_add_test(one, test_watch_race);
     tcase_add_test(portable, test_watch);
     tcase_add_test(one, test_tidy);
     tcase_add_test(portable, test_tidy);
