@@ -42,6 +42,7 @@ struct parent {
     /* A reload that the child has not answered yet. */
     struct yb_conf_source *new_source;
     struct yb_conf *new_conf;
+    bool reload_again; /* asked for meanwhile */
 };
 
 /* The notification protocol of systemd: a datagram to the socket it names; others lack the name. */
@@ -168,6 +169,8 @@ child_died(struct parent *s, int status)
     close(s->child_fd);
     s->child_fd = -1;
     s->child = 0;
+    if (s->new_conf != NULL)
+        yb_log(YB_LOG_ERROR, NULL, "conf.kept", "the child died before it answered: reload again");
     drop_reload(s);
     if (s->stopping || code == YB_EXIT_OK || (code == YB_EXIT_CONFIG && !s->was_ready)) {
         s->code = s->stopping ? YB_EXIT_OK : code;
@@ -242,7 +245,10 @@ reload(struct parent *s)
     struct yb_conf_errors errors;
     struct yb_err err = { 0 };
 
-    drop_reload(s);
+    /* One at a time, or the child's answer to one would be taken for its answer to the other. */
+    s->reload_again = s->new_conf != NULL;
+    if (s->reload_again)
+        return;
     notify_reloading();
     yb_conf_errors_init(&errors);
     s->new_source = yb_conf_source_read(p->conf_path, p->tables, YB_COUNT(p->tables),
@@ -286,6 +292,8 @@ child_frame(struct parent *s)
         yb_log(YB_LOG_ERROR, NULL, "daemon.bad_frame", "type %u from the child", type);
         kill(s->child, SIGKILL);
     }
+    if (s->reload_again && s->ready && s->new_conf == NULL)
+        reload(s);
 }
 
 static void

@@ -517,6 +517,33 @@ START_TEST(test_reload_certificates)
 }
 END_TEST
 
+/* A second reload comes before the child has answered the first: each gets its own answer. */
+START_TEST(test_reload_twice)
+{
+    pid_t child;
+
+    put_pair("cert", "key");
+    put_pair("cert2", "key2");
+    put_tls_conf("cert", "key", "one");
+    start();
+    child = child_pid();
+    kill(child, SIGSTOP);
+    put_tls_conf("cert2", "key2", "two");
+    kill(parent, SIGHUP);
+    usleep(200000);                        /* two signals, not one */
+    put_tls_conf("cert", "key2", "three"); /* do not belong together */
+    kill(parent, SIGHUP);
+    usleep(200000);
+    kill(child, SIGCONT);
+    wait_log("event=conf.reloaded");
+    wait_log("event=conf.kept");
+    wait_greeting("two");
+    kill(child, SIGKILL); /* the next one begins with what was in force */
+    wait_greeting("two");
+    ck_assert_int_ne(child_pid(), child);
+}
+END_TEST
+
 /* What ends at once, and with which code. */
 static const struct {
     const char *conf, *argument;
@@ -627,6 +654,7 @@ main(void)
     tcase_add_test(tc, test_parent_killed);
     tcase_add_test(tc, test_reload);
     tcase_add_test(tc, test_reload_certificates);
+    tcase_add_test(tc, test_reload_twice);
     tcase_add_loop_test(tc, test_ends, 0, YB_COUNT(ends));
     tcase_add_test(tc, test_twice);
     tcase_add_test(tc, test_stop_codes);
