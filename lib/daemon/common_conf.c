@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 const char *const yb_conf_sections[] = { "common", "smtpd", "submitd",   "relayd", "lmtpd",
@@ -140,7 +141,9 @@ yb_node_id_create(const char *path, struct yb_node_id *id, struct yb_err *err)
     *id = yb_node_id_new();
     yb_node_id_text(*id, text);
     text[YB_NODE_ID_TEXT - 1] = '\n';
-    if (yb_write_all(fd, yb_str(text, YB_NODE_ID_TEXT)) < 0 || fsync(fd) < 0) {
+    /* The daemons' users read it, whatever the umask of who runs the command. */
+    if (fchmod(fd, 0644) < 0 || yb_write_all(fd, yb_str(text, YB_NODE_ID_TEXT)) < 0 ||
+        fsync(fd) < 0) {
         rc = yb_err_sys(err, YB_TEMP, "4.3.0", "write %s", path);
         unlink(path);
     }

@@ -53,7 +53,7 @@ yb_privs_folder(const struct yb_privs *p, const char *above, const char *path, s
 {
     int fd, rc = 0;
 
-    if (mkdir(above, 0755) < 0 && errno != EEXIST)
+    if (mkdir(above, 0755) == 0 ? chmod(above, 0755) < 0 : errno != EEXIST) /* despite our umask */
         return yb_err_sys(err, YB_PERM, "5.3.5", "make %s", above);
     if (mkdir(path, 0700) < 0 && errno != EEXIST)
         return yb_err_sys(err, YB_PERM, "5.3.5", "make %s", path);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define BATCH 1000 /* sizes in one statement */
@@ -24,7 +25,12 @@ yb_home_store_id_open(const struct yb_common_conf *common, struct yb_err *err)
 
     store_id_path(common, path);
     fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
-    return fd < 0 ? yb_err_sys(err, YB_TEMP, "4.3.0", "make %s", path) : fd;
+    if (fd < 0)
+        return yb_err_sys(err, YB_TEMP, "4.3.0", "make %s", path);
+    if (fchmod(fd, 0644) == 0) /* the daemons' users read it, whatever our umask */
+        return fd;
+    close(fd);
+    return yb_err_sys(err, YB_TEMP, "4.3.0", "make %s readable", path);
 }
 
 int

@@ -536,12 +536,18 @@ START_TEST(test_node_id)
 {
     struct yb_node_id made, read;
     struct yb_err err = { 0 };
+    struct stat st;
+    mode_t mask;
     char path[128];
 
     snprintf(path, sizeof(path), "%s/key", folder);
     ck_assert_int_eq(yb_node_id_read(path, &read, &err), -1);
     ck_assert(err.class == YB_PERM && strstr(err.text, "yubin node init") != NULL);
+    mask = umask(077);
     ck_assert_int_eq(yb_node_id_create(path, &made, &err), 0);
+    umask(mask);
+    ck_assert_int_eq(stat(path, &st), 0);
+    ck_assert_uint_eq(st.st_mode & 0777, 0644); /* the daemons' users read it */
     ck_assert_int_eq(yb_node_id_read(path, &read, &err), 0);
     ck_assert(yb_node_id_eq(made, read));
     ck_assert_int_eq(yb_node_id_create(path, &made, &err), -1);
