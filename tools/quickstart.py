@@ -46,6 +46,7 @@ class Lock:
         while True:
             try:
                 fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                self.file.truncate(0)  # what the last one wrote
                 return True
             except BlockingIOError:
                 if time.monotonic() >= end:
@@ -53,11 +54,13 @@ class Lock:
                 time.sleep(0.05)
 
     def owner(self):
-        self.file.seek(0)
-        return int(self.file.read() or 0)
+        """Who holds it; it may be about to write that down."""
+        def pid():
+            self.file.seek(0)
+            return int(self.file.read() or 0)
+        return trial.wait_until(pid)
 
     def sign(self):
-        self.file.truncate(0)
         self.file.write("%d\n" % os.getpid())
         self.file.flush()
 
@@ -68,7 +71,9 @@ def stop(home):
         return 0
     lock = Lock(home)
     if lock.take():
-        print("nothing runs in %s" % home)
+        database = trial.Database(home)  # one that was killed leaves it behind
+        print("only the database ran" if database.running() else "nothing runs in %s" % home)
+        database.stop()
         return 0
     os.kill(lock.owner(), signal.SIGTERM)
     if not lock.take(wait=90):
@@ -194,6 +199,9 @@ def tell(t, ends):
     sys.stdout.flush()
 
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
 class Signalled(Exception):
     """Somebody asks us to stop."""
 
@@ -202,7 +210,7 @@ def on_signal(number, frame):
     raise Signalled
 
 
-def watch(t):
+def watch(t, publish):
     """A daemon's parent that ends by itself is started again, as a service manager would."""
     while True:
         time.sleep(1)
@@ -213,20 +221,26 @@ def watch(t):
                     d.start()
                 except TrialError as e:
                     print(e, flush=True)
+                publish()  # its pid is another
 
 
 def serve(t, detached):
     """Brings everything up, tells, and stays until a signal. `detached`: descriptor of who waits."""
     path = os.path.join(t.home, "endpoints.json")
+
+    def publish():
+        ends = t.endpoints(accounts)
+        trial.write(path, json.dumps(ends, indent=1) + "\n", 0o600)
+        return ends
     try:
+        if os.path.exists(path):  # of one that was killed: nothing of it is true any more
+            os.unlink(path)
         write_conf(t)
         t.prepare([HOSTNAME, "localhost"] + ["mail." + d for d, _ in TENANTS.values()])
         accounts = demo_accounts(t)
         t.start()
-        ends = t.endpoints(accounts)
-        try_it(ends)
-        trial.write(path, json.dumps(ends, indent=1) + "\n", 0o600)
-        tell(t, ends)
+        try_it(t.endpoints(accounts))
+        tell(t, publish())
         if detached is not None:
             sys.stdout.flush()
             log = os.open(os.path.join(t.home, "log", "quickstart.log"), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
@@ -236,12 +250,12 @@ def serve(t, detached):
                 os.dup2(log, fd)
         else:
             print("Ctrl-C stops it.", flush=True)
-        watch(t)
+        watch(t, publish)
     except Signalled:
         return 0
     finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
         if os.path.exists(path):
             os.unlink(path)
         t.stop()
@@ -272,8 +286,9 @@ def main():
         return 0
     detached = detach() if a.detach else None
     lock.sign()
-    signal.signal(signal.SIGINT, on_signal)
-    signal.signal(signal.SIGTERM, on_signal)
+    for number in SIGNALS:
+        if signal.getsignal(number) != signal.SIG_IGN:  # nohup
+            signal.signal(number, on_signal)
     t = Trial(home, os.path.join(home, "build"), port_base(home, a.port_base),
               {"common": {"postmaster": POSTMASTER}}, hostname=HOSTNAME)
     return serve(t, detached)

@@ -128,11 +128,11 @@ class Database:
                 shutil.chown(path, self.user, self.user)
 
     def running(self):
-        """By its own account: postmaster.pid names a living process."""
+        """By its own account: postmaster.pid names a process that works in the folder. (After a crash
+        the number may be another's.)"""
         try:
             with open(os.path.join(self.data, "postmaster.pid"), encoding="ascii") as f:
-                os.kill(int(f.readline()), 0)
-            return True
+                return os.path.samefile("/proc/%d/cwd" % int(f.readline()), self.data)
         except (OSError, ValueError):
             return False
 
