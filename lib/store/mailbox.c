@@ -538,8 +538,11 @@ yb_mailbox_mend(struct yb_mailbox *m)
     struct yb_lock_head before;
 
     /* What is in memory may be ahead of the disk: begin again from the disk. */
-    if (yb_lockfile_read(m->account->lock_fd, &before))
+    if (yb_lockfile_read(m->account->lock_fd, &before)) {
         m->account->head = before;
+        if (before.busy == 0) /* it failed before it began */
+            return;
+    }
     if (yb_mailbox_enter(m, &err) < 0 || yb_account_recount(m->account, &err) < 0 ||
         yb_account_settle(m->account, &err) < 0)
         yb_mailbox_log(m, "store.mend.failed", &err);

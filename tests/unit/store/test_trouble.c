@@ -278,6 +278,28 @@ START_TEST(test_count_of_troubled_mailbox)
 }
 END_TEST
 
+/* What is refused before it begins needs no repair: no other mailbox is looked at. */
+START_TEST(test_refused_without_repair)
+{
+    uint32_t made[1];
+    struct yb_copy out = { .new_uids = made };
+    struct yb_mailbox *inbox, *other;
+
+    help_put(&h, NULL, 1, 100, 0);
+    help_put(&h, "Other", 2, 100, 0);
+    help_put(&h, "Third", 3, 100, 0);
+    help_reopen(&h);
+    inbox = help_mailbox(&h, "INBOX");
+    other = help_mailbox(&h, "Other");
+    FAILS(yb_mailbox_copy(inbox, (uint32_t[]){ 1 }, 1, other, 350, &out, &err), YB_PERM,
+          "[OVERQUOTA]");
+    ck_assert_uint_eq(yb_map_count(h.a->mailboxes), 2);
+    ck_assert_uint_eq(help_usage(&h).bytes, 300);
+    yb_mailbox_close(&inbox);
+    yb_mailbox_close(&other);
+}
+END_TEST
+
 /* --- other programs --- */
 
 /* The one file in a folder; its name. */
@@ -454,6 +476,7 @@ add_all(TCase *tc)
     tcase_add_test(tc, test_first_index_fails);
     tcase_add_test(tc, test_count_without_descriptors);
     tcase_add_test(tc, test_count_of_troubled_mailbox);
+    tcase_add_test(tc, test_refused_without_repair);
     tcase_add_test(tc, test_twin_name);
     tcase_add_test(tc, test_no_file);
     tcase_add_test(tc, test_folders_taken_away);
