@@ -89,6 +89,7 @@ static int
 take_new(struct yb_mailbox *m, struct yb_err *err)
 {
     uint32_t from = m->head.recent_uid;
+    uint64_t generation = m->head.generation;
     size_t place = recent_place(m);
 
     while (place < m->head.slots || m->head.recent_uid != m->head.uidnext) {
@@ -104,6 +105,10 @@ take_new(struct yb_mailbox *m, struct yb_err *err)
             return -1;
         if (m->head.recent_uid != from) /* another session took them meanwhile */
             break;
+        if (m->head.generation != generation) { /* compacted: its records stand elsewhere */
+            generation = m->head.generation;
+            place = recent_place(m);
+        }
     }
     return 0;
 }
