@@ -132,6 +132,8 @@ yb_account_open_lock(struct yb_store_account *a, struct yb_err *err)
 int
 yb_account_look(struct yb_store_account *a, bool *same, struct yb_err *err)
 {
+    struct yb_log_line l;
+    char id[YB_ID_TEXT];
     int fd;
 
     *same = yb_sys_same(a->dir_fd, MAILDIR, a->maildir_fd);
@@ -145,7 +147,9 @@ yb_account_look(struct yb_store_account *a, bool *same, struct yb_err *err)
         return -1;
     }
     close(fd);
-    yb_log(YB_LOG_WARN, NULL, "store.maildir.replaced", "another program put another in its place");
+    yb_log_begin(&l, YB_LOG_WARN, NULL, "store.maildir.replaced");
+    yb_log_str(&l, "account", yb_str_from(yb_account_id_text(a->id, id)));
+    yb_log_end(&l);
     return 0;
 }
 
