@@ -24,6 +24,7 @@
 #define PEERS 64
 #define RETRY_FIRST_MS 50
 #define RETRY_LONGEST_MS 2000
+#define ACCEPT_RETRY_US 50000
 #define LOOK_AFTER_MS 20   /* a burst of changes is one look */
 #define LOOK_AGAIN_MS 1100 /* where times move by ticks: when they can be believed */
 
@@ -48,7 +49,7 @@ struct yb_notify {
     /* telling */
     int fd;
     struct yb_map *pending; /* keys of ENTRY_BYTES */
-    int64_t retry_ms, retry_at_ms;
+    int64_t retry_ms, retry_at_ms, connected_ms;
 
     /* being told */
     void (*fn)(void *arg, struct yb_account_id account, uint32_t uidvalidity);
@@ -98,6 +99,9 @@ hang_up(struct yb_notify *n)
     yb_sys_close(&n->fd);
     yb_map_free(&n->pending); /* the next connection tells more than they would */
     n->pending = yb_map_new();
+    if (yb_clock_ms() - n->connected_ms <
+        RETRY_LONGEST_MS) /* who hangs up at once is not besieged */
+        n->retry_at_ms = yb_clock_ms() + RETRY_FIRST_MS;
 }
 
 /* One packet; 1 sent, 0 not now, -1 the connection is gone. */
@@ -143,6 +147,7 @@ connect_peer(struct yb_notify *n)
         connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0) {
         n->fd = fd;
         n->retry_ms = RETRY_FIRST_MS;
+        n->connected_ms = yb_clock_ms();
         return;
     }
     yb_sys_close(&fd);
@@ -167,8 +172,11 @@ accept_peer(struct yb_notify *n)
 {
     int fd = accept4(n->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-    if (fd < 0)
+    if (fd < 0) {
+        if (yb_sys_scarce(errno)) /* the socket stays ready: not at once again */
+            yb_clock_rest_us(ACCEPT_RETRY_US);
         return;
+    }
     if (n->n_peers == PEERS || !peer_trusted(fd)) {
         close(fd);
         return;
@@ -546,15 +554,15 @@ yb_notify_changed(struct yb_mailbox *m)
     pthread_mutex_lock(&n->mutex);
     if (n->fd < 0)
         connect_peer(n);
-    if (n->fd < 0) {
-        rouse = !n->started; /* from then on it tries by itself */
-        (void)!start_thread(n);
-    } else if (yb_map_count(n->pending) > 0 || send_packet(n, entry, sizeof(entry)) == 0) {
+    if (n->fd >= 0 && (yb_map_count(n->pending) > 0 || send_packet(n, entry, sizeof(entry)) == 0)) {
         yb_map_put(n->pending, yb_str(entry, sizeof(entry)), n);
         if (yb_map_count(n->pending) > PENDING_MOST)
             hang_up(n);
         (void)!start_thread(n);
         rouse = true;
+    } else if (n->fd < 0) { /* not there, or gone just now: the next connection tells all */
+        rouse = true;
+        (void)!start_thread(n);
     }
     pthread_mutex_unlock(&n->mutex);
     if (rouse)

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/inotify.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
@@ -209,6 +210,87 @@ kernel_watches(void)
     return n;
 }
 
+static atomic_uint accepts;
+
+/* The linker takes this one, too: it counts. */
+int
+accept4(int fd, struct sockaddr *addr, socklen_t *size, int flags)
+{
+    atomic_fetch_add(&accepts, 1);
+    return (int)syscall(SYS_accept4, fd, addr, size, flags);
+}
+
+/* imapd was started again since our last change: the first one after that is told, too. */
+START_TEST(test_first_after_restart)
+{
+    struct help imapd = h;
+
+    for (unsigned i = 1; i <= 3; i++) {
+        help_open(&imapd);
+        OK(yb_store_on_change(imapd.s, on_change, NULL, &err));
+        help_put(&h, NULL, i, 10, 0);
+        ck_assert_msg(reaches(&everything, i), "round %u", i);
+        help_close(&imapd);
+    }
+}
+END_TEST
+
+/* Without a descriptor for who comes, the thread waits for one and does not spin. */
+START_TEST(test_no_descriptor)
+{
+    struct help imapd = h;
+    struct sockaddr_un to = { .sun_family = AF_UNIX };
+    struct rlimit before, few;
+    int fd, next;
+
+    help_open(&imapd);
+    OK(yb_store_on_change(imapd.s, on_change, NULL, &err));
+    snprintf(to.sun_path, sizeof(to.sun_path), "%.100s", h.notify);
+    fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    next = dup(0);
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+    few = (struct rlimit){ (rlim_t)next, before.rlim_max };
+    close(next);
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+    ck_assert_int_eq(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+    usleep(300000);
+    ck_assert_uint_le(atomic_load(&accepts), 20);
+    ck_assert_uint_eq(atomic_load(&everything), 0);
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+    ck_assert(reaches(&everything, 1));
+    close(fd);
+    help_close(&imapd);
+}
+END_TEST
+
+/* Who is let go at once comes again, but not all the time. */
+START_TEST(test_hung_up)
+{
+    struct sockaddr_un at = { .sun_family = AF_UNIX };
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), peer, n = 0;
+    struct yb_deadline d = yb_deadline_in(500);
+
+    snprintf(at.sun_path, sizeof(at.sun_path), "%.100s", h.notify);
+    ck_assert_int_eq(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+    ck_assert_int_eq(listen(fd, 8), 0);
+    help_put(&h, NULL, 1, 10, 0);
+    help_put(&h, NULL, 2, 10, 0);
+    while (yb_deadline_left(d) > 0) {
+        peer = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+        if (peer < 0) {
+            usleep(200);
+            continue;
+        }
+        n++;
+        close(peer);
+        help_put(&h, NULL, 3, 10, 0);
+    }
+    ck_assert_int_ge(n, 2);
+    ck_assert_int_le(n, 15);
+    close(fd);
+}
+END_TEST
+
 static atomic_bool removing;
 
 /* The linker takes this one instead of the library's: who removes a watch is slow. */
@@ -288,6 +370,9 @@ main(void)
     tcase_add_test(one, test_stalled);
     tcase_add_test(one, test_watch);
     tcase_add_test(one, test_watch_race);
+    tcase_add_test(one, test_first_after_restart);
+    tcase_add_test(one, test_no_descriptor);
+    tcase_add_test(one, test_hung_up);
     tcase_add_test(portable, test_watch);
     tcase_add_test(one, test_tidy);
     tcase_add_test(portable, test_tidy);
