@@ -121,8 +121,10 @@ expunge(struct yb_mailbox *m, const uint32_t *uids, size_t n, const struct wish 
         size_t batch = n - done < YB_BATCH ? n - done : YB_BATCH, before = done;
 
         rc = expunge_some(m, uids + before, batch, wish, &done, err);
-        if (rc == 0 && done < n && yb_account_breathe(a, err) < 0)
+        if (rc == 0 && done < n && yb_account_breathe(a, err) < 0) {
+            yb_notify_changed(m); /* what was done so far */
             return -1;
+        }
     }
     yb_account_unlock(a);
     yb_notify_changed(m);

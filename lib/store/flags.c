@@ -147,8 +147,10 @@ yb_mailbox_store(struct yb_mailbox *m, const uint32_t *uids, size_t n, struct yb
     for (size_t done = 0, batch; done < n && rc == 0; done += batch) {
         batch = n - done < YB_BATCH ? n - done : YB_BATCH;
         rc = store_some(m, uids + done, batch, op, err);
-        if (rc == 0 && done + batch < n && yb_account_breathe(a, err) < 0)
+        if (rc == 0 && done + batch < n && yb_account_breathe(a, err) < 0) {
+            yb_notify_changed(m); /* what was done so far */
             return -1;
+        }
     }
     head = m->head;
     yb_account_unlock(a);

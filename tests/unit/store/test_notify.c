@@ -3,9 +3,11 @@
 
 #include "lib/store/private.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/inotify.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -235,6 +237,47 @@ START_TEST(test_first_after_restart)
 }
 END_TEST
 
+static int locks_left = -1;
+
+/* And this one: after so many locks somebody else has it for ever (-1: nobody). */
+int
+flock(int fd, int how)
+{
+    if ((how & LOCK_NB) != 0 && locks_left >= 0 && locks_left-- == 0) {
+        locks_left = 0;
+        errno = EWOULDBLOCK;
+        return -1;
+    }
+    return (int)syscall(SYS_flock, fd, how);
+}
+
+/* A long command that loses the lock on the way tells what it has done. */
+START_TEST(test_half_done)
+{
+    struct yb_store_flags op = { .op = YB_FLAGS_ADD, .flags = YB_FLAG_SEEN };
+    struct yb_mailbox *m;
+    uint32_t uids[150];
+
+    for (uint32_t i = 0; i < YB_COUNT(uids); i++)
+        uids[i] = help_put(&h, NULL, i + 1, 10, 0);
+    OK(yb_store_on_change(h.s, on_change, NULL, &err));
+    h.s->conf.lock_timeout_ms = 100;
+    m = help_mailbox(&h, "INBOX");
+    for (unsigned i = 0; i < 2; i++) {
+        locks_left = 1;
+        atomic_store(&heard, 0);
+        if (i == 0)
+            FAILS(yb_mailbox_store(m, uids, YB_COUNT(uids), &op, &err), YB_TEMP, "");
+        else
+            FAILS(yb_mailbox_expunge(m, uids, YB_COUNT(uids), false, false, &err), YB_TEMP, "");
+        locks_left = -1;
+        ck_assert_uint_ge(atomic_load(&heard), 1);
+    }
+    ck_assert_uint_eq(help_status(m).messages, 50);
+    yb_mailbox_close(&m);
+}
+END_TEST
+
 /* Without a descriptor for who comes, the thread waits for one and does not spin. */
 START_TEST(test_no_descriptor)
 {
@@ -371,6 +414,7 @@ main(void)
     tcase_add_test(one, test_watch);
     tcase_add_test(one, test_watch_race);
     tcase_add_test(one, test_first_after_restart);
+    tcase_add_test(one, test_half_done);
     tcase_add_test(one, test_no_descriptor);
     tcase_add_test(one, test_hung_up);
     tcase_add_test(portable, test_watch);
