@@ -37,6 +37,7 @@ open_auth(struct state *st, const struct yb_common_conf *common, struct yb_err *
         .application = "imapd",
         .node = st->server.node,
         .postmaster = common->postmaster,
+        .warm = YB_WARM_LOGIN,
     };
     struct yb_auth_conf auth = {
         .service = "imap",

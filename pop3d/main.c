@@ -25,7 +25,8 @@ open_accounts(struct program *p, const struct pop3d_conf *conf, struct yb_err *e
 {
     struct yb_directory_conf directory = { .conninfo = yb_daemon_database(p->daemon),
                                            .application = "pop3d",
-                                           .node = p->pop3d.node };
+                                           .node = p->pop3d.node,
+                                           .warm = YB_WARM_LOGIN };
     struct yb_auth_conf auth = { .service = "pop",
                                  .mechanisms = yb_str_from(conf->auth_mechanisms),
                                  .secret = yb_common_auth_secret(

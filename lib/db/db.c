@@ -18,7 +18,7 @@
 
 #define DEFAULT_CONNECTIONS 8
 #define DEFAULT_DEADLINE_MS 3000
-#define DEFAULT_GROW_AFTER_MS 5
+#define DEFAULT_GROW_AFTER_MS 50
 /* After a connect that failed, everybody fails at once for so long: a stopped server is not asked
  * again for every recipient. */
 #define CONNECT_PAUSE_MS 250

@@ -25,7 +25,7 @@ struct yb_db_conf {
     unsigned connections;    /* at most; 0: 8 */
     int64_t deadline_ms;     /* of a connect, and of a statement; 0: 3000 */
     int64_t grow_after_ms;   /* a caller waits so long for a connection to come back before it makes
-                                another; 0: 5 */
+                                another; 0: 50 */
 };
 
 /* Opens nothing. Copies *conf. */

@@ -34,6 +34,7 @@ yb_directory_new(const struct yb_directory_conf *conf)
                              .connections = conf->connections };
 
     d->node = conf->node;
+    d->warm = conf->warm;
     d->conninfo = text_dup(conf->conninfo);
     d->application = text_dup(conf->application);
     d->postmaster = text_dup(conf->postmaster);
@@ -49,12 +50,32 @@ listen_failed(void *arg YB_UNUSED, const struct yb_err *err)
     yb_log_err(YB_LOG_WARN, NULL, "directory.listen.failed", err);
 }
 
+/* Whether that succeeds is nobody's concern: the first client asks all the same. */
+static void
+warm(struct yb_directory *d)
+{
+    char class = d->warm == YB_WARM_LOGIN ? YB_KEY_LOGIN : YB_KEY_RECIPIENT, room[YB_KEY_MAX];
+    struct yb_arena *arena = yb_arena_new(256);
+    struct yb_cache_value *value = NULL;
+    struct yb_err unused = { 0 };
+    struct yb_str key;
+
+    /* RFC 2606 §2: a name that no domain has. */
+    if (d->warm != YB_WARM_NOTHING &&
+        yb_key_address(class, YB_STR("nobody"), YB_STR("warm.invalid"), room, arena, &key,
+                       &unused) == 0 &&
+        yb_step_get(d->cache, d->db, &key, 1, &value, &unused) == 0)
+        yb_cache_value_drop(&value);
+    yb_arena_free(&arena);
+}
+
 static void
 listen_up(void *arg)
 {
     struct yb_directory *d = arg;
 
     yb_cache_up(d->cache);
+    warm(d);
     yb_log(YB_LOG_INFO, NULL, "directory.listen.up", "changes are heard of");
 }
 

@@ -18,6 +18,10 @@
 
 struct yb_directory;
 
+/* What the database is asked as soon as it is there, of a name that nobody has: its first answer of
+ * a kind takes twenty times as long as the others, and no client shall wait for that. */
+enum yb_directory_warm { YB_WARM_NOTHING, YB_WARM_RESOLVE, YB_WARM_LOGIN };
+
 struct yb_directory_conf {
     const char *conninfo;    /* libpq; several hosts follow a failover */
     const char *application; /* name of the daemon, shown in pg_stat_activity */
@@ -26,6 +30,7 @@ struct yb_directory_conf {
     unsigned connections;    /* at most so many at once; 0: 8 */
     size_t cache_bytes;      /* bound of the cache; 0: 64 MiB */
     int64_t stale_ms;        /* an answer is asked again after this; 0: 10 minutes */
+    enum yb_directory_warm warm;
 };
 
 /* Copies *conf. Opens nothing. */

@@ -11,6 +11,7 @@ struct yb_directory {
     struct yb_cache *cache;
     struct yb_db_listener *listener;
     struct yb_node_id node;
+    enum yb_directory_warm warm;
     char *conninfo, *application;
     char *postmaster; /* "local@domain" or "" */
 };

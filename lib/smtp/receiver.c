@@ -35,6 +35,7 @@ open_handover(struct yb_receiver *r, struct yb_err *err)
         .conninfo = yb_daemon_database(r->daemon),
         .application = r->program,
         .postmaster = common->postmaster,
+        .warm = YB_WARM_RESOLVE,
     };
 
     if (yb_node_id_read(common->node_id_file, &h->node, err) < 0)

@@ -594,6 +594,33 @@ START_TEST(test_report_usage)
 }
 END_TEST
 
+/* As soon as the database is there it is asked a first question of the daemon's kind, by nobody. */
+START_TEST(test_warm)
+{
+    static const enum yb_directory_warm kinds[] = { YB_WARM_NOTHING, YB_WARM_RESOLVE,
+                                                    YB_WARM_LOGIN };
+
+    for (size_t i = 0; i < YB_COUNT(kinds); i++) {
+        struct yb_directory_conf conf = { .conninfo = cluster_conninfo(c, "yubin_submitd"),
+                                          .warm = kinds[i] };
+        struct yb_directory *own = yb_directory_new(&conf);
+        struct yb_deadline by = yb_deadline_in(20000);
+        struct yb_directory_stats stats;
+        struct yb_err err = { 0 };
+        uint64_t wanted = kinds[i] == YB_WARM_NOTHING ? 0 : 1;
+
+        ck_assert_int_eq(yb_directory_start(own, &err), 0);
+        do {
+            yb_directory_stats(own, &stats);
+            poll(NULL, 0, 5);
+        } while ((!stats.listening || stats.entries < wanted) && yb_deadline_left(by) > 0);
+        ck_assert(stats.listening);
+        ck_assert_uint_eq(stats.entries, wanted);
+        yb_directory_free(&own);
+    }
+}
+END_TEST
+
 START_TEST(test_expiry_needs_no_notice)
 {
     struct yb_deadline by = yb_deadline_in(5000);
@@ -803,6 +830,7 @@ main(void)
     tcase_add_test(tc, test_details);
     tcase_add_test(tc, test_changes_are_heard_of);
     tcase_add_test(tc, test_login);
+    tcase_add_test(tc, test_warm);
     tcase_add_test(tc, test_may_send);
     tcase_add_test(tc, test_report_usage);
     tcase_add_test(tc, test_expiry_needs_no_notice);
