@@ -49,7 +49,7 @@ struct ctl_command {
     const struct ctl_option *options; /* ends with a NULL name; may be NULL */
     const char *columns; /* of a list: "name tenant accounts"; NULL: all keys of an object */
     bool offline;        /* needs no database: c->admin is NULL */
-    /* Fills *out (may stay NULL: nothing is shown). */
+    /* Fills *out (may stay NULL: nothing is shown); what it holds after -1 is shown as well. */
     int (*run)(struct ctl *c, json_t **out, struct yb_err *err);
 };
 
@@ -60,6 +60,7 @@ extern const struct ctl_command ctl_alias_commands[];
 extern const struct ctl_command ctl_node_commands[];
 extern const struct ctl_command ctl_store_commands[];
 extern const struct ctl_command ctl_event_commands[];
+extern const struct ctl_command ctl_relay_commands[];
 extern const struct ctl_command ctl_config_commands[];
 extern const struct ctl_command *const ctl_commands[]; /* all of them; NULL at the end */
 

@@ -9,6 +9,7 @@ ctl_libctl_a_SOURCES = \
 	ctl/event.c \
 	ctl/node.c \
 	ctl/print.c \
+	ctl/relay.c \
 	ctl/store.c \
 	ctl/tenant.c
 # The option tables of all programs, for yubin config.

@@ -23,14 +23,14 @@ main(int argc, char **argv)
     if (rc < 0) {
         if ((c.command->offline || ctl_admin(&c, &err) == 0) &&
             c.command->run(&c, &out, &err) == 0) {
-            if (out != NULL)
-                ctl_print(&c, out);
             rc = CTL_DONE;
         } else {
             fprintf(stderr, "yubin: %s\n", err.text);
             rc = err.class == YB_PERM ? CTL_REFUSED : CTL_LATER;
         }
     }
+    if (out != NULL)
+        ctl_print(&c, out);
     json_decref(out);
     yb_admin_free(&c.admin);
     yb_conf_free(&c.conf);

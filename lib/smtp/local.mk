@@ -11,6 +11,7 @@ lib_smtp_libyb_smtp_a_SOURCES = \
 	lib/smtp/noroom.c lib/smtp/noroom.h \
 	lib/smtp/params.c lib/smtp/params.h \
 	lib/smtp/receiver.c lib/smtp/receiver.h \
+	lib/smtp/relaycheck.c lib/smtp/relaycheck.h \
 	lib/smtp/reply.c lib/smtp/reply.h \
 	lib/smtp/server.c lib/smtp/server.h lib/smtp/session.h \
 	lib/smtp/trace.c lib/smtp/trace.h \

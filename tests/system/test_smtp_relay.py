@@ -1,6 +1,10 @@
 """Forms in which servers once relayed, over a real socket and as four senders: every one is 5xx, none leads
 to a connection or a file outside, and the exceptions for <postmaster> hold (R-A7 … R-A9, R-A18, R-A20, R-A57)."""
+import json
 import os
+import socket
+import subprocess
+import threading
 
 import harness
 
@@ -45,6 +49,31 @@ def answers(p, sender, recipients):
         return dict(zip(recipients, lines.split("\r\n")[1:]))
 
 
+def believer(answer):
+    """A server that says `answer` to every recipient. Its port."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve():
+        while True:
+            s, _ = listener.accept()
+            with s, s.makefile("rw", encoding="utf-8", newline="") as f:
+                f.write("220 x\r\n")
+                f.flush()
+                for line in f:
+                    f.write((answer if line.startswith("RCPT") else "250 x") + "\r\n")
+                    f.flush()
+    threading.Thread(target=serve, daemon=True).start()
+    return listener.getsockname()[1]
+
+
+def asked(p, port):
+    """What the operator's own check says of a server: exit code and figures."""
+    done = subprocess.run([*p.ends["ctl"], "--json", "relay", "check", OURS, "--server", "127.0.0.1:%d" % port],
+                          text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False, timeout=60)
+    found = json.loads(done.stdout)
+    return done.returncode, found["asked"] > 200, found["accepted"], found["undecided"], len(found["answers"])
+
+
 def scenario(p):
     p.tenant("relay", "relay.test")
     p.account(OURS)
@@ -55,6 +84,11 @@ def scenario(p):
             assert answer[0] == "5", "%s, from %s: %s" % (recipient, sender, answer)
         for recipient, answer in answers(p, sender, ACCEPTED).items():
             assert answer.startswith("250 2.1.5"), "%s, from %s: %s" % (recipient, sender, answer)
+    assert asked(p, p.ends["smtp"]) == (0, True, 0, 0, 0)
+    code, many, accepted, undecided, told = asked(p, believer("250 2.1.5 x"))
+    assert (code, many, undecided) == (1, True, 0) and accepted == told > 200
+    code, many, accepted, undecided, told = asked(p, believer("451 4.7.1 x"))
+    assert (code, many, accepted) == (75, True, 0) and undecided == told > 200
     if p.trial is not None:
         assert not any("x" in d for _, d, _ in os.walk(p.trial.mail_root)), "a file where none may be"
 

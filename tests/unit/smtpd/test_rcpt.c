@@ -1,4 +1,5 @@
 /* Who may hand in mail for whom, what becomes of it, and what too much of it brings. */
+#include "lib/smtp/relaycheck.h"
 #include "smtpd/smtpd.h"
 #include "tests/unit/smtp/fake_conn.h"
 #include "tests/unit/smtp/fake_directory.h"
@@ -93,77 +94,28 @@ say(struct door *d, const char *line, char *reply, size_t size)
  * Forms in which mail was once relayed by one server or another. None may be accepted, and none may
  * lead to a question outside: the fake directory would say where a name was believed.
  */
-static const char *const relay_forms[] = {
-    "<x@other.test>",
-    "<x%other.test@ours.test>",
-    "<x%other.test@[192.0.2.25]>",
-    "<x%other.test>",
-    "<bob%ours.test@ours.test>",
-    "<x%y%other.test@ours.test>",
-    "<\"x%other.test\"@ours.test>",
-    "<\"x%other.test\">",
-    "<\"x@other.test\"@ours.test>",
-    "<\"x@other.test\">",
-    "<\"x@other.test\"@[192.0.2.25]>",
-    "<x@other.test@ours.test>",
-    "<x@other.test@[192.0.2.25]>",
-    "<@ours.test:x@other.test>",
-    "<@ours.test,@third.test:x@other.test>",
-    "<@[192.0.2.25]:x@other.test>",
-    "<@x.test:bob@ours.test>",
-    "<@ours.test:bob@ours.test>",
-    "<@ours.test:x%other.test@ours.test>",
-    "<other.test!x>",
-    "<other.test!x@ours.test>",
-    "<other.test!x@[192.0.2.25]>",
-    "<ours.test!other.test!x>",
-    "<ours.test!other.test!x@ours.test>",
-    "<\"other.test!x\"@ours.test>",
-    "<x@[192.0.2.25]>",
-    "<bob@[192.0.2.25]>",
-    "<x@[127.0.0.1]>",
-    "<x@127.0.0.1>",
-    "<x@192.0.2.25>",
-    "<bob@192.0.2.25>",
-    "<postmaster@[192.0.2.26]>",
-    "<postmaster@[IPv6:2001:db8::1]>",
-    "<postmaster@192.0.2.25>",
-    "<x@localhost>",
-    "<x>",
-    "<bob>",
-    "<root>",
-    "<x@>",
-    "<@other.test>",
-    "<x@.other.test>",
-    "<x@other..test>",
-    "<x@other.test.>",
-    "<x@ours.test.other.test>",
-    "<x@evil-ours.test>",
-    "<>",
-    "<x@other.test,bob@ours.test>",
-    "<bob@ours.test>,<x@other.test>",
-    "<bob@ours.test> <x@other.test>",
-    "bob@ours.test",
-    "Bob <bob@ours.test>",
-    "<bob@ours.test (x)>",
-    "<(x)bob@ours.test>",
-    "<\"|sh\"@ours.test>",
-    "<|sh@ours.test>",
-    "</etc/passwd>",
-    "</etc/passwd@ours.test>",
-    "<../../x@ours.test>",
-    "<\"../../x\"@ours.test>",
-    "<:include:/etc/passwd@ours.test>",
-    "<bob@ours.test\\r\\nRCPT TO:<x@other.test>>",
+/* What no list of ASCII forms can say. */
+static const char *const odd_forms[] = {
     "<x@\xef\xbc\xafurs.test>",
-    "<\"x\\@other.test\"@ours.test>",
-    "<x+@other.test>",
 };
+
+/* The i-th form: of those that a running server is asked for, too, then the odd ones. */
+static struct yb_str
+relay_form(size_t i, struct yb_arena *arena)
+{
+    const struct yb_relay_names names = { YB_STR("bob"), YB_STR("ours.test"),
+                                          YB_STR("192.0.2.25") };
+
+    return i < yb_relay_forms() ? yb_relay_form(i, &names, arena)
+                                : yb_str_from(odd_forms[i - yb_relay_forms()]);
+}
 
 START_TEST(test_relay)
 {
     static const char *const senders[] = { "<x@c.test>", "<bob@ours.test>", "<>",
                                            "<postmaster@ours.test>" };
+    struct yb_arena *arena = yb_arena_new(1024);
+    struct yb_str form = relay_form((size_t)_i, arena);
     struct door d;
     char line[200], reply[300];
 
@@ -171,12 +123,14 @@ START_TEST(test_relay)
     for (size_t i = 0; i < YB_COUNT(senders); i++) {
         snprintf(line, sizeof(line), "MAIL FROM:%s", senders[i]);
         ck_assert(say(&d, line, reply, sizeof(reply))[0] == '2');
-        snprintf(line, sizeof(line), "RCPT TO:%s", relay_forms[_i]);
+        snprintf(line, sizeof(line), "RCPT TO:%.*s", YB_STR_ARG(form));
         say(&d, line, reply, sizeof(reply));
-        ck_assert_msg(reply[0] == '5', "MAIL %s, RCPT %s: %s", senders[i], relay_forms[_i], reply);
+        ck_assert_msg(reply[0] == '5', "MAIL %s, RCPT %.*s: %s", senders[i], YB_STR_ARG(form),
+                      reply);
         say(&d, "RSET", reply, sizeof(reply));
     }
     door_close(&d);
+    yb_arena_free(&arena);
 }
 END_TEST
 
@@ -385,7 +339,7 @@ main(void)
     int failed;
 
     yb_log_init("test", YB_LOG_ERROR);
-    tcase_add_loop_test(tc, test_relay, 0, YB_COUNT(relay_forms));
+    tcase_add_loop_test(tc, test_relay, 0, (int)(yb_relay_forms() + YB_COUNT(odd_forms)));
     tcase_add_loop_test(tc, test_answer, 0, YB_COUNT(answers));
     tcase_add_loop_test(tc, test_fate, 0, YB_COUNT(fates));
     tcase_add_loop_test(tc, test_blocked, 0, 3);
