@@ -21,6 +21,7 @@
 #define TAIL_SMALL 4096   /* so much may wait while nobody works */
 #define GUESS 1024        /* bytes read at first: most entries are smaller */
 #define MAGIC 0x45434259u /* "YBCE" */
+#define HEAD "YBCACHE1"   /* the file begins so: UNIT octets */
 
 struct entry {
     uint32_t magic, uid, size, spare;
@@ -182,19 +183,28 @@ yb_mailbox_cache_get(struct yb_mailbox *m, const struct yb_record *r, struct yb_
     return found;
 }
 
+/* Appends an entry as it stands in the file; how many octets it takes. */
+static size_t
+entry_put(struct yb_buf *b, uint32_t uid, struct yb_str data)
+{
+    static const char zeros[UNIT];
+    struct entry e = { MAGIC, uid, (uint32_t)data.n, 0, entry_sum(uid, data) };
+    size_t rest = (UNIT - data.n % UNIT) % UNIT;
+
+    yb_buf_add(b, yb_str((const char *)&e, sizeof(e)));
+    yb_buf_add(b, data);
+    yb_buf_add(b, yb_str(zeros, rest));
+    return sizeof(e) + data.n + rest;
+}
+
 /* m->mutex held: adds an entry to those that wait. */
 static void
 entry_add(struct yb_cache *c, uint32_t uid, struct yb_str data)
 {
-    static const char zeros[UNIT];
-    struct entry e = { MAGIC, uid, (uint32_t)data.n, 0, entry_sum(uid, data) };
-
     if (c->tail == NULL)
-        c->tail = yb_buf_new(PENDING * (ENTRY_LIMIT + sizeof(e) + UNIT));
+        c->tail = yb_buf_new(PENDING * (ENTRY_LIMIT + sizeof(struct entry) + UNIT));
     c->pending[c->n_pending++] = (struct pending){ uid, 0, (uint32_t)yb_buf_size(c->tail) };
-    yb_buf_add(c->tail, yb_str((const char *)&e, sizeof(e)));
-    yb_buf_add(c->tail, data);
-    yb_buf_add(c->tail, yb_str(zeros, (UNIT - data.n % UNIT) % UNIT));
+    (void)entry_put(c->tail, uid, data);
 }
 
 void
@@ -233,7 +243,7 @@ tail_write(struct yb_mailbox *m)
 
     if (c == NULL || c->tail == NULL || fstat(c->fd, &st) < 0)
         return;
-    if (st.st_size == 0 && yb_write_all(c->fd, yb_str("YBCACHE1", UNIT)) < 0)
+    if (st.st_size == 0 && yb_write_all(c->fd, YB_STR(HEAD)) < 0)
         return;
     tail = yb_buf_view(c->tail);
     if (write(c->fd, tail.p, tail.n) != (ssize_t)tail.n) /* O_APPEND: no other's bytes between */
@@ -322,4 +332,89 @@ yb_mailbox_cache_settle(struct yb_mailbox *m)
     pthread_mutex_unlock(&m->mutex);
     if (much)
         yb_cache_flush(m);
+}
+
+/* --- compaction --- */
+
+#define COPY_FULL ((size_t)1 << 20)
+
+struct copying {
+    int from, to;
+    struct yb_buf *out; /* what is not written yet */
+    uint64_t written;   /* in the file and in `out` */
+    struct yb_arena *arena;
+};
+
+static int
+copy_flush(struct copying *c)
+{
+    int rc = yb_write_all(c->to, yb_buf_view(c->out));
+
+    yb_buf_clear(c->out);
+    return rc;
+}
+
+/* An entry at the end of the new file; its place there, 0 when it led nowhere. -1: no room. */
+static int
+copy_entry(struct copying *c, uint32_t uid, uint32_t place, uint32_t *copy)
+{
+    struct yb_str data;
+
+    *copy = 0;
+    if (!entry_read(c->from, place, uid, c->arena, &data))
+        return 0;
+    if (c->written / UNIT > UINT32_MAX)
+        return -1;
+    *copy = (uint32_t)(c->written / UNIT);
+    c->written += entry_put(c->out, uid, data);
+    yb_arena_reset(c->arena);
+    return yb_buf_size(c->out) > COPY_FULL ? copy_flush(c) : 0;
+}
+
+/* All that the records lead to, with places[i] in the new file. */
+static int
+copy_all(struct copying *c, const struct yb_index_slot *slots, size_t n, uint32_t *places)
+{
+    yb_buf_add(c->out, YB_STR(HEAD));
+    c->written = UNIT;
+    for (size_t i = 0; i < n; i++) {
+        if ((slots[i].state & YB_SLOT_LIVE) != 0 && slots[i].cache != 0 &&
+            copy_entry(c, slots[i].uid, slots[i].cache, &places[i]) < 0)
+            return -1;
+    }
+    return copy_flush(c);
+}
+
+void
+yb_cache_compact(struct yb_mailbox *m, struct yb_index_slot *slots, size_t n)
+{
+    const char *tmp = FILE_NAME ".tmp";
+    uint32_t *places = yb_alloc(n + 1, sizeof(*places));
+    struct copying c = { .from = yb_sys_open(m->dir_fd, FILE_NAME, O_RDONLY | O_NOFOLLOW),
+                         .to = -1 };
+    int rc = -1;
+
+    if (c.from >= 0)
+        c.to = yb_sys_open(m->dir_fd, tmp, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW);
+    if (c.to >= 0) {
+        c.arena = yb_arena_new(GUESS);
+        c.out = yb_buf_new(COPY_FULL + ENTRY_LIMIT + sizeof(struct entry) + 2 * UNIT);
+        rc = copy_all(&c, slots, n, places);
+        if (rc == 0)
+            rc = yb_sys_replace(m->dir_fd, tmp, FILE_NAME);
+        if (rc < 0)
+            (void)!unlinkat(m->dir_fd, tmp, 0);
+        yb_buf_free(&c.out);
+        yb_arena_free(&c.arena);
+    }
+    for (size_t i = 0; rc == 0 && i < n; i++)
+        slots[i].cache = places[i];
+    if (rc == 0) { /* what waits in memory is for the file of before */
+        pthread_mutex_lock(&m->mutex);
+        yb_mailbox_cache_free(m);
+        pthread_mutex_unlock(&m->mutex);
+    }
+    yb_sys_close(&c.from);
+    yb_sys_close(&c.to);
+    yb_free(places);
 }

@@ -162,6 +162,7 @@ compact_locked(struct yb_mailbox *m, int64_t before, struct yb_err *err)
         m->head.compacted_modseq = floor;
         m->head.generation++;
         m->head.marks |= YB_INDEX_DIRTY;
+        yb_cache_compact(m, slots, kept); /* whoever reads by the old index finds nothing there */
         rc = yb_index_replace(m, slots, kept, err);
         yb_tidy_note(m);
     }

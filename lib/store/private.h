@@ -235,6 +235,9 @@ void yb_table_settle(struct yb_mailbox *m);
 void yb_mailbox_cache_free(struct yb_mailbox *m);
 /* Not under the lock: places that are only in memory go into the records. */
 void yb_cache_flush(struct yb_mailbox *m);
+/* Under the account lock: leaves out of the file what no living record of `slots`, which is to be
+ * the new index, leads to; the records lead into the new file. When that fails nothing changes. */
+void yb_cache_compact(struct yb_mailbox *m, struct yb_index_slot *slots, size_t n);
 /* Under the account lock: the index was made anew, so nothing leads to what is cached. */
 void yb_cache_reset(struct yb_mailbox *m);
 

@@ -436,7 +436,30 @@ START_TEST(test_cache)
 }
 END_TEST
 
-/* Old tombstones go; UIDs, tables and views of others stay right. */
+/* Puts a parsed form of every message, or finds the one of each that lives. */
+static void
+cache_all(struct yb_mailbox *m, bool put)
+{
+    const struct yb_rows *rows;
+    struct yb_view v;
+    char text[60];
+    struct yb_str got;
+
+    OK(yb_view_begin(m, true, &v, &err));
+    OK(yb_view_rows(m, &v, &rows, &err));
+    for (size_t i = 0; i < rows->n; i++) {
+        snprintf(text, sizeof(text), "the parsed form of message %u", rows->v[i].uid);
+        if (put)
+            yb_mailbox_cache_put(m, &rows->v[i], yb_str_from(text));
+        else
+            ck_assert(yb_mailbox_cache_get(m, &rows->v[i], arena, &got) &&
+                      yb_str_eq(got, yb_str_from(text)));
+    }
+    yb_rows_release(&rows);
+    yb_view_end(m, &v); /* writes what waits */
+}
+
+/* Old tombstones go, and what is cached of them; UIDs, tables and views of others stay right. */
 START_TEST(test_compact)
 {
     struct yb_mailbox *m;
@@ -451,21 +474,27 @@ START_TEST(test_compact)
     for (unsigned i = 0; i < 300; i++)
         uids[i] = i + 1;
     m = help_mailbox(&h, "INBOX");
+    cache_all(m, true);
     OK(yb_mailbox_expunge(m, uids, 300, false, false, &err));
     help_map(&h, "INBOX", &before);
     OK(yb_mailbox_compact(m, 1000, &err)); /* too young */
+    ck_assert_int_eq(stat(help_path(&h, "yubin-cache"), &st), 0);
+    ck_assert_int_gt(st.st_size, 310 * 50);
     ck_assert_int_eq(stat(help_path(&h, "yubin-index"), &st), 0);
     ck_assert_int_eq(st.st_size, yb_index_size(310));
     OK(yb_view_begin(m, true, &v, &err)); /* what it was told, nobody forgets */
     OK(yb_mailbox_compact(m, -10, &err));
     ck_assert_int_eq(stat(help_path(&h, "yubin-index"), &st), 0);
     ck_assert_int_eq(st.st_size, yb_index_size(10));
+    ck_assert_int_eq(stat(help_path(&h, "yubin-cache"), &st), 0);
+    ck_assert_int_lt(st.st_size, 10 * 100);
     OK(yb_view_changes(m, &v, true, arena, &changes, &err));
     ck_assert(!changes.invalid);
     ck_assert_uint_eq(changes.exists, 10);
     yb_view_end(m, &v);
     help_map(&h, "INBOX", &after);
     help_same(&before, &after, "compacted");
+    cache_all(m, false);
     ck_assert_uint_eq(help_put(&h, NULL, 400, 20, 0), 311);
     yb_mailbox_close(&m);
 }
