@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static const struct ctl_option add_options[] = {
@@ -62,9 +63,14 @@ account_import(struct ctl *c, struct yb_str from, json_t **out, struct yb_err *e
     struct yb_admin_import import = { .problem = import_problem, .progress = import_progress };
     bool in = yb_str_eq(from, YB_STR("-"));
     int fd = in ? STDIN_FILENO : open(from.p, O_RDONLY | O_CLOEXEC), rc;
+    struct stat st;
 
     if (fd < 0)
         return yb_err_set(err, YB_PERM, "5.5.4", "%s: %s", from.p, strerror(errno));
+    if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode)) {
+        close(fd);
+        return yb_err_set(err, YB_PERM, "5.5.4", "%s is a folder", from.p);
+    }
     rc = yb_admin_account_import(c->admin, fd, &import, err);
     if (!in)
         close(fd);

@@ -162,11 +162,12 @@ imapd_put_err(struct yb_buf *b, struct yb_str tag, const struct yb_err *err)
 {
     /* Not base64, or the client took it back: its own words were wrong (RFC 3501 §6.2.2). */
     bool bad = strcmp(err->status, "5.5.2") == 0 || strcmp(err->status, "5.7.0") == 0;
+    char ascii[sizeof(err->text)]; /* RFC 3501 §9, text */
 
     yb_buf_add(b, tag);
     yb_buf_add(b, bad ? YB_STR(" BAD ") : YB_STR(" NO "));
     if (!bad)
         yb_buf_add(b, yb_str_from(code_of(err)));
-    yb_buf_add(b, yb_str_from(yb_err_public(err)));
+    yb_buf_add(b, yb_str(ascii, yb_str_put_ascii(yb_str_from(yb_err_public(err)), ascii)));
     yb_buf_add(b, YB_STR("\r\n"));
 }

@@ -121,6 +121,7 @@ void
 pop3d_reply_err(struct yb_conn *c, const struct yb_err *err)
 {
     const char *text = yb_err_public(err), *code;
+    char ascii[sizeof(err->text)]; /* RFC 6856: more than ASCII only after UTF8, which we lack */
 
     if (strncmp(text, "[IN-USE]", strlen("[IN-USE]")) == 0)
         code = "";
@@ -132,7 +133,8 @@ pop3d_reply_err(struct yb_conn *c, const struct yb_err *err)
         code = "[SYS/PERM] ";
     else
         code = "";
-    yb_conn_printf(c, "-ERR %s%s\r\n", code, text);
+    yb_conn_printf(c, "-ERR %s%.*s\r\n", code, (int)yb_str_put_ascii(yb_str_from(text), ascii),
+                   ascii);
 }
 
 bool

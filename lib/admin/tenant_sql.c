@@ -47,6 +47,19 @@ ask(struct yb_admin *a, const struct yb_db_statement *change, struct yb_db_param
     return yb_admin_ask(a, change, p, &show, &q, "tenant", out, err);
 }
 
+/* A name is shown in lists and logs, and typed again. */
+static int
+check_name(struct yb_str name, struct yb_err *err)
+{
+    for (size_t i = 0; i < name.n; i++) {
+        if ((unsigned char)name.p[i] < ' ' || name.p[i] == 127)
+            return yb_err_set(err, YB_PERM, "5.1.3",
+                              "A tenant's name holds no line ends or controls");
+    }
+    return yb_str_utf8(name) ? 0
+                             : yb_err_set(err, YB_PERM, "5.1.3", "A tenant's name is UTF-8 text");
+}
+
 static int
 put(struct yb_admin *a, const struct yb_db_statement *change, struct yb_str name,
     const struct yb_admin_tenant *v, json_t **out, struct yb_err *err)
@@ -54,9 +67,11 @@ put(struct yb_admin *a, const struct yb_db_statement *change, struct yb_str name
     struct yb_arena *arena = yb_arena_new(1024);
     struct yb_db_params p = { 0 };
     struct yb_str contact = v->contact;
-    int rc = yb_admin_contact(&contact, arena, err);
+    int rc = check_name(name, err);
 
     *out = NULL;
+    if (rc == 0)
+        rc = yb_admin_contact(&contact, arena, err);
     if (rc == 0) {
         add_values(&p, name, contact, v);
         rc = ask(a, change, &p, name, out, err);

@@ -131,6 +131,22 @@ yb_str_copy(struct yb_str s, char *out, size_t size)
     return true;
 }
 
+size_t
+yb_str_put_ascii(struct yb_str s, char *out)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+
+        if (c < 0x80)
+            out[n++] = s.p[i];
+        else if (c >= 0xc0 || i == 0 || ((unsigned char)s.p[i - 1] & 0x80) == 0)
+            out[n++] = '?'; /* what begins a character, or stands where none was begun */
+    }
+    return n;
+}
+
 bool
 yb_str_eq_secret(struct yb_str a, struct yb_str b)
 {

@@ -104,6 +104,9 @@ bool yb_str_split(struct yb_str *s, char sep, struct yb_str *part);
 bool yb_str_u64(struct yb_str s, uint64_t max, uint64_t *out) YB_MUST_USE;
 /* Copies into a C string of `size` bytes; false when it does not fit or holds a NUL. */
 bool yb_str_copy(struct yb_str s, char *out, size_t size) YB_MUST_USE;
+/* Copies, with one '?' for each character that is not ASCII, for protocols that take nothing else. The
+ * number of bytes, which is at most s.n. */
+size_t yb_str_put_ascii(struct yb_str s, char *out);
 /* Constant time in the bytes (not in the length). */
 bool yb_str_eq_secret(struct yb_str a, struct yb_str b);
 /* Bytes of the UTF-8 character at the start of s (not empty); 0 when it is not well-formed. More

@@ -107,9 +107,13 @@ void
 smtp_reply_str(struct yb_smtp_session *s, int code, bool more, const char *status,
                struct yb_str text)
 {
-    char line[YB_SMTP_REPLY_LINE];
-    size_t n = yb_smtp_reply_format(line, code, more, status, text);
+    char line[YB_SMTP_REPLY_LINE], ascii[YB_SMTP_REPLY_LINE];
+    size_t n;
 
+    /* RFC 6531 §3.7.4.2: only who said SMTPUTF8 is shown more than ASCII. */
+    if (s->tx == NULL || !s->tx->utf8)
+        text = yb_str(ascii, yb_str_put_ascii(yb_str_head(text, sizeof(ascii)), ascii));
+    n = yb_smtp_reply_format(line, code, more, status, text);
     yb_conn_write(s->conn, yb_str(line, n));
 }
 

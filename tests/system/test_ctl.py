@@ -33,6 +33,7 @@ def exit_codes(p, trial):
     p.imap("long@one.test", "x" * 512).logout()
     yubin(p, "account", "delete", "long@one.test")
     yubin(p, "account", "add", "--from", "-", BOB, exit_code=1)
+    yubin(p, "account", "add", "--from", "/tmp", exit_code=1)
     yubin(p, "account", "retire", ANN, "--tell", exit_code=1)
     yubin(p, "control", "status", "nothing", exit_code=75)
     conf = os.path.join(trial.home, "away.conf")

@@ -1,8 +1,10 @@
 """Ways into POP3 and reasons to stay out: no password in clear, every mechanism, wrong and suspended, the
 limit for guessing, an imported hash, and a client that hears nothing of who exists."""
 import base64
+import imaplib
 import poplib
 import socket
+import smtplib
 import subprocess
 
 import harness
@@ -62,8 +64,19 @@ def nobody_learns(p):
 
 
 def suspended(p):
-    p.yubin("account", "suspend", BOB, "--reason", "unpaid")
-    assert "suspended" in error(lambda: login(p, BOB, p.passwords[BOB]))
+    p.yubin("account", "suspend", BOB, "--reason", "für heute")
+    assert "suspended: f?r heute" in error(lambda: login(p, BOB, p.passwords[BOB]))
+    # No protocol is shown more than ASCII that did not ask for it.
+    try:
+        p.imap(BOB)
+        raise AssertionError("a suspended account logs in")
+    except imaplib.IMAP4.error as e:
+        assert "suspended: f?r heute" in str(e), e
+    try:
+        p.submission(BOB)
+        raise AssertionError("a suspended account logs in")
+    except smtplib.SMTPAuthenticationError as e:
+        assert b"suspended: f?r heute" in e.smtp_error, e
     assert "suspended" not in error(lambda: login(p, BOB, "wrong"))
     p.yubin("account", "resume", BOB)
     login(p, BOB, p.passwords[BOB]).quit()

@@ -420,6 +420,8 @@ static const struct step tenant_steps[] = {
     { "tenant add t1 contact=it@t1.test domains=2 accounts=10 bytes=1000", "'name':'t1' 'contact':'it@t1.test' 'max_domains':2 'max_accounts':10 'max_bytes':1000 'suspended':null" },
     { "tenant add t1", "!There is a tenant of this name already" },
     { "tenant add ", "!A tenant needs a name" },
+    { "tenant add a\nb", "!holds no line ends" },
+    { "tenant add a\xff", "!is UTF-8" },
     { "tenant add t2 contact=nonsense", "!nonsense" },
     { "tenant add t2 contact=it@t1..test", "!it@t1..test" },
     { "tenant add t2 domains=many", "!many" },

@@ -119,6 +119,28 @@ START_TEST(test_numbers)
 }
 END_TEST
 
+START_TEST(test_ascii)
+{
+    static const struct {
+        const char *in, *want;
+    } cases[] = {
+        { "", "" },
+        { "plain ~\t", "plain ~\t" },
+        { "f\xc3\xbcr \xe5\xb1\xb1\xe7\x94\xb0 \xf0\x9f\x98\x80!", "f?r ?? ?!" },
+        { "\xbc\xbc"
+          "a\xc3",
+          "?a?" }, /* what is no UTF-8 */
+    };
+
+    for (size_t i = 0; i < YB_COUNT(cases); i++) {
+        char out[40];
+        size_t n = yb_str_put_ascii(yb_str_from(cases[i].in), out);
+
+        ck_assert(yb_str_eq(yb_str(out, n), yb_str_from(cases[i].want)));
+    }
+}
+END_TEST
+
 START_TEST(test_copy)
 {
     char to[4];
@@ -226,6 +248,7 @@ main(void)
     tcase_add_test(tc, test_parts);
     tcase_add_test(tc, test_word_and_split);
     tcase_add_loop_test(tc, test_numbers, 0, YB_COUNT(numbers));
+    tcase_add_test(tc, test_ascii);
     tcase_add_test(tc, test_copy);
     tcase_add_loop_test(tc, test_utf8, 0, YB_COUNT(texts));
     tcase_add_test(tc, test_characters);
