@@ -24,7 +24,8 @@ struct job {
     const uint32_t *uids;
     size_t n;
     struct yb_copy *out;
-    bool adopted; /* some files were never synced by us */
+    bool adopted;     /* some files were never synced by us */
+    uint32_t *places; /* where the target's index holds the copies, in the order of `uids` */
 };
 
 /* What one batch is about: records found, in the order of the UIDs. */
@@ -195,6 +196,8 @@ end_batch(struct job *j, struct batch *b, struct yb_err *err)
         yb_index_count(&to->head, &b->made[k], 1);
         yb_table_tell(to, &b->made[k], first + k);
     }
+    for (size_t k = 0; k < b->n; k++)
+        j->places[b->which[k]] = (uint32_t)(first + k);
     to->head.slots += (uint32_t)b->n;
     if (!j->move)
         yb_account_use(to->account, (int64_t)b->bytes, (int64_t)b->n);
@@ -244,17 +247,18 @@ run_batch(struct job *j, size_t first, size_t n, struct batch *b, struct yb_err 
     return end_batch(j, b, err);
 }
 
-/* Files that another program put there may never have been synced; their copies shall be. */
+/* Files that another program put there may never have been synced; their copies shall be. Their bytes
+ * are meant: the names are their folder's, which is synced afterwards. */
 static int
 sync_adopted(const struct job *j, struct yb_err *err)
 {
     for (size_t i = 0; j->adopted && i < j->n; i++) {
-        struct yb_record r = { .uid = j->out->new_uids[i] };
+        struct yb_record r = { .uid = j->out->new_uids[i], .slot = j->places[i] };
         int fd, rc;
 
         if (r.uid == 0 || yb_mailbox_message(j->to, &r, &fd, NULL) < 0)
             continue;
-        rc = yb_sys_fsync(fd);
+        rc = yb_sys_fdatasync(fd);
         close(fd);
         if (rc < 0)
             return yb_err_sys(err, YB_TEMP, "4.3.0", "sync a message");
@@ -339,9 +343,11 @@ copy_or_move(struct job *j, struct yb_err *err)
     j->out->uidvalidity = yb_mailbox_uidvalidity(j->to);
     if (map_letters(j, err) < 0)
         return -1;
+    j->places = yb_alloc(j->n + 1, sizeof(*j->places));
     rc = run(j, err);
     if (rc == 0 || j->move)
         rc = sync_folders(j, rc == 0 ? err : NULL) < 0 ? -1 : rc;
+    yb_free(j->places);
     if (rc < 0 && !j->move)
         undo(j);
     yb_notify_changed(j->to);
