@@ -61,7 +61,8 @@ open_store(struct lmtpd *l, struct yb_err *err)
     };
 
     if (yb_home_open(yb_conf_common(yb_daemon_conf(l->daemon)), conf->lock_timeout,
-                     conf->open_accounts, &l->node, &l->deliver.store, err) < 0)
+                     conf->open_accounts, &l->node, &l->deliver.store, err) < 0 ||
+        yb_store_tell(l->deliver.store, err) < 0)
         return -1;
     directory.node = l->node;
     l->directory = yb_directory_new(&directory);

@@ -570,6 +570,21 @@ yb_notify_changed(struct yb_mailbox *m)
 }
 
 int
+yb_store_tell(struct yb_store *s, struct yb_err *err)
+{
+    struct yb_notify *n = s->notify;
+    int rc = 0;
+
+    if (n->store->notify_path == NULL)
+        return 0;
+    pthread_mutex_lock(&n->mutex);
+    if (start_thread(n) < 0)
+        rc = yb_err_sys(err, YB_TEMP, "4.3.0", "start a thread");
+    pthread_mutex_unlock(&n->mutex);
+    return rc;
+}
+
+int
 yb_store_on_change(struct yb_store *s,
                    void (*fn)(void *arg, struct yb_account_id account, uint32_t uidvalidity),
                    void *arg, struct yb_err *err)

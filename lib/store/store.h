@@ -315,6 +315,12 @@ int yb_mailbox_move(struct yb_mailbox *from, const uint32_t *uids, size_t n, str
 int yb_store_on_change(struct yb_store *s,
                        void (*fn)(void *arg, struct yb_account_id account, uint32_t uidvalidity),
                        void *arg, struct yb_err *err) YB_MUST_USE;
+/*
+ * lmtpd, pop3d: connects to imapd now, and again whenever that is gone, rather than at the next
+ * change: a new connection means "look at everything", which costs little while few sessions of a
+ * restarted imapd have come back. Programs that make a change and end do without.
+ */
+int yb_store_tell(struct yb_store *s, struct yb_err *err) YB_MUST_USE;
 /* Foreign programs' changes of this mailbox are noticed too (inotify), whether it is open or not,
  * until each watch is taken back. Returns the UIDVALIDITY to do that with. */
 uint32_t yb_mailbox_watch(struct yb_mailbox *m);

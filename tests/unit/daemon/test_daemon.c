@@ -435,6 +435,38 @@ START_TEST(test_drops_rights)
 }
 END_TEST
 
+/* A number of /proc/PID/FILE, after `name`. */
+static long
+proc_number(pid_t pid, const char *file, const char *name)
+{
+    char path[64], line[200];
+    long n = -1;
+    FILE *f;
+
+    snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, file);
+    f = fopen(path, "re");
+    ck_assert_ptr_nonnull(f);
+    while (n < 0 && fgets(line, sizeof(line), f) != NULL)
+        if (strncmp(line, name, strlen(name)) == 0)
+            n = strtol(line + strlen(name), NULL, 10);
+    fclose(f);
+    return n;
+}
+
+/* The kernel's table of descriptors never has to grow while threads wait for it. */
+START_TEST(test_files)
+{
+    pid_t child;
+    long most;
+
+    start();
+    child = child_pid();
+    most = proc_number(child, "limits", "Max open files");
+    ck_assert_int_gt(most, 256);
+    ck_assert_int_ge(proc_number(child, "status", "FDSize:"), most);
+}
+END_TEST
+
 START_TEST(test_child_killed)
 {
     pid_t child, next;
@@ -650,6 +682,7 @@ main(void)
     tcase_add_checked_fixture(tc, set_up, tear_down);
     tcase_add_test(tc, test_serves_and_stops);
     tcase_add_test(tc, test_drops_rights);
+    tcase_add_test(tc, test_files);
     tcase_add_test(tc, test_child_killed);
     tcase_add_test(tc, test_parent_killed);
     tcase_add_test(tc, test_reload);

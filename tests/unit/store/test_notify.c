@@ -306,6 +306,31 @@ START_TEST(test_no_descriptor)
 }
 END_TEST
 
+/* A daemon that tells is there before it has anything to tell, and again after imapd's restart. */
+START_TEST(test_tell)
+{
+    struct help imapd = h;
+
+    OK(yb_store_tell(h.s, &err));
+    help_open(&imapd);
+    OK(yb_store_on_change(imapd.s, on_change, NULL, &err));
+    ck_assert(reaches(&everything, 1));
+    help_put(&h, NULL, 1, 10, 0);
+    ck_assert(reaches(&heard, 1));
+    ck_assert_uint_eq(atomic_load(&everything), 1);
+    help_close(&imapd);
+
+    atomic_store(&everything, 0);
+    help_open(&imapd);
+    OK(yb_store_on_change(imapd.s, on_change, NULL, &err));
+    ck_assert(reaches(&everything, 1));
+    help_put(&h, NULL, 2, 10, 0);
+    ck_assert(reaches(&heard, 2));
+    ck_assert_uint_eq(atomic_load(&everything), 1);
+    help_close(&imapd);
+}
+END_TEST
+
 /* Who is let go at once comes again, but not all the time. */
 START_TEST(test_hung_up)
 {
@@ -410,6 +435,7 @@ main(void)
     tcase_set_timeout(portable, 60);
     tcase_add_test(one, test_told);
     tcase_add_test(one, test_reconnect);
+    tcase_add_test(one, test_tell);
     tcase_add_test(one, test_stalled);
     tcase_add_test(one, test_watch);
     tcase_add_test(one, test_watch_race);
