@@ -2,7 +2,7 @@
  * The pool. A connection is idle on the pool's stack or in one thread's hand; the gate bounds how
  * many are in hand, so the stack never holds more than `connections`. To make one costs the server
  * as much as a hundred answers (a process of its own, its catalogs, its functions read anew), so it
- * grows one by one, and only when those there are do not come back soon: a burst after a start is
+ * grows one by one, and only when there were too few for a while on end: a burst after a start is
  * answered by the first connection while it would still be waiting for the eighth.
  */
 #include "lib/db/db.h"
@@ -49,6 +49,8 @@ struct yb_db {
     struct yb_db_conn **idle;
     size_t n_idle, n_open; /* those in hand are open, too */
     bool making;           /* somebody makes one */
+    size_t n_waiting;
+    int64_t short_since_ms; /* since then every caller has waited, or left one waiting; 0: no */
     int64_t pause_until_ms;
     struct yb_err pause_err;
 };
@@ -125,9 +127,27 @@ conn_drop(struct yb_db *db, struct yb_db_conn *c)
 
 /* lock held: how long a caller who finds none waits for one before it is his turn to make it. */
 static int64_t
-left_to_wait(const struct yb_db *db, struct yb_deadline grow, struct yb_deadline end)
+left_to_wait(const struct yb_db *db, struct yb_deadline end)
 {
-    return db->making ? yb_deadline_left(end) : db->n_open > 0 ? yb_deadline_left(grow) : 0;
+    if (db->making)
+        return yb_deadline_left(end);
+    if (db->n_open == 0)
+        return 0;
+    return db->short_since_ms == 0 ? db->grow_after_ms
+                                   : db->short_since_ms + db->grow_after_ms - yb_clock_ms();
+}
+
+/* lock held: sleeps until there may be one. */
+static void
+wait_for_one(struct yb_db *db, int64_t most_ms)
+{
+    struct timespec until = yb_clock_wait(most_ms);
+
+    if (db->short_since_ms == 0)
+        db->short_since_ms = yb_clock_ms();
+    db->n_waiting++;
+    (void)pthread_cond_timedwait(&db->moved, &db->lock, &until);
+    db->n_waiting--;
 }
 
 /* One from the stack; or NULL, and it is the caller's turn to make one (`making` is set). -1: the
@@ -135,18 +155,16 @@ left_to_wait(const struct yb_db *db, struct yb_deadline grow, struct yb_deadline
 static int
 idle_take(struct yb_db *db, struct yb_db_conn **out, struct yb_err *err)
 {
-    struct yb_deadline grow = yb_deadline_in(db->grow_after_ms);
     struct yb_deadline end = yb_deadline_in(db->deadline_ms);
-    struct timespec until;
     int64_t left;
     int rc = 0;
 
     *out = NULL;
     pthread_mutex_lock(&db->lock);
-    while (db->n_idle == 0 && (left = left_to_wait(db, grow, end)) > 0) {
-        until = yb_clock_wait(left);
-        (void)pthread_cond_timedwait(&db->moved, &db->lock, &until);
-    }
+    if (db->n_idle > 0 && db->n_waiting == 0)
+        db->short_since_ms = 0;
+    while (db->n_idle == 0 && (left = left_to_wait(db, end)) > 0)
+        wait_for_one(db, left);
     if (db->n_idle > 0)
         *out = db->idle[--db->n_idle];
     else if (db->making)
@@ -227,6 +245,7 @@ conn_get(struct yb_db *db, struct yb_err *err)
     c = conn_new(db, err);
     pthread_mutex_lock(&db->lock);
     db->making = false;
+    db->short_since_ms = 0; /* whether it is enough shows from now on */
     db->n_open += c != NULL;
     pthread_cond_broadcast(&db->moved);
     pthread_mutex_unlock(&db->lock);

@@ -583,6 +583,51 @@ START_TEST(test_grows_late)
 }
 END_TEST
 
+static const struct yb_db_statement slow_who_sql = {
+    "slow_who", "SELECT pg_backend_pid() FROM pg_sleep(0.001)"
+};
+static atomic_llong first_pid, other_pid;
+
+/* Asks on and on, each time for 1 ms, until two connections have answered. */
+static void *
+ask_on(void *arg)
+{
+    struct yb_deadline by = yb_deadline_in(10000);
+
+    while (atomic_load(&other_pid) == 0 && yb_deadline_left(by) > 0) {
+        struct yb_db_result *r = NULL;
+        struct yb_err err = { 0 };
+        long long none = 0, pid;
+
+        ck_assert_msg(yb_db_query(arg, &slow_who_sql, NULL, &r, &err) == 0, "%s", err.text);
+        pid = yb_db_i64(r, 0, 0);
+        yb_db_result_free(&r);
+        if (!atomic_compare_exchange_strong(&first_pid, &none, pid) && none != pid)
+            atomic_store(&other_pid, pid);
+    }
+    return NULL;
+}
+
+/* Nobody of many waits for long, but there are too few all the time. */
+START_TEST(test_grows_under_load)
+{
+    struct yb_db_conf conf = { .conninfo = cluster_conninfo(c, "postgres"),
+                               .application = "test_db",
+                               .connections = 4,
+                               .grow_after_ms = 500 };
+    struct yb_db *db = yb_db_new(&conf);
+    pthread_t t[4];
+
+    first_pid = other_pid = 0;
+    for (size_t i = 0; i < YB_COUNT(t); i++)
+        ck_assert_int_eq(pthread_create(&t[i], NULL, ask_on, db), 0);
+    for (size_t i = 0; i < YB_COUNT(t); i++)
+        pthread_join(t[i], NULL);
+    ck_assert_int_ne(atomic_load(&other_pid), 0);
+    yb_db_free(&db);
+}
+END_TEST
+
 static void
 file_write(const char *dir, const char *name, const char *text)
 {
@@ -692,6 +737,7 @@ main(void)
     tcase_add_test(tc, test_bad_conninfo);
     tcase_add_test(tc, test_threads);
     tcase_add_test(tc, test_grows_late);
+    tcase_add_test(tc, test_grows_under_load);
     tcase_add_test(tc, test_listen);
     tcase_add_test(tc, test_pool_recovers);
     tcase_add_test(tc, test_migrate);
