@@ -52,8 +52,7 @@ init(struct yb_daemon *d, void **state, struct yb_err *err)
     p->pop3d.timeout_ms = conf->timeout;
     if (yb_home_open(yb_conf_common(yb_daemon_conf(d)), conf->lock_timeout, conf->open_accounts,
                      &p->pop3d.node, &p->pop3d.store, err) < 0 ||
-        yb_store_tell(p->pop3d.store, err) < 0 ||
-        open_accounts(p, conf, err) < 0)
+        yb_store_tell(p->pop3d.store, err) < 0 || open_accounts(p, conf, err) < 0)
         return -1;
     p->usage = (struct yb_home_usage){ .net = yb_daemon_net(d),
                                        .store = p->pop3d.store,

@@ -24,7 +24,7 @@ struct yb_db_conf {
     const char *application; /* application_name */
     unsigned connections;    /* at most; 0: 8 */
     int64_t deadline_ms;     /* of a connect, and of a statement; 0: 3000 */
-    int64_t grow_after_ms;   /* there are too few for so long on end before one more is made; 0: 50 */
+    int64_t grow_after_ms;   /* too few for so long on end: one more is made; 0: 50 */
 };
 
 /* Opens nothing. Copies *conf. */
