@@ -22,7 +22,8 @@ harmless(struct yb_arena *arena, struct yb_str s)
     return copy;
 }
 
-/* A value as text, in the arena; lists are joined. */
+/* A value as text, in the arena; lists are joined. What is not there (NULL) or empty is "-": no
+ * column of a list is blank. */
 static struct yb_str
 value_text(struct yb_arena *arena, const json_t *v)
 {
@@ -30,9 +31,13 @@ value_text(struct yb_arena *arena, const json_t *v)
     json_t *one;
     size_t i;
 
+    if (v == NULL)
+        return YB_STR("-");
     switch (json_typeof(v)) {
     case JSON_STRING:
-        return harmless(arena, yb_str(json_string_value(v), json_string_length(v)));
+        return json_string_length(v) == 0
+                   ? YB_STR("-")
+                   : harmless(arena, yb_str(json_string_value(v), json_string_length(v)));
     case JSON_INTEGER:
         return yb_arena_printf(arena, "%lld", (long long)json_integer_value(v));
     case JSON_TRUE:

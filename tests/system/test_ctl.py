@@ -57,6 +57,8 @@ def shapes(p):
     assert as_json(p, "alias", "list") == [] and as_json(p, "account", "retired") == []
     assert as_json(p, "node", "list")[0]["store_id"]
     assert yubin(p, "account", "list").split()[:2] == ["address", "tenant"]
+    for noun in ("tenant", "domain", "account", "alias", "node", "event"):
+        assert len(yubin(p, noun, "list").splitlines()) == 1 + len(as_json(p, noun, "list")), noun
     text = "".join(yubin(p, "account", "show", ANN))
     assert "SCRAM" not in text and p.passwords[ANN] not in text
     made = as_json(p, "account", "app-password", ANN, "--label", "phone")

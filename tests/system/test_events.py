@@ -64,6 +64,17 @@ def submitted(p):
     assert any(e["event"] == "submit.mail.reject" and e["from"] == BOB for e in events(p)), events(p)
 
 
+def read_by_people(p):
+    """A column that an event does not have is "-"."""
+    head, *rows = p.yubin("event", "list").splitlines()
+    assert head.split() == ["time", "daemon", "event", "decision", "status", "from", "to", "reason"], head
+    found = events(p)
+    assert len(rows) == len(found) and any("reason" not in e for e in found), (rows, found)
+    for row, e in zip(rows, found):
+        assert row.split()[:4] == [e[k] for k in ("time", "daemon", "event", "decision")], (row, e)
+        assert "reason" in e or row.split()[-1] == "-", (row, e)
+
+
 def killed(p):
     trial = p.own()
     before = events(p)
@@ -94,6 +105,7 @@ def scenario(p):
     delivered(p)
     refused(p)
     submitted(p)
+    read_by_people(p)
     killed(p)
 
 

@@ -335,6 +335,8 @@ static const struct {
       "none              -\nlist              a, b\nempty             -\n" },
     { "a list", "[{\"a\":\"long one\",\"b\":1,\"c\":9},{\"a\":\"x\",\"b\":22}]", "a b", false,
       "a         b\nlong one  1\nx         22\n" },
+    { "a list with gaps", "[{\"b\":1},{\"a\":\"\",\"b\":null}]", "a b", false,
+      "a  b\n-  1\n-  -\n" },
     { "characters, not bytes", "[{\"a\":\"\\u00fc\\u00fc\\u00fc\",\"b\":1}]", "a b", false,
       "a    b\n\303\274\303\274\303\274  1\n" },
     { "an empty list", "[]", "a b", false, "a  b\n" },
