@@ -12,7 +12,7 @@ static const struct ctl_option domain_options[] = {
     { "--contact", "ADDRESS", "gets postmaster@, abuse@, hostmaster@ (none: the operator)" },
     { "--catch-all", "ADDRESS", "gets what no other address takes (none)" },
     { "--separator", "C", "of sub-addresses, user+detail (+; none)" },
-    { "--subdomains", "WORD", "user@x.domain too: none, one level, any (none)" },
+    { "--subdomains", "WORD", "user@x.domain too: none, one (level), any (none)" },
     { "--full-days", "N", "days a full mailbox answers 452 before 552 (3)" },
     { "--max-accounts", "N", "accounts it may have (none: no limit)" },
     { "--max-bytes", "SIZE", "all mailboxes together (none: no limit)" },

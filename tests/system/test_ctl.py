@@ -2,6 +2,7 @@
 store's verbs, and an address that gets a new owner."""
 import json
 import os
+import pty
 import subprocess
 
 import harness
@@ -123,6 +124,39 @@ def odd_names(p):
         assert s.rcpt("whoever@odd.test")[0] == 250
 
 
+def typed(p, *passwords):
+    """`account add` at a terminal: what a person sees, and how it ended."""
+    person, terminal = pty.openpty()
+    done = subprocess.Popen([*p.ends["ctl"], "account", "add", "typed@one.test"], stdin=terminal, stdout=subprocess.PIPE,
+                            stderr=terminal, start_new_session=True)
+    os.close(terminal)
+    seen = b""
+    for password in passwords:
+        while not seen.endswith(b": "):
+            seen += os.read(person, 1)
+        os.write(person, password.encode() + b"\n")
+        seen += os.read(person, 1)
+    done.stdout.read()
+    code = done.wait(30)
+    try:
+        while more := os.read(person, 1000):
+            seen += more
+    except OSError:
+        pass  # the other end is closed
+    os.close(person)
+    assert not any(x.encode() in seen for x in passwords), seen
+    return seen.decode(), code
+
+
+def at_a_terminal(p):
+    """The password is asked for twice and not shown."""
+    seen, code = typed(p, "a typed secret", "a typed sekret")
+    assert code == 1 and seen.startswith("Password: ") and "Once more: " in seen and "differ" in seen, (seen, code)
+    seen, code = typed(p, "a typed secret", "a typed secret")
+    assert code == 0, seen
+    p.imap("typed@one.test", "a typed secret").logout()
+
+
 def scenario(p):
     trial = p.own()
     p.tenant("one", "one.test")
@@ -131,6 +165,7 @@ def scenario(p):
     shapes(p)
     set_up_twice(p, trial)
     new_owner(p)
+    at_a_terminal(p)
     odd_names(p)
 
 
