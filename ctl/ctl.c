@@ -112,10 +112,10 @@ read_secret(const char *prompt, char *to, size_t size, struct yb_err *err)
     int c;
 
     if (tty) {
-        fprintf(stderr, "%s: ", prompt);
         quiet = old;
         quiet.c_lflag &= (tcflag_t)~ECHO;
         tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
+        fprintf(stderr, "%s: ", prompt); /* what is typed before it may be lost, nothing after it */
     }
     while ((c = getchar()) != EOF && c != '\n' && n < size)
         to[n++] = (char)c;
