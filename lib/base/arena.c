@@ -13,32 +13,42 @@ struct block {
 struct yb_arena {
     struct block *first, *last;
     size_t block_size, used;
+    struct yb_budget *budget;
 };
 
 static struct block *
-block_new(size_t size)
+block_new(struct yb_arena *a, size_t size)
 {
     struct block *b = yb_alloc(1, sizeof(*b) + size);
 
     b->size = size;
+    yb_budget_charge(a->budget, sizeof(*b) + size);
     return b;
 }
 
 struct yb_arena *
 yb_arena_new(size_t block)
 {
+    return yb_arena_new_charged(block, NULL);
+}
+
+struct yb_arena *
+yb_arena_new_charged(size_t block, struct yb_budget *budget)
+{
     struct yb_arena *a = yb_alloc(1, sizeof(*a));
 
     a->block_size = block;
+    a->budget = budget;
     return a;
 }
 
 static void
-blocks_free(struct block *b)
+blocks_free(struct yb_arena *a, struct block *b)
 {
     while (b != NULL) {
         struct block *next = b->next;
 
+        yb_budget_release(a->budget, sizeof(*b) + b->size);
         yb_free(b);
         b = next;
     }
@@ -49,7 +59,7 @@ yb_arena_free(struct yb_arena **a)
 {
     if (*a == NULL)
         return;
-    blocks_free((*a)->first);
+    blocks_free(*a, (*a)->first);
     yb_free(*a);
     *a = NULL;
 }
@@ -59,7 +69,7 @@ yb_arena_reset(struct yb_arena *a)
 {
     if (a->first == NULL)
         return;
-    blocks_free(a->first->next);
+    blocks_free(a, a->first->next);
     a->first->next = NULL;
     a->last = a->first;
     a->first->used = 0;
@@ -76,7 +86,7 @@ yb_arena_alloc(struct yb_arena *a, size_t n, size_t size)
     yb_assert(!__builtin_mul_overflow(n, size, &want) && want < SIZE_MAX / 2);
     want = (want + align - 1) / align * align;
     if (a->last == NULL || a->last->size - a->last->used < want) {
-        struct block *b = block_new(want > a->block_size ? want : a->block_size);
+        struct block *b = block_new(a, want > a->block_size ? want : a->block_size);
 
         if (a->last == NULL)
             a->first = b;

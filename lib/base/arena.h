@@ -6,12 +6,15 @@
 #ifndef YB_BASE_ARENA_H
 #define YB_BASE_ARENA_H
 
+#include "lib/base/budget.h"
 #include "lib/base/str.h"
 
 struct yb_arena;
 
 /* `block` bytes are taken at a time (larger requests get their own block). */
 struct yb_arena *yb_arena_new(size_t block) YB_MUST_USE;
+/* The same; the budget, which outlives the arena, is charged with its blocks. NULL: with none. */
+struct yb_arena *yb_arena_new_charged(size_t block, struct yb_budget *budget) YB_MUST_USE;
 void yb_arena_free(struct yb_arena **a);
 /* Frees everything but the first block. */
 void yb_arena_reset(struct yb_arena *a);

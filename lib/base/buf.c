@@ -7,14 +7,22 @@ struct yb_buf {
     char *p;                        /* size + 1 bytes: printf writes a NUL behind */
     size_t start, end, size, limit; /* bytes in use: p[start..end) */
     bool overflowed;
+    struct yb_budget *budget;
 };
 
 struct yb_buf *
 yb_buf_new(size_t limit)
 {
+    return yb_buf_new_charged(limit, NULL);
+}
+
+struct yb_buf *
+yb_buf_new_charged(size_t limit, struct yb_budget *budget)
+{
     struct yb_buf *b = yb_alloc(1, sizeof(*b));
 
     b->limit = limit;
+    b->budget = budget;
     return b;
 }
 
@@ -23,7 +31,7 @@ yb_buf_free(struct yb_buf **b)
 {
     if (*b == NULL)
         return;
-    yb_free((*b)->p);
+    yb_buf_release(*b);
     yb_free(*b);
     *b = NULL;
 }
@@ -48,6 +56,7 @@ yb_buf_room(struct yb_buf *b, size_t n)
             size *= 2;
         size = size > b->limit ? b->limit : size;
         b->p = yb_realloc(b->p, size + 1, 1);
+        yb_budget_charge(b->budget, size - b->size);
         b->size = size;
     }
     return b->p + b->end;
@@ -169,6 +178,7 @@ void
 yb_buf_release(struct yb_buf *b)
 {
     yb_free(b->p);
+    yb_budget_release(b->budget, b->size);
     b->p = NULL;
     b->size = 0;
     yb_buf_clear(b);

@@ -6,6 +6,7 @@
 #ifndef YB_BASE_BUF_H
 #define YB_BASE_BUF_H
 
+#include "lib/base/budget.h"
 #include "lib/base/err.h"
 #include "lib/base/str.h"
 
@@ -13,6 +14,8 @@ struct yb_buf; /* opaque: fields live in buf.c */
 
 /* An empty buffer that never holds more than `limit` bytes; takes memory when it is written to. */
 struct yb_buf *yb_buf_new(size_t limit) YB_MUST_USE;
+/* The same; the budget, which outlives the buffer, is charged with its memory. NULL: with none. */
+struct yb_buf *yb_buf_new_charged(size_t limit, struct yb_budget *budget) YB_MUST_USE;
 void yb_buf_free(struct yb_buf **b);
 /* Appends all of `s` or nothing. Returns 0, or -1 with *err set. */
 int yb_buf_append(struct yb_buf *b, struct yb_str s, struct yb_err *err) YB_MUST_USE;

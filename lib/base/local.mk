@@ -2,6 +2,7 @@ noinst_LIBRARIES += lib/base/libyb_base.a
 lib_base_libyb_base_a_SOURCES = \
 	lib/base/arena.c lib/base/arena.h \
 	lib/base/base.c lib/base/base.h \
+	lib/base/budget.c lib/base/budget.h \
 	lib/base/buf.c lib/base/buf.h \
 	lib/base/clock.c lib/base/clock.h \
 	lib/base/err.c lib/base/err.h \
