@@ -446,8 +446,11 @@ header_is_plain(struct yb_str header)
     return true;
 }
 
-/* More fields of one name than this are an attack, not a message. */
+/* More fields of one name, and more or longer lists in them, are an attack, not a message: this is
+ * who wrote it, not to whom. */
 #define MAX_FIELDS 100
+#define MAX_ADDRESSES 1000
+#define MAX_OCTETS 65536
 
 /* The addresses of one field go behind those already there. */
 static int
@@ -459,6 +462,8 @@ field_collect(const struct yb_header *h, struct yb_arena *arena, struct yb_addre
 
     if (++out->fields > MAX_FIELDS)
         return refuse(err, h->name, "is there too often");
+    if (h->value.n > MAX_OCTETS)
+        return refuse(err, h->name, "is too long");
     if (h->space_before_colon || !yb_str_utf8(h->value))
         return refuse(err, h->name, "is not well-formed");
     yb_mime_addresses(h->value, arena, &list);
@@ -466,6 +471,8 @@ field_collect(const struct yb_header *h, struct yb_arena *arena, struct yb_addre
         return refuse(err, h->name, "is not an address list");
     if (list.obscure)
         return refuse(err, h->name, "uses obsolete forms that programs read differently");
+    if (out->n + list.n > MAX_ADDRESSES)
+        return refuse(err, h->name, "holds too many addresses");
     all = yb_arena_alloc(arena, out->n + list.n, sizeof(*all));
     if (out->n > 0)
         memcpy(all, out->addresses, out->n * sizeof(*all));

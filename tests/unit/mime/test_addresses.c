@@ -274,6 +274,20 @@ START_TEST(test_from_floods)
         yb_buf_add(b, YB_STR("a@b,"));
     yb_buf_add(b, YB_STR("\r\n\r\n"));
     check_from(yb_buf_view(b), NULL, 0);
+    /* One more than are taken, in one field and over several; and a field that is too long. */
+    yb_buf_clear(b);
+    for (size_t i = 0; i < 1001; i++)
+        yb_buf_add(b, i == 0         ? YB_STR("From: a@b")
+                      : i % 500 == 0 ? YB_STR("\r\nFrom: a@b")
+                                     : YB_STR(",a@b"));
+    yb_buf_add(b, YB_STR("\r\n\r\n"));
+    check_from(yb_buf_view(b), NULL, 0);
+    yb_buf_clear(b);
+    yb_buf_add(b, YB_STR("From: \""));
+    for (size_t i = 0; i < 65536; i++)
+        yb_buf_add_c(b, 'x');
+    yb_buf_add(b, YB_STR("\" <a@b>\r\n\r\n"));
+    check_from(yb_buf_view(b), NULL, 0);
     yb_buf_free(&b);
 }
 END_TEST
