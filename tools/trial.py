@@ -4,6 +4,7 @@
 the daemons become their own users; as anybody else everything runs as that user.
 """
 import ctypes
+import fcntl
 import json
 import os
 import pwd
@@ -64,15 +65,21 @@ def make_users():
     def exists(kind, name):
         return subprocess.run(["getent", kind, name], stdout=subprocess.DEVNULL, check=False).returncode == 0
 
-    for group in ("yubin", "yubin-lmtp"):
-        if not exists("group", group):
-            run("groupadd", "--system", group)
-    for user in USERS:
-        if not exists("passwd", user):
-            run("useradd", "--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent",
-                "--shell", "/usr/sbin/nologin", user)
-    for user in LMTP_USERS:
-        run("usermod", "--append", "--groups", "yubin-lmtp", user)
+    etc = os.open("/etc", os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        # Several platforms may begin at once, and these commands refuse to wait for each other.
+        fcntl.flock(etc, fcntl.LOCK_EX)
+        for group in ("yubin", "yubin-lmtp"):
+            if not exists("group", group):
+                run("groupadd", "--system", group)
+        for user in USERS:
+            if not exists("passwd", user):
+                run("useradd", "--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent",
+                    "--shell", "/usr/sbin/nologin", user)
+        for user in LMTP_USERS:
+            run("usermod", "--append", "--groups", "yubin-lmtp", user)
+    finally:
+        os.close(etc)
 
 
 class Database:
