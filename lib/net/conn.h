@@ -137,7 +137,7 @@ struct yb_log_ctx *yb_conn_log(struct yb_conn *c);
 
 /*
  * Fairness: connections with the same key never hold more than half of the workers while others
- * wait. Begins as a hash of the client's network (/24, /64); set to the tenant's after login.
+ * wait, and share the workers' time with other keys as one. Begins as a hash of the client's network (/24, /64); set to the tenant's after login.
  */
 void yb_conn_set_fair_key(struct yb_conn *c, uint64_t key);
 

@@ -1,20 +1,10 @@
 #include "lib/net/pool.h"
 
 #include "lib/base/clock.h"
+#include "lib/net/fair.h"
 
 #include <signal.h>
 #include <string.h>
-
-#define BUCKETS 1024 /* of fairness keys with something running or waiting */
-
-/* One fairness key in use: it exists while a job of it runs or waits. */
-struct yb_fair {
-    uint64_t key;
-    unsigned running;
-    struct yb_job *head, *tail;  /* waiting */
-    struct yb_fair *chain;       /* of its bucket, or of the free list */
-    struct yb_fair *prev, *next; /* ring of the keys with waiting jobs */
-};
 
 struct worker {
     struct yb_pool *pool;
@@ -30,11 +20,9 @@ struct yb_pool {
     struct worker *workers;
     unsigned started;
     bool stop;
-    struct worker *idle;  /* last in, first out: the warmest worker is woken */
-    bool waking;          /* a worker was called and has not looked at the queue yet */
-    struct yb_fair *ring; /* whose turn it is */
-    struct yb_fair *spare;
-    struct yb_fair *buckets[BUCKETS];
+    struct worker *idle; /* last in, first out: the warmest worker is woken */
+    bool waking;         /* a worker was called and has not looked at the queue yet */
+    struct yb_fairs fairs;
     pthread_cond_t quiet; /* nothing runs or waits, told when somebody drains */
     bool draining;
     atomic_size_t n_waiting, n_running, n_idle;
@@ -49,6 +37,9 @@ yb_pool_new(const struct yb_pool_conf *conf)
     p->conf = *conf;
     if (p->conf.workers == 0)
         p->conf.workers = 1;
+    if (p->conf.clock_us == NULL)
+        p->conf.clock_us = yb_clock_us;
+    p->fairs.workers = p->conf.workers;
     pthread_mutex_init(&p->lock, NULL);
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -62,120 +53,12 @@ yb_pool_new(const struct yb_pool_conf *conf)
     return p;
 }
 
-/* --- keys --- */
+/* --- the queue --- */
 
-static struct yb_fair **
-bucket_of(struct yb_pool *p, uint64_t key)
+static size_t
+n_idle(const struct yb_pool *p)
 {
-    return &p->buckets[(key * 0x9e3779b97f4a7c15u) >> 54]; /* the upper 10 bits: BUCKETS */
-}
-
-static struct yb_fair *
-fair_get(struct yb_pool *p, uint64_t key)
-{
-    struct yb_fair **at = bucket_of(p, key), *f;
-
-    for (f = *at; f != NULL; f = f->chain)
-        if (f->key == key)
-            return f;
-    f = p->spare;
-    if (f != NULL)
-        p->spare = f->chain;
-    else
-        f = yb_alloc(1, sizeof(*f));
-    *f = (struct yb_fair){ .key = key, .chain = *at };
-    *at = f;
-    return f;
-}
-
-static void
-fair_drop_unused(struct yb_pool *p, struct yb_fair *f)
-{
-    struct yb_fair **at = bucket_of(p, f->key);
-
-    if (f->running > 0 || f->head != NULL)
-        return;
-    while (*at != f)
-        at = &(*at)->chain;
-    *at = f->chain;
-    f->chain = p->spare;
-    p->spare = f;
-}
-
-static void
-ring_add(struct yb_pool *p, struct yb_fair *f)
-{
-    if (p->ring == NULL) {
-        f->prev = f->next = f;
-        p->ring = f;
-        return;
-    }
-    f->next = p->ring; /* before the one whose turn it is: last */
-    f->prev = p->ring->prev;
-    f->prev->next = f;
-    f->next->prev = f;
-}
-
-static void
-ring_remove(struct yb_pool *p, struct yb_fair *f)
-{
-    if (f->next == f) {
-        p->ring = NULL;
-        return;
-    }
-    f->prev->next = f->next;
-    f->next->prev = f->prev;
-    if (p->ring == f)
-        p->ring = f->next;
-}
-
-/*
- * Up to half of the workers for anybody. Beyond that only while nobody else waits, and only as long
- * as an eighth stays idle: a handler cannot be taken back from a key that blocks in it.
- */
-static bool
-may_run(const struct yb_pool *p, const struct yb_fair *f, size_t idle)
-{
-    unsigned half = p->conf.workers > 1 ? p->conf.workers / 2 : 1;
-    unsigned reserve = p->conf.workers > 8 ? p->conf.workers / 8 : 1;
-
-    return f->running < half || (f->next == f && idle >= reserve);
-}
-
-/* The next key that may run, beginning with the one whose turn it is; NULL. */
-static struct yb_fair *
-next_fair(struct yb_pool *p, size_t idle)
-{
-    struct yb_fair *f = p->ring;
-
-    if (f == NULL)
-        return NULL;
-    do {
-        if (may_run(p, f, idle))
-            return f;
-        f = f->next;
-    } while (f != p->ring); /* at most two keys can have half of the workers each */
-    return NULL;
-}
-
-static struct yb_job *
-take(struct yb_pool *p, struct yb_fair **taken)
-{
-    struct yb_fair *f = next_fair(p, atomic_load_explicit(&p->n_idle, memory_order_relaxed));
-    struct yb_job *job;
-
-    if (f == NULL)
-        return NULL;
-    job = f->head;
-    f->head = job->next;
-    job->next = NULL;
-    f->running++;
-    p->ring = f->next;
-    if (f->head == NULL)
-        ring_remove(p, f);
-    atomic_fetch_sub_explicit(&p->n_waiting, 1, memory_order_relaxed);
-    *taken = f;
-    return job;
+    return atomic_load_explicit(&p->n_idle, memory_order_relaxed);
 }
 
 /*
@@ -189,8 +72,7 @@ call_one(struct yb_pool *p)
     struct worker *w = p->idle;
 
     /* The one called is not idle any more when it chooses. */
-    if (w == NULL || p->waking ||
-        next_fair(p, atomic_load_explicit(&p->n_idle, memory_order_relaxed) - 1) == NULL)
+    if (w == NULL || p->waking || !yb_fairs_ready(&p->fairs, n_idle(p) - 1))
         return NULL;
     p->idle = w->idle_next;
     atomic_fetch_sub_explicit(&p->n_idle, 1, memory_order_relaxed);
@@ -212,18 +94,8 @@ unlock_and_wake(struct yb_pool *p, struct worker *w)
 void
 yb_pool_push(struct yb_pool *p, struct yb_job *job)
 {
-    struct yb_fair *f;
-
     pthread_mutex_lock(&p->lock);
-    f = fair_get(p, job->key);
-    job->next = NULL;
-    if (f->head == NULL) {
-        f->head = job;
-        ring_add(p, f);
-    } else {
-        f->tail->next = job;
-    }
-    f->tail = job;
+    yb_fairs_push(&p->fairs, job);
     atomic_fetch_add_explicit(&p->n_waiting, 1, memory_order_relaxed);
     unlock_and_wake(p, call_one(p));
 }
@@ -253,6 +125,7 @@ yb_pool_drain(struct yb_pool *p, int64_t ms)
 static void
 worker_idle(struct yb_pool *p, struct worker *w)
 {
+    yb_fairs_idle(&p->fairs);
     w->called = false;
     w->idle_next = p->idle;
     p->idle = w;
@@ -272,20 +145,23 @@ worker_main(void *arg)
 
     pthread_mutex_lock(&p->lock);
     while (!p->stop) {
-        struct yb_fair *f;
-        struct yb_job *job = take(p, &f);
+        struct yb_turn turn;
+        struct yb_job *job = yb_fairs_take(&p->fairs, n_idle(p), &turn);
+        int64_t spent;
 
         if (job == NULL) {
             worker_idle(p, w);
             continue;
         }
+        atomic_fetch_sub_explicit(&p->n_waiting, 1, memory_order_relaxed);
         atomic_fetch_add_explicit(&p->n_running, 1, memory_order_relaxed);
         unlock_and_wake(p, call_one(p));
+        spent = -p->conf.clock_us();
         job->run(job, own);
+        spent += p->conf.clock_us();
         pthread_mutex_lock(&p->lock);
         atomic_fetch_sub_explicit(&p->n_running, 1, memory_order_relaxed);
-        f->running--;
-        fair_drop_unused(p, f);
+        yb_fairs_ended(&p->fairs, &turn, spent);
         if (p->draining && is_quiet(p))
             pthread_cond_signal(&p->quiet);
     }
@@ -330,25 +206,12 @@ yb_pool_stop(struct yb_pool *p)
     p->started = 0;
 }
 
-static void
-fairs_free(struct yb_fair *f)
-{
-    while (f != NULL) {
-        struct yb_fair *next = f->chain;
-
-        yb_free(f);
-        f = next;
-    }
-}
-
 void
 yb_pool_free(struct yb_pool **p)
 {
     if (*p == NULL)
         return;
-    fairs_free((*p)->spare);
-    for (size_t k = 0; k < BUCKETS; k++)
-        fairs_free((*p)->buckets[k]);
+    yb_fairs_release(&(*p)->fairs);
     for (unsigned k = 0; k < (*p)->conf.workers; k++)
         pthread_cond_destroy(&(*p)->workers[k].cond);
     pthread_cond_destroy(&(*p)->quiet);

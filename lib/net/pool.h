@@ -1,7 +1,7 @@
 /*
- * The workers and the queue they take jobs from. A job carries a fairness key; keys take turns, and
- * no key gets more than half of the workers but from a surplus of idle ones that always leaves some
- * for the others.
+ * The workers and the queue they take jobs from. A job carries a fairness key; keys share the
+ * workers by time (fair.h), and no key gets more than half of the workers but from a surplus of
+ * idle ones that always leaves some for the others.
  */
 #ifndef YB_NET_POOL_H
 #define YB_NET_POOL_H
@@ -12,7 +12,6 @@
 #include <stdatomic.h>
 
 struct yb_pool;
-struct yb_fair;
 
 /* Lives inside what is to be run; in the queue once at most. */
 struct yb_job {
@@ -28,6 +27,8 @@ struct yb_pool_conf {
     void *(*worker_new)(void *arg);
     void (*worker_free)(void *worker);
     void *arg;
+    /* By which jobs are charged, from any thread; NULL: yb_clock_us(). */
+    int64_t (*clock_us)(void);
 };
 
 /* Workers and an empty queue, not started. Copies *conf. */

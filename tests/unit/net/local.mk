@@ -21,6 +21,10 @@ check_PROGRAMS += tests/unit/net/test_tls
 tests_unit_net_test_tls_CPPFLAGS = $(net_test_cppflags)
 tests_unit_net_test_tls_LDADD    = $(NET_TEST_LIBS)
 
+check_PROGRAMS += tests/unit/net/test_fair
+tests_unit_net_test_fair_CPPFLAGS = $(net_test_cppflags)
+tests_unit_net_test_fair_LDADD    = $(NET_TEST_LIBS)
+
 check_PROGRAMS += tests/unit/net/test_gate
 tests_unit_net_test_gate_CPPFLAGS = $(net_test_cppflags)
 tests_unit_net_test_gate_LDADD    = $(NET_TEST_LIBS)

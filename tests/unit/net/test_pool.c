@@ -1,10 +1,11 @@
-/* Workers and fairness: turns, shares, the reserve, and that nothing is left lying. */
+/* Workers: turns, shares of workers and of their time, the reserve; nothing is left lying. */
 #include "lib/net/pool.h"
 
 #include "lib/base/clock.h"
 #include "tests/unit/net/kit.h"
 
 #include <poll.h>
+#include <stdlib.h>
 
 struct job {
     struct yb_job job;
@@ -15,7 +16,17 @@ struct job {
     struct yb_pool *pool;
     int *order, mark;
     atomic_int *n_order;
+    int64_t takes_us;
 };
+
+/* A clock that only jobs move. */
+static _Atomic int64_t now_us;
+
+static int64_t
+fake_clock(void)
+{
+    return atomic_load(&now_us);
+}
 
 static void
 run(struct yb_job *j, void *worker YB_UNUSED)
@@ -27,6 +38,7 @@ run(struct yb_job *j, void *worker YB_UNUSED)
         poll(NULL, 0, 1);
     if (job->order != NULL)
         job->order[atomic_fetch_add(job->n_order, 1)] = job->mark;
+    atomic_fetch_add(&now_us, job->takes_us);
     if (job->again > 0) {
         job->again--;
         yb_pool_push(job->pool, j);
@@ -38,7 +50,8 @@ run(struct yb_job *j, void *worker YB_UNUSED)
 static struct yb_pool *
 pool_of(unsigned workers)
 {
-    struct yb_pool *p = yb_pool_new(&(struct yb_pool_conf){ .workers = workers });
+    struct yb_pool *p =
+        yb_pool_new(&(struct yb_pool_conf){ .workers = workers, .clock_us = fake_clock });
     struct yb_err err;
 
     ck_assert_int_eq(yb_pool_start(p, &err), 0);
@@ -106,7 +119,7 @@ START_TEST(test_shares)
 }
 END_TEST
 
-/* Keys take turns, however many jobs one of them has queued. */
+/* Keys whose jobs take as long take turns, however many jobs one of them has queued. */
 START_TEST(test_turns)
 {
     struct yb_pool *p = pool_of(1);
@@ -140,6 +153,45 @@ START_TEST(test_turns)
 }
 END_TEST
 
+/* A worker's time is shared, not its turns: of 5 ms and 50 µs a job, one against a hundred. */
+START_TEST(test_time)
+{
+    struct yb_pool *p = pool_of(1);
+    atomic_int running = 0, go = 0, done = 0, n_order = 0;
+    int order[4000], seen[3] = { 0, 0, 0 };
+    struct job first = {
+        .job = { .key = 9, .run = run }, .running = &running, .go = &go, .done = &done
+    };
+    struct job jobs[40];
+
+    yb_pool_push(p, &first.job);
+    kit_await(&running, 1);
+    for (int n = 0; n < 40; n++) {
+        int key = n < 30 ? 1 : 2; /* 30 long ones come first, each 20 times */
+
+        jobs[n] = (struct job){ .job = { .key = (uint64_t)key, .run = run },
+                                .done = &done,
+                                .again = key == 1 ? 19 : 199,
+                                .takes_us = key == 1 ? 5000 : 50,
+                                .pool = p,
+                                .order = order,
+                                .mark = key,
+                                .n_order = &n_order };
+        yb_pool_push(p, &jobs[n].job);
+    }
+    atomic_store(&go, 1);
+    kit_await(&done, 41);
+    ck_assert_int_eq(n_order, 30 * 20 + 10 * 200);
+    for (int n = 0; seen[2] < 2000; n++) {
+        seen[order[n]]++;
+        ck_assert_int_le(abs(seen[2] - 100 * seen[1]),
+                         202); /* a job of the long ones, and one more */
+    }
+    yb_pool_stop(p);
+    yb_pool_free(&p);
+}
+END_TEST
+
 START_TEST(test_stop_with_jobs_left)
 {
     struct yb_pool *p = yb_pool_new(&(struct yb_pool_conf){ .workers = 2 });
@@ -161,6 +213,7 @@ tests(TCase *tc)
     tcase_add_test(tc, test_everything_runs);
     tcase_add_test(tc, test_shares);
     tcase_add_test(tc, test_turns);
+    tcase_add_test(tc, test_time);
     tcase_add_test(tc, test_stop_with_jobs_left);
 }
 
