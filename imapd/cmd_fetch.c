@@ -8,9 +8,7 @@
 
 #include "lib/base/io.h"
 #include "lib/mime/header.h"
-
-#include <fcntl.h>
-#include <unistd.h>
+#include "lib/net/file.h"
 
 /* Longer ranges of a file are sent by the engine straight from it. */
 #define COPY_MAX 16384
@@ -147,26 +145,24 @@ put_literal_head(struct yb_buf *b, uint64_t n)
 
 /* Bytes [start, end) of the message's file as a literal. */
 static int
-put_range(struct imapd_cmd *c, struct fetch_job *j, const struct imapd_message *m, uint64_t start,
+put_range(struct imapd_cmd *c, struct fetch_job *j, struct imapd_message *m, uint64_t start,
           uint64_t end, struct yb_err *err)
 {
     size_t n = (size_t)(end - start);
     char *to;
-    int fd;
 
     put_literal_head(c->out, n);
-    if (n <= COPY_MAX) {
+    if (n <= COPY_MAX && yb_buf_size(c->out) < YB_OUT_PIECE) {
         to = yb_buf_room(c->out, n + 1);
         if (to == NULL || yb_pread_full(m->fd, to, n, (off_t)start) != (ssize_t)n)
             return yb_err_inside(err, YB_TEMP, "4.2.0", "a message cannot be read");
         yb_buf_wrote(c->out, n);
         return 0;
     }
-    fd = fcntl(m->fd, F_DUPFD_CLOEXEC, 0);
-    if (fd < 0)
-        return yb_err_sys(err, YB_TEMP, "4.3.0", "dup");
+    if (m->file == NULL)
+        m->file = yb_file_new(m->fd);
     flush(c, j);
-    yb_conn_write_file(c->conn, fd, (off_t)start, n);
+    yb_conn_write_file(c->conn, m->file, (off_t)start, n);
     j->written += n;
     return 0;
 }

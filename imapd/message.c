@@ -2,6 +2,7 @@
 
 #include "lib/base/io.h"
 #include "lib/mime/header.h"
+#include "lib/net/file.h"
 
 #include <errno.h>
 #include <sys/stat.h>
@@ -19,7 +20,9 @@ imapd_message_begin(struct imapd_message *m, struct yb_mailbox *mailbox,
 void
 imapd_message_end(struct imapd_message *m)
 {
-    if (m->fd >= 0)
+    if (m->file != NULL)
+        yb_file_unref(&m->file);
+    else if (m->fd >= 0)
         close(m->fd);
     m->fd = -1;
     yb_free(m->bytes);

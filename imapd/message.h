@@ -14,6 +14,7 @@ struct imapd_message {
     const struct yb_record *record;
     struct yb_arena *arena; /* for everything below but the file */
     int fd;                 /* -1: not open */
+    struct yb_file *file;   /* owns fd from the first range that was queued on; else NULL */
     uint64_t size;          /* of the file */
     struct yb_str header;   /* p == NULL: not read */
     bool has_parsed;

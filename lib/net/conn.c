@@ -10,10 +10,11 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
-/* A file range up to this size is read at once instead of costing calls of its own later. */
+/* A file range up to this size is read at once instead of costing calls of its own later, unless
+ * much waits to be sent already: then only up to the size of what remembers it. */
 #define SMALL_FILE YB_OUT_BLOCK
+#define TINY_FILE 256
 
 void
 yb_conn_set_session(struct yb_conn *c, void *session)
@@ -151,15 +152,15 @@ yb_conn_printf(struct yb_conn *c, const char *fmt, ...)
 }
 
 static void
-write_small(struct yb_conn *c, int fd, off_t at, size_t n)
+write_small(struct yb_conn *c, const struct yb_file *file, off_t at, size_t n)
 {
     while (n > 0 && !c->broken) {
         size_t room;
-        char *to = yb_out_room(&c->out, &c->w->stock, &room);
+        char *to = yb_out_room(&c->out, &c->w->stock, n, &room);
 
         if (room > n)
             room = n;
-        if (yb_pread_full(fd, to, room, at) == (ssize_t)room) {
+        if (yb_pread_full(yb_file_fd(file), to, room, at) == (ssize_t)room) {
             yb_out_wrote(&c->out, room);
             at += (off_t)room;
             n -= room;
@@ -168,20 +169,25 @@ write_small(struct yb_conn *c, int fd, off_t at, size_t n)
             yb_conn_abort(c);
         }
     }
-    close(fd);
 }
 
 void
-yb_conn_write_file(struct yb_conn *c, int fd, off_t at, size_t n)
+yb_conn_write_file(struct yb_conn *c, struct yb_file *file, off_t at, size_t n)
 {
-    if (!may_write(c)) {
-        close(fd);
-    } else if (n <= SMALL_FILE) {
-        write_small(c, fd, at, n);
+    if (!may_write(c))
+        return;
+    if (n <= (c->out.size < YB_OUT_HIGH ? SMALL_FILE : TINY_FILE)) {
+        write_small(c, file, at, n);
         send_early(c);
-    } else {
-        yb_out_add_file(&c->out, fd, at, n);
+        return;
     }
+    if (c->out.n_files >= YB_OUT_FILES_MAX && yb_stream_flush(c) &&
+        c->out.n_files >= YB_OUT_FILES_MAX) {
+        yb_log(YB_LOG_ERROR, &c->log, "net.out.full", "too much of an answer is not taken");
+        yb_conn_abort(c);
+    }
+    if (may_write(c))
+        yb_out_add_file(&c->out, file, at, n);
 }
 
 size_t

@@ -19,6 +19,7 @@
 #include <sys/types.h>
 
 struct yb_conn;
+struct yb_file; /* file.h */
 struct yb_net;
 
 struct yb_conn_ref {
@@ -95,8 +96,13 @@ void yb_conn_drop_input(struct yb_conn *c);
 /* Appends a copy of the bytes; nothing when the connection is closing or broken. */
 void yb_conn_write(struct yb_conn *c, struct yb_str s);
 void yb_conn_printf(struct yb_conn *c, const char *fmt, ...) YB_PRINTF(2, 3);
-/* n bytes of fd from `at`; the engine owns (and closes) fd from here on. */
-void yb_conn_write_file(struct yb_conn *c, int fd, off_t at, size_t n);
+/*
+ * n bytes of the file from `at`, which count as unsent like those of yb_conn_write(). The queue
+ * keeps a reference for as long as it needs the file: one descriptor, however many ranges. More
+ * than YB_OUT_FILES_MAX ranges that the client does not take end the connection.
+ */
+#define YB_OUT_FILES_MAX 4096
+void yb_conn_write_file(struct yb_conn *c, struct yb_file *file, off_t at, size_t n);
 /* Bytes queued and not yet sent. */
 size_t yb_conn_unsent(const struct yb_conn *c);
 /*
@@ -137,7 +143,8 @@ struct yb_log_ctx *yb_conn_log(struct yb_conn *c);
 
 /*
  * Fairness: connections with the same key never hold more than half of the workers while others
- * wait, and share the workers' time with other keys as one. Begins as a hash of the client's network (/24, /64); set to the tenant's after login.
+ * wait, and have one share of their time. Begins as a hash of the client's network (/24, /64); set
+ * to the tenant's after login.
  */
 void yb_conn_set_fair_key(struct yb_conn *c, uint64_t key);
 

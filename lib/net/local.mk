@@ -4,6 +4,7 @@ lib_net_libyb_net_a_SOURCES = \
 	lib/net/conn.c lib/net/conn.h \
 	lib/net/engine.h \
 	lib/net/fair.c lib/net/fair.h \
+	lib/net/file.c lib/net/file.h \
 	lib/net/gate.c lib/net/gate.h \
 	lib/net/input.c lib/net/input.h \
 	lib/net/loop.c \

@@ -2,9 +2,20 @@
 
 #include "lib/base/io.h"
 
-#include <unistd.h>
-
 #define STOCK_MAX 8 /* blocks a worker keeps for later */
+/* Of a block behind a range of a file: what stands between two of them is mostly a line. */
+#define SHORT_BLOCK 448
+
+/* A block of SHORT_BLOCK where so much is enough, else of YB_OUT_BLOCK. */
+static struct yb_out_part *
+block_new(size_t want)
+{
+    size_t room = want > SHORT_BLOCK ? YB_OUT_BLOCK : SHORT_BLOCK;
+    struct yb_out_part *p = yb_alloc(1, sizeof(*p) + room);
+
+    p->room = room;
+    return p;
+}
 
 static struct yb_out_part *
 block_get(struct yb_out_stock *stock)
@@ -12,28 +23,25 @@ block_get(struct yb_out_stock *stock)
     struct yb_out_part *p = stock->free;
 
     if (p == NULL) {
-        p = yb_alloc(1, sizeof(*p) + YB_OUT_BLOCK);
+        p = block_new(YB_OUT_BLOCK);
     } else {
         stock->free = p->next;
         stock->n--;
     }
     p->next = NULL;
     p->at = p->end = 0;
-    p->fd = -1;
     return p;
 }
 
 static void
 part_put(struct yb_out_stock *stock, struct yb_out_part *p)
 {
-    if (p->fd >= 0) {
-        close(p->fd);
-        yb_free(p);
-    } else if (stock->n < STOCK_MAX) {
+    if (p->room == YB_OUT_BLOCK && stock->n < STOCK_MAX) {
         p->next = stock->free;
         stock->free = p;
         stock->n++;
     } else {
+        yb_file_unref(&p->file);
         yb_free(p);
     }
 }
@@ -49,18 +57,22 @@ append(struct yb_out *o, struct yb_out_part *p)
 }
 
 char *
-yb_out_room(struct yb_out *o, struct yb_out_stock *stock, size_t *n)
+yb_out_room(struct yb_out *o, struct yb_out_stock *stock, size_t want, size_t *n)
 {
-    if (o->head == NULL || o->tail->fd >= 0 || o->tail->end == YB_OUT_BLOCK)
+    if (o->head == NULL)
         append(o, block_get(stock));
-    *n = YB_OUT_BLOCK - o->tail->end;
+    else if (o->tail->file != NULL && want <= SHORT_BLOCK)
+        append(o, block_new(want));
+    else if (o->tail->end == o->tail->room) /* also that of a file: it has none */
+        append(o, block_get(stock));
+    *n = o->tail->room - o->tail->end;
     return o->tail->bytes + o->tail->end;
 }
 
 void
 yb_out_wrote(struct yb_out *o, size_t n)
 {
-    yb_assert(n <= YB_OUT_BLOCK - o->tail->end);
+    yb_assert(n <= o->tail->room - o->tail->end);
     o->tail->end += n;
     o->size += n;
 }
@@ -70,7 +82,7 @@ yb_out_add(struct yb_out *o, struct yb_out_stock *stock, struct yb_str s)
 {
     while (s.n > 0) {
         size_t room;
-        char *to = yb_out_room(o, stock, &room);
+        char *to = yb_out_room(o, stock, s.n, &room);
 
         if (room > s.n)
             room = s.n;
@@ -81,20 +93,23 @@ yb_out_add(struct yb_out *o, struct yb_out_stock *stock, struct yb_str s)
 }
 
 void
-yb_out_add_file(struct yb_out *o, int fd, off_t at, size_t n)
+yb_out_add_file(struct yb_out *o, struct yb_file *file, off_t at, size_t n)
 {
-    struct yb_out_part *p;
+    struct yb_out_part *p = o->tail;
 
-    if (n == 0) {
-        close(fd);
+    if (n == 0)
+        return;
+    o->size += n;
+    if (o->head != NULL && p->file == file && p->file_at + (off_t)p->file_n == at) {
+        p->file_n += n;
         return;
     }
     p = yb_alloc(1, sizeof(*p));
-    p->fd = fd;
+    p->file = yb_file_ref(file);
     p->file_at = at;
     p->file_n = n;
     append(o, p);
-    o->size += n;
+    o->n_files++;
 }
 
 bool
@@ -103,7 +118,7 @@ yb_out_load(struct yb_out *o, struct yb_out_stock *stock)
     struct yb_out_part *file = o->head, *block = block_get(stock);
     size_t n = file->file_n < YB_OUT_BLOCK ? file->file_n : YB_OUT_BLOCK;
 
-    if (yb_pread_full(file->fd, block->bytes, n, file->file_at) != (ssize_t)n) {
+    if (yb_pread_full(yb_file_fd(file->file), block->bytes, n, file->file_at) != (ssize_t)n) {
         part_put(stock, block);
         return false;
     }
@@ -115,6 +130,7 @@ yb_out_load(struct yb_out *o, struct yb_out_stock *stock)
         block->next = file->next;
         if (o->tail == file)
             o->tail = block;
+        o->n_files--;
         part_put(stock, file);
     }
     o->head = block;
@@ -126,7 +142,7 @@ yb_out_iov(const struct yb_out *o, struct iovec *iov, int max)
 {
     int n = 0;
 
-    for (struct yb_out_part *p = o->head; p != NULL && p->fd < 0 && n < max; p = p->next)
+    for (struct yb_out_part *p = o->head; p != NULL && p->file == NULL && n < max; p = p->next)
         iov[n++] = (struct iovec){ p->bytes + p->at, p->end - p->at };
     return n;
 }
@@ -137,9 +153,9 @@ yb_out_sent(struct yb_out *o, struct yb_out_stock *stock, size_t n)
     o->size -= n;
     while (n > 0) {
         struct yb_out_part *p = o->head;
-        size_t here = p->fd >= 0 ? p->file_n : p->end - p->at;
+        size_t here = p->file != NULL ? p->file_n : p->end - p->at;
 
-        if (n < here && p->fd >= 0) {
+        if (n < here && p->file != NULL) {
             p->file_at += (off_t)n;
             p->file_n -= n;
             return;
@@ -149,6 +165,7 @@ yb_out_sent(struct yb_out *o, struct yb_out_stock *stock, size_t n)
         }
         n -= here;
         o->head = p->next;
+        o->n_files -= p->file != NULL;
         part_put(stock, p);
     }
     if (o->head == NULL)

@@ -6,6 +6,7 @@
 #define YB_NET_OUT_H
 
 #include "lib/base/str.h"
+#include "lib/net/file.h"
 
 #include <sys/types.h>
 #include <sys/uio.h>
@@ -15,16 +16,17 @@
 
 struct yb_out_part {
     struct yb_out_part *next;
-    size_t at, end; /* of a block: bytes[at..end) wait */
-    int fd;         /* of a file range, owned; else -1 */
+    size_t at, end, room; /* of a block: bytes[at..end) wait, bytes[end..room) are free */
+    struct yb_file *file; /* of a file range, a reference; else NULL */
     off_t file_at;
     size_t file_n;
-    char bytes[]; /* YB_OUT_BLOCK of them; none for a file */
+    char bytes[];
 };
 
 struct yb_out {
     struct yb_out_part *head, *tail;
-    size_t size; /* bytes waiting */
+    size_t size;    /* bytes waiting, those of files included */
+    size_t n_files; /* ranges of files among the parts */
 };
 
 /* A worker's unused blocks. */
@@ -35,11 +37,13 @@ struct yb_out_stock {
 
 /* A copy of the bytes at the end. */
 void yb_out_add(struct yb_out *o, struct yb_out_stock *stock, struct yb_str s);
-/* Room to write up to *n bytes (> 0) directly, at the end; follow with yb_out_wrote(). */
-char *yb_out_room(struct yb_out *o, struct yb_out_stock *stock, size_t *n) YB_MUST_USE;
+/* Room to write up to *n bytes (> 0) directly, at the end, for who has `want` to write; follow with
+ * yb_out_wrote(). */
+char *yb_out_room(struct yb_out *o, struct yb_out_stock *stock, size_t want, size_t *n) YB_MUST_USE;
 void yb_out_wrote(struct yb_out *o, size_t n);
-/* n bytes of fd from `at`; owns fd from here on. */
-void yb_out_add_file(struct yb_out *o, int fd, off_t at, size_t n);
+/* n bytes of the file from `at`, by a reference of its own; behind a range that ends at `at` they
+ * become part of it. */
+void yb_out_add_file(struct yb_out *o, struct yb_file *file, off_t at, size_t n);
 /* Puts up to a block of the file range at the head into memory before it. False when the file is
  * shorter than was said, or cannot be read. */
 bool yb_out_load(struct yb_out *o, struct yb_out_stock *stock) YB_MUST_USE;

@@ -63,7 +63,7 @@ write_tls(struct yb_conn *c)
     size_t sent;
     int rc;
 
-    if (c->out.head->fd >= 0 && !yb_out_load(&c->out, &c->w->stock))
+    if (c->out.head->file != NULL && !yb_out_load(&c->out, &c->w->stock))
         return YB_STREAM_BROKEN;
     yb_out_iov(&c->out, &iov, 1);
     ERR_clear_error();
@@ -83,10 +83,10 @@ write_plain(struct yb_conn *c)
     size_t n = 0;
     ssize_t rc;
 
-    if (head->fd >= 0) {
+    if (head->file != NULL) {
         off_t at = head->file_at;
 
-        rc = sendfile(c->fd, head->fd, &at, head->file_n);
+        rc = sendfile(c->fd, yb_file_fd(head->file), &at, head->file_n);
         if (rc == 0)
             return YB_STREAM_BROKEN; /* the file is shorter than was announced */
     } else {

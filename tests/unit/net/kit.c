@@ -2,8 +2,10 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/io.h"
+#include "lib/net/file.h"
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <openssl/err.h>
@@ -29,6 +31,19 @@ static void
 pause_ms(int ms)
 {
     poll(NULL, 0, ms);
+}
+
+size_t
+kit_descriptors(void)
+{
+    DIR *d = opendir("/proc/self/fd");
+    size_t n = 0;
+
+    ck_assert_ptr_nonnull(d);
+    while (readdir(d) != NULL)
+        n++;
+    closedir(d);
+    return n;
 }
 
 void
@@ -92,14 +107,48 @@ produce(struct yb_conn *c)
     return false;
 }
 
+static uint64_t
+number(struct yb_str s)
+{
+    uint64_t n;
+
+    ck_assert(yb_str_u64(s, UINT64_MAX, &n));
+    return n;
+}
+
 static void
 send_file(struct yb_conn *c, uint64_t n)
 {
     int fd = memfd_create("test", MFD_CLOEXEC);
+    struct yb_file *file;
 
     ck_assert(fd >= 0 && ftruncate(fd, (off_t)n + 5) == 0);
-    yb_conn_write_file(c, fd, 5, n);
+    file = yb_file_new(fd);
+    yb_conn_write_file(c, file, 5, n);
+    yb_file_unref(&file);
     yb_conn_write(c, YB_STR("done\r\n"));
+}
+
+static void
+send_ranges(struct yb_conn *c, struct yb_str arg)
+{
+    struct kit *k = yb_conn_listener_arg(c);
+    uint64_t n_ranges = number(yb_str_word(&arg)), n = number(arg);
+    struct yb_file *file = yb_file_new(memfd_create("test", MFD_CLOEXEC));
+    char *piece = yb_alloc(n, 1);
+
+    for (uint64_t i = 0; i < 2 * n_ranges; i++) {
+        memset(piece, (int)(i & 0x7f), n);
+        ck_assert(write(yb_file_fd(file), piece, n) == (ssize_t)n);
+    }
+    yb_free(piece);
+    for (uint64_t i = 0; i < n_ranges; i++) {
+        yb_conn_write(c, YB_STR("part\r\n"));
+        yb_conn_write_file(c, file, (off_t)(2 * i * n), n);
+    }
+    yb_file_unref(&file);
+    yb_conn_write(c, YB_STR("done\r\n"));
+    atomic_fetch_add(&k->ranges, 1);
 }
 
 static void
@@ -137,15 +186,6 @@ say_exporter(struct yb_conn *c)
     yb_conn_printf(c, "%s\r\n", yb_hex(key, sizeof(key), text));
 }
 
-static uint64_t
-number(struct yb_str s)
-{
-    uint64_t n;
-
-    ck_assert(yb_str_u64(s, UINT64_MAX, &n));
-    return n;
-}
-
 /* The commands that change the connection; false: none of them. */
 static bool
 command(struct yb_conn *c, struct yb_str verb, struct yb_str arg)
@@ -163,6 +203,8 @@ command(struct yb_conn *c, struct yb_str verb, struct yb_str arg)
         yb_conn_set_producer(c, produce);
     } else if (yb_str_eq(verb, YB_STR("FILE"))) {
         send_file(c, number(arg));
+    } else if (yb_str_eq(verb, YB_STR("RANGES"))) {
+        send_ranges(c, arg);
     } else if (yb_str_eq(verb, YB_STR("PAUSE"))) {
         yb_conn_write(c, YB_STR("paused\r\n"));
         yb_conn_pause(c);
@@ -445,7 +487,7 @@ client_expect(struct client *c, const char *want)
 }
 
 void
-client_skip(struct client *c, size_t n)
+client_take(struct client *c, char *to, size_t n)
 {
     while (n > 0) {
         size_t here = n < c->n ? n : c->n;
@@ -454,10 +496,20 @@ client_skip(struct client *c, size_t n)
             ck_assert_msg(receive(c), "the connection ended");
             continue;
         }
+        if (to != NULL) {
+            memcpy(to, c->in, here);
+            to += here;
+        }
         memmove(c->in, c->in + here, c->n - here);
         c->n -= here;
         n -= here;
     }
+}
+
+void
+client_skip(struct client *c, size_t n)
+{
+    client_take(c, NULL, n);
 }
 
 void

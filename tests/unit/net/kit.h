@@ -16,6 +16,8 @@
  *   DOT, BYTES n    take a stream; answered "data <size> <flags> <sum>"
  *   BIG n           n bytes by a producer, then "done"
  *   FILE n          n bytes from a file, then "done"
+ *   RANGES k n      k times n bytes of one file, "part" before each, then "done"; byte i of the
+ *                   file is i / n, and every second piece is left out
  *   PAUSE           "paused"; the next wake resumes
  *   BLOCK           blocks until kit_release()
  *   TLS             "go", then a handshake; "tls" when it is over
@@ -29,7 +31,7 @@ struct kit {
     int port;
     char unix_path[108];
     struct yb_conn_ref last; /* the connection that was opened last */
-    atomic_int opened, closed, blocked, released, wakes;
+    atomic_int opened, closed, blocked, released, wakes, ranges;
 };
 
 struct kit_conf {
@@ -67,8 +69,12 @@ void client_expect(struct client *c, const char *want);
 const char *client_line(struct client *c);
 /* n bytes of anything. */
 void client_skip(struct client *c, size_t n);
+/* The next n bytes; `to` may be NULL. */
+void client_take(struct client *c, char *to, size_t n);
 /* The server closes, after nothing more. */
 void client_expect_end(struct client *c);
+/* Open descriptors of this process. */
+size_t kit_descriptors(void);
 /* A handshake; `session` may be NULL. */
 void client_tls(struct client *c, SSL_CTX *ctx, const char *name, SSL_SESSION *session);
 /* The CN of the server's certificate is `want`. */

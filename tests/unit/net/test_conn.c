@@ -157,6 +157,76 @@ START_TEST(test_files)
 }
 END_TEST
 
+/* `k` times "part" and the pieces of "RANGES k n"; in [0, 2k) of the file every second one. */
+static void
+expect_ranges(struct client *from, int count, size_t n)
+{
+    char *piece = yb_alloc(n, 1), *want = yb_alloc(n, 1);
+
+    for (int i = 0; i < count; i++) {
+        client_expect(from, "part");
+        client_take(from, piece, n);
+        memset(want, 2 * i & 0x7f, n);
+        ck_assert_int_eq(memcmp(piece, want, n), 0);
+    }
+    client_expect(from, "done");
+    yb_free(piece);
+    yb_free(want);
+}
+
+/* A client that takes nothing costs one descriptor for all the ranges that wait for it, and none
+ * when it has them all or is gone. */
+START_TEST(test_ranges_share_a_descriptor)
+{
+    struct kit small;
+    struct client readers[2];
+    size_t before;
+
+    kit_start(&small, &(struct kit_conf){ .send_buffer = 16384 });
+    for (int n = 0; n < 2; n++) {
+        client_open(&readers[n], &small);
+        client_expect(&readers[n], "hello");
+    }
+    before = kit_descriptors();
+    client_send(&readers[0], "RANGES 256 20000\r\nafter\r\n");
+    client_send(&readers[1], "RANGES 2000 4097\r\nafter\r\n");
+    kit_await(&small.ranges, 2);
+    ck_assert_uint_eq(kit_descriptors(), before + 2);
+    expect_ranges(&readers[0], 256, 20000);
+    client_expect(&readers[0], "after 0");
+    ck_assert_uint_eq(kit_descriptors(), before + 1);
+    client_close(&readers[1]);
+    kit_await(&small.closed, 1);
+    kit_stop(&small);
+    ck_assert_uint_lt(kit_descriptors(), before);
+    client_close(&readers[0]);
+}
+END_TEST
+
+/* Ranges that nobody takes have an end; one that is just allowed is delivered. */
+START_TEST(test_ranges_are_bounded)
+{
+    struct kit small;
+    struct client reader;
+    char command[40];
+
+    kit_start(&small, &(struct kit_conf){ .send_buffer = 16384 });
+    client_open(&reader, &small);
+    client_expect(&reader, "hello");
+    snprintf(command, sizeof(command), "RANGES %d 600\r\n", YB_OUT_FILES_MAX);
+    for (int n = 1; n <= 2; n++) {
+        client_send(&reader, command);
+        kit_await(&small.ranges, n);
+        expect_ranges(&reader, YB_OUT_FILES_MAX, 600);
+    }
+    snprintf(command, sizeof(command), "RANGES %d 600\r\n", 3 * YB_OUT_FILES_MAX);
+    client_send(&reader, command);
+    kit_await(&small.closed, 1);
+    client_close(&reader);
+    kit_stop(&small);
+}
+END_TEST
+
 START_TEST(test_quit)
 {
     client_send(&c, "QUIT\r\nignored\r\n");
@@ -320,6 +390,8 @@ tests(TCase *tc)
     tcase_add_test(tc, test_producer_and_slow_client);
     tcase_add_test(tc, test_back_pressure);
     tcase_add_test(tc, test_files);
+    tcase_add_test(tc, test_ranges_share_a_descriptor);
+    tcase_add_test(tc, test_ranges_are_bounded);
     tcase_add_test(tc, test_quit);
     tcase_add_test(tc, test_quit_with_input_behind);
     tcase_add_test(tc, test_abort);

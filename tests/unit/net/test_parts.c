@@ -5,6 +5,7 @@
 #include "tests/unit/net/kit.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -47,7 +48,7 @@ take(struct yb_out *o, struct yb_out_stock *stock, char *to, size_t n)
         struct iovec iov;
         size_t here;
 
-        if (o->head->fd >= 0)
+        if (o->head->file != NULL)
             ck_assert(yb_out_load(o, stock));
         ck_assert_int_eq(yb_out_iov(o, &iov, 1), 1);
         here = iov.iov_len < n ? iov.iov_len : n;
@@ -64,13 +65,14 @@ START_TEST(test_out)
     struct yb_out_stock stock = { 0 };
     static char text[100000], got[100000];
     int fd = memfd_create("test", MFD_CLOEXEC);
+    struct yb_file *file = yb_file_new(fd);
 
     for (size_t n = 0; n < sizeof(text); n++)
         text[n] = (char)(n * 31 / 7);
     ck_assert(write(fd, text, sizeof(text)) == sizeof(text));
     yb_out_add(&o, &stock, yb_str(text, 10));
-    yb_out_add_file(&o, dup(fd), 10, 40000);
-    yb_out_add_file(&o, dup(fd), 0, 0); /* nothing, closed at once */
+    yb_out_add_file(&o, file, 10, 40000);
+    yb_out_add_file(&o, file, 0, 0); /* nothing */
     yb_out_add(&o, &stock, yb_str(text + 40010, 50000));
     ck_assert_uint_eq(o.size, 90010);
     take(&o, &stock, got, 5);
@@ -79,9 +81,59 @@ START_TEST(test_out)
     ck_assert_int_eq(memcmp(text, got, 90010), 0);
     ck_assert_uint_eq(o.size, 0);
     ck_assert_ptr_null(o.head);
-    yb_out_add_file(&o, fd, 99990, 11); /* one byte more than there is */
+    yb_out_add_file(&o, file, 99990, 11); /* one byte more than there is */
     ck_assert(!yb_out_load(&o, &stock));
+    yb_file_unref(&file);
+    ck_assert_int_ge(fcntl(fd, F_GETFD), 0); /* the queue's */
     yb_out_clear(&o, &stock);
+    ck_assert_int_eq(fcntl(fd, F_GETFD), -1);
+    yb_out_stock_release(&stock);
+}
+END_TEST
+
+/* Ranges that touch are one; what stands between others costs little more than itself. */
+START_TEST(test_out_ranges)
+{
+    struct yb_out o = { 0 };
+    struct yb_out_stock stock = { 0 };
+    struct yb_file *file = yb_file_new(memfd_create("test", MFD_CLOEXEC));
+    struct yb_file *other = yb_file_new(memfd_create("test", MFD_CLOEXEC));
+    static char text[60000], got[60000];
+    size_t room = 0;
+
+    for (size_t n = 0; n < sizeof(text); n++)
+        text[n] = (char)(n * 31 / 7);
+    ck_assert(write(yb_file_fd(file), text, sizeof(text)) == sizeof(text));
+    ck_assert(write(yb_file_fd(other), text, sizeof(text)) == sizeof(text));
+    for (off_t at = 0; at < 30000; at += 1000)
+        yb_out_add_file(&o, file, at, 1000);
+    ck_assert_uint_eq(o.n_files, 1);
+    take(&o, &stock, got, 20000); /* a range that has begun to go grows, too */
+    yb_out_add_file(&o, file, 30000, 5000);
+    ck_assert_uint_eq(o.n_files, 1);
+    yb_out_add_file(&o, other, 35000, 1);
+    yb_out_add_file(&o, file, 35001, 1);
+    yb_out_add_file(&o, file, 35000, 1); /* begins before the end of the last */
+    ck_assert_uint_eq(o.n_files, 4);
+    for (off_t at = 36000; at < 56000; at += 2000) {
+        yb_out_add(&o, &stock, YB_STR("between"));
+        yb_out_add_file(&o, file, at, 1000);
+    }
+    ck_assert_uint_eq(o.n_files, 14);
+    for (struct yb_out_part *p = o.head; p != NULL; p = p->next)
+        room += p->next != NULL && p->next->file != NULL ? p->room : 0;
+    ck_assert_uint_le(room, 10 * 512 + YB_OUT_BLOCK);
+    take(&o, &stock, got + 20000, 15003);
+    ck_assert_int_eq(memcmp(text, got, 35002), 0);
+    for (int n = 0; n < 10; n++) {
+        take(&o, &stock, got, 1007);
+        ck_assert_int_eq(memcmp(got, "between", 7), 0);
+        ck_assert_int_eq(memcmp(got + 7, text + 36000 + 2000 * n, 1000), 0);
+    }
+    ck_assert_uint_eq(o.size, 0);
+    ck_assert_uint_eq(o.n_files, 0);
+    yb_file_unref(&file);
+    yb_file_unref(&other);
     yb_out_stock_release(&stock);
 }
 END_TEST
@@ -144,6 +196,7 @@ tests(TCase *tc)
 {
     tcase_add_test(tc, test_timers);
     tcase_add_test(tc, test_out);
+    tcase_add_test(tc, test_out_ranges);
     tcase_add_loop_test(tc, test_cidr, 0, YB_COUNT(cidrs));
     tcase_add_test(tc, test_cidr_list);
 }

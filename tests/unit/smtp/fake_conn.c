@@ -1,13 +1,13 @@
 #include "tests/unit/smtp/fake_conn.h"
 
 #include "lib/base/io.h"
+#include "lib/net/file.h"
 #include "lib/net/input.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <unistd.h>
 
 #define OUTPUT_LIMIT (64u << 20)
 #define INPUT_LIMIT (64u << 20)
@@ -248,15 +248,14 @@ yb_conn_write(struct yb_conn *c, struct yb_str s)
 }
 
 void
-yb_conn_write_file(struct yb_conn *c, int fd, off_t at, size_t n)
+yb_conn_write_file(struct yb_conn *c, struct yb_file *file, off_t at, size_t n)
 {
     char *to = c->closed || c->ended ? NULL : yb_buf_room(c->out, n);
 
     if (to != NULL) {
-        yb_assert(yb_pread_full(fd, to, n, at) == (ssize_t)n);
+        yb_assert(yb_pread_full(yb_file_fd(file), to, n, at) == (ssize_t)n);
         yb_buf_wrote(c->out, n);
     }
-    close(fd);
 }
 
 void
