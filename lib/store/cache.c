@@ -231,6 +231,18 @@ yb_mailbox_cache_put(struct yb_mailbox *m, const struct yb_record *r, struct yb_
         yb_cache_flush(m);
 }
 
+void
+yb_mailbox_cache_forget(struct yb_mailbox *m, const struct yb_record *r)
+{
+    uint32_t *place;
+
+    pthread_mutex_lock(&m->mutex);
+    place = place_of(m, r->uid);
+    if (place != NULL)
+        *place = 0;
+    pthread_mutex_unlock(&m->mutex);
+}
+
 /* m->mutex held: appends what waits in one write and gives each entry its place, which stays 0 when
  * that failed. */
 static void

@@ -267,6 +267,8 @@ int yb_mailbox_message(struct yb_mailbox *m, const struct yb_record *r, int *fd,
 bool yb_mailbox_cache_get(struct yb_mailbox *m, const struct yb_record *r, struct yb_arena *arena,
                           struct yb_str *out);
 void yb_mailbox_cache_put(struct yb_mailbox *m, const struct yb_record *r, struct yb_str data);
+/* What get() gave is of no use (another version): the next put() takes its place. */
+void yb_mailbox_cache_forget(struct yb_mailbox *m, const struct yb_record *r);
 /* After a command: what was put and waits in memory is written, unless it is little. */
 void yb_mailbox_cache_settle(struct yb_mailbox *m);
 

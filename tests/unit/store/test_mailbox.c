@@ -427,6 +427,26 @@ START_TEST(test_cache)
             OK(yb_view_rows(m, &v, &rows, &err));
         }
     }
+    /* One entry stays, whatever comes, until it is said to be of no use. */
+    yb_mailbox_cache_put(m, &rows->v[10], YB_STR("ignored"));
+    ck_assert(yb_mailbox_cache_get(m, &rows->v[10], arena, &got));
+    ck_assert(yb_str_eq(got, YB_STR("parsed 10")));
+    yb_mailbox_cache_forget(m, &rows->v[10]);
+    ck_assert(!yb_mailbox_cache_get(m, &rows->v[10], arena, &got));
+    yb_mailbox_cache_put(m, &rows->v[10], YB_STR("anew"));
+    ck_assert(yb_mailbox_cache_get(m, &rows->v[10], arena, &got));
+    ck_assert(yb_str_eq(got, YB_STR("anew")));
+    yb_rows_release(&rows);
+    yb_view_end(m, &v);
+    yb_mailbox_close(&m);
+    help_reopen(&h);
+    m = help_mailbox(&h, "INBOX");
+    OK(yb_view_begin(m, false, &v, &err));
+    OK(yb_view_rows(m, &v, &rows, &err));
+    ck_assert(yb_mailbox_cache_get(m, &rows->v[10], arena, &got));
+    ck_assert(yb_str_eq(got, YB_STR("anew")));
+    ck_assert(yb_mailbox_cache_get(m, &rows->v[11], arena, &got));
+    ck_assert(yb_str_eq(got, YB_STR("parsed 11")));
     /* A damaged cache is no cache. */
     ck_assert_int_eq(truncate(help_path(&h, "yubin-cache"), 100), 0);
     ck_assert(!yb_mailbox_cache_get(m, &rows->v[99], arena, &got));
