@@ -13,10 +13,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define LINES_A_TURN 32 /* handled before others get the worker, when they wait for one */
-#define PIECES_A_TURN 4 /* of a producer, likewise */
-#define CLOSE_MS 30000  /* for the rest of the output to move */
-#define LINGER_MS 2000  /* for the peer to see the end before its late input resets the socket */
+/* A connection's turn, before others get the worker when they wait for one: so many lines, pieces of
+ * a producer, or so long. */
+#define LINES_A_TURN 32
+#define PIECES_A_TURN 4
+#define TURN_MS 20
+#define CLOSE_MS 30000 /* for the rest of the output to move */
+#define LINGER_MS 2000 /* for the peer to see the end before its late input resets the socket */
 
 enum next { PARK, YIELD, GONE };
 
@@ -311,9 +314,20 @@ handle_one(struct yb_conn *c)
     return true;
 }
 
+/* The turn is over: others wait, and this one has had its share. Those of its own key wait although
+ * workers are idle. */
+static bool
+is_over(const struct yb_conn *c, bool much, int64_t until)
+{
+    size_t running, waiting;
+
+    yb_pool_counts(c->net->pool, &running, &waiting);
+    return waiting > 0 && ((much && yb_pool_pressed(c->net->pool)) || yb_clock_ms() >= until);
+}
+
 /* Output as far as it goes, the producer's too. */
 static enum next
-send_some(struct yb_conn *c)
+send_some(struct yb_conn *c, int64_t until)
 {
     bool (*producer)(struct yb_conn * c);
     int pieces = 0;
@@ -323,7 +337,7 @@ send_some(struct yb_conn *c)
             return GONE;
         if (c->out.size > 0 || c->producer == NULL || c->state != YB_CONN_OPEN)
             return PARK;
-        if (++pieces > PIECES_A_TURN && yb_pool_pressed(c->net->pool))
+        if (++pieces > 1 && is_over(c, pieces > PIECES_A_TURN, until))
             return YIELD;
         producer = c->producer;
         if (!producer(c) && c->producer == producer) /* it may have named its successor */
@@ -362,6 +376,7 @@ converse(struct yb_conn *c, unsigned events)
 {
     bool readable =
         (events & (YB_EV_IN | YB_EV_HUP)) != 0 || c->read_want == EPOLLOUT || yb_stream_pending(c);
+    int64_t until = yb_clock_ms() + TURN_MS;
     int lines = 0;
 
     for (;;) {
@@ -372,12 +387,12 @@ converse(struct yb_conn *c, unsigned events)
             call(c, c->listener->spec.service->woken);
         }
         while (may_handle(c) && c->in_n > 0 && !c->starved) {
-            if (++lines > LINES_A_TURN && yb_pool_pressed(c->net->pool))
+            if (++lines > 1 && is_over(c, lines > LINES_A_TURN, until))
                 return yb_stream_flush(c) ? YIELD : GONE;
             if (!handle_one(c))
                 break;
         }
-        next = send_some(c);
+        next = send_some(c, until);
         if (next != PARK)
             return next;
         if (c->state != YB_CONN_OPEN)
