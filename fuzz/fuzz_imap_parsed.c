@@ -60,8 +60,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct yb_arena *arena = yb_arena_new(4096);
     struct yb_str in = yb_str((const char *)data, size), bytes;
     struct imapd_parsed made, again;
+    struct yb_mime_tree tree;
 
-    imapd_parsed_make(in, arena, &made);
+    yb_mime_tree(in, arena, &tree);
+    imapd_parsed_make(&tree, arena, &made);
     check_balanced(made.envelope);
     check_balanced(made.body);
     check_balanced(made.structure);

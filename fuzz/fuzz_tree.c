@@ -37,10 +37,32 @@ check_part(const struct yb_mime_tree *t, uint32_t index, struct yb_str message)
     }
     yb_assert(part->kind != YB_MIME_LEAF || children == 0);
     yb_assert(part->kind != YB_MIME_MESSAGE || children == 1);
-    for (size_t i = 0; i < YB_MIME_FIELDS; i++) {
-        yb_assert(part->fields[i].p == NULL ||
-                  (part->fields[i].p >= message.p + part->header &&
-                   part->fields[i].p + part->fields[i].n <= message.p + part->body));
+    yb_assert(part->kept.n <= 3 * (part->body - part->header)); /* line ends are CRLF there */
+}
+
+/* Read in two pieces, and octet by octet, it is the same. */
+static void
+check_pieces(const struct yb_mime_tree *t, struct yb_str message, size_t cut,
+             struct yb_arena *arena)
+{
+    struct yb_mime_reader *r = yb_mime_reader_new(arena);
+    struct yb_mime_tree again;
+
+    yb_mime_reader_feed(r, yb_str_head(message, cut));
+    message = yb_str_skip(message, cut);
+    for (; cut == 0 && message.n > 0; message = yb_str_skip(message, 1))
+        yb_mime_reader_feed(r, yb_str_head(message, 1));
+    yb_mime_reader_feed(r, message);
+    yb_mime_reader_end(&r, &again);
+    yb_assert(again.n == t->n && again.limited == t->limited && again.dropped == t->dropped);
+    for (uint32_t i = 0; i < t->n; i++) {
+        const struct yb_mime_part *a = &t->parts[i], *b = &again.parts[i];
+
+        yb_assert(a->header == b->header && a->body == b->body && a->end == b->end);
+        yb_assert(a->lines == b->lines && a->parent == b->parent && a->next == b->next);
+        yb_assert(a->first_child == b->first_child && a->kind == b->kind);
+        yb_assert(a->opaque == b->opaque && yb_str_eq(a->kept, b->kept));
+        yb_assert(yb_str_eq(a->type, b->type) && yb_str_eq(a->subtype, b->subtype));
     }
 }
 
@@ -112,10 +134,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
         check_part(&t, i, message);
         check_path(&t, i);
-        (void)!yb_mime_content_type(part->fields[YB_MIME_TYPE], arena, &content);
-        (void)!yb_mime_disposition(part->fields[YB_MIME_DISPOSITION], arena, &content);
-        (void)yb_mime_word(part->fields[YB_MIME_ENCODING]);
+        (void)!yb_mime_content_type(yb_mime_part_field(part, YB_MIME_TYPE), arena, &content);
+        (void)!yb_mime_disposition(yb_mime_part_field(part, YB_MIME_DISPOSITION), arena, &content);
+        (void)yb_mime_word(yb_mime_part_field(part, YB_MIME_ENCODING));
     }
+    check_pieces(&t, message, 0, arena);
+    check_pieces(&t, message, size == 0 ? 0 : data[size - 1] * size / 256, arena);
     yb_mime_envelope(yb_str_head(message, (size_t)t.parts[0].body), arena, &envelope);
     yb_mime_tree(yb_str_head(message, (size_t)t.parts[0].body), arena, &head);
     yb_assert(head.parts[0].body == t.parts[0].body && head.parts[0].kind == t.parts[0].kind);

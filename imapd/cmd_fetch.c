@@ -1,20 +1,40 @@
 /*
- * FETCH, in pieces of about 64 KiB: a step answers messages until so much is written, and the
- * engine calls the next when it is sent. RFC 3501 §6.4.5, §7.4.2; CHANGEDSINCE and MODSEQ of RFC
- * 7162.
+ * FETCH, in pieces of about 64 KiB and slices of time: a step answers messages, or a part of one,
+ * until so much is written or the slice is over, and the engine calls the next when it is sent. While
+ * the client is waited for, no more than a place in the answer is kept. RFC 3501 §6.4.5, §7.4.2;
+ * CHANGEDSINCE and MODSEQ of RFC 7162.
  */
 #include "imapd/commands.h"
 #include "imapd/message.h"
 
+#include "lib/base/clock.h"
 #include "lib/base/io.h"
 #include "lib/mime/header.h"
-#include "lib/net/file.h"
 
 /* Longer ranges of a file are sent by the engine straight from it. */
 #define COPY_MAX 16384
-#define MESSAGE_ARENA 32768
+#define MESSAGE_ARENA 16384
 /* Messages whose \Seen is set at once, before their bodies are answered. */
 #define SEEN_BATCH 64
+/* Header fields up to here are picked out once; of more the octets are counted first. */
+#define FIELDS_KEPT 16384
+/* Between two looks at the clock: lines of a header, messages left out. */
+#define LINES_A_LOOK 64
+#define ROWS_A_LOOK 4096
+
+/* Where in the answer to a message. */
+enum place { AT_START, AT_ITEMS, AT_SECTIONS };
+
+/* HEADER.FIELDS under way. */
+struct fields {
+    struct imapd_lines lines;
+    uint64_t start;
+    bool wanted;       /* the field under way is */
+    bool counting;     /* its octets are not told yet */
+    uint64_t n;        /* octets of all, those that were written or counted so far */
+    uint64_t from, to; /* of these are asked for */
+    struct yb_buf *kept;
+};
 
 struct fetch_job {
     struct imapd_fetch args;
@@ -22,9 +42,21 @@ struct fetch_job {
     struct imapd_set seqs;
     size_t range; /* where the next message is */
     uint32_t seq;
-    struct yb_arena *arena; /* for one message */
-    bool lost;              /* a message was gone */
-    size_t written;         /* in this step */
+    bool lost;       /* a message was gone */
+    size_t answered; /* in this step */
+    size_t written;  /* in this step, what was sent on already */
+    /* The message under way. */
+    struct yb_arena *arena;
+    bool busy, spread; /* spread: a part of its answer was sent by an earlier step */
+    struct imapd_message message;
+    uint32_t at_seq;
+    enum place place;
+    size_t item;               /* parsed item, or section; prepared, at the start */
+    bool begun;                /* something of it was written */
+    uint64_t item_at, item_n;  /* octets of its text written, and all of them */
+    struct yb_str between;     /* what parts it from the one before */
+    size_t head_at, head_sent; /* where its answer begins: in the buffer, of `written` */
+    struct fields fields;
     /* Flags as text, for the common case of many messages with the same. */
     uint32_t text_flags, text_keywords;
     bool text_recent;
@@ -40,10 +72,13 @@ fetch_end(struct imapd_cmd *c)
 {
     struct fetch_job *j = c->job;
 
+    if (j->busy)
+        imapd_message_end(&j->message);
     if (j->rows != NULL)
         yb_rows_release(&j->rows);
     if (j->arena != NULL && c->s->mailbox != NULL)
         yb_mailbox_cache_settle(c->s->mailbox);
+    yb_buf_free(&j->fields.kept);
     yb_buf_free(&j->text);
     yb_arena_free(&j->arena);
 }
@@ -125,7 +160,68 @@ put_index_items(struct imapd_cmd *c, struct fetch_job *j, uint32_t seq, const st
     }
 }
 
-/* --- sections --- */
+/* --- a message, item by item --- */
+
+static bool
+piece_is_full(const struct imapd_cmd *c, const struct fetch_job *j)
+{
+    return j->written + yb_buf_size(c->out) >= YB_OUT_PIECE;
+}
+
+static void
+item_done(struct fetch_job *j)
+{
+    j->item++;
+    j->begun = false;
+    j->between = YB_STR(" ");
+}
+
+/* The next piece of an ENVELOPE or structure. */
+static int
+put_parsed_item(struct imapd_cmd *c, struct fetch_job *j, struct yb_err *err)
+{
+    static const struct {
+        unsigned item;
+        struct yb_str name;
+        size_t text; /* in struct imapd_parsed */
+    } rows[] = {
+        { IMAPD_FETCH_ENVELOPE, YB_STR_INIT("ENVELOPE "), offsetof(struct imapd_parsed, envelope) },
+        { IMAPD_FETCH_BODY, YB_STR_INIT("BODY "), offsetof(struct imapd_parsed, body) },
+        { IMAPD_FETCH_BODYSTRUCTURE, YB_STR_INIT("BODYSTRUCTURE "),
+          offsetof(struct imapd_parsed, structure) },
+    };
+    struct yb_str piece;
+    int rc;
+
+    if (j->item == YB_COUNT(rows)) {
+        j->place = AT_SECTIONS;
+        j->item = 0;
+        return 0;
+    }
+    if ((j->args.items & rows[j->item].item) == 0) {
+        j->item++;
+        return 0;
+    }
+    rc = imapd_message_parsed(&j->message, err);
+    if (rc != 0)
+        return rc;
+    memcpy(&piece, (const char *)&j->message.parsed + rows[j->item].text, sizeof(piece));
+    if (!j->begun) {
+        yb_buf_add(c->out, j->between);
+        yb_buf_add(c->out, rows[j->item].name);
+        j->begun = true;
+        j->item_at = 0;
+        j->item_n = piece.n;
+    } else if (piece.n != j->item_n) {
+        return yb_err_inside(err, YB_TEMP, "4.2.0", "a message changed while it was answered");
+    }
+    piece = yb_str_head(yb_str_skip(piece, (size_t)j->item_at), YB_OUT_PIECE);
+    yb_buf_add(c->out, piece);
+    j->item_at += piece.n;
+    if (j->item_at == j->item_n)
+        item_done(j);
+    return 0;
+}
 
 static void
 flush(struct imapd_cmd *c, struct fetch_job *j)
@@ -143,29 +239,30 @@ put_literal_head(struct yb_buf *b, uint64_t n)
     yb_buf_add(b, YB_STR("}\r\n"));
 }
 
-/* Bytes [start, end) of the message's file as a literal. */
+/* Octets [start, end) of the message's file as a literal. */
 static int
-put_range(struct imapd_cmd *c, struct fetch_job *j, struct imapd_message *m, uint64_t start,
-          uint64_t end, struct yb_err *err)
+put_range(struct imapd_cmd *c, struct fetch_job *j, uint64_t start, uint64_t end,
+          struct yb_err *err)
 {
+    struct imapd_message *m = &j->message;
     size_t n = (size_t)(end - start);
     char *to;
 
     put_literal_head(c->out, n);
-    if (n <= COPY_MAX && yb_buf_size(c->out) < YB_OUT_PIECE) {
+    if (n <= COPY_MAX) {
         to = yb_buf_room(c->out, n + 1);
-        if (to == NULL || yb_pread_full(m->fd, to, n, (off_t)start) != (ssize_t)n)
+        if (to == NULL || yb_pread_full(yb_file_fd(m->file), to, n, (off_t)start) != (ssize_t)n)
             return yb_err_inside(err, YB_TEMP, "4.2.0", "a message cannot be read");
         yb_buf_wrote(c->out, n);
         return 0;
     }
-    if (m->file == NULL)
-        m->file = yb_file_new(m->fd);
     flush(c, j);
     yb_conn_write_file(c->conn, m->file, (off_t)start, n);
     j->written += n;
     return 0;
 }
+
+/* --- HEADER.FIELDS and its opposite: whole fields, and the empty line --- */
 
 static bool
 is_named(const struct imapd_section *s, struct yb_str name)
@@ -177,104 +274,146 @@ is_named(const struct imapd_section *s, struct yb_str name)
     return false;
 }
 
-/* HEADER.FIELDS and its opposite: whole fields, and the empty line. */
-static int
-put_fields(struct imapd_cmd *c, struct imapd_message *m, const struct imapd_section *s,
-           uint64_t start, uint64_t end, struct yb_err *err)
+static void
+fields_begin(struct fetch_job *j, uint64_t start, uint64_t end)
 {
-    size_t n = (size_t)(end - start);
-    struct yb_str header = m->header, left;
-    struct yb_header h;
-    struct yb_buf *b;
+    struct fields *f = &j->fields;
+    struct yb_buf *kept = f->kept != NULL ? f->kept : yb_buf_new(FIELDS_KEPT);
 
-    if (s->n_part > 0) {
-        char *to = yb_arena_alloc(m->arena, n + 1, 1);
+    yb_buf_clear(kept);
+    *f = (struct fields){
+        .lines = { .at = start, .end = end }, .start = start, .counting = true, .kept = kept
+    };
+}
 
-        if (yb_pread_full(m->fd, to, n, (off_t)start) != (ssize_t)n)
-            return yb_err_inside(err, YB_TEMP, "4.2.0", "a message cannot be read");
-        header = yb_str(to, n);
+/* Octets of a field that was asked for. */
+static void
+fields_take(struct imapd_cmd *c, struct fields *f, struct yb_str text)
+{
+    uint64_t at = f->n;
+
+    f->n += text.n;
+    if (f->counting) {
+        yb_buf_add(f->kept, text);
+        return;
     }
-    b = yb_buf_new(n + 2);
-    left = header;
-    while (yb_header_next(&left, &h)) {
-        if (h.name.n > 0 && is_named(s, h.name) == (s->text == IMAPD_TEXT_FIELDS))
-            yb_buf_add(b, h.raw);
+    if (f->n > f->to)
+        text = yb_str_head(text, f->to > at ? (size_t)(f->to - at) : 0);
+    if (at < f->from)
+        text = yb_str_skip(text, f->from - at < text.n ? (size_t)(f->from - at) : text.n);
+    yb_buf_add(c->out, text);
+}
+
+/* Goes on through the header: 0 at its end, 1 when the slice is over or the piece is full. */
+static int
+fields_walk(struct imapd_cmd *c, struct fetch_job *j, const struct imapd_section *s,
+            struct yb_err *err)
+{
+    struct fields *f = &j->fields;
+    struct imapd_line line;
+
+    for (unsigned k = 1;; k++) {
+        if (imapd_message_line(&j->message, &f->lines, &line, err) < 0)
+            return -1;
+        if (line.text.n == 0)
+            return 0;
+        if (line.begins && line.text.p[0] != ' ' && line.text.p[0] != '\t') {
+            struct yb_str name = yb_header_name(line.text);
+
+            f->wanted = name.n > 0 && is_named(s, name) == (s->text == IMAPD_TEXT_FIELDS);
+        }
+        if (f->wanted)
+            fields_take(c, f, line.text);
+        if (piece_is_full(c, j) || (k % LINES_A_LOOK == 0 && yb_clock_ms() >= c->until))
+            return 1;
     }
-    yb_buf_add(b, YB_STR("\r\n"));
-    left = yb_buf_view(b);
-    if (s->partial)
-        left = yb_str_head(yb_str_skip(left, s->offset), s->length);
-    put_literal_head(c->out, left.n);
-    yb_buf_add(c->out, left);
-    yb_buf_free(&b);
+}
+
+static int
+fields_step(struct imapd_cmd *c, struct fetch_job *j, const struct imapd_section *s,
+            struct yb_err *err)
+{
+    struct fields *f = &j->fields;
+    int rc = fields_walk(c, j, s, err);
+
+    if (rc != 0)
+        return rc;
+    fields_take(c, f, YB_STR("\r\n"));
+    if (!f->counting) {
+        item_done(j);
+        return 0;
+    }
+    f->from = s->partial && s->offset < f->n ? s->offset : s->partial ? f->n : 0;
+    f->to = s->partial && f->n - f->from > s->length ? f->from + s->length : f->n;
+    put_literal_head(c->out, f->to - f->from);
+    if (yb_buf_overflowed(f->kept)) { /* once more, from the file */
+        f->lines = (struct imapd_lines){ .at = f->start, .end = f->lines.end };
+        f->counting = f->wanted = false;
+        f->n = 0;
+        return 0;
+    }
+    yb_buf_add(c->out, yb_str_head(yb_str_skip(yb_buf_view(f->kept), (size_t)f->from),
+                                   (size_t)(f->to - f->from)));
+    item_done(j);
     return 0;
 }
 
+/* The next section, or a piece of it. */
 static int
-put_section(struct imapd_cmd *c, struct fetch_job *j, struct imapd_message *m,
-            const struct imapd_section *s, struct yb_err *err)
+put_section(struct imapd_cmd *c, struct fetch_job *j, struct yb_err *err)
 {
+    const struct imapd_section *s = &j->args.sections[j->item];
     uint64_t start, end;
     bool exists;
+    int rc;
 
+    if (j->begun)
+        return fields_step(c, j, s, err);
+    rc = imapd_message_section(&j->message, s, &start, &end, &exists, err);
+    if (rc != 0)
+        return rc;
+    yb_buf_add(c->out, j->between);
     yb_buf_add(c->out, s->label);
     yb_buf_add_c(c->out, ' ');
-    if (imapd_message_section(m, s, &start, &end, &exists, err) < 0)
-        return -1;
-    if (!exists) {
-        yb_buf_add(c->out, YB_STR("NIL"));
+    if (exists && (s->text == IMAPD_TEXT_FIELDS || s->text == IMAPD_TEXT_FIELDS_NOT)) {
+        fields_begin(j, start, end);
+        j->begun = true;
         return 0;
     }
-    if (s->text == IMAPD_TEXT_FIELDS || s->text == IMAPD_TEXT_FIELDS_NOT)
-        return put_fields(c, m, s, start, end, err);
-    if (s->partial) {
-        start = start + s->offset < end ? start + s->offset : end;
-        end = end - start > s->length ? start + s->length : end;
+    if (!exists) {
+        yb_buf_add(c->out, YB_STR("NIL"));
+    } else {
+        if (s->partial) {
+            start = start + s->offset < end ? start + s->offset : end;
+            end = end - start > s->length ? start + s->length : end;
+        }
+        rc = put_range(c, j, start, end, err);
     }
-    return put_range(c, j, m, start, end, err);
+    item_done(j);
+    return rc;
 }
 
-static void
-put_parsed_items(struct imapd_cmd *c, const struct imapd_parsed *p, unsigned items,
-                 struct yb_str *between)
-{
-    const struct {
-        unsigned item;
-        struct yb_str name, text;
-    } rows[] = {
-        { IMAPD_FETCH_ENVELOPE, YB_STR_INIT("ENVELOPE "), p->envelope },
-        { IMAPD_FETCH_BODY, YB_STR_INIT("BODY "), p->body },
-        { IMAPD_FETCH_BODYSTRUCTURE, YB_STR_INIT("BODYSTRUCTURE "), p->structure },
-    };
-
-    for (size_t i = 0; i < YB_COUNT(rows); i++) {
-        if ((items & rows[i].item) == 0)
-            continue;
-        yb_buf_add(c->out, *between);
-        yb_buf_add(c->out, rows[i].name);
-        yb_buf_add(c->out, rows[i].text);
-        *between = YB_STR(" ");
-    }
-}
+/* --- a message --- */
 
 /* Reads what will be needed before a byte of the answer is written, so that a message that is gone
  * is left out whole. */
 static int
-prepare(const struct fetch_job *j, struct imapd_message *m, struct yb_err *err)
+prepare(struct fetch_job *j, struct yb_err *err)
 {
-    unsigned parsed = j->args.items & ~IMAPD_FETCH_FROM_INDEX;
+    struct imapd_message *m = &j->message;
     uint64_t start, end;
     bool exists;
+    int rc = 0;
 
     if (j->args.n_sections > 0 && imapd_message_open(m, err) < 0)
         return -1;
-    if (parsed != 0 && imapd_message_parsed(m, err) < 0)
-        return -1;
-    for (size_t i = 0; i < j->args.n_sections; i++) {
-        if (imapd_message_section(m, &j->args.sections[i], &start, &end, &exists, err) < 0)
-            return -1;
+    if ((j->args.items & ~IMAPD_FETCH_FROM_INDEX) != 0)
+        rc = imapd_message_parsed(m, err);
+    while (rc == 0 && j->item < j->args.n_sections) {
+        rc = imapd_message_section(m, &j->args.sections[j->item], &start, &end, &exists, err);
+        j->item += rc == 0;
     }
-    return 0;
+    return rc;
 }
 
 /* What BODY[] made of the message, when this command set its \Seen. */
@@ -288,30 +427,46 @@ seen_record(const struct fetch_job *j, uint32_t seq)
     return NULL;
 }
 
-static int
-put_message(struct imapd_cmd *c, struct fetch_job *j, uint32_t seq, struct imapd_message *m,
-            struct yb_err *err)
+static void
+put_head(struct imapd_cmd *c, struct fetch_job *j)
 {
-    const struct yb_record *changed = seen_record(j, seq), *r = m->record;
+    const struct yb_record *changed = seen_record(j, j->at_seq);
     unsigned items = j->args.items;
-    struct yb_str between = YB_STR(" ");
 
-    if (changed != NULL) {
-        r = changed;
+    j->head_at = yb_buf_size(c->out);
+    j->head_sent = j->written;
+    if (changed != NULL)
         items |= IMAPD_FETCH_FLAGS | (c->s->condstore ? IMAPD_FETCH_MODSEQ : 0u);
+    put_index_items(c, j, j->at_seq, changed != NULL ? changed : j->message.record, items);
+    j->between = (items & IMAPD_FETCH_FROM_INDEX) == 0 ? YB_STR("") : YB_STR(" ");
+    j->place = AT_ITEMS;
+    j->item = 0;
+}
+
+/* Goes on with the answer: 0 at its end, 1 when the slice is over or the piece is full. */
+static int
+put_message(struct imapd_cmd *c, struct fetch_job *j, struct yb_err *err)
+{
+    for (;;) {
+        int rc = 0;
+
+        if (j->place == AT_START) {
+            rc = prepare(j, err);
+            if (rc == 0)
+                put_head(c, j);
+        } else if (j->place == AT_ITEMS) {
+            rc = put_parsed_item(c, j, err);
+        } else if (j->item < j->args.n_sections) {
+            rc = put_section(c, j, err);
+        } else {
+            yb_buf_add(c->out, YB_STR(")\r\n"));
+            return 0;
+        }
+        if (rc != 0)
+            return rc;
+        if (piece_is_full(c, j) || yb_clock_ms() >= c->until)
+            return 1;
     }
-    put_index_items(c, j, seq, r, items);
-    if ((items & IMAPD_FETCH_FROM_INDEX) == 0)
-        between = YB_STR("");
-    put_parsed_items(c, &m->parsed, items, &between);
-    for (size_t i = 0; i < j->args.n_sections; i++) {
-        yb_buf_add(c->out, between);
-        if (put_section(c, j, m, &j->args.sections[i], err) < 0)
-            return -1;
-        between = YB_STR(" ");
-    }
-    yb_buf_add(c->out, YB_STR(")\r\n"));
-    return 0;
 }
 
 /* A message that is gone: its answer is left out, or only has what the index knows. */
@@ -325,35 +480,48 @@ put_lost(struct imapd_cmd *c, struct fetch_job *j, uint32_t seq, const struct yb
     yb_buf_add(c->out, YB_STR(")\r\n"));
 }
 
-static int
-fetch_from_file(struct imapd_cmd *c, struct fetch_job *j, uint32_t seq, const struct yb_record *r,
-                struct yb_err *err)
+static void
+message_begin(struct imapd_cmd *c, struct fetch_job *j, uint32_t seq)
 {
-    struct yb_err why = { 0 };
-    struct imapd_message m;
-    int rc = 0;
+    imapd_message_begin(&j->message, c->s->mailbox, &j->rows->v[seq - 1], j->arena,
+                        yb_conn_log(c->conn));
+    j->at_seq = seq;
+    j->place = AT_START;
+    j->item = 0;
+    j->begun = j->spread = false;
+    j->busy = true;
+}
 
-    imapd_message_begin(&m, c->s->mailbox, r, j->arena);
-    if (prepare(j, &m, &why) == 0) {
-        size_t before = yb_buf_size(c->out), sent = j->written;
-
-        rc = put_message(c, j, seq, &m, err);
-        if (rc < 0 && j->written == sent) {
-            yb_buf_truncate(c->out, before);
-        } else if (rc < 0) {
-            /* Half an answer is sent: only the end of the connection makes that clear. */
-            yb_log_err(YB_LOG_ERROR, yb_conn_log(c->conn), "imap.error", err);
-            c->s->closing = true;
-            yb_conn_abort(c->conn);
-        }
-    } else if (why.class == YB_PERM) {
-        put_lost(c, j, seq, r);
-    } else {
-        *err = why;
-        rc = -1;
-    }
-    imapd_message_end(&m);
+static void
+message_end(struct fetch_job *j)
+{
+    imapd_message_end(&j->message);
     yb_arena_reset(j->arena);
+    j->busy = false;
+}
+
+/* 0: the message is answered; 1: a part of it. */
+static int
+message_step(struct imapd_cmd *c, struct fetch_job *j, struct yb_err *err)
+{
+    int rc;
+
+    j->message.until = c->until;
+    rc = put_message(c, j, err);
+    if (rc == 1)
+        return 1;
+    if (rc < 0 && j->place == AT_START && err->class == YB_PERM) {
+        put_lost(c, j, j->at_seq, j->message.record);
+        rc = 0;
+    } else if (rc < 0 && j->place != AT_START && !j->spread && j->written == j->head_sent) {
+        yb_buf_truncate(c->out, j->head_at);
+    } else if (rc < 0 && j->place != AT_START) {
+        /* Half an answer is sent: only the end of the connection makes that clear. */
+        yb_log_err(YB_LOG_ERROR, yb_conn_log(c->conn), "imap.error", err);
+        c->s->closing = true;
+        yb_conn_abort(c->conn);
+    }
+    message_end(j);
     return rc;
 }
 
@@ -449,41 +617,63 @@ fetch_answer(struct imapd_cmd *c, const struct fetch_job *j, struct yb_err *err)
     return 0;
 }
 
+enum { NO_MESSAGE = 1, SLICE_OVER };
+
+/* Begins with the next message, or answers it from the index alone. */
+static int
+next_message(struct imapd_cmd *c, struct fetch_job *j, struct yb_err *err)
+{
+    bool from_index = j->args.n_sections == 0 && (j->args.items & ~IMAPD_FETCH_FROM_INDEX) == 0;
+    bool sets_seen = j->args.sets_seen && !c->s->view.read_only;
+    uint32_t seq;
+
+    for (unsigned k = 1; (seq = next_seq(j, &j->range, j->seq)) != 0; k++) {
+        const struct yb_record *r = &j->rows->v[seq - 1];
+
+        if (k % ROWS_A_LOOK == 0 && yb_clock_ms() >= c->until)
+            return SLICE_OVER;
+        j->seq = seq + 1;
+        if (!is_wanted(j, r))
+            continue;
+        j->answered++;
+        if (from_index) {
+            put_index_items(c, j, seq, r, j->args.items);
+            yb_buf_add(c->out, YB_STR(")\r\n"));
+            return 0;
+        }
+        if (sets_seen && seq > j->seen_until && set_seen(c, j, seq, err) < 0)
+            return -1;
+        message_begin(c, j, seq);
+        return 0;
+    }
+    return NO_MESSAGE;
+}
+
 static int
 fetch_step(struct imapd_cmd *c, struct yb_err *err)
 {
     struct fetch_job *j = c->job;
-    bool from_index = j->args.n_sections == 0 && (j->args.items & ~IMAPD_FETCH_FROM_INDEX) == 0;
-    bool sets_seen = j->args.sets_seen && !c->s->view.read_only;
-    uint64_t answers = 0;
     int rc = 0;
 
-    j->written = 0;
-    while (rc == 0 && j->written + yb_buf_size(c->out) < YB_OUT_PIECE && !c->s->closing) {
-        uint32_t seq = next_seq(j, &j->range, j->seq);
-        const struct yb_record *r;
-
-        if (seq == 0)
-            break;
-        r = &j->rows->v[seq - 1];
-        j->seq = seq + 1;
-        if (!is_wanted(j, r))
-            continue;
-        answers++;
-        if (from_index) {
-            put_index_items(c, j, seq, r, j->args.items);
-            yb_buf_add(c->out, YB_STR(")\r\n"));
-            continue;
+    j->written = j->answered = 0;
+    while (rc == 0 && !piece_is_full(c, j) && !c->s->closing) {
+        if (!j->busy)
+            rc = next_message(c, j, err);
+        if (rc == 0 && j->busy) {
+            rc = message_step(c, j, err);
+            if (rc == 1 || (rc == 0 && yb_clock_ms() >= c->until))
+                rc = SLICE_OVER;
         }
-        if (sets_seen && seq > j->seen_until)
-            rc = set_seen(c, j, seq, err);
-        if (rc == 0)
-            rc = fetch_from_file(c, j, seq, &j->rows->v[seq - 1], err);
     }
-    imapd_count(c->s->server, IMAPD_COUNT_FETCHED, answers);
+    imapd_count(c->s->server, IMAPD_COUNT_FETCHED, j->answered);
     if (rc < 0)
         return -1;
-    return next_seq(j, &j->range, j->seq) != 0 ? 1 : fetch_answer(c, j, err);
+    /* The client is waited for, if there is anything for it to take. */
+    if (j->busy && j->written + yb_buf_size(c->out) > 0) {
+        imapd_message_pause(&j->message);
+        j->spread = j->place != AT_START;
+    }
+    return rc == NO_MESSAGE ? fetch_answer(c, j, err) : 1;
 }
 
 int
@@ -505,7 +695,7 @@ imapd_cmd_fetch(struct imapd_cmd *c, struct yb_err *err)
         return -1;
     j->seq = 1;
     if (j->args.n_sections > 0 || (j->args.items & ~IMAPD_FETCH_FROM_INDEX) != 0)
-        j->arena = yb_arena_new(MESSAGE_ARENA);
+        j->arena = yb_arena_new_charged(MESSAGE_ARENA, c->budget);
     c->step = fetch_step;
     return 0;
 }

@@ -1,7 +1,20 @@
-/* LIST, with the forms of RFC 5258 and RFC 6154, and LSUB. */
+/* LIST, with the forms of RFC 5258 and RFC 6154, and LSUB, in slices of time. */
 #include "imapd/commands.h"
 #include "imapd/match.h"
 #include "imapd/utf7.h"
+
+#include "lib/base/clock.h"
+#include "lib/base/map.h"
+
+struct list_job {
+    struct imapd_list args;
+    struct yb_folder *folders;
+    size_t n;
+    bool *below;        /* RECURSIVEMATCH: a folder below this one passes the selection */
+    size_t next;        /* folder to look at */
+    size_t pattern;     /* and the first pattern that it was not compared with */
+    struct yb_str told; /* LSUB: the last name */
+};
 
 /* Reference and pattern are put together, then read as UTF-8; what is no name matches nothing. */
 static struct yb_str
@@ -16,14 +29,21 @@ full_pattern(struct imapd_cmd *c, struct yb_str reference, struct yb_str pattern
     return out;
 }
 
-static bool
-matches_any(const struct imapd_list *args, struct yb_str name)
+/* Compares the folder at hand with the patterns. 1: the slice is over. */
+static int
+matches_any(const struct imapd_cmd *c, struct list_job *j, bool *matches)
 {
-    for (size_t i = 0; i < args->n_patterns; i++) {
-        if (args->patterns[i].n > 0 && imapd_match(args->patterns[i], name))
-            return true;
+    struct yb_str name = j->folders[j->next].name;
+
+    *matches = false;
+    while (j->pattern < j->args.n_patterns && !*matches) {
+        struct yb_str pattern = j->args.patterns[j->pattern++];
+
+        *matches = pattern.n > 0 && imapd_match(pattern, name);
+        if (!*matches && yb_clock_ms() >= c->until)
+            return 1;
     }
-    return false;
+    return 0;
 }
 
 /*
@@ -93,22 +113,6 @@ put_entry(struct imapd_cmd *c, struct yb_str verb, bool extended, const struct e
     yb_buf_add(b, YB_STR("\r\n"));
 }
 
-/* A folder below `parent` passes the selection. */
-static bool
-selected_below(const struct imapd_list *args, const struct yb_folder *folders, size_t n,
-               struct yb_str parent)
-{
-    for (size_t i = 0; i < n; i++) {
-        struct yb_str name = folders[i].name;
-
-        if (name.n > parent.n && name.p[parent.n] == '/' && yb_str_starts(name, parent) &&
-            (((args->select & IMAPD_LIST_SUBSCRIBED) != 0 && folders[i].subscribed) ||
-             ((args->select & IMAPD_LIST_SPECIAL_USE) != 0 && folders[i].special[0] != '\0')))
-            return true;
-    }
-    return false;
-}
-
 static bool
 passes_selection(const struct imapd_list *args, const struct yb_folder *f)
 {
@@ -117,43 +121,84 @@ passes_selection(const struct imapd_list *args, const struct yb_folder *f)
     return (args->select & IMAPD_LIST_SPECIAL_USE) == 0 || f->special[0] != '\0';
 }
 
-static void
-list_folders(struct imapd_cmd *c, const struct imapd_list *args, const struct yb_folder *folders,
-             size_t n)
+static bool
+is_selected(const struct imapd_list *args, const struct yb_folder *f)
 {
-    unsigned told = args->select | args->returns;
+    return ((args->select & IMAPD_LIST_SUBSCRIBED) != 0 && f->subscribed) ||
+           ((args->select & IMAPD_LIST_SPECIAL_USE) != 0 && f->special[0] != '\0');
+}
 
-    for (size_t i = 0; i < n; i++) {
-        const struct yb_folder *f = &folders[i];
-        bool passes = passes_selection(args, f), below = false;
+/* Marks all parents of the folders that are selected. */
+static void
+mark_below(struct imapd_cmd *c, struct list_job *j)
+{
+    struct yb_map *places = yb_map_new();
 
-        if (!matches_any(args, f->name))
+    j->below = yb_arena_alloc(c->arena, j->n + 1, sizeof(*j->below));
+    for (size_t i = 0; i < j->n; i++)
+        (void)yb_map_put(places, j->folders[i].name, &j->below[i]);
+    for (size_t i = 0; i < j->n; i++) {
+        struct yb_str name = j->folders[i].name;
+
+        if (!is_selected(&j->args, &j->folders[i]))
             continue;
-        if ((args->select & IMAPD_LIST_RECURSIVE_MATCH) != 0)
-            below = selected_below(args, folders, n, f->name);
-        /* A subscription alone is no folder of LIST's, unless it is asked for. */
-        if ((!passes && !below) || (!f->exists && !f->children && args->select == 0))
-            continue;
-        put_entry(c, YB_STR("LIST"), args->extended,
-                  &(struct entry){
-                      .name = f->name,
-                      .exists = f->exists,
-                      .has_children_info = f->exists || f->children,
-                      .children = f->children,
-                      .subscribed = f->subscribed && (told & IMAPD_LIST_SUBSCRIBED) != 0,
-                      .special = f->special,
-                      .child_subscribed = below,
-                  });
+        for (size_t at = name.n; at > 0; at--) {
+            bool *parent =
+                name.p[at - 1] == '/' ? yb_map_get(places, yb_str_head(name, at - 1)) : NULL;
+
+            if (parent != NULL)
+                *parent = true;
+        }
     }
+    yb_map_free(&places);
+}
+
+static void
+list_folder(struct imapd_cmd *c, const struct list_job *j, size_t i)
+{
+    const struct imapd_list *args = &j->args;
+    const struct yb_folder *f = &j->folders[i];
+    unsigned told = args->select | args->returns;
+    bool below = j->below != NULL && j->below[i];
+
+    /* A subscription alone is no folder of LIST's, unless it is asked for. */
+    if ((!passes_selection(args, f) && !below) || (!f->exists && !f->children && args->select == 0))
+        return;
+    put_entry(c, YB_STR("LIST"), args->extended,
+              &(struct entry){
+                  .name = f->name,
+                  .exists = f->exists,
+                  .has_children_info = f->exists || f->children,
+                  .children = f->children,
+                  .subscribed = f->subscribed && (told & IMAPD_LIST_SUBSCRIBED) != 0,
+                  .special = f->special,
+                  .child_subscribed = below,
+              });
+}
+
+static int
+list_step(struct imapd_cmd *c, struct yb_err *err YB_UNUSED)
+{
+    struct list_job *j = c->job;
+    bool matches;
+
+    for (; j->next < j->n; j->next++, j->pattern = 0) {
+        if (yb_buf_size(c->out) >= YB_OUT_PIECE || matches_any(c, j, &matches) != 0)
+            return 1;
+        if (matches)
+            list_folder(c, j, j->next);
+    }
+    imapd_ok(c, YB_STR("LIST completed"));
+    return 0;
 }
 
 int
 imapd_cmd_list(struct imapd_cmd *c, struct yb_err *err)
 {
-    struct imapd_list *args = yb_arena_alloc(c->arena, 1, sizeof(*args));
-    struct yb_folder *folders;
-    size_t n;
+    struct list_job *j = yb_arena_alloc(c->arena, 1, sizeof(*j));
+    struct imapd_list *args = &j->args;
 
+    c->job = j;
     if (!imapd_parse_list(&c->lex, args))
         return imapd_wrong(c, err);
     if (args->n_patterns == 1 && args->patterns[0].n == 0 && !args->extended) {
@@ -164,11 +209,12 @@ imapd_cmd_list(struct imapd_cmd *c, struct yb_err *err)
     }
     for (size_t i = 0; i < args->n_patterns; i++)
         args->patterns[i] = full_pattern(c, args->reference, args->patterns[i]);
-    if (yb_store_list(c->s->account, c->scratch, &folders, &n, err) < 0)
+    if (yb_store_list(c->s->account, c->arena, &j->folders, &j->n, err) < 0)
         return -1;
-    mark_usual_names(folders, n);
-    list_folders(c, args, folders, n);
-    imapd_ok(c, YB_STR("LIST completed"));
+    mark_usual_names(j->folders, j->n);
+    if ((args->select & IMAPD_LIST_RECURSIVE_MATCH) != 0)
+        mark_below(c, j);
+    c->step = list_step;
     return 0;
 }
 
@@ -190,29 +236,42 @@ lsub_parent(struct imapd_cmd *c, struct yb_str pattern, struct yb_str name, stru
     }
 }
 
+static int
+lsub_step(struct imapd_cmd *c, struct yb_err *err YB_UNUSED)
+{
+    struct list_job *j = c->job;
+    struct yb_str pattern = j->args.patterns[0];
+
+    while (j->next < j->n) {
+        const struct yb_folder *f = &j->folders[j->next++];
+
+        if (!f->subscribed)
+            continue;
+        if (imapd_match(pattern, f->name)) {
+            j->told = f->name;
+            put_entry(c, YB_STR("LSUB"), false, &(struct entry){ .name = j->told, .exists = true });
+        } else {
+            lsub_parent(c, pattern, f->name, &j->told);
+        }
+        if (yb_buf_size(c->out) >= YB_OUT_PIECE || yb_clock_ms() >= c->until)
+            return 1;
+    }
+    imapd_ok(c, YB_STR("LSUB completed"));
+    return 0;
+}
+
 int
 imapd_cmd_lsub(struct imapd_cmd *c, struct yb_err *err)
 {
-    struct imapd_list *args = yb_arena_alloc(c->arena, 1, sizeof(*args));
-    struct yb_str pattern, told = { 0 };
-    struct yb_folder *folders;
-    size_t n;
+    struct list_job *j = yb_arena_alloc(c->arena, 1, sizeof(*j));
 
-    if (!imapd_parse_lsub(&c->lex, args))
+    c->job = j;
+    if (!imapd_parse_lsub(&c->lex, &j->args))
         return imapd_wrong(c, err);
-    pattern = full_pattern(c, args->reference, args->patterns[0]);
-    if (yb_store_list(c->s->account, c->scratch, &folders, &n, err) < 0)
+    j->args.patterns[0] = full_pattern(c, j->args.reference, j->args.patterns[0]);
+    if (j->args.patterns[0].n > 0 &&
+        yb_store_list(c->s->account, c->arena, &j->folders, &j->n, err) < 0)
         return -1;
-    for (size_t i = 0; i < n && pattern.n > 0; i++) {
-        if (!folders[i].subscribed)
-            continue;
-        if (imapd_match(pattern, folders[i].name)) {
-            told = folders[i].name;
-            put_entry(c, YB_STR("LSUB"), false, &(struct entry){ .name = told, .exists = true });
-        } else {
-            lsub_parent(c, pattern, folders[i].name, &told);
-        }
-    }
-    imapd_ok(c, YB_STR("LSUB completed"));
+    c->step = lsub_step;
     return 0;
 }

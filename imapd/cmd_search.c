@@ -1,16 +1,27 @@
 /*
- * SEARCH, in slices of time: a step looks at messages for a while and lets others work. Keys that
- * the index answers come first, then those of the parsed form, then headers, then bodies. RFC 3501
+ * SEARCH, in slices of time: a step looks at messages, or at a part of one, for a while and lets
+ * others work. Keys that the index answers come first, then those of the parsed form, then headers,
+ * then bodies; what those two need is found out once a message for all keys (seek.h). RFC 3501
  * §6.4.4, ESEARCH of RFC 4731, MODSEQ of RFC 7162 §3.1.5.
  */
 #include "imapd/commands.h"
 #include "imapd/message.h"
+#include "imapd/seek.h"
 #include "imapd/text.h"
 
-#include "lib/mime/header.h"
+#include "lib/base/clock.h"
 
-#define SLICE_MS 20
-#define MESSAGE_ARENA 65536
+#define MESSAGE_ARENA 16384
+/* Between two looks at the clock: keys looked at, octets compared. */
+#define KEYS_A_LOOK 4096
+#define COMPARED_A_LOOK ((size_t)1 << 20)
+
+/* A text looked for in one of those that are kept of each message. */
+struct parsed_needle {
+    enum imapd_searched which;
+    struct yb_str text; /* folded and squeezed */
+    bool found;         /* in the message under way */
+};
 
 struct search_job {
     struct imapd_search args;
@@ -20,15 +31,22 @@ struct search_job {
     uint32_t *hits;         /* sequence numbers or UIDs */
     size_t n_hits, told;
     uint64_t modseq; /* highest of the hits */
-};
 
-/* One message under the tree of keys. */
-struct looked_at {
-    struct imapd_cmd *c;
+    /* The texts that keys look for, in the parsed form and in the messages themselves; a key's
+     * `number` is the index of its own. */
+    struct parsed_needle *parsed;
+    size_t n_parsed;
+    struct imapd_needle *needles;
+    size_t n_needles;
+    struct imapd_seek *seek; /* NULL: there are none */
+
+    /* The message under way. */
+    bool looking;
     const struct yb_record *record;
     uint32_t seq;
     struct imapd_message message;
-    struct yb_buf *body; /* its text, decoded and folded; NULL: not yet */
+    size_t parsed_done; /* of `parsed` */
+    unsigned keys;      /* looked at since the last look at the clock */
 };
 
 static void
@@ -36,10 +54,13 @@ search_end(struct imapd_cmd *c)
 {
     struct search_job *j = c->job;
 
+    if (j->looking)
+        imapd_message_end(&j->message);
     if (j->rows != NULL)
         yb_rows_release(&j->rows);
     if (j->arena != NULL && c->s->mailbox != NULL)
         yb_mailbox_cache_settle(c->s->mailbox);
+    imapd_seek_free(&j->seek);
     yb_arena_free(&j->arena);
 }
 
@@ -59,13 +80,20 @@ static const enum cost costs[] = { /* those not named are answered by the index 
 };
 /* clang-format on */
 
+/* Is it a header field whose text is in the parsed form? */
+static bool
+is_parsed_field(const struct imapd_key *k)
+{
+    return k->kind == IMAPD_KEY_HEADER && imapd_searched_field(k->field) < IMAPD_SEARCHED;
+}
+
 /* The dearest of a key and what is inside it. */
 static enum cost
 key_cost(const struct imapd_key *k)
 {
     enum cost cost = costs[k->kind];
 
-    if (k->kind == IMAPD_KEY_HEADER && imapd_searched_field(k->field) < IMAPD_SEARCHED)
+    if (is_parsed_field(k))
         return COST_PARSED;
     for (const struct imapd_key *child = k->child; child != NULL; child = child->next) {
         enum cost of_child = key_cost(child);
@@ -110,6 +138,28 @@ keyword_bit(struct imapd_cmd *c, struct yb_str name)
     return 0;
 }
 
+/* A text that is looked for. */
+static void
+add_needle(struct imapd_cmd *c, struct search_job *j, struct imapd_key *k)
+{
+    struct imapd_needle *needle = &j->needles[j->n_needles];
+
+    if (is_parsed_field(k)) {
+        j->parsed[j->n_parsed] =
+            (struct parsed_needle){ .which = imapd_searched_field(k->field),
+                                    .text = imapd_text_squeeze(k->text, c->arena) };
+        k->number = j->n_parsed++;
+        return;
+    }
+    needle->where = k->kind == IMAPD_KEY_HEADER ? IMAPD_SEEK_FIELD
+                    : k->kind == IMAPD_KEY_TEXT ? IMAPD_SEEK_TEXT
+                                                : IMAPD_SEEK_BODY;
+    needle->field = k->field;
+    needle->text = k->text;
+    needle->squeezed = imapd_text_squeeze(k->text, c->arena);
+    k->number = j->n_needles++;
+}
+
 /* Resolves what a key and those inside it name, against the mailbox as it is now. A number that no
  * message has is no error here: it matches nothing. */
 static void
@@ -125,8 +175,7 @@ prepare_key(struct imapd_cmd *c, struct search_job *j, struct imapd_key *k)
         k->number = keyword_bit(c, k->text);
     } else if (k->text.p != NULL) {
         k->text = imapd_text_needle(k->text, c->arena);
-        if (k->kind == IMAPD_KEY_HEADER)
-            k->text = imapd_text_squeeze(k->text, c->arena);
+        add_needle(c, j, k);
     }
     for (struct imapd_key *child = k->child; child != NULL; child = child->next)
         prepare_key(c, j, child);
@@ -135,102 +184,42 @@ prepare_key(struct imapd_cmd *c, struct search_job *j, struct imapd_key *k)
 
 /* --- looking --- */
 
-static bool
-contains(struct yb_str text, struct yb_str needle)
+/* Whether a message has what a key asks for, as far as that is known: what is not has to be found
+ * out first. */
+enum answer { NO, YES, ASK_PARSED, ASK_HEADER, ASK_BODY };
+
+static enum answer
+yes(bool is)
 {
-    return needle.n == 0 || yb_str_find_str(text, needle) < text.n;
+    return is ? YES : NO;
 }
 
-/* The same in the text of header fields; the needle is squeezed already. */
-static bool
-header_has(struct looked_at *l, struct yb_str text, struct yb_str needle)
+static enum answer
+sought_matches(const struct search_job *j, const struct imapd_key *k)
 {
-    return contains(imapd_text_squeeze(text, l->message.arena), needle);
+    const struct imapd_needle *needle = &j->needles[k->number];
+
+    if (needle->found || imapd_seek_stage(j->seek) == IMAPD_SOUGHT_ALL)
+        return yes(needle->found);
+    if (imapd_seek_stage(j->seek) == IMAPD_SOUGHT_NOTHING && needle->where != IMAPD_SEEK_BODY)
+        return ASK_HEADER;
+    return needle->where == IMAPD_SEEK_FIELD ? NO : ASK_BODY;
 }
 
-static bool
-header_matches(struct looked_at *l, const struct imapd_key *k)
+static enum answer
+parsed_matches(const struct search_job *j, const struct imapd_key *k)
 {
-    enum imapd_searched which = imapd_searched_field(k->field);
-    struct yb_err err = { 0 };
-    struct yb_header h;
-    struct yb_str left;
+    const struct imapd_parsed *p = &j->message.parsed;
 
-    if (which < IMAPD_SEARCHED) {
-        if (imapd_message_parsed(&l->message, &err) < 0)
-            return false;
-        return l->message.parsed.searched[which].p != NULL &&
-               header_has(l, l->message.parsed.searched[which], k->text);
-    }
-    if (imapd_message_header(&l->message, &err) < 0)
-        return false;
-    left = l->message.header;
-    while (yb_header_next(&left, &h)) {
-        if (yb_str_eqi(h.name, k->field) &&
-            header_has(l, imapd_text_header(h.value, l->message.arena), k->text))
-            return true;
-    }
-    return false;
-}
-
-/* Every text inside, headers of parts (names of files) and of messages inside too; kept while keys
- * look at this message. */
-static bool
-body_contains(struct looked_at *l, struct yb_str needle)
-{
-    struct yb_err err = { 0 };
-    struct yb_mime_tree tree;
-    struct yb_str bytes;
-    struct yb_buf *b;
-
-    if (needle.n == 0)
-        return true;
-    if (l->body == NULL) {
-        if (imapd_message_bytes(&l->message, &bytes, &err) < 0)
-            return false;
-        yb_mime_tree(bytes, l->message.arena, &tree);
-        l->body = b = yb_buf_new(SIZE_MAX / 4);
-        (void)!yb_buf_room(b, bytes.n); /* about so much, at once */
-        for (uint32_t i = 0; i < tree.n; i++) {
-            const struct yb_mime_part *p = &tree.parts[i];
-
-            if (i > 0)
-                imapd_text_add_headers(yb_str(bytes.p + p->header, (size_t)(p->body - p->header)),
-                                       b, l->message.arena);
-            imapd_text_add_part(bytes, p, b, l->message.arena);
-            yb_buf_add_c(b, '\n');
-        }
-    }
-    return contains(yb_buf_view(l->body), needle);
-}
-
-static bool
-header_contains(struct looked_at *l, struct yb_str needle)
-{
-    struct yb_err err = { 0 };
-    struct yb_buf *b;
-    bool found;
-
-    if (imapd_message_header(&l->message, &err) < 0)
-        return false;
-    b = yb_buf_new(SIZE_MAX / 4);
-    imapd_text_add_headers(l->message.header, b, l->message.arena);
-    found = header_has(l, yb_buf_view(b), imapd_text_squeeze(needle, l->message.arena));
-    yb_buf_free(&b);
-    return found;
-}
-
-static bool
-sent_matches(struct looked_at *l, const struct imapd_key *k)
-{
-    struct yb_err err = { 0 };
-    const struct imapd_parsed *p = &l->message.parsed;
-
-    if (imapd_message_parsed(&l->message, &err) < 0 || !p->has_sent)
-        return false;
+    if (!j->message.has_parsed)
+        return ASK_PARSED;
+    if (k->kind == IMAPD_KEY_HEADER)
+        return k->number < j->parsed_done ? yes(j->parsed[k->number].found) : ASK_PARSED;
+    if (!p->has_sent)
+        return NO;
     if (k->kind == IMAPD_KEY_SENT_BEFORE)
-        return p->sent_day < k->day;
-    return k->kind == IMAPD_KEY_SENT_ON ? p->sent_day == k->day : p->sent_day >= k->day;
+        return yes(p->sent_day < k->day);
+    return yes(k->kind == IMAPD_KEY_SENT_ON ? p->sent_day == k->day : p->sent_day >= k->day);
 }
 
 static int64_t
@@ -241,79 +230,148 @@ internal_day(const struct yb_record *r)
     return r->internal_date % 86400 < 0 ? day - 1 : day;
 }
 
-static bool
-key_matches(struct looked_at *l, const struct imapd_key *k)
+static enum answer
+index_matches(const struct imapd_cmd *c, const struct search_job *j, const struct imapd_key *k)
 {
-    const struct yb_record *r = l->record;
-    bool recent = r->uid >= l->c->s->view.recent_from;
+    const struct yb_record *r = j->record;
+    bool recent = r->uid >= c->s->view.recent_from;
 
-    switch (k->kind) {
-    case IMAPD_KEY_ALL:
-        return true;
+    switch ((unsigned)k->kind) {
     case IMAPD_KEY_FLAG:
-        return ((r->flags & k->number) != 0) == k->yes;
+        return yes(((r->flags & k->number) != 0) == k->yes);
     case IMAPD_KEY_KEYWORD:
-        return ((r->keywords & k->number) != 0) == k->yes;
+        return yes(((r->keywords & k->number) != 0) == k->yes);
     case IMAPD_KEY_RECENT:
-        return recent == k->yes;
+        return yes(recent == k->yes);
     case IMAPD_KEY_NEW:
-        return recent && (r->flags & YB_FLAG_SEEN) == 0;
+        return yes(recent && (r->flags & YB_FLAG_SEEN) == 0);
     case IMAPD_KEY_SEQ:
-        return imapd_set_has(&k->set, l->seq);
+        return yes(imapd_set_has(&k->set, j->seq));
     case IMAPD_KEY_UID:
-        return imapd_set_has(&k->set, r->uid);
+        return yes(imapd_set_has(&k->set, r->uid));
     case IMAPD_KEY_BEFORE:
-        return internal_day(r) < k->day;
+        return yes(internal_day(r) < k->day);
     case IMAPD_KEY_ON:
-        return internal_day(r) == k->day;
+        return yes(internal_day(r) == k->day);
     case IMAPD_KEY_SINCE:
-        return internal_day(r) >= k->day;
+        return yes(internal_day(r) >= k->day);
+    case IMAPD_KEY_LARGER:
+        return yes(r->size > k->number);
+    case IMAPD_KEY_SMALLER:
+        return yes(r->size < k->number);
+    case IMAPD_KEY_MODSEQ:
+        return yes(r->modseq >= k->number);
+    default:
+        return YES; /* ALL */
+    }
+}
+
+static enum answer
+key_matches(const struct imapd_cmd *c, struct search_job *j, const struct imapd_key *k)
+{
+    enum answer answer;
+
+    j->keys++;
+    switch ((unsigned)k->kind) {
     case IMAPD_KEY_SENT_BEFORE:
     case IMAPD_KEY_SENT_ON:
     case IMAPD_KEY_SENT_SINCE:
-        return sent_matches(l, k);
-    case IMAPD_KEY_LARGER:
-        return r->size > k->number;
-    case IMAPD_KEY_SMALLER:
-        return r->size < k->number;
-    case IMAPD_KEY_MODSEQ:
-        return r->modseq >= k->number;
+        return parsed_matches(j, k);
     case IMAPD_KEY_HEADER:
-        return header_matches(l, k);
+        return is_parsed_field(k) ? parsed_matches(j, k) : sought_matches(j, k);
     case IMAPD_KEY_BODY:
-        return body_contains(l, k->text);
     case IMAPD_KEY_TEXT:
-        return header_contains(l, k->text) || body_contains(l, k->text);
+        return sought_matches(j, k);
     case IMAPD_KEY_NOT:
-        return !key_matches(l, k->child);
+        answer = key_matches(c, j, k->child);
+        return answer > YES ? answer : yes(answer == NO);
     case IMAPD_KEY_OR:
-        return key_matches(l, k->child) || key_matches(l, k->child->next);
+        answer = key_matches(c, j, k->child);
+        return answer != NO ? answer : key_matches(c, j, k->child->next);
     case IMAPD_KEY_AND:
         for (const struct imapd_key *child = k->child; child != NULL; child = child->next) {
-            if (!key_matches(l, child))
-                return false;
+            answer = key_matches(c, j, child);
+            if (answer != YES)
+                return answer;
         }
-        return true;
+        return YES;
+    default:
+        return index_matches(c, j, k);
     }
-    return false;
+}
+
+/* All texts that are looked for in the parsed form. 1: the slice is over. */
+static int
+compare_parsed(struct search_job *j)
+{
+    size_t compared = 0;
+
+    while (j->parsed_done < j->n_parsed) {
+        struct parsed_needle *needle = &j->parsed[j->parsed_done++];
+        struct yb_str text = j->message.parsed.searched[needle->which];
+
+        needle->found =
+            text.p != NULL && (needle->text.n == 0 || yb_str_find_str(text, needle->text) < text.n);
+        compared += text.n + 64;
+        if (compared < COMPARED_A_LOOK)
+            continue;
+        compared = 0;
+        if (yb_clock_ms() >= j->message.until)
+            return 1;
+    }
+    return 0;
+}
+
+static int
+find_out(struct search_job *j, enum answer what, struct yb_err *err)
+{
+    if (what == ASK_PARSED) {
+        int rc = imapd_message_parsed(&j->message, err);
+
+        return rc == 0 ? compare_parsed(j) : rc;
+    }
+    return imapd_seek_run(j->seek, what == ASK_HEADER ? IMAPD_SOUGHT_HEADER : IMAPD_SOUGHT_ALL,
+                          err);
 }
 
 static void
-look_at(struct imapd_cmd *c, struct search_job *j, uint32_t seq)
+look_begin(struct imapd_cmd *c, struct search_job *j, uint32_t seq)
 {
-    const struct yb_record *r = &j->rows->v[seq - 1];
-    struct looked_at l = { .c = c, .record = r, .seq = seq };
+    j->looking = true;
+    j->parsed_done = 0;
+    j->seq = seq;
+    j->record = &j->rows->v[seq - 1];
+    imapd_message_begin(&j->message, c->s->mailbox, j->record, j->arena, yb_conn_log(c->conn));
+    if (j->seek != NULL)
+        imapd_seek_begin(j->seek, &j->message);
+}
 
-    if (r->expunged)
-        return;
-    imapd_message_begin(&l.message, c->s->mailbox, r, j->arena);
-    if (key_matches(&l, j->args.root)) {
-        j->hits[j->n_hits++] = c->uid ? r->uid : seq;
-        j->modseq = r->modseq > j->modseq ? r->modseq : j->modseq;
-    }
-    yb_buf_free(&l.body);
-    imapd_message_end(&l.message);
+static void
+look_end(struct search_job *j)
+{
+    imapd_message_end(&j->message);
     yb_arena_reset(j->arena);
+    j->looking = false;
+}
+
+/* One message, or a slice of it (1). One that is gone is no hit, whatever is asked. */
+static int
+look_at(struct imapd_cmd *c, struct search_job *j, struct yb_err *err)
+{
+    enum answer answer;
+    int rc = 0;
+
+    j->message.until = c->until;
+    while ((answer = key_matches(c, j, j->args.root)) > YES && rc == 0)
+        rc = find_out(j, answer, err);
+    if (rc == 1)
+        return 1;
+    if (rc == 0 && answer == YES) {
+        j->hits[j->n_hits++] = c->uid ? j->record->uid : j->seq;
+        j->modseq = j->record->modseq > j->modseq ? j->record->modseq : j->modseq;
+    }
+    look_end(j);
+    return rc < 0 && err->class == YB_PERM ? 0 : rc;
 }
 
 /* --- answering --- */
@@ -397,15 +455,25 @@ put_search(struct imapd_cmd *c, struct search_job *j)
 }
 
 static int
-search_step(struct imapd_cmd *c, struct yb_err *err YB_UNUSED)
+search_step(struct imapd_cmd *c, struct yb_err *err)
 {
     struct search_job *j = c->job;
-    enum cost cost = key_cost(j->args.root);
-    int64_t until = yb_clock_ms() + SLICE_MS;
+    int rc;
 
-    while (j->next < j->rows->n) {
-        look_at(c, j, (uint32_t)++j->next);
-        if ((cost > COST_INDEX || j->next % 1024 == 0) && yb_clock_ms() >= until)
+    while (j->looking || j->next < j->rows->n) {
+        if (!j->looking && j->rows->v[j->next].expunged) {
+            j->next++;
+            continue;
+        }
+        if (!j->looking)
+            look_begin(c, j, (uint32_t)++j->next);
+        rc = look_at(c, j, err);
+        if (rc != 0)
+            return rc;
+        if (j->keys < KEYS_A_LOOK && j->message.file == NULL && !j->message.has_parsed)
+            continue;
+        j->keys = 0;
+        if (yb_clock_ms() >= c->until)
             return 1;
     }
     if (j->args.extended)
@@ -433,9 +501,13 @@ imapd_cmd_search(struct imapd_cmd *c, struct yb_err *err)
         imapd_enable_condstore(c);
     if (yb_view_rows(s->mailbox, &s->view, &j->rows, err) < 0)
         return -1;
+    j->parsed = yb_arena_alloc(c->arena, j->args.n_keys + 1, sizeof(*j->parsed));
+    j->needles = yb_arena_alloc(c->arena, j->args.n_keys + 1, sizeof(*j->needles));
     prepare_key(c, j, j->args.root);
+    if (j->n_needles > 0)
+        j->seek = imapd_seek_new(j->needles, j->n_needles, c->budget);
     j->hits = yb_arena_alloc(c->arena, j->rows->n + 1, sizeof(*j->hits));
-    j->arena = yb_arena_new(MESSAGE_ARENA);
+    j->arena = yb_arena_new_charged(MESSAGE_ARENA, c->budget);
     c->step = search_step;
     return 0;
 }

@@ -4,9 +4,14 @@
  */
 #include "imapd/commands.h"
 
+#include "lib/base/clock.h"
+
 /* Text of an answer that one handler call may write before it is sent. */
 #define OUT_MAX ((size_t)64 << 20)
 #define ARENA_BLOCK 4096
+/* How long a step waits for memory that other commands hold, who keep little of it for longer than a
+ * slice. */
+#define MEMORY_WAIT_MS 500
 
 enum {
     NO_TLS = 1,   /* STARTTLS */
@@ -49,8 +54,8 @@ static const struct imapd_command commands[] = {
     { N("RENAME"),       imapd_cmd_rename,       USER,  0 },
     { N("SUBSCRIBE"),    imapd_cmd_subscribe,    USER,  0 },
     { N("UNSUBSCRIBE"),  imapd_cmd_unsubscribe,  USER,  0 },
-    { N("LIST"),         imapd_cmd_list,         USER,  0 },
-    { N("LSUB"),         imapd_cmd_lsub,         USER,  0 },
+    { N("LIST"),         imapd_cmd_list,         USER,  LONG },
+    { N("LSUB"),         imapd_cmd_lsub,         USER,  LONG },
     { N("STATUS"),       imapd_cmd_status,       USER,  0 },
     { N("APPEND"),       imapd_cmd_append,       USER,  0 },
     { N("GETQUOTA"),     imapd_cmd_getquota,     USER,  0 },
@@ -151,8 +156,9 @@ imapd_cmd_begin(struct imapd_cmd *c, struct yb_conn *conn, struct yb_str tag)
         .tag = tag,
         .arena = yb_conn_scratch(conn),
         .scratch = yb_conn_scratch(conn),
-        .out = yb_buf_new(OUT_MAX),
     };
+    c->budget = &c->s->budget;
+    c->out = yb_buf_new_charged(OUT_MAX, c->budget);
 }
 
 /* What was written goes to the connection; a session that is closing closes behind it. */
@@ -189,12 +195,36 @@ cmd_free(struct imapd_cmd *c)
     yb_arena_free(&own);
 }
 
+/* Whether the command may go on with the memory that it has. Short ones take little and are not
+ * asked: who has come so far can always leave in order. */
+static int
+ask_memory(struct imapd_cmd *c, struct yb_err *err)
+{
+    if (c->own_arena == NULL)
+        return 0;
+    switch (yb_budget_ask(c->budget, 0, MEMORY_WAIT_MS)) {
+    case YB_BUDGET_OK:
+        break;
+    case YB_BUDGET_OVER:
+        return yb_err_set(err, YB_PERM, "5.3.4",
+                          "[LIMIT] The command needs too much memory: ask for less at once");
+    case YB_BUDGET_EXHAUSTED:
+        return yb_err_set(err, YB_TEMP, "4.3.1",
+                          "[LIMIT] The server is short of memory, try again later");
+    }
+    return 0;
+}
+
 /* One call of the command's step (or its first run). True: it wants another. */
 static bool
 cmd_step(struct imapd_cmd *c, int (*step)(struct imapd_cmd *c, struct yb_err *err))
 {
     struct yb_err err = { 0 };
-    int rc = step(c, &err);
+    int rc = ask_memory(c, &err);
+
+    c->until = yb_clock_ms() + c->s->server->slice_ms;
+    if (rc == 0)
+        rc = step(c, &err);
 
     if (rc < 0 && strcmp(err.status, "5.5.4") == 0)
         imapd_bad(c, yb_str_from(yb_err_public(&err)));
@@ -303,7 +333,7 @@ imapd_dispatch(struct yb_conn *conn, struct imapd_session *s, struct yb_str text
     imapd_count(s->server, IMAPD_COUNT_COMMANDS, 1);
     row = command_read(&first);
     if (row != NULL && (row->needs & LONG) != 0) {
-        struct yb_arena *own = yb_arena_new(ARENA_BLOCK);
+        struct yb_arena *own = yb_arena_new_charged(ARENA_BLOCK, first.budget);
 
         c = yb_arena_alloc(own, 1, sizeof(*c));
         *c = first;
@@ -335,7 +365,7 @@ imapd_produce(struct yb_conn *conn)
         return false;
     c->conn = conn;
     c->scratch = yb_conn_scratch(conn);
-    c->out = yb_buf_new(OUT_MAX);
+    c->out = yb_buf_new_charged(OUT_MAX, c->budget);
     more = cmd_step(c, c->step) && !s->closing;
     cmd_flush(c);
     if (!more) {

@@ -17,6 +17,11 @@ static const struct yb_conf_option options[] = {
         "SASL mechanisms offered, between spaces; empty means all there are."),
     OPT(SIZE, max_message, "50M", 1024, UINT32_MAX,
         "Largest message taken by APPEND."),
+    OPT(SIZE, command_memory, "64M", 1u << 20, UINT32_MAX,
+        "Memory that one command may take for what it collects and answers; over it the command is "
+        "refused with [LIMIT]. Ordinary ones take some kilobytes."),
+    OPT(SIZE, commands_memory, "512M", 16u << 20, 1ull << 40,
+        "The same for all commands together: over it they wait for each other, then they are refused."),
     OPT(UINT, max_bad_commands, "20", 1, 10000,
         "Wrong commands in a row after which a client is let go; before login a quarter of it, in "
         "a row or not."),

@@ -10,6 +10,7 @@ struct imapd_conf {
     const char *auth_mechanisms;
     unsigned max_connections_per_account;
     uint64_t max_message;
+    uint64_t command_memory, commands_memory;
     unsigned max_bad_commands;
     int64_t login_timeout, idle_timeout;
     unsigned open_accounts;

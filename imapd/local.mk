@@ -20,6 +20,7 @@ imapd_libimapd_a_SOURCES = \
 	imapd/parse.c imapd/parse.h imapd/parse_fetch.c imapd/parse_search.c \
 	imapd/parsed.c imapd/parsed.h \
 	imapd/push.c imapd/push.h \
+	imapd/seek.c imapd/seek.h \
 	imapd/session.c imapd/session.h \
 	imapd/set.c imapd/set.h \
 	imapd/structure.c imapd/structure.h \

@@ -73,6 +73,8 @@ init(struct yb_daemon *d, void **state, struct yb_err *err)
 
     st->daemon = d;
     st->server.net = yb_daemon_net(d);
+    st->server.slice_ms = IMAPD_SLICE_MS;
+    st->server.memory = yb_budget_pool_new(conf_of(st)->commands_memory);
     atomic_store(&st->server.conf, conf_of(st));
     *state = st;
     if (yb_node_id_read(common->node_id_file, &st->server.node, err) < 0 ||
@@ -98,6 +100,7 @@ reload(void *state, struct yb_err *err YB_UNUSED)
     struct state *st = state;
 
     atomic_store(&st->server.conf, conf_of(st));
+    yb_budget_pool_set_limit(st->server.memory, conf_of(st)->commands_memory);
     return 0;
 }
 
@@ -120,6 +123,7 @@ stop(void *state)
     imapd_push_free(&st->server.push);
     yb_auth_free(&st->server.auth);
     yb_directory_free(&st->directory);
+    yb_budget_pool_free(&st->server.memory);
     yb_free(st);
 }
 
@@ -133,6 +137,8 @@ metrics(void *state, struct yb_metrics *m)
     yb_metrics_counters(m, &counters);
     imapd_push_stats(server->push, &waiting, &woken);
     yb_metrics_gauge(m, "imapd_idle", "Clients waiting in IDLE.", NULL, waiting);
+    yb_metrics_gauge(m, "imapd_commands_memory_bytes", "Memory that commands under way hold.", NULL,
+                     yb_budget_pool_used(server->memory));
     yb_metrics_counter(m, "imapd_woken_total", "Clients in IDLE that were woken.", NULL, woken);
 }
 

@@ -1,119 +1,232 @@
 #include "imapd/message.h"
 
+#include "lib/base/clock.h"
 #include "lib/base/io.h"
-#include "lib/mime/header.h"
-#include "lib/net/file.h"
 
 #include <errno.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FIRST_READ 16384 /* holds most headers */
+#define FIRST_READ IMAPD_LINE_BEGIN /* holds most headers, and most messages */
+#define WINDOW 65536
+#define LINES_A_LOOK 256 /* between two looks at the clock */
 
 void
 imapd_message_begin(struct imapd_message *m, struct yb_mailbox *mailbox,
-                    const struct yb_record *record, struct yb_arena *arena)
+                    const struct yb_record *record, struct yb_arena *arena,
+                    const struct yb_log_ctx *log)
 {
-    *m = (struct imapd_message){ .mailbox = mailbox, .record = record, .arena = arena, .fd = -1 };
+    *m = (struct imapd_message){
+        .mailbox = mailbox, .record = record, .arena = arena, .log = log, .until = m->until
+    };
+}
+
+void
+imapd_message_pause(struct imapd_message *m)
+{
+    yb_free(m->window);
+    m->window = NULL;
+    m->window_n = 0;
+    yb_mime_reader_free(&m->reader);
+    m->has_tree = m->has_parsed = false;
+    yb_arena_reset(m->arena);
 }
 
 void
 imapd_message_end(struct imapd_message *m)
 {
-    if (m->file != NULL)
-        yb_file_unref(&m->file);
-    else if (m->fd >= 0)
-        close(m->fd);
-    m->fd = -1;
-    yb_free(m->bytes);
-    m->bytes = NULL;
+    yb_free(m->window);
+    m->window = NULL;
+    yb_mime_reader_free(&m->reader);
+    yb_file_unref(&m->file);
 }
 
 int
 imapd_message_open(struct imapd_message *m, struct yb_err *err)
 {
     struct stat st;
+    int fd;
 
-    if (m->fd >= 0)
+    if (m->file != NULL)
         return 0;
     if (m->record->expunged)
         return yb_err_set(err, YB_PERM, "5.2.0", "[EXPUNGEISSUED] The message is gone");
-    if (yb_mailbox_message(m->mailbox, m->record, &m->fd, err) < 0)
+    if (yb_mailbox_message(m->mailbox, m->record, &fd, err) < 0)
         return -1;
-    if (fstat(m->fd, &st) < 0)
+    m->file = yb_file_new(fd);
+    if (fstat(fd, &st) < 0)
         return yb_err_sys(err, YB_TEMP, "4.2.0", "stat a message");
     m->size = (uint64_t)st.st_size;
     return 0;
 }
 
-static int
-read_at(const struct imapd_message *m, char *to, uint64_t at, size_t n, struct yb_err *err)
+static bool
+slice_is_over(const struct imapd_message *m)
 {
-    ssize_t got = yb_pread_full(m->fd, to, n, (off_t)at);
+    return yb_clock_ms() >= m->until;
+}
 
+/* Fills the window from `at` on: little at first, for most messages are small. */
+static int
+window_fill(struct imapd_message *m, uint64_t at, struct yb_err *err)
+{
+    size_t n = at == 0 && m->window == NULL ? FIRST_READ : WINDOW;
+    ssize_t got;
+
+    if (n > m->size - at)
+        n = (size_t)(m->size - at);
+    m->window_n = 0;
+    m->window = yb_realloc(m->window, n, 1); /* not cleared */
+    got = yb_pread_full(yb_file_fd(m->file), m->window, n, (off_t)at);
     if (got < 0)
         return yb_err_sys(err, YB_TEMP, "4.2.0", "read a message");
     if ((size_t)got < n)
         return yb_err_inside(err, YB_TEMP, "4.2.0", "a message is shorter than it was");
+    m->window_at = at;
+    m->window_n = n;
     return 0;
 }
 
-/* Reads twice as much each time, until the header's end is in it. */
+static struct yb_str
+window_from(const struct imapd_message *m, uint64_t at)
+{
+    if (m->window_n == 0 || at < m->window_at || at - m->window_at >= m->window_n)
+        return yb_str("", 0);
+    return yb_str_skip(yb_str(m->window, m->window_n), (size_t)(at - m->window_at));
+}
+
+int
+imapd_message_read(struct imapd_message *m, uint64_t at, struct yb_str *out, struct yb_err *err)
+{
+    if (imapd_message_open(m, err) < 0)
+        return -1;
+    *out = window_from(m, at);
+    if (out->n > 0 || at >= m->size)
+        return 0;
+    if (window_fill(m, at, err) < 0)
+        return -1;
+    *out = window_from(m, at);
+    return 0;
+}
+
+int
+imapd_message_line(struct imapd_message *m, struct imapd_lines *lines, struct imapd_line *out,
+                   struct yb_err *err)
+{
+    struct yb_str have;
+    size_t n;
+
+    *out = (struct imapd_line){ .begins = !lines->inside };
+    if (lines->at >= lines->end)
+        return 0;
+    if (imapd_message_read(m, lines->at, &have, err) < 0)
+        return -1;
+    have = yb_str_head(have, lines->end - lines->at);
+    n = yb_str_find(have, '\n');
+    /* A beginning that the window's end cut off is read anew, from there on. */
+    if (n == have.n && out->begins && have.n < IMAPD_LINE_BEGIN &&
+        have.n < lines->end - lines->at) {
+        if (window_fill(m, lines->at, err) < 0)
+            return -1;
+        have = yb_str_head(window_from(m, lines->at), lines->end - lines->at);
+        n = yb_str_find(have, '\n');
+    }
+    out->ends = n < have.n || have.n == lines->end - lines->at;
+    out->text = yb_str_head(have, n + (n < have.n));
+    lines->at += out->text.n;
+    lines->inside = !out->ends;
+    return 0;
+}
+
+static bool
+is_empty_line(const struct imapd_line *line)
+{
+    return line->begins &&
+           (yb_str_eq(line->text, YB_STR("\n")) || yb_str_eq(line->text, YB_STR("\r\n")));
+}
+
+/* Up to and with the first empty line, as lib/mime's reader has it. */
 int
 imapd_message_header(struct imapd_message *m, struct yb_err *err)
 {
-    size_t n = FIRST_READ, header;
-    char *to;
+    struct imapd_line line = { 0 };
 
-    if (m->header.p != NULL)
+    if (m->has_header)
         return 0;
     if (imapd_message_open(m, err) < 0)
         return -1;
-    for (;; n *= 2) {
-        if (n > m->size)
-            n = (size_t)m->size;
-        to = yb_arena_alloc(m->arena, n + 1, 1);
-        if (read_at(m, to, 0, n, err) < 0)
+    m->header.end = m->size;
+    for (unsigned k = 1; !m->has_header; k++) {
+        if (k % LINES_A_LOOK == 0 && slice_is_over(m))
+            return 1;
+        if (imapd_message_line(m, &m->header, &line, err) < 0)
             return -1;
-        header = yb_header_size(yb_str(to, n));
-        if (header < n || n == m->size)
-            break;
+        m->has_header = line.text.n == 0 || is_empty_line(&line);
     }
-    m->header = yb_str(to, header);
+    m->header_size = m->header.at;
     return 0;
 }
 
-int
-imapd_message_bytes(struct imapd_message *m, struct yb_str *bytes, struct yb_err *err)
+static void
+has_tree(struct imapd_message *m)
 {
-    if (imapd_message_open(m, err) < 0)
-        return -1;
-    if (m->bytes == NULL) {
-        m->bytes = yb_realloc(NULL, (size_t)m->size + 1, 1); /* not cleared */
-        if (read_at(m, m->bytes, 0, (size_t)m->size, err) < 0) {
-            yb_free(m->bytes);
-            m->bytes = NULL;
-            return -1;
+    m->has_tree = m->has_header = true;
+    m->header_size = m->parsed.tree.parts[0].body;
+}
+
+int
+imapd_message_tree(struct imapd_message *m, struct yb_err *err)
+{
+    struct yb_str bytes;
+
+    if (m->has_tree)
+        return 0;
+    if (m->reader == NULL) {
+        bool cached = yb_mailbox_cache_get(m->mailbox, m->record, m->arena, &bytes);
+
+        if (cached && imapd_parsed_decode(bytes, m->arena, &m->parsed)) {
+            m->has_parsed = true;
+            has_tree(m);
+            return 0;
         }
+        if (cached)
+            yb_mailbox_cache_forget(m->mailbox, m->record);
+        m->reader = yb_mime_reader_new(m->arena);
+        m->fed = 0;
     }
-    *bytes = yb_str(m->bytes, (size_t)m->size);
+    for (;;) {
+        if (imapd_message_read(m, m->fed, &bytes, err) < 0)
+            return -1;
+        if (bytes.n == 0)
+            break;
+        yb_mime_reader_feed(m->reader, bytes);
+        m->fed += bytes.n;
+        if (m->fed < m->size && slice_is_over(m))
+            return 1;
+    }
+    yb_mime_reader_end(&m->reader, &m->parsed.tree);
+    has_tree(m);
     return 0;
 }
 
 int
 imapd_message_parsed(struct imapd_message *m, struct yb_err *err)
 {
-    struct yb_str bytes;
+    struct yb_mime_tree tree;
+    int rc;
 
     if (m->has_parsed)
         return 0;
-    if (!yb_mailbox_cache_get(m->mailbox, m->record, m->arena, &bytes) ||
-        !imapd_parsed_decode(bytes, m->arena, &m->parsed)) {
-        if (imapd_message_bytes(m, &bytes, err) < 0)
-            return -1;
-        imapd_parsed_make(bytes, m->arena, &m->parsed);
-        yb_mailbox_cache_put(m->mailbox, m->record, imapd_parsed_encode(&m->parsed, m->arena));
-    }
+    rc = imapd_message_tree(m, err);
+    if (rc != 0 || m->has_parsed)
+        return rc;
+    tree = m->parsed.tree;
+    imapd_parsed_make(&tree, m->arena, &m->parsed);
+    if (tree.dropped)
+        yb_log(YB_LOG_INFO, m->log, "imap.fields_dropped",
+               "uid %u: header fields beyond %zu octets are as if absent", m->record->uid,
+               YB_MIME_FIELDS_MAX);
+    yb_mailbox_cache_put(m->mailbox, m->record, imapd_parsed_encode(&m->parsed, m->arena));
     m->has_parsed = true;
     return 0;
 }
@@ -140,28 +253,29 @@ int
 imapd_message_section(struct imapd_message *m, const struct imapd_section *s, uint64_t *start,
                       uint64_t *end, bool *exists, struct yb_err *err)
 {
+    int rc;
+
     *exists = true;
     if (imapd_message_open(m, err) < 0)
         return -1;
     *start = 0;
     *end = m->size;
-    if (s->n_part == 0) {
-        if (s->text == IMAPD_TEXT_ALL)
-            return 0;
-        if (imapd_message_header(m, err) < 0)
-            return -1;
-        if (s->text == IMAPD_TEXT_TEXT)
-            *start = m->header.n;
-        else
-            *end = m->header.n;
+    if (s->n_part == 0 && s->text == IMAPD_TEXT_ALL)
         return 0;
+    if (s->n_part == 0) {
+        rc = imapd_message_header(m, err);
+        if (rc == 0 && s->text == IMAPD_TEXT_TEXT)
+            *start = m->header_size;
+        else if (rc == 0)
+            *end = m->header_size;
+    } else {
+        rc = imapd_message_parsed(m, err);
+        if (rc == 0)
+            *exists = yb_mime_section(&m->parsed.tree, s->part, s->n_part, mime_section(s->text),
+                                      start, end);
     }
-    if (imapd_message_parsed(m, err) < 0)
-        return -1;
-    *exists =
-        yb_mime_section(&m->parsed.tree, s->part, s->n_part, mime_section(s->text), start, end);
     /* A cache of a file that was another one: what lies outside is not there. */
-    if (*exists && (*end > m->size || *start > *end))
+    if (rc == 0 && *exists && (*end > m->size || *start > *end))
         *exists = false;
-    return 0;
+    return rc;
 }

@@ -1,6 +1,11 @@
 /*
- * One message as FETCH and SEARCH look at it: its file, opened when its bytes are needed; its
- * parsed form, from the mailbox's cache or made and kept there; the ranges of its sections.
+ * One message as FETCH and SEARCH look at it: its file, opened when its octets are needed and read
+ * through a window; its parsed form, from the mailbox's cache or made and kept there; the ranges of
+ * its sections. However large the message is, no more of it is in memory than the window and what
+ * lib/mime keeps of its headers.
+ *
+ * What may take long is done in slices: such a call returns 1 when the time `until` has come, and
+ * goes on where it was when it is called again.
  */
 #ifndef IMAPD_MESSAGE_H
 #define IMAPD_MESSAGE_H
@@ -9,34 +14,70 @@
 #include "imapd/parsed.h"
 #include "imapd/session.h"
 
+#include "lib/net/file.h"
+
+/* The lines of [at, end) of the file, in pieces as the window gives them. */
+struct imapd_lines {
+    uint64_t at, end;
+    bool inside; /* of a line whose beginning was given */
+};
+struct imapd_line {
+    struct yb_str text; /* with its line end; none: the lines are over */
+    /* A piece that begins a line has at least IMAPD_LINE_BEGIN octets of it, or all. */
+    bool begins, ends;
+};
+#define IMAPD_LINE_BEGIN 16384
+
 struct imapd_message {
     struct yb_mailbox *mailbox;
     const struct yb_record *record;
-    struct yb_arena *arena; /* for everything below but the file */
-    int fd;                 /* -1: not open */
-    struct yb_file *file;   /* owns fd from the first range that was queued on; else NULL */
-    uint64_t size;          /* of the file */
-    struct yb_str header;   /* p == NULL: not read */
-    bool has_parsed;
-    struct imapd_parsed parsed;
-    char *bytes; /* the whole file, yb_free(); NULL: not read */
+    const struct yb_log_ctx *log;
+    struct yb_arena *arena; /* for the parsed form */
+    int64_t until;          /* by yb_clock_ms(); set by the caller before each slice */
+
+    struct yb_file *file; /* NULL: not open */
+    uint64_t size;        /* of the file */
+    char *window;         /* yb_free(); octets of the file from window_at on */
+    uint64_t window_at;
+    size_t window_n;
+
+    bool has_header;
+    uint64_t header_size;
+    struct imapd_lines header; /* how far its end was looked for */
+    bool has_tree, has_parsed;
+    struct yb_mime_reader *reader; /* a message half-read */
+    uint64_t fed;
+    struct imapd_parsed parsed; /* with has_tree only the tree */
 };
 
 void imapd_message_begin(struct imapd_message *m, struct yb_mailbox *mailbox,
-                         const struct yb_record *record, struct yb_arena *arena);
+                         const struct yb_record *record, struct yb_arena *arena,
+                         const struct yb_log_ctx *log);
+/* The client is waited for: nothing of the message is kept in memory but the file is open. What is
+ * asked for then is read again. `arena` is reset. */
+void imapd_message_pause(struct imapd_message *m);
 void imapd_message_end(struct imapd_message *m);
 
-/* Each reads what it needs, once. -1: PERM "[EXPUNGEISSUED]" when the message is gone, TEMP else.
- */
+/* Each does what it needs to, once. -1: PERM "[EXPUNGEISSUED]" when the message is gone, TEMP else. */
 int imapd_message_open(struct imapd_message *m, struct yb_err *err) YB_MUST_USE;
+/* Where the header ends. 1: the slice is over. */
 int imapd_message_header(struct imapd_message *m, struct yb_err *err) YB_MUST_USE;
+/* Where the parts are, which need not be kept for later. 1: the slice is over. */
+int imapd_message_tree(struct imapd_message *m, struct yb_err *err) YB_MUST_USE;
+/* All of `parsed`. 1: the slice is over. */
 int imapd_message_parsed(struct imapd_message *m, struct yb_err *err) YB_MUST_USE;
-/* All bytes in memory. */
-int imapd_message_bytes(struct imapd_message *m, struct yb_str *bytes,
-                        struct yb_err *err) YB_MUST_USE;
 
-/* Where a section's bytes are, its partial not counted; of HEADER.FIELDS the whole header. *exists
- * false: there is no such section. */
+/* Octets from `at` on, as many as the window has: none only at the end of the file. Valid until the
+ * next call. */
+int imapd_message_read(struct imapd_message *m, uint64_t at, struct yb_str *out,
+                       struct yb_err *err) YB_MUST_USE;
+
+/* The next piece of a line. */
+int imapd_message_line(struct imapd_message *m, struct imapd_lines *lines, struct imapd_line *out,
+                       struct yb_err *err) YB_MUST_USE;
+
+/* Where a section's octets are, its partial not counted; of HEADER.FIELDS the whole header. *exists
+ * false: there is no such section. 1: the slice is over. */
 int imapd_message_section(struct imapd_message *m, const struct imapd_section *s, uint64_t *start,
                           uint64_t *end, bool *exists, struct yb_err *err) YB_MUST_USE;
 

@@ -12,13 +12,15 @@
 #include "imapd/structure.h"
 #include "imapd/text.h"
 
-#define VERSION 0x31494279u /* "yBI1" */
+#define VERSION 0x32494279u /* "yBI2" */
 #define ABSENT UINT32_MAX
 #define TEXTS (3 + IMAPD_SEARCHED)
 #define HEAD_SIZE (4 * 4 + 8 + 4 * TEXTS)
 #define PART_SIZE (3 * 8 + 4 * 4)
-/* ENVELOPE and structure of a hostile message: bigger ones are not answered truly but "NIL". */
-#define TEXT_MAX ((size_t)16 << 20)
+/* ENVELOPE and structure of a hostile message: bigger ones are not answered truly but "NIL". They
+ * are made of at most YB_MIME_FIELDS_MAX octets, 20 000 addresses and 10 000 parts. */
+#define TEXT_MAX ((size_t)8 << 20)
+#define SCRATCH 4096
 
 static const struct yb_str searched_names[IMAPD_SEARCHED] = {
     [IMAPD_SEARCHED_FROM] = YB_STR_INIT("From"),       [IMAPD_SEARCHED_TO] = YB_STR_INIT("To"),
@@ -40,24 +42,25 @@ imapd_searched_field(struct yb_str name)
 
 /* A line end keeps a text from being found across two fields. */
 static void
-add_searched(struct yb_str *to, struct yb_str text, struct yb_arena *arena)
+add_searched(struct yb_buf **to, struct yb_str text, struct yb_arena *scratch)
 {
-    if (to->p == NULL)
-        *to = text;
+    if (*to == NULL)
+        *to = yb_buf_new(TEXT_MAX);
     else
-        *to = yb_arena_printf(arena, "%.*s\n%.*s", YB_STR_ARG(*to), YB_STR_ARG(text));
+        yb_buf_add_c(*to, '\n');
+    yb_buf_add(*to, imapd_text_squeeze(text, scratch));
 }
 
 /* FROM and the like search the envelope's addresses (RFC 3501 §6.4.4): those that the field writes
  * with comments, spaces or quotes inside are added as the envelope has them. */
 static void
-add_addresses(struct yb_str *to, struct yb_str value, struct yb_arena *arena)
+add_addresses(struct yb_buf **to, struct yb_str value, struct yb_arena *scratch)
 {
     struct yb_mime_addresses list;
     struct yb_buf *b;
     bool quoted = false;
 
-    yb_mime_addresses(value, arena, &list);
+    yb_mime_addresses(value, scratch, &list);
     for (const struct yb_mime_address *a = list.first; a != NULL; a = a->next)
         quoted |= a->quoted;
     if (!list.obscure && !quoted)
@@ -71,13 +74,15 @@ add_addresses(struct yb_str *to, struct yb_str value, struct yb_arena *arena)
         yb_buf_add(b, a->domain);
         yb_buf_add_c(b, ' ');
     }
-    add_searched(to, imapd_text_header(yb_buf_view(b), arena), arena);
+    add_searched(to, imapd_text_header(yb_buf_view(b), scratch), scratch);
     yb_buf_free(&b);
 }
 
 static void
 make_searched(struct yb_str header, struct yb_arena *arena, struct imapd_parsed *out)
 {
+    struct yb_buf *texts[IMAPD_SEARCHED] = { 0 };
+    struct yb_arena *scratch = yb_arena_new(SCRATCH);
     struct yb_header h;
     struct yb_date date;
 
@@ -90,10 +95,17 @@ make_searched(struct yb_str header, struct yb_arena *arena, struct imapd_parsed 
         }
         if (which == IMAPD_SEARCHED)
             continue;
-        add_searched(&out->searched[which], imapd_text_header(h.value, arena), arena);
+        add_searched(&texts[which], imapd_text_header(h.value, scratch), scratch);
         if (which != IMAPD_SEARCHED_SUBJECT)
-            add_addresses(&out->searched[which], h.value, arena);
+            add_addresses(&texts[which], h.value, scratch);
+        yb_arena_reset(scratch);
     }
+    for (unsigned i = 0; i < IMAPD_SEARCHED; i++) {
+        if (texts[i] != NULL)
+            out->searched[i] = yb_arena_dup(arena, yb_buf_view(texts[i]));
+        yb_buf_free(&texts[i]);
+    }
+    yb_arena_free(&scratch);
 }
 
 static struct yb_str
@@ -103,24 +115,23 @@ text_of(const struct yb_buf *b, struct yb_arena *arena)
 }
 
 void
-imapd_parsed_make(struct yb_str message, struct yb_arena *arena, struct imapd_parsed *out)
+imapd_parsed_make(const struct yb_mime_tree *tree, struct yb_arena *arena, struct imapd_parsed *out)
 {
+    struct yb_arena *scratch = yb_arena_new(SCRATCH);
     struct yb_buf *b = yb_buf_new(TEXT_MAX);
-    struct yb_str header;
 
-    *out = (struct imapd_parsed){ 0 };
-    yb_mime_tree(message, arena, &out->tree);
-    header = yb_str_head(message, (size_t)out->tree.parts[0].body);
-    imapd_put_envelope(b, header, arena);
+    *out = (struct imapd_parsed){ .tree = *tree };
+    imapd_put_envelope(b, tree->parts[0].kept, scratch);
     out->envelope = text_of(b, arena);
     yb_buf_clear(b);
-    imapd_put_structure(b, message, &out->tree, 0, false, arena);
+    imapd_put_structure(b, tree, 0, false, scratch);
     out->body = text_of(b, arena);
     yb_buf_clear(b);
-    imapd_put_structure(b, message, &out->tree, 0, true, arena);
+    imapd_put_structure(b, tree, 0, true, scratch);
     out->structure = text_of(b, arena);
     yb_buf_free(&b);
-    make_searched(header, arena, out);
+    yb_arena_free(&scratch);
+    make_searched(tree->parts[0].kept, arena, out);
 }
 
 /* --- encoding --- */

@@ -1,8 +1,8 @@
 /*
  * What imapd keeps of a message it has read: ENVELOPE, BODY and BODYSTRUCTURE as they are answered,
- * the offsets of its parts, and the header texts that searches ask for most, decoded and folded. It
- * lies in the mailbox's cache in an encoding of our own; bytes that are not of this version, or not
- * whole, are as if there were none. Pure functions.
+ * the offsets of its parts, and the header texts that searches ask for most, decoded, folded, and
+ * with one space for several. It lies in the mailbox's cache in an encoding of our own; bytes that
+ * are not of this version, or not whole, are as if there were none. Pure functions.
  */
 #ifndef IMAPD_PARSED_H
 #define IMAPD_PARSED_H
@@ -29,8 +29,10 @@ struct imapd_parsed {
 
 /* Which of the kept texts is this field's; IMAPD_SEARCHED when none is. */
 enum imapd_searched imapd_searched_field(struct yb_str name);
-/* Of a message's bytes. Results live in the arena. */
-void imapd_parsed_make(struct yb_str message, struct yb_arena *arena, struct imapd_parsed *out);
+/* From the tree of a message's bytes (not one that was decoded), which goes into *out. Results live
+ * in the arena. */
+void imapd_parsed_make(const struct yb_mime_tree *tree, struct yb_arena *arena,
+                       struct imapd_parsed *out);
 struct yb_str imapd_parsed_encode(const struct imapd_parsed *p, struct yb_arena *arena) YB_MUST_USE;
 /* Texts point into `bytes`. */
 bool imapd_parsed_decode(struct yb_str bytes, struct yb_arena *arena,

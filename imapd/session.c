@@ -46,6 +46,7 @@ session_opened(struct yb_conn *conn)
     s->server = server;
     s->conf = atomic_load(&server->conf);
     s->state = IMAPD_ST_START;
+    s->budget = (struct yb_budget){ .pool = server->memory, .limit = s->conf->command_memory };
     yb_conn_set_session(conn, s);
     set_limits(conn, s);
     imapd_cmd_begin(&c, conn, YB_STR("*"));

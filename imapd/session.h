@@ -45,6 +45,8 @@ struct imapd_server {
     struct yb_store *store;
     struct yb_auth *auth;
     struct imapd_push *push;
+    struct yb_budget_pool *memory;         /* of all commands */
+    int64_t slice_ms;                      /* what a command works at a time */
     struct yb_node_id node;                /* this one; accounts of others are not served */
     const struct imapd_conf *_Atomic conf; /* in force for new sessions */
     _Atomic bool stopping;                 /* who is woken is told to come back */
@@ -87,6 +89,7 @@ struct imapd_session {
     struct yb_auth_session *exchange;
     struct imapd_input *input; /* a command that is not whole yet, or an APPEND under way */
     struct imapd_cmd *running; /* a command that answers piece by piece */
+    struct yb_budget budget;   /* of the command under way */
     char *tag;                 /* of AUTHENTICATE or IDLE under way */
 };
 
@@ -114,6 +117,10 @@ int imapd_login(struct yb_conn *conn, struct imapd_session *s, const struct yb_a
 
 struct imapd_command;
 
+/* What a command works at a time before others get the worker: nobody notices that he waits so long,
+ * and to begin again costs far less. */
+#define IMAPD_SLICE_MS 20
+
 /* Lives as long as its command, in `arena`. `conn`, `out` and `scratch` are those of the handler
  * call that is running. */
 struct imapd_cmd {
@@ -127,6 +134,8 @@ struct imapd_cmd {
     struct yb_arena *own_arena; /* the same, for a command that may last over several calls */
     struct yb_arena *scratch;   /* until the handler call returns */
     struct yb_buf *out;         /* written to the connection when the call returns */
+    struct yb_budget *budget;   /* `out` and `own_arena` are charged to it, and what takes more */
+    int64_t until;              /* by yb_clock_ms(): when the slice of this call is over */
     struct imapd_keywords keywords;
     bool has_keywords;
     /* A command that answers piece by piece: called until it returns 0 (answered) or -1; 1: again,

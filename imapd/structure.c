@@ -94,12 +94,12 @@ put_params(struct yb_buf *b, const struct yb_mime_param *p)
 static void
 put_type_params(struct yb_buf *b, const struct yb_mime_part *p, struct yb_arena *arena)
 {
+    struct yb_str value = yb_mime_part_field(p, YB_MIME_TYPE);
     struct yb_mime_content content = { 0 };
 
-    if (!p->opaque && p->fields[YB_MIME_TYPE].p != NULL &&
-        yb_mime_content_type(p->fields[YB_MIME_TYPE], arena, &content))
+    if (!p->opaque && value.p != NULL && yb_mime_content_type(value, arena, &content))
         put_params(b, content.params);
-    else if (!p->opaque && p->fields[YB_MIME_TYPE].p == NULL && yb_mime_type_is(p, "text", "plain"))
+    else if (!p->opaque && value.p == NULL && yb_mime_type_is(p, "text", "plain"))
         yb_buf_add(b, YB_STR("(\"CHARSET\" \"US-ASCII\")"));
     else
         yb_buf_add(b, YB_STR("NIL"));
@@ -109,7 +109,7 @@ static void
 put_field(struct yb_buf *b, const struct yb_mime_part *p, enum yb_mime_field field,
           struct yb_arena *arena)
 {
-    struct yb_str value = p->fields[field];
+    struct yb_str value = yb_mime_part_field(p, field);
 
     imapd_put_nstring(b, value.p == NULL ? value : yb_header_unfold(value, arena));
 }
@@ -117,10 +117,10 @@ put_field(struct yb_buf *b, const struct yb_mime_part *p, enum yb_mime_field fie
 static void
 put_disposition(struct yb_buf *b, const struct yb_mime_part *p, struct yb_arena *arena)
 {
+    struct yb_str value = yb_mime_part_field(p, YB_MIME_DISPOSITION);
     struct yb_mime_content d;
 
-    if (p->fields[YB_MIME_DISPOSITION].p == NULL ||
-        !yb_mime_disposition(p->fields[YB_MIME_DISPOSITION], arena, &d)) {
+    if (value.p == NULL || !yb_mime_disposition(value, arena, &d)) {
         yb_buf_add(b, YB_STR("NIL"));
         return;
     }
@@ -135,7 +135,7 @@ put_disposition(struct yb_buf *b, const struct yb_mime_part *p, struct yb_arena 
 static void
 put_language(struct yb_buf *b, const struct yb_mime_part *p, struct yb_arena *arena)
 {
-    struct yb_str left = p->fields[YB_MIME_LANGUAGE], one;
+    struct yb_str left = yb_mime_part_field(p, YB_MIME_LANGUAGE), one;
     const char *between = "(";
 
     if (left.p != NULL)
@@ -164,12 +164,12 @@ put_extension(struct yb_buf *b, const struct yb_mime_part *p, struct yb_arena *a
 }
 
 static void
-put_multipart(struct yb_buf *b, struct yb_str message, const struct yb_mime_tree *tree,
-              const struct yb_mime_part *p, bool extended, struct yb_arena *arena)
+put_multipart(struct yb_buf *b, const struct yb_mime_tree *tree, const struct yb_mime_part *p,
+              bool extended, struct yb_arena *arena)
 {
     yb_buf_add_c(b, '(');
     for (uint32_t i = p->first_child; i != YB_MIME_NO_PART; i = tree->parts[i].next)
-        imapd_put_structure(b, message, tree, i, extended, arena);
+        imapd_put_structure(b, tree, i, extended, arena);
     /* The grammar wants a part inside. */
     if (p->first_child == YB_MIME_NO_PART)
         yb_buf_add(b, extended ? YB_STR("(\"text\" \"plain\" (\"CHARSET\" \"US-ASCII\") NIL NIL "
@@ -187,14 +187,14 @@ put_multipart(struct yb_buf *b, struct yb_str message, const struct yb_mime_tree
 }
 
 void
-imapd_put_structure(struct yb_buf *b, struct yb_str message, const struct yb_mime_tree *tree,
-                    uint32_t part, bool extended, struct yb_arena *arena)
+imapd_put_structure(struct yb_buf *b, const struct yb_mime_tree *tree, uint32_t part, bool extended,
+                    struct yb_arena *arena)
 {
-    const struct yb_mime_part *p = &tree->parts[part], *inside;
-    struct yb_str encoding = { 0 };
+    const struct yb_mime_part *p = &tree->parts[part];
+    struct yb_str encoding = yb_mime_part_field(p, YB_MIME_ENCODING);
 
     if (p->kind == YB_MIME_MULTIPART) {
-        put_multipart(b, message, tree, p, extended, arena);
+        put_multipart(b, tree, p, extended, arena);
         return;
     }
     yb_buf_add_c(b, '(');
@@ -208,18 +208,16 @@ imapd_put_structure(struct yb_buf *b, struct yb_str message, const struct yb_mim
     yb_buf_add_c(b, ' ');
     put_field(b, p, YB_MIME_DESCRIPTION, arena);
     yb_buf_add_c(b, ' ');
-    if (p->fields[YB_MIME_ENCODING].p != NULL)
-        encoding = yb_mime_word(p->fields[YB_MIME_ENCODING]);
+    if (encoding.p != NULL)
+        encoding = yb_mime_word(encoding);
     imapd_put_string(b, encoding.n > 0 ? encoding : YB_STR("7BIT"));
     yb_buf_add_c(b, ' ');
     yb_buf_add_u64(b, p->end - p->body);
     if (p->kind == YB_MIME_MESSAGE) {
-        inside = &tree->parts[p->first_child];
         yb_buf_add_c(b, ' ');
-        imapd_put_envelope(
-            b, yb_str(message.p + inside->header, (size_t)(inside->body - inside->header)), arena);
+        imapd_put_envelope(b, tree->parts[p->first_child].kept, arena);
         yb_buf_add_c(b, ' ');
-        imapd_put_structure(b, message, tree, p->first_child, extended, arena);
+        imapd_put_structure(b, tree, p->first_child, extended, arena);
     }
     if (p->kind == YB_MIME_MESSAGE || yb_str_eqi(p->type, YB_STR("text"))) {
         yb_buf_add_c(b, ' ');

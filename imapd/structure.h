@@ -11,7 +11,7 @@
 /* "(date subject from …)" of a header. */
 void imapd_put_envelope(struct yb_buf *b, struct yb_str header, struct yb_arena *arena);
 /* Of the part and what is inside it; `extended` for BODYSTRUCTURE. */
-void imapd_put_structure(struct yb_buf *b, struct yb_str message, const struct yb_mime_tree *tree,
-                         uint32_t part, bool extended, struct yb_arena *arena);
+void imapd_put_structure(struct yb_buf *b, const struct yb_mime_tree *tree, uint32_t part,
+                         bool extended, struct yb_arena *arena);
 
 #endif

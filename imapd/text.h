@@ -5,8 +5,7 @@
 #ifndef IMAPD_TEXT_H
 #define IMAPD_TEXT_H
 
-#include "lib/base/buf.h"
-#include "lib/mime/tree.h"
+#include "lib/base/arena.h"
 
 /* What is searched for: well-formed UTF-8. */
 struct yb_str imapd_text_needle(struct yb_str text, struct yb_arena *arena) YB_MUST_USE;
@@ -15,11 +14,5 @@ struct yb_str imapd_text_header(struct yb_str value, struct yb_arena *arena) YB_
 /* Runs of spaces and tabs as one space: those of a header are as its folding left them, and a tab is
  * seen by nobody. For header and needle alike. */
 struct yb_str imapd_text_squeeze(struct yb_str text, struct yb_arena *arena) YB_MUST_USE;
-/* Appends all of a header: every field as "name: value", one a line. */
-void imapd_text_add_headers(struct yb_str header, struct yb_buf *out, struct yb_arena *arena);
-/* Appends the body of a part that holds text, transfer encoding and charset decoded; nothing for
- * others. An unknown charset is searched as the bytes it has. */
-void imapd_text_add_part(struct yb_str message, const struct yb_mime_part *part, struct yb_buf *out,
-                         struct yb_arena *arena);
 
 #endif

@@ -18,6 +18,20 @@ static const struct yb_str list_names[YB_MIME_ENVELOPE_LISTS] = {
     [YB_MIME_BCC] = YB_STR_INIT("Bcc"),
 };
 
+bool
+yb_mime_envelope_has(struct yb_str name)
+{
+    for (size_t i = 0; i < YB_MIME_ENVELOPE_TEXTS; i++) {
+        if (yb_str_eqi(name, text_names[i]))
+            return true;
+    }
+    for (size_t i = 0; i < YB_MIME_ENVELOPE_LISTS; i++) {
+        if (yb_str_eqi(name, list_names[i]))
+            return true;
+    }
+    return false;
+}
+
 void
 yb_mime_envelope(struct yb_str header, struct yb_arena *arena, struct yb_mime_envelope *out)
 {

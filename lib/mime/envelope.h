@@ -31,6 +31,9 @@ struct yb_mime_envelope {
     struct yb_mime_address *lists[YB_MIME_ENVELOPE_LISTS]; /* NULL: nobody */
 };
 
+/* Is this the name of a field that an envelope is made from? */
+bool yb_mime_envelope_has(struct yb_str name);
+
 /* Of texts the first field counts; of address lists repeated fields are joined in their order,
  * until there are YB_MIME_ADDRESSES_MAX addresses. */
 void yb_mime_envelope(struct yb_str header, struct yb_arena *arena, struct yb_mime_envelope *out);

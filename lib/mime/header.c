@@ -25,24 +25,31 @@ is_space(char c)
     return c == ' ' || c == '\t';
 }
 
-/* Splits name and value; a name is printable ASCII (§3.6.8), spaces before the colon are obsolete.
- */
+/* A name is printable ASCII (§3.6.8); spaces before the colon are obsolete. */
+struct yb_str
+yb_header_name(struct yb_str line)
+{
+    size_t colon = yb_str_find(line, ':'), n = 0;
+
+    while (n < colon && line.p[n] > ' ' && line.p[n] < 127)
+        n++;
+    for (size_t i = n; i < colon; i++) {
+        if (!is_space(line.p[i]))
+            return yb_str("", 0);
+    }
+    return yb_str_head(line, colon == line.n ? 0 : n);
+}
+
 static void
 field_split(struct yb_header *h)
 {
-    struct yb_str field = without_line_end(h->raw);
-    size_t colon = yb_str_find(field, ':'), n = 0;
+    struct yb_str field = without_line_end(h->raw), name = yb_header_name(field);
+    size_t colon = yb_str_find(field, ':');
 
-    while (n < colon && field.p[n] > ' ' && field.p[n] < 127)
-        n++;
-    h->space_before_colon = n < colon;
-    for (size_t i = n; i < colon; i++) {
-        if (!is_space(field.p[i]))
-            return;
-    }
-    if (n == 0 || colon == field.n)
+    h->space_before_colon = name.n < colon && name.n > 0;
+    if (name.n == 0)
         return;
-    h->name = yb_str_head(field, n);
+    h->name = name;
     h->value = yb_str_skip(field, colon + 1);
 }
 

@@ -19,6 +19,10 @@ struct yb_header {
 /* Takes the next field off *left. False at the end of the header; then *left is the body. */
 bool yb_header_next(struct yb_str *left, struct yb_header *h);
 
+/* The name of the field that begins with this line, of which the end may be missing; empty when it is
+ * none. */
+struct yb_str yb_header_name(struct yb_str line);
+
 /* The value of the first field of that name (any case) in a header; false when there is none. */
 bool yb_header_find(struct yb_str header, struct yb_str name, struct yb_str *value);
 

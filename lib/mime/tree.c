@@ -1,8 +1,12 @@
 #include "lib/mime/tree.h"
 
+#include "lib/base/buf.h"
 #include "lib/mime/content.h"
+#include "lib/mime/envelope.h"
+#include "lib/mime/header.h"
 
 #define FIRST_PARTS 8
+#define NO_FIELD SIZE_MAX
 
 /* An open part: those below the top contain the line being read. */
 struct level {
@@ -13,23 +17,34 @@ struct level {
     bool digest;            /* multipart/digest: its parts are messages unless they say otherwise */
 };
 
-struct parser {
-    struct yb_str message;
+struct yb_mime_reader {
     struct yb_arena *arena, *scratch;
-    struct yb_mime_tree *tree;
+    struct yb_mime_tree tree;
     size_t room; /* parts allocated */
     struct level levels[YB_MIME_DEPTH_MAX + 1];
     size_t depth;  /* levels in use; the top is the part being read */
     size_t active; /* levels with a boundary */
-    uint64_t line; /* number of the line being read */
+
+    /* The line being read: its number, where it begins, how much of it has come, its last octet. */
+    uint64_t line, at, line_n;
+    char last;
+    struct yb_buf *partial; /* what has come, as far as anybody looks at it */
+    /* The line before it: octets of its end, and whether it had no others. */
+    unsigned end_n;
+    bool after_empty;
+
     bool in_header;
-    struct yb_str *field; /* of the top part: where continuation lines go; NULL: of no interest */
+    unsigned seen;       /* Content- fields of the top part: bits by enum yb_mime_field */
+    struct yb_buf *kept; /* fields of the top part */
+    size_t field_at;     /* where the one under way begins in `kept`, or NO_FIELD */
+    size_t left;         /* of YB_MIME_FIELDS_MAX */
 };
 
-/* One line: where it begins, and its bytes without the line end. */
+/* One line: where it begins and the next one does, and its octets without the line end. */
 struct line {
-    uint64_t at;
+    uint64_t at, next;
     struct yb_str text;
+    bool cut; /* longer than `text` tells */
 };
 
 static const struct {
@@ -47,31 +62,31 @@ static const struct {
 };
 
 static struct level *
-top(struct parser *ps)
+top(struct yb_mime_reader *r)
 {
-    return &ps->levels[ps->depth - 1];
+    return &r->levels[r->depth - 1];
 }
 
 static struct yb_mime_part *
-part_at(const struct parser *ps, uint32_t index)
+part_at(const struct yb_mime_reader *r, uint32_t index)
 {
-    return &ps->tree->parts[index];
+    return &r->tree.parts[index];
 }
 
 /* Appends a part to the table and opens it: its header begins at `at`. The root has no level below.
  */
 static void
-part_open(struct parser *ps, uint64_t at)
+part_open(struct yb_mime_reader *r, uint64_t at)
 {
-    struct yb_mime_tree *t = ps->tree;
+    struct yb_mime_tree *t = &r->tree;
     uint32_t index = t->n;
-    struct level *parent = ps->depth == 0 ? NULL : top(ps);
+    struct level *parent = r->depth == 0 ? NULL : top(r);
 
-    if (index == ps->room) {
+    if (index == r->room) {
         struct yb_mime_part *more;
 
-        ps->room = ps->room == 0 ? FIRST_PARTS : ps->room * 4;
-        more = yb_arena_alloc(ps->arena, ps->room, sizeof(*more));
+        r->room = r->room == 0 ? FIRST_PARTS : r->room * 2;
+        more = yb_arena_alloc(r->arena, r->room, sizeof(*more));
         if (index > 0)
             memcpy(more, t->parts, index * sizeof(*more));
         t->parts = more;
@@ -84,38 +99,39 @@ part_open(struct parser *ps, uint64_t at)
     if (parent != NULL) {
         t->parts[index].parent = parent->part;
         if (parent->last_child == YB_MIME_NO_PART)
-            part_at(ps, parent->part)->first_child = index;
+            part_at(r, parent->part)->first_child = index;
         else
-            part_at(ps, parent->last_child)->next = index;
+            part_at(r, parent->last_child)->next = index;
         parent->last_child = index;
     }
-    ps->levels[ps->depth++] = (struct level){ .part = index, .last_child = YB_MIME_NO_PART };
-    ps->in_header = true;
-    ps->field = NULL;
+    r->levels[r->depth++] = (struct level){ .part = index, .last_child = YB_MIME_NO_PART };
+    r->in_header = true;
+    r->seen = 0;
+    r->field_at = NO_FIELD;
 }
 
 /* A container that may not be entered. */
 static void
-part_make_opaque(struct parser *ps, struct yb_mime_part *part)
+part_make_opaque(struct yb_mime_reader *r, struct yb_mime_part *part)
 {
     part->opaque = true;
     part->type = YB_STR("application");
     part->subtype = YB_STR("octet-stream");
-    ps->tree->limited = true;
+    r->tree.limited = true;
 }
 
 /* Decides what the top part is, from its fields and from what it stands in (RFC 2045 §5.2, RFC 2046
  * §5.1.5). */
 static void
-part_classify(struct parser *ps)
+part_classify(struct yb_mime_reader *r)
 {
-    struct level *l = top(ps);
-    struct yb_mime_part *part = part_at(ps, l->part);
-    bool in_digest = ps->depth > 1 && ps->levels[ps->depth - 2].digest;
+    struct level *l = top(r);
+    struct yb_mime_part *part = part_at(r, l->part);
+    bool in_digest = r->depth > 1 && r->levels[r->depth - 2].digest;
+    struct yb_str value = yb_mime_part_field(part, YB_MIME_TYPE);
     struct yb_mime_content content = { 0 };
-    bool valid = part->fields[YB_MIME_TYPE].p != NULL &&
-                 yb_mime_content_type(part->fields[YB_MIME_TYPE], ps->scratch, &content);
-    bool message = in_digest && part->fields[YB_MIME_TYPE].p == NULL;
+    bool valid = value.p != NULL && yb_mime_content_type(value, r->scratch, &content);
+    bool message = in_digest && value.p == NULL;
 
     part->type = valid ? content.type : message ? YB_STR("message") : YB_STR("text");
     part->subtype = valid ? content.subtype : message ? YB_STR("rfc822") : YB_STR("plain");
@@ -125,107 +141,127 @@ part_classify(struct parser *ps)
         part->kind = YB_MIME_MESSAGE;
     if (part->kind == YB_MIME_LEAF)
         return;
-    if (ps->depth > YB_MIME_DEPTH_MAX - 1 ||
-        (part->kind == YB_MIME_MESSAGE && ps->tree->n == YB_MIME_PARTS_MAX)) {
+    if (r->depth > YB_MIME_DEPTH_MAX - 1 ||
+        (part->kind == YB_MIME_MESSAGE && r->tree.n == YB_MIME_PARTS_MAX)) {
         part->kind = YB_MIME_LEAF;
-        part_make_opaque(ps, part);
+        part_make_opaque(r, part);
     } else if (part->kind == YB_MIME_MULTIPART) {
         struct yb_str boundary = yb_mime_param_find(&content, YB_STR("boundary"));
 
         while (boundary.n > 0 &&
                (boundary.p[boundary.n - 1] == ' ' || boundary.p[boundary.n - 1] == '\t'))
             boundary.n--;
-        l->boundary = yb_arena_dup(ps->scratch, boundary);
+        l->boundary = yb_arena_dup(r->arena, boundary);
         l->digest = yb_str_eqi(part->subtype, YB_STR("digest"));
-        ps->active += boundary.n > 0;
+        r->active += boundary.n > 0;
     }
 }
 
 /* The header of the top part is over; its body begins at `body`, which is the line numbered `line`.
  */
 static void
-header_end(struct parser *ps, uint64_t body, uint64_t line)
+header_end(struct yb_mime_reader *r, uint64_t body, uint64_t line)
 {
-    struct level *l = top(ps);
+    struct level *l = top(r);
+    struct yb_mime_part *part = part_at(r, l->part);
 
-    part_at(ps, l->part)->body = body;
+    part->body = body;
+    part->kept = yb_arena_dup(r->arena, yb_buf_view(r->kept));
+    r->left -= yb_buf_size(r->kept);
+    yb_buf_clear(r->kept);
     l->body_line = line;
-    ps->in_header = false;
-    ps->field = NULL;
-    part_classify(ps);
+    r->in_header = false;
+    r->field_at = NO_FIELD;
+    part_classify(r);
+    yb_arena_reset(r->scratch);
 }
 
-/* `body` is where the next line begins. */
+/* Is this line the beginning of a field that is kept? */
+static bool
+is_kept(struct yb_mime_reader *r, struct yb_str text)
+{
+    const struct yb_mime_part *part = part_at(r, top(r)->part);
+    size_t colon = yb_str_find(text, ':');
+    struct yb_str name = yb_str_head(text, colon);
+
+    if (colon == text.n)
+        return false;
+    while (name.n > 0 && (name.p[name.n - 1] == ' ' || name.p[name.n - 1] == '\t'))
+        name.n--;
+    if (!yb_str_starts_i(name, YB_STR("Content-")))
+        return (part->parent == YB_MIME_NO_PART ||
+                part_at(r, part->parent)->kind == YB_MIME_MESSAGE) &&
+               yb_mime_envelope_has(name);
+    name = yb_str_skip(name, strlen("Content-"));
+    for (size_t i = 0; i < YB_COUNT(field_names); i++) {
+        unsigned bit = 1u << field_names[i].field;
+
+        if (!yb_str_eqi(name, field_names[i].name))
+            continue;
+        if ((r->seen & bit) != 0)
+            return false; /* the first counts */
+        r->seen |= bit;
+        return true;
+    }
+    return false;
+}
+
+/* A line of a field that is kept. All of a field is there or nothing of it. */
 static void
-header_line(struct parser *ps, struct line line, uint64_t next)
+field_line(struct yb_mime_reader *r, const struct line *line)
 {
-    struct yb_mime_part *part = part_at(ps, top(ps)->part);
-    size_t colon, name_end;
-    struct yb_str name;
-
-    if (line.text.n == 0) {
-        header_end(ps, next, ps->line + 1);
-        if (part_at(ps, top(ps)->part)->kind == YB_MIME_MESSAGE)
-            part_open(ps, next);
+    if (!line->cut && yb_buf_size(r->kept) + line->text.n + 2 <= r->left) {
+        yb_buf_add(r->kept, line->text);
+        yb_buf_add(r->kept, YB_STR("\r\n"));
         return;
     }
-    if (line.text.p[0] == ' ' || line.text.p[0] == '\t') {
-        if (ps->field != NULL)
-            ps->field->n = (size_t)(line.text.p + line.text.n - ps->field->p);
-        return;
-    }
-    ps->field = NULL;
-    if ((line.text.p[0] | 0x20) != 'c' || !yb_str_starts_i(line.text, YB_STR("Content-")))
-        return;
-    colon = name_end = yb_str_find(line.text, ':');
-    while (name_end > 0 && (line.text.p[name_end - 1] == ' ' || line.text.p[name_end - 1] == '\t'))
-        name_end--;
-    name = yb_str_skip(yb_str_head(line.text, name_end), strlen("Content-"));
-    for (size_t i = 0; colon < line.text.n && i < YB_COUNT(field_names); i++) {
-        struct yb_str *field = &part->fields[field_names[i].field];
-
-        if (field->p == NULL && yb_str_eqi(name, field_names[i].name)) {
-            *field = yb_str_skip(line.text, colon + 1);
-            ps->field = field;
-        }
-    }
+    yb_buf_truncate(r->kept, r->field_at);
+    r->field_at = NO_FIELD;
+    r->tree.dropped = true;
 }
 
-/* Lines in [part->body, end), of which `before` is the number of the line that begins at or behind
- * it. */
-static uint64_t
-body_lines(const struct parser *ps, const struct level *l, uint64_t end, uint64_t line_at,
-           uint64_t before)
+static void
+header_line(struct yb_mime_reader *r, const struct line *line)
 {
-    const struct yb_mime_part *part = part_at(ps, l->part);
+    if (line->text.n == 0) {
+        header_end(r, line->next, r->line + 1);
+        if (part_at(r, top(r)->part)->kind == YB_MIME_MESSAGE)
+            part_open(r, line->next);
+        return;
+    }
+    if (line->text.p[0] != ' ' && line->text.p[0] != '\t')
+        r->field_at = is_kept(r, line->text) ? yb_buf_size(r->kept) : NO_FIELD;
+    if (r->field_at != NO_FIELD)
+        field_line(r, line);
+}
 
-    if (end <= part->body)
+/* Lines in [part->body, end), with the reader at the line that begins at r->at. An empty line whose
+ * end was taken off is none. */
+static uint64_t
+body_lines(const struct yb_mime_reader *r, const struct level *l, uint64_t end)
+{
+    if (end <= part_at(r, l->part)->body)
         return 0;
-    return before - l->body_line - (end < line_at && ps->message.p[end - 1] == '\n');
+    return r->line - l->body_line - (end < r->at && r->after_empty);
 }
 
 /*
- * Closes all levels above `keep`. The line that ends them begins at line_at; the line end before it
- * belongs to it (not at the end of the message: line_at is its size then, and nothing is taken
- * off).
+ * Closes all levels above `keep`. The line that ends them begins at r->at; with `strip` the line end
+ * before it belongs to it.
  */
 static void
-levels_close(struct parser *ps, size_t keep, uint64_t line_at, bool strip)
+levels_close(struct yb_mime_reader *r, size_t keep, bool strip)
 {
-    uint64_t end = line_at, least = 0;
+    uint64_t end = r->at - (strip ? r->end_n : 0), least = 0;
 
-    if (strip && end > 0 && ps->message.p[end - 1] == '\n') {
-        end--;
-        end -= end > 0 && ps->message.p[end - 1] == '\r';
-    }
-    while (ps->depth > keep) {
-        struct level *l = top(ps);
-        struct yb_mime_part *part = part_at(ps, l->part);
+    while (r->depth > keep) {
+        struct level *l = top(r);
+        struct yb_mime_part *part = part_at(r, l->part);
 
-        if (ps->in_header) {
-            header_end(ps, end > part->header ? end : part->header, ps->line);
+        if (r->in_header) {
+            header_end(r, end > part->header ? end : part->header, r->line);
             if (part->kind == YB_MIME_MESSAGE) {
-                part_open(ps, part->body); /* cut off, but it has its one child */
+                part_open(r, part->body); /* cut off, but it has its one child */
                 continue;
             }
         }
@@ -233,9 +269,9 @@ levels_close(struct parser *ps, size_t keep, uint64_t line_at, bool strip)
         if (part->kind != YB_MIME_LEAF && least > part->end)
             part->end = least; /* an empty child began behind the line end that is not ours */
         least = part->end;
-        part->lines = body_lines(ps, l, part->end, line_at, ps->line);
-        ps->active -= l->boundary.n > 0;
-        ps->depth--;
+        part->lines = body_lines(r, l, part->end);
+        r->active -= l->boundary.n > 0;
+        r->depth--;
     }
 }
 
@@ -254,63 +290,152 @@ is_boundary(struct yb_str text, struct yb_str boundary, bool *close)
 
 /* Handles the line if it is a boundary of an open multipart. */
 static bool
-boundary_line(struct parser *ps, struct line line, uint64_t next)
+boundary_line(struct yb_mime_reader *r, const struct line *line)
 {
     bool close = false;
 
-    for (size_t i = ps->depth; i > 0; i--) {
-        struct level *l = &ps->levels[i - 1];
+    if (line->cut || line->text.n < 3 || line->text.p[0] != '-' || line->text.p[1] != '-')
+        return false;
+    for (size_t i = r->depth; i > 0; i--) {
+        struct level *l = &r->levels[i - 1];
 
-        if (l->boundary.n == 0 || !is_boundary(line.text, l->boundary, &close))
+        if (l->boundary.n == 0 || !is_boundary(line->text, l->boundary, &close))
             continue;
-        if (!close && ps->tree->n == YB_MIME_PARTS_MAX) {
-            ps->tree->limited = true;
+        if (!close && r->tree.n == YB_MIME_PARTS_MAX) {
+            r->tree.limited = true;
             return false;
         }
-        levels_close(ps, i, line.at, true);
+        levels_close(r, i, true);
         if (close) {
             l->boundary.n = 0;
-            ps->active--;
+            r->active--;
         } else {
-            part_open(ps, next);
+            part_open(r, line->next);
         }
         return true;
     }
     return false;
 }
 
-static struct line
-line_at(struct yb_str message, uint64_t at, uint64_t *next)
+/* How much of a line anybody looks at. */
+static size_t
+line_limit(const struct yb_mime_reader *r)
 {
-    struct yb_str rest = yb_str_skip(message, (size_t)at);
-    size_t n = yb_str_find(rest, '\n');
+    return r->in_header ? YB_MIME_FIELDS_MAX : YB_MIME_LINE_MAX;
+}
 
-    *next = at + n + (n < rest.n);
-    if (n < rest.n && n > 0 && rest.p[n - 1] == '\r')
-        n--;
-    return (struct line){ at, yb_str_head(rest, n) };
+/* `rest` is what is left of the line, `end_n` octets of line end not counted. */
+static void
+take_line(struct yb_mime_reader *r, struct yb_str rest, unsigned end_n)
+{
+    uint64_t n = r->line_n + rest.n;
+    struct line line = { .at = r->at, .next = r->at + n + end_n, .text = rest };
+    bool cr = end_n > 0 && n > 0 && (rest.n > 0 ? rest.p[rest.n - 1] : r->last) == '\r';
+
+    line.cut = n - cr > line_limit(r);
+    if (r->line_n > 0) {
+        yb_buf_add(r->partial, yb_str_head(rest, line_limit(r) + 1));
+        line.text = yb_buf_view(r->partial);
+    }
+    if (!line.cut)
+        line.text.n = (size_t)n - cr;
+    if ((r->active == 0 || !boundary_line(r, &line)) && r->in_header)
+        header_line(r, &line);
+    r->line++;
+    r->at = line.next;
+    r->end_n = end_n + cr;
+    r->after_empty = n - cr == 0;
+    r->line_n = 0;
+    yb_buf_clear(r->partial);
+}
+
+/* A piece of a line whose end has not come. */
+static void
+keep_piece(struct yb_mime_reader *r, struct yb_str piece)
+{
+    size_t have = yb_buf_size(r->partial), limit = line_limit(r) + 1;
+
+    if (have < limit)
+        yb_buf_add(r->partial, yb_str_head(piece, limit - have));
+    r->line_n += piece.n;
+    r->last = piece.p[piece.n - 1];
+}
+
+struct yb_mime_reader *
+yb_mime_reader_new(struct yb_arena *arena)
+{
+    struct yb_mime_reader *r = yb_arena_alloc(arena, 1, sizeof(*r));
+
+    r->arena = arena;
+    r->scratch = yb_arena_new(4096);
+    r->partial = yb_buf_new(2 * (YB_MIME_FIELDS_MAX + 1));
+    r->kept = yb_buf_new(YB_MIME_FIELDS_MAX);
+    r->left = YB_MIME_FIELDS_MAX;
+    part_open(r, 0);
+    return r;
+}
+
+void
+yb_mime_reader_feed(struct yb_mime_reader *r, struct yb_str piece)
+{
+    while (piece.n > 0) {
+        size_t n = yb_str_find(piece, '\n');
+
+        if (n == piece.n) {
+            keep_piece(r, piece);
+            return;
+        }
+        take_line(r, yb_str_head(piece, n), 1);
+        piece = yb_str_skip(piece, n + 1);
+    }
+}
+
+void
+yb_mime_reader_free(struct yb_mime_reader **r)
+{
+    if (*r == NULL)
+        return;
+    yb_arena_free(&(*r)->scratch);
+    yb_buf_free(&(*r)->partial);
+    yb_buf_free(&(*r)->kept);
+    *r = NULL;
+}
+
+void
+yb_mime_reader_end(struct yb_mime_reader **r, struct yb_mime_tree *out)
+{
+    if ((*r)->line_n > 0)
+        take_line(*r, YB_STR(""), 0);
+    levels_close(*r, 0, false);
+    *out = (*r)->tree;
+    yb_mime_reader_free(r);
 }
 
 void
 yb_mime_tree(struct yb_str message, struct yb_arena *arena, struct yb_mime_tree *out)
 {
-    struct parser ps = { .message = message, .arena = arena, .tree = out };
-    uint64_t at = 0, next;
+    struct yb_mime_reader *r = yb_mime_reader_new(arena);
 
-    *out = (struct yb_mime_tree){ 0 };
-    ps.scratch = yb_arena_new(4096);
-    part_open(&ps, 0);
-    for (; at < message.n; at = next, ps.line++) {
-        struct line line = line_at(message, at, &next);
+    yb_mime_reader_feed(r, message);
+    yb_mime_reader_end(&r, out);
+}
 
-        if (ps.active > 0 && line.text.n > 2 && line.text.p[0] == '-' && line.text.p[1] == '-' &&
-            boundary_line(&ps, line, next))
+struct yb_str
+yb_mime_part_field(const struct yb_mime_part *part, enum yb_mime_field field)
+{
+    struct yb_str left = part->kept;
+    struct yb_header h;
+
+    for (size_t i = 0; i < YB_COUNT(field_names); i++) {
+        if (field_names[i].field != field)
             continue;
-        if (ps.in_header)
-            header_line(&ps, line, next);
+        while (yb_header_next(&left, &h)) {
+            if (yb_str_starts_i(h.name, YB_STR("Content-")) &&
+                yb_str_eqi(yb_str_skip(h.name, strlen("Content-")), field_names[i].name))
+                return h.value;
+        }
     }
-    levels_close(&ps, 0, message.n, false);
-    yb_arena_free(&ps.scratch);
+    return yb_str(NULL, 0);
 }
 
 bool

@@ -1,13 +1,16 @@
 /*
- * The MIME structure of a message in one pass over its bytes: a table of parts with byte offsets,
- * enough for IMAP's ENVELOPE, BODY, BODYSTRUCTURE and every BODY[section] without looking at the
- * message again. Never fails: whatever the bytes are, there is at least the root part. Pure
- * functions.
+ * The MIME structure of a message in one pass over its bytes: a table of parts with byte offsets
+ * and with those header fields that IMAP's ENVELOPE, BODY and BODYSTRUCTURE are made from. Never
+ * fails: whatever the bytes are, there is at least the root part.
  *
  * A part is its header (up to and with the empty line) and its body. The body ends before the line
  * end that belongs to the next boundary (RFC 2046 §5.1.1). A boundary is recognised only as a whole
  * line, spaces behind it allowed; the innermost open multipart that has it wins. A line end is LF
  * or CRLF.
+ *
+ * The message may come in pieces of any size, which never change the result: nothing of it is kept
+ * but the fields (at most YB_MIME_FIELDS_MAX octets of a message, whatever its size) and the line
+ * under way.
  */
 #ifndef YB_MIME_TREE_H
 #define YB_MIME_TREE_H
@@ -16,6 +19,10 @@
 
 #define YB_MIME_DEPTH_MAX 100   /* nesting; a deeper container is a leaf and `opaque` */
 #define YB_MIME_PARTS_MAX 10000 /* a boundary beyond that is an ordinary line */
+#define YB_MIME_LINE_MAX 1000   /* a longer line is no boundary (RFC 5322 §2.1.1) */
+/* Octets of the fields kept of one message. A field that does not fit is as if it were not there: it
+ * takes twenty thousand addresses, or an attack, to get here. */
+#define YB_MIME_FIELDS_MAX ((size_t)512 << 10)
 #define YB_MIME_NO_PART UINT32_MAX
 
 enum yb_mime_kind {
@@ -44,9 +51,11 @@ struct yb_mime_part {
     uint32_t parent;            /* index in the table; the root has YB_MIME_NO_PART */
     uint32_t first_child, next; /* index, or YB_MIME_NO_PART */
     enum yb_mime_kind kind;
-    bool opaque;                          /* nested too deep: type is application/octet-stream */
-    struct yb_str type, subtype;          /* what it is treated as: as written, or the default */
-    struct yb_str fields[YB_MIME_FIELDS]; /* values, folded as they are; p == NULL: not there */
+    bool opaque;                 /* nested too deep: type is application/octet-stream */
+    struct yb_str type, subtype; /* what it is treated as: as written, or the default */
+    /* Fields as they are, in their order: those of yb_mime_part_field(), and of a message (the root,
+     * and what is inside a message/rfc822) also those of its envelope, repeated ones too. */
+    struct yb_str kept;
 };
 
 /* Parts are in the order of their beginnings: parents before children; [0] is the message. */
@@ -54,11 +63,23 @@ struct yb_mime_tree {
     struct yb_mime_part *parts;
     uint32_t n;
     bool limited; /* a limit was met; the structure is true but coarser than the message's */
+    bool dropped; /* fields beyond YB_MIME_FIELDS_MAX are not there */
 };
 
-/* The slices in the parts point into `message`. A message cut short (its header only) is fine. */
+/* A message on its way through the parser. It and the tree live in `arena`. */
+struct yb_mime_reader;
+struct yb_mime_reader *yb_mime_reader_new(struct yb_arena *arena) YB_MUST_USE;
+void yb_mime_reader_feed(struct yb_mime_reader *r, struct yb_str piece);
+/* The message is over; one cut short (its header only) is fine. Frees what is not in the arena. */
+void yb_mime_reader_end(struct yb_mime_reader **r, struct yb_mime_tree *out);
+/* Gives up half-way. NULL is fine. */
+void yb_mime_reader_free(struct yb_mime_reader **r);
+
+/* All at once. */
 void yb_mime_tree(struct yb_str message, struct yb_arena *arena, struct yb_mime_tree *out);
 
+/* The value of a field, folded as it is; p == NULL: not there. */
+struct yb_str yb_mime_part_field(const struct yb_mime_part *part, enum yb_mime_field field);
 /* Is the part treated as this type? In any case of letters (RFC 2045 §5.1). */
 bool yb_mime_type_is(const struct yb_mime_part *part, const char *type, const char *subtype);
 

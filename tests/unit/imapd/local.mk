@@ -30,3 +30,8 @@ check_PROGRAMS += tests/unit/imapd/test_session
 tests_unit_imapd_test_session_SOURCES  = tests/unit/imapd/test_session.c
 tests_unit_imapd_test_session_CPPFLAGS = $(imapd_test_cppflags)
 tests_unit_imapd_test_session_LDADD    = $(IMAPD_RIG_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += tests/unit/imapd/test_slices
+tests_unit_imapd_test_slices_SOURCES  = tests/unit/imapd/test_slices.c
+tests_unit_imapd_test_slices_CPPFLAGS = $(imapd_test_cppflags)
+tests_unit_imapd_test_slices_LDADD    = $(IMAPD_RIG_LIBS) $(CHECK_LIBS)

@@ -46,9 +46,11 @@ rig_start(struct rig *r)
 
     *r = (struct rig){ .conf = { .max_message = 1 << 20,
                                  .max_connections_per_account = 1,
+                                 .command_memory = 64u << 20,
                                  .max_bad_commands = 40,
                                  .login_timeout = 60000,
                                  .idle_timeout = 1800000 } };
+    r->server.slice_ms = IMAPD_SLICE_MS;
     woken_rig = r;
     yb_log_init("test", YB_LOG_ERROR);
     snprintf(r->root, sizeof(r->root), "/tmp/yb-imap-XXXXXX");

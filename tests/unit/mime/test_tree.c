@@ -73,8 +73,9 @@ START_TEST(test_offsets)
     ck_assert(!t.limited);
     ck_assert(yb_mime_type_is(&t.parts[1], "TEXT", "html"));
     ck_assert(yb_mime_type_is(&t.parts[3], "text", "plain"));
-    ck_assert(yb_str_eq(yb_mime_word(t.parts[1].fields[YB_MIME_ENCODING]), YB_STR("base64")));
-    ck_assert_ptr_null(t.parts[1].fields[YB_MIME_ID].p);
+    ck_assert(yb_str_eq(yb_mime_word(yb_mime_part_field(&t.parts[1], YB_MIME_ENCODING)),
+                        YB_STR("base64")));
+    ck_assert_ptr_null(yb_mime_part_field(&t.parts[1], YB_MIME_ID).p);
 }
 END_TEST
 
@@ -201,6 +202,122 @@ START_TEST(test_many_parts)
     yb_mime_tree(yb_buf_view(b), arena, &t);
     ck_assert(t.n == YB_MIME_PARTS_MAX && t.limited);
     ck_assert_uint_eq(t.parts[0].end, yb_buf_size(b));
+    yb_buf_free(&b);
+}
+END_TEST
+
+static void
+check_same(const struct yb_mime_tree *a, const struct yb_mime_tree *b, size_t piece)
+{
+    ck_assert_msg(a->n == b->n && a->limited == b->limited && a->dropped == b->dropped,
+                  "pieces of %zu: %u and %u parts", piece, a->n, b->n);
+    for (uint32_t i = 0; i < a->n; i++) {
+        const struct yb_mime_part *p = &a->parts[i], *q = &b->parts[i];
+
+        ck_assert_msg(p->header == q->header && p->body == q->body && p->end == q->end &&
+                          p->lines == q->lines && p->kind == q->kind && p->parent == q->parent &&
+                          p->first_child == q->first_child && p->next == q->next,
+                      "pieces of %zu: part %u", piece, i);
+        ck_assert(yb_str_eq(p->kept, q->kept) && yb_str_eq(p->type, q->type) &&
+                  yb_str_eq(p->subtype, q->subtype));
+    }
+}
+
+static void
+read_in_pieces(struct yb_str message, size_t piece, struct yb_mime_tree *out)
+{
+    struct yb_mime_reader *r = yb_mime_reader_new(arena);
+
+    for (; message.n > 0; message = yb_str_skip(message, piece))
+        yb_mime_reader_feed(r, yb_str_head(message, piece));
+    yb_mime_reader_end(&r, out);
+    ck_assert_ptr_null(r);
+}
+
+/* The pieces never change the result: cut anywhere, in CRLF, in a boundary, in a field's name. */
+START_TEST(test_pieces)
+{
+    static const char *const messages[] = {
+        mixed,
+        "",
+        "Subject: no end",
+        "Content-Type: multipart/mixed;\r\n boundary=\"b\"\r\n\r\n--b\r\n\r\n\r\n\r\n--b  "
+        "\r\n\r\nx\r\r\n--b--",
+        "Content-Type: multipart/mixed; boundary=b\n\n--b\n\nbare\n\n--b\nContent-Type: "
+        "message/rfc822\n",
+        "\r\n\r\nbody\r",
+        "\r",
+    };
+
+    for (size_t i = 0; i < YB_COUNT(messages); i++) {
+        struct yb_str message = yb_str_from(messages[i]);
+        struct yb_mime_tree whole, again;
+
+        yb_mime_tree(message, arena, &whole);
+        for (size_t piece = 1; piece <= message.n; piece++) {
+            read_in_pieces(message, piece, &again);
+            check_same(&whole, &again, piece);
+        }
+    }
+}
+END_TEST
+
+/* Fields are kept up to a bound; one that goes beyond it is as if it were not there. */
+START_TEST(test_fields_bound)
+{
+    struct yb_buf *b = yb_buf_new(YB_MIME_FIELDS_MAX * 3);
+    struct yb_mime_tree t, again;
+    struct yb_mime_envelope e;
+
+    yb_buf_add(b, YB_STR("Subject: first\r\nTo: "));
+    while (yb_buf_size(b) < YB_MIME_FIELDS_MAX - 100)
+        yb_buf_add(b, YB_STR("a@b.example,\r\n "));
+    yb_buf_add(b, YB_STR("c@d\r\nX-Not-Kept: "));
+    for (size_t i = 0; i < YB_MIME_FIELDS_MAX; i++)
+        yb_buf_add_c(b, 'x');
+    yb_buf_add(b, YB_STR("\r\nCc: "));
+    for (size_t i = 0; i < 200; i++)
+        yb_buf_add_c(b, 'y');
+    yb_buf_add(b, YB_STR("@b\r\nDate: fits\r\n\r\nbody"));
+    yb_mime_tree(yb_buf_view(b), arena, &t);
+    ck_assert(t.dropped && t.n == 1 && t.parts[0].kept.n <= YB_MIME_FIELDS_MAX);
+    yb_mime_envelope(t.parts[0].kept, arena, &e);
+    ck_assert(yb_str_eq(e.texts[YB_MIME_SUBJECT], YB_STR("first")));
+    ck_assert(yb_str_eq(e.texts[YB_MIME_DATE], YB_STR("fits")));
+    ck_assert_ptr_nonnull(e.lists[YB_MIME_TO]);
+    ck_assert_ptr_null(e.lists[YB_MIME_CC]);
+    read_in_pieces(yb_buf_view(b), 4096, &again);
+    check_same(&t, &again, 4096);
+    /* All of it in one field that is one line. */
+    yb_buf_clear(b);
+    yb_buf_add(b, YB_STR("Content-Type: text/html;x="));
+    for (size_t i = 0; i < 2 * YB_MIME_FIELDS_MAX; i++)
+        yb_buf_add_c(b, 'x');
+    yb_buf_add(b, YB_STR("\r\nSubject: kept\r\n\r\n"));
+    yb_mime_tree(yb_buf_view(b), arena, &t);
+    ck_assert(t.dropped && yb_mime_type_is(&t.parts[0], "text", "plain"));
+    ck_assert(yb_str_eq(t.parts[0].kept, YB_STR("Subject: kept\r\n")));
+    read_in_pieces(yb_buf_view(b), 1000, &again);
+    check_same(&t, &again, 1000);
+    yb_buf_free(&b);
+}
+END_TEST
+
+/* A line that is too long for a boundary is none, whatever it begins with. */
+START_TEST(test_long_boundary)
+{
+    struct yb_buf *b = yb_buf_new(100000);
+    struct yb_mime_tree t, again;
+
+    yb_buf_add(b, YB_STR("Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\none\r\n--b"));
+    for (size_t i = 0; i < YB_MIME_LINE_MAX; i++)
+        yb_buf_add_c(b, ' ');
+    yb_buf_add(b, YB_STR("\r\ntwo\r\n--b--\r\n"));
+    yb_mime_tree(yb_buf_view(b), arena, &t);
+    ck_assert_uint_eq(t.n, 2);
+    ck_assert_uint_eq(t.parts[1].lines, 3);
+    read_in_pieces(yb_buf_view(b), 7, &again);
+    check_same(&t, &again, 7);
     yb_buf_free(&b);
 }
 END_TEST
@@ -363,6 +480,9 @@ main(int argc, char **argv)
     tcase_add_test(tc, test_same_boundary);
     tcase_add_test(tc, test_nesting);
     tcase_add_test(tc, test_many_parts);
+    tcase_add_test(tc, test_pieces);
+    tcase_add_test(tc, test_fields_bound);
+    tcase_add_test(tc, test_long_boundary);
     tcase_add_loop_test(tc, test_content_type, 0, YB_COUNT(types));
     tcase_add_test(tc, test_disposition);
     tcase_add_test(tc, test_envelope);

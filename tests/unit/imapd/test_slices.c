@@ -1,0 +1,336 @@
+/*
+ * Commands in slices: the shortest there are give the same answers as one that never ends, and large
+ * messages the same as small ones. What is looked for is found wherever windows and pieces end.
+ */
+#include "tests/unit/imapd/rig.h"
+
+#include "lib/base/io.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define NEVER_OVER 100000000
+
+static struct rig rig;
+static struct yb_buf *message;
+
+static void
+setup(void)
+{
+    rig_start(&rig);
+    message = yb_buf_new(4u << 20);
+}
+
+static void
+teardown(void)
+{
+    yb_buf_free(&message);
+    rig_stop(&rig);
+}
+
+static void
+add(const char *text)
+{
+    yb_buf_add(message, yb_str_from(text));
+}
+
+static void
+fill_to(size_t size, const char *line)
+{
+    while (yb_buf_size(message) < size)
+        add(line);
+    yb_buf_truncate(message, size);
+}
+
+/* Stores the message, which is empty then. */
+static void
+store(void)
+{
+    yb_buf_add_c(message, '\0');
+    rig_append(&rig, "ann@one.test", "INBOX", yb_buf_view(message).p);
+    yb_buf_clear(message);
+}
+
+static const char *
+ask(int64_t slice_ms, const char *command)
+{
+    static char *kept;
+    struct yb_conn *c = rig_login(&rig, "ann@one.test", "INBOX");
+
+    rig.server.slice_ms = slice_ms;
+    free(kept);
+    kept = strdup(rig_say(c, command));
+    rig.server.slice_ms = IMAPD_SLICE_MS;
+    fake_free(&c);
+    return kept;
+}
+
+static void
+check_found(const char *command, bool found)
+{
+    const char *got = ask(0, command);
+
+    ck_assert_msg((strstr(got, "* SEARCH 1\r\n") != NULL) == found, "%s gives %.200s", command,
+                  got);
+}
+
+/* --- messages with everything in it --- */
+
+static void
+store_large_header(void)
+{
+    char line[100];
+
+    add("From: ann@one.test\r\nSubject: =?iso-8859-1?q?gr=FCn?=\r\n");
+    for (int i = 0; i < 3000; i++) {
+        snprintf(line, sizeof(line), "X-Number-%d: value %d\r\n\tfolded %d\r\n", i, i, i);
+        add(line);
+    }
+    for (int i = 0; i < 4000; i++)
+        add(i % 2 ? "To: a\r\n" : "Cc: \"b b\" <b@c>, (x) d@e\r\n");
+    add("no field\r\n of any kind\r\n\r\nbody");
+    store();
+}
+
+static void
+store_multipart(void)
+{
+    add("Subject: parts\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\npreamble\r\n--b\r\n"
+        "Content-Type: text/plain; charset=iso-8859-1\r\nContent-Transfer-Encoding: 8bit\r\n\r\n");
+    fill_to(200000, "\xe9t\xe9 \xe0 la mer\r\n");
+    add("\r\n--b\r\nContent-Type: message/rfc822\r\n\r\nSubject: inner\r\n");
+    fill_to(400000, "X-Inner: 0123456789012345678901234567890123456789\r\n");
+    add("\r\nContent-Type: multipart/alternative; "
+        "boundary=c\r\n\r\n--c\r\n\r\nzw\xc3\xb6lf\r\n--c\r\n"
+        "Content-Type: text/html\r\nContent-Transfer-Encoding: "
+        "base64\r\n\r\nPHA+ZHJlaXplaG48L3A+\r\n--c--\r\n"
+        "\r\n--b\r\nContent-Disposition: attachment; filename=a.bin\r\nContent-Type: "
+        "application/x\r\n\r\n");
+    fill_to(700000, "no text at all\r\n");
+    add("\r\n--b--\r\n");
+    store();
+}
+
+static const char *const commands[] = {
+    "a FETCH 1:* (UID FLAGS ENVELOPE)\r\n",
+    "a FETCH 1:* (BODY BODYSTRUCTURE ENVELOPE RFC822.SIZE)\r\n",
+    "a FETCH 1:* BODY.PEEK[HEADER.FIELDS (X-Number-7 to SUBJECT)]\r\n",
+    "a FETCH 1:* BODY.PEEK[HEADER.FIELDS.NOT (X-Number-7 to)]\r\n",
+    "a FETCH 1:* (BODY.PEEK[HEADER.FIELDS.NOT (X-Number-7)]<100.70000> BODY.PEEK[HEADER.FIELDS "
+    "(to)]<9.1>)\r\n",
+    "a FETCH 1:* BODY.PEEK[HEADER.FIELDS.NOT (x)]<900000.5>\r\n",
+    "a FETCH 1:* (BODY.PEEK[HEADER] BODY.PEEK[TEXT]<10.20> BODY.PEEK[2.HEADER.FIELDS.NOT (A)] "
+    "BODY.PEEK[2.MIME])\r\n",
+    "a FETCH 1:* (BODY.PEEK[2.1] BODY.PEEK[1]<0.100000> BODY.PEEK[2.HEADER] BODY.PEEK[3]<5.6> "
+    "BODY.PEEK[9])\r\n",
+    "a FETCH 1:* BODY.PEEK[]\r\n",
+    "a SEARCH BODY \"zw\xc3\xb6lf\"\r\n",
+    "a SEARCH TEXT \"X-Number-2999: value 2999 folded 2999\"\r\n",
+    "a SEARCH HEADER X-Number-2999 \"2999 folded\"\r\n",
+    "a SEARCH NOT HEADER X-Number-2999 3000\r\n",
+    "a SEARCH OR SUBJECT nothing OR BODY dreizehn FROM ann\r\n",
+    "a SEARCH NOT BODY missing NOT TEXT missing SUBJECT \"gr\xc3\xbcn\"\r\n",
+    "a SEARCH TO a CC \"b b@c d@e\"\r\n",
+    "a LIST \"\" (INB% \"*o*o*\" %)\r\n",
+};
+
+START_TEST(test_same)
+{
+    char *whole;
+    const char *sliced;
+
+    store_large_header();
+    store_multipart();
+    (void)ask(NEVER_OVER, "a NOOP\r\n"); /* takes \Recent */
+    whole = strdup(ask(NEVER_OVER, commands[_i]));
+    sliced = ask(0, commands[_i]);
+    ck_assert_msg(strcmp(whole, sliced) == 0, "%s%.300s\nbut\n%.300s", commands[_i], whole, sliced);
+    ck_assert_msg(strstr(whole, "a OK ") != NULL, "%s%.300s", commands[_i], whole);
+    free(whole);
+}
+END_TEST
+
+/* What HEADER.FIELDS must give, picked out by hand. */
+START_TEST(test_fields)
+{
+    static const char *const names[] = { "X-Number-7:", "To:", "Subject:" };
+    struct yb_buf *want = yb_buf_new(1u << 20);
+    struct yb_str left, line;
+    bool wanted = false;
+    const char *got, *at;
+
+    add("Subject: x\r\n");
+    for (int i = 0; i < 2000; i++)
+        add(i % 3 == 0   ? "To: a@b\r\n"
+            : i % 3 == 1 ? "X-Number-7: a\r\n\tb: c\r\n"
+                         : "Other: x\r\n To: no\r\n");
+    add("\r\nTo: in the body\r\n");
+    left = yb_str_head(yb_buf_view(message),
+                       yb_str_find_str(yb_buf_view(message), YB_STR("\r\n\r\n")) + 2);
+    while (yb_str_split(&left, '\n', &line) && line.n > 0) {
+        if (line.p[0] != ' ' && line.p[0] != '\t') {
+            wanted = false;
+            for (size_t i = 0; i < YB_COUNT(names); i++)
+                wanted |= yb_str_starts(line, yb_str_from(names[i]));
+        }
+        if (wanted) {
+            yb_buf_add(want, line);
+            yb_buf_add_c(want, '\n');
+        }
+    }
+    yb_buf_add(want, YB_STR("\r\n"));
+    ck_assert_uint_gt(yb_buf_size(want), 16384);
+    store();
+    got = ask(_i == 0 ? 0 : NEVER_OVER,
+              "a FETCH 1 BODY.PEEK[HEADER.FIELDS (TO X-NUMBER-7 SUBJECT)]\r\n");
+    at = strstr(got, "}\r\n");
+    ck_assert_ptr_nonnull(at);
+    ck_assert_uint_eq(strtoul(strchr(got, '{') + 1, NULL, 10), yb_buf_size(want));
+    ck_assert(memcmp(at + 3, yb_buf_view(want).p, yb_buf_size(want)) == 0);
+    ck_assert(strncmp(at + 3 + yb_buf_size(want), ")\r\na OK", 7) == 0);
+    yb_buf_free(&want);
+}
+END_TEST
+
+/* --- texts are found wherever a window ends --- */
+
+/* clang-format off */
+static const struct { const char *charset, *encoding, *text, *needle; } texts[] = {
+    { "utf-8", "8bit", "die Stra\xc3\x9f" "e nach S\xc3\xbc" "den", "strasse nach s\xc3\xbc" "den" },
+    { "iso-8859-1", "8bit", "die Stra\xdf" "e nach S\xfc" "den", "strasse nach s\xc3\xbc" "den" },
+    { "us-ascii", "quoted-printable", "die Stra=C3=\r\n=9Fe na=\r\nch S=C3=BCden", "strasse nach s\xc3\xbc" "den" },
+    { "iso-2022-jp", "7bit", "\x1b$B2q5D\x1b(B no", "\xe4\xbc\x9a\xe8\xad\xb0 no" },
+    { "unknown-1", "8bit", "caf\xe9 noir", "noir" },
+    { "utf-8", "8bit", "cafe\xcc\x81 noir", "caf\xc3\xa9 noir" }, /* composed only together */
+};
+/* clang-format on */
+
+START_TEST(test_window)
+{
+    char head[200], command[200];
+
+    /* The first window of a message ends at 16384; when all of it was read before for its structure,
+     * the first of its text ends 65536 octets behind the header. */
+    for (size_t k = 0; k < 2; k++) {
+        for (size_t back = 0, end; back <= strlen(texts[_i].text) + 1; back++) {
+            snprintf(
+                head, sizeof(head),
+                "Content-Type: text/plain; charset=%s\r\nContent-Transfer-Encoding: %s\r\n\r\n",
+                texts[_i].charset, texts[_i].encoding);
+            add(head);
+            end = k == 0 ? 16384 : strlen(head) + 65536;
+            fill_to(end - back, "filler filler\r\n");
+            add(texts[_i].text);
+            fill_to(end + 70000, "filler filler\r\n");
+            snprintf(command, sizeof(command), "a UID STORE 1:* +FLAGS.SILENT (\\Deleted)\r\n");
+            (void)ask(NEVER_OVER, command);
+            (void)ask(NEVER_OVER, "a EXPUNGE\r\n");
+            store();
+            if (k == 0)
+                (void)ask(NEVER_OVER, "a FETCH 1 BODYSTRUCTURE\r\n");
+            snprintf(command, sizeof(command), "a SEARCH CHARSET UTF-8 BODY {%zu+}\r\n%s\r\n",
+                     strlen(texts[_i].needle), texts[_i].needle);
+            check_found(command, true);
+        }
+    }
+}
+END_TEST
+
+/* A text that ends in the middle of what is looked for does not hold it, nor do two parts together. */
+START_TEST(test_not_across)
+{
+    add("Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nend of "
+        "nee\r\n--b\r\n\r\ndle\r\n--b\r\n"
+        "X-Part: field\r\n\r\nlast needle? no: need\r\n--b--\r\n");
+    store();
+    check_found("a SEARCH BODY needle?\r\n", true);
+    check_found("a SEARCH BODY \"end of needle\"\r\n", false);
+    check_found("a SEARCH BODY \"needdle\"\r\n", false);
+    check_found("a SEARCH BODY \"x-part: field\"\r\n", true);
+    check_found("a SEARCH BODY \"multipart/mixed\"\r\n",
+                false); /* that is the message's own header */
+    check_found("a SEARCH TEXT \"multipart/mixed\"\r\n", true);
+    check_found("a SEARCH HEADER X-Part \"\"\r\n", false);
+    check_found("a SEARCH HEADER Content-Type \"\"\r\n", true);
+}
+END_TEST
+
+/* --- memory --- */
+
+/* A command that needs more than it may is refused, and the session goes on. */
+START_TEST(test_command_memory)
+{
+    struct yb_conn *c;
+    const char *got;
+
+    add("From: x@y.test\r\nTo: ");
+    for (int i = 0; i < 15000; i++)
+        add("a,");
+    add("b\r\n\r\nbody\r\n");
+    store();
+    rig.conf.command_memory = 1u << 20;
+    c = rig_login(&rig, "ann@one.test", "INBOX");
+    rig.server.slice_ms = 0;
+    got = rig_say(c, "a FETCH 1 (ENVELOPE)\r\n");
+    ck_assert_msg(strstr(got, "a OK") != NULL, "%.200s",
+                  got); /* its arena is small again by then */
+    rig.conf.command_memory = 10000;
+    fake_free(&c);
+    c = rig_login(&rig, "ann@one.test", "INBOX");
+    got = rig_say(c, "a SEARCH TEXT body\r\n");
+    ck_assert_msg(strstr(got, "a NO [LIMIT] ") != NULL, "%.200s", got);
+    got = rig_say(c, "b NOOP\r\n");
+    ck_assert_msg(strstr(got, "b OK ") != NULL, "%.200s", got);
+    fake_free(&c);
+}
+END_TEST
+
+/* Over what all commands may have together a command waits, and then is refused. */
+START_TEST(test_commands_memory)
+{
+    struct yb_budget others = { .limit = SIZE_MAX };
+    struct yb_conn *c;
+    const char *got;
+
+    add("Subject: x\r\n\r\nbody\r\n");
+    store();
+    rig.server.memory = others.pool = yb_budget_pool_new(1u << 20);
+    yb_budget_charge(&others, 2u << 20);
+    c = rig_login(&rig, "ann@one.test", "INBOX");
+    got = rig_say(c, "a SEARCH BODY body\r\n");
+    ck_assert_msg(strstr(got, "a NO [LIMIT] ") != NULL, "%.200s", got);
+    got = rig_say(c, "a NOOP\r\n");
+    ck_assert_msg(strstr(got, "a OK ") != NULL, "%.200s", got);
+    yb_budget_release(&others, 2u << 20);
+    got = rig_say(c, "b SEARCH BODY body\r\n");
+    ck_assert_msg(strstr(got, "* SEARCH 1\r\n") != NULL, "%.200s", got);
+    fake_free(&c);
+    ck_assert_uint_eq(yb_budget_pool_used(rig.server.memory), 0);
+    yb_budget_pool_free(&rig.server.memory);
+}
+END_TEST
+
+int
+main(void)
+{
+    Suite *suite = suite_create("imapd/slices");
+    TCase *tc = tcase_create("all");
+    SRunner *runner;
+    int failed;
+
+    tcase_set_timeout(tc, 60);
+    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_loop_test(tc, test_same, 0, YB_COUNT(commands));
+    tcase_add_loop_test(tc, test_fields, 0, 2);
+    tcase_add_loop_test(tc, test_window, 0, YB_COUNT(texts));
+    tcase_add_test(tc, test_not_across);
+    tcase_add_test(tc, test_command_memory);
+    tcase_add_test(tc, test_commands_memory);
+    suite_add_tcase(suite, tc);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? 0 : 1;
+}
