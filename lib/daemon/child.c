@@ -6,6 +6,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
+#include "lib/daemon/condemned.h"
 #include "lib/daemon/control.h"
 #include "lib/daemon/frame.h"
 #include "lib/net/tls.h"
@@ -50,6 +51,12 @@ struct yb_net *
 yb_daemon_net(const struct yb_daemon *d)
 {
     return d->net;
+}
+
+struct yb_notes *
+yb_daemon_notes(const struct yb_daemon *d)
+{
+    return d->p->notes;
 }
 
 const char *
@@ -378,11 +385,22 @@ take_signals(struct yb_daemon *d, struct yb_err *err)
     return 0;
 }
 
+/* What an earlier life of the daemon, or this parent's last, found to be deadly. */
+static void
+remember_condemned(const struct yb_process *p)
+{
+    struct yb_note notes[YB_NOTES_KNOWN];
+
+    if (p->notes != NULL)
+        yb_notes_remember(p->notes, notes, yb_condemned_read(p->state_dir, notes));
+}
+
 static int
 run(struct yb_daemon *d, struct yb_err *err)
 {
     const struct yb_daemon_conf *own = yb_process_daemon_conf(d->p);
 
+    remember_condemned(d->p);
     if (start(d, err) < 0)
         return -1;
     if (yb_frame_send(d->parent_fd, YB_FRAME_READY, YB_STR(""), yb_deadline_in(PASS_MS), err) < 0)

@@ -248,6 +248,7 @@ cleanup(struct yb_process *p)
     yb_free(p->run_dir);
     yb_free(p->state_dir);
     yb_free(p->event_dir);
+    yb_notes_free(&p->notes);
     yb_conf_source_free(&p->source);
     yb_conf_free(&p->conf);
 }

@@ -8,6 +8,8 @@
  *           re-reads everything on SIGHUP and passes it on.
  *   child   becomes the daemon's user, gives up what it need not have, runs the engine (lib/net)
  * and the program's hooks. It is killed when its parent dies.
+ *   probe   of a program that has one: when the child died, what its threads were at by their notes
+ *           (notes.h) is tried once more, one after the other, each in a process of its own.
  *
  * Arguments: -c FILE (default /etc/yubin/yubin.conf), -n (check the configuration and end),
  * --ready-fd N (a line "ready" is written there, once), --help, --version. Readiness is also told
@@ -22,6 +24,7 @@
 
 #include "lib/daemon/common_conf.h"
 #include "lib/daemon/metrics.h"
+#include "lib/daemon/notes.h"
 #include "lib/net/net.h"
 
 /* The running child, as its hooks see it. */
@@ -69,6 +72,17 @@ struct yb_daemon_spec {
     void (*stop)(void *state);
     /* Adds the program's figures to those of the engine. */
     void (*metrics)(void *state, struct yb_metrics *m);
+
+    /*
+     * Does the noted work once more, in a process of its own with the daemon's user, a single
+     * thread, no listeners and small limits, which knows of the child's state nothing but the
+     * configuration. The note was written by a child that may have been taken over: it is input
+     * like any other. 0 clears the suspect, whatever came of the work; dying, or not returning
+     * within probe_ms, condemns it; -1 says that it could not be tried, and has it tried again
+     * later.
+     */
+    int (*probe)(const struct yb_conf *conf, const struct yb_note *note, struct yb_err *err);
+    int64_t probe_ms; /* set where `probe` is; wall clock, and processor time */
 };
 
 /* The whole program: returns the exit code for main(). */
@@ -80,6 +94,8 @@ int yb_daemon_run(const struct yb_daemon_spec *spec, int argc, char **argv);
  */
 const struct yb_conf *yb_daemon_conf(const struct yb_daemon *d);
 struct yb_net *yb_daemon_net(const struct yb_daemon *d);
+/* Where threads note what they are at; NULL when the program has no probe. */
+struct yb_notes *yb_daemon_notes(const struct yb_daemon *d);
 /* Folders of this daemon, made by its parent, mode 0700 and owned by its user: <run_dir>/<name>
  * (sockets it makes itself), <state_dir>/<name>, <event_dir>/<name>. The folders above them are not
  * its own to write in. */

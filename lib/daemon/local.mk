@@ -2,6 +2,7 @@ noinst_LIBRARIES += lib/daemon/libyb_daemon.a
 lib_daemon_libyb_daemon_a_SOURCES = \
 	lib/daemon/child.c \
 	lib/daemon/common_conf.c lib/daemon/common_conf.h \
+	lib/daemon/condemned.c lib/daemon/condemned.h \
 	lib/daemon/conf.c lib/daemon/conf.h \
 	lib/daemon/conf_docs.c \
 	lib/daemon/conf_ini.c lib/daemon/conf_ini.h \
@@ -13,6 +14,8 @@ lib_daemon_libyb_daemon_a_SOURCES = \
 	lib/daemon/frame.c lib/daemon/frame.h \
 	lib/daemon/listen.c lib/daemon/listen.h \
 	lib/daemon/metrics.c lib/daemon/metrics.h \
+	lib/daemon/notes.c lib/daemon/notes.h \
 	lib/daemon/parent.c \
 	lib/daemon/privs.c lib/daemon/privs.h \
+	lib/daemon/probe.c \
 	lib/daemon/process.h

@@ -7,10 +7,14 @@
  *   starting  runs    READY frame: ready              death: waiting, or end if it says 78
  *   ready     runs    death: waiting (back-off)       SIGTERM: stopping
  *   stopping  runs    death: end                      kill_at: SIGKILL
+ *
+ * Beside it, for what the dead child's threads had noted (notes.h): at most one probe, begun as soon
+ * as there is something to try, also before the next child; probe_kill_at: SIGKILL.
  */
 #include "lib/daemon/process.h"
 
 #include "lib/base/clock.h"
+#include "lib/base/id.h"
 #include "lib/base/log.h"
 #include "lib/daemon/frame.h"
 
@@ -28,6 +32,7 @@
 #define LIFE_MS 60000      /* a child that lived this long is not blamed for dying */
 #define PASS_MS 5000       /* a frame to or from the child */
 #define KILL_AFTER_MS 5000 /* beyond stop_timeout */
+#define TRY_AGAIN_MS 2000  /* a suspect that could not be tried */
 
 struct parent {
     struct yb_process *p;
@@ -43,6 +48,11 @@ struct parent {
     struct yb_conf_source *new_source;
     struct yb_conf *new_conf;
     bool reload_again; /* asked for meanwhile */
+    /* What is tried. */
+    pid_t probe; /* 0: none */
+    enum yb_note_task probe_task;
+    struct yb_note probed;
+    struct yb_deadline probe_at, probe_kill_at; /* not before; not longer */
 };
 
 /* The notification protocol of systemd: a datagram to the socket it names; others lack the name. */
@@ -145,17 +155,119 @@ start_child(struct parent *s)
 }
 
 static void
+log_status(struct yb_log_line *l, int status)
+{
+    if (WIFSIGNALED(status))
+        yb_log_num(l, "signal", WTERMSIG(status));
+    else
+        yb_log_num(l, "code", WEXITSTATUS(status));
+}
+
+static void
 log_death(int status, int64_t lived_ms)
 {
     struct yb_log_line l;
 
     yb_log_begin(&l, YB_LOG_ERROR, NULL, "daemon.child_died");
-    if (WIFSIGNALED(status))
-        yb_log_num(&l, "signal", WTERMSIG(status));
-    else
-        yb_log_num(&l, "code", WEXITSTATUS(status));
+    log_status(&l, status);
     yb_log_num(&l, "lived_ms", lived_ms);
     yb_log_end(&l);
+}
+
+/* --- what the child may have died of --- */
+
+static void
+take_notes(struct parent *s)
+{
+    size_t n = s->p->notes == NULL ? 0 : yb_notes_take(s->p->notes);
+
+    if (n == 0)
+        return;
+    s->probe_at = yb_deadline_in(0);
+    yb_log(YB_LOG_WARN, NULL, "daemon.suspects",
+           "%zu pieces of work were under way: each is tried alone before anybody may do it", n);
+}
+
+static void
+start_probe(struct parent *s)
+{
+    pid_t self = getpid();
+
+    s->probe_task = yb_notes_next(s->p->notes, &s->probed);
+    s->probe_at = yb_deadline_never();
+    if (s->probe_task == YB_NOTE_IDLE)
+        return;
+    s->probe = fork();
+    if (s->probe == 0) {
+        close(s->signals);
+        if (s->child_fd >= 0)
+            close(s->child_fd);
+        if (s->p->ready_fd >= 0)
+            close(s->p->ready_fd);
+        unsetenv("NOTIFY_SOCKET");
+        _exit(yb_probe_run(s->p, s->probe_task, &s->probed, self));
+    }
+    if (s->probe < 0) {
+        yb_log(YB_LOG_ERROR, NULL, "daemon.fork_failed", "%s", strerror(errno));
+        s->probe = 0;
+        s->probe_at = yb_deadline_in(TRY_AGAIN_MS);
+        return;
+    }
+    s->probe_kill_at = yb_deadline_in(s->p->spec->probe_ms);
+}
+
+/* The end of a line about a trial. */
+static void
+log_trial(const struct parent *s, struct yb_log_line *l, int status)
+{
+    char note[2 * YB_NOTE_SIZE + 1];
+
+    log_status(l, status);
+    yb_log_str(l, "note", yb_str_from(yb_hex(s->probed.v, sizeof(s->probed.v), note)));
+    yb_log_end(l);
+}
+
+/* The suspect's trial, or the remembering of a condemned one, is over; the next may begin. */
+static void
+probe_ended(struct parent *s, int status)
+{
+    struct yb_notes *notes = s->p->notes;
+    int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    struct yb_log_line l;
+
+    s->probe = 0;
+    s->probe_at = yb_deadline_in(0);
+    s->probe_kill_at = yb_deadline_never();
+    if (s->probe_task == YB_NOTE_CONDEMN) {
+        yb_notes_written(notes, &s->probed);
+        if (code != YB_EXIT_OK) {
+            yb_log_begin(&l, YB_LOG_ERROR, NULL, "daemon.not_remembered");
+            log_trial(s, &l, status);
+        }
+    } else if (code == YB_EXIT_TEMP) {
+        yb_notes_postpone(notes, &s->probed);
+        s->probe_at = yb_deadline_in(TRY_AGAIN_MS);
+    } else if (code == YB_EXIT_OK) {
+        yb_notes_judge(notes, &s->probed, YB_NOTE_CLEAR);
+        yb_log_begin(&l, YB_LOG_INFO, NULL, "daemon.cleared");
+        log_trial(s, &l, status);
+    } else {
+        yb_notes_judge(notes, &s->probed, YB_NOTE_CONDEMNED);
+        yb_log_begin(&l, YB_LOG_ERROR, NULL, "daemon.condemned");
+        log_trial(s, &l, status);
+    }
+}
+
+/* The parent ends: what was on trial is neither cleared nor condemned. */
+static void
+end_probe(struct parent *s)
+{
+    if (s->probe == 0)
+        return;
+    kill(s->probe, SIGKILL);
+    while (waitpid(s->probe, NULL, 0) < 0 && errno == EINTR)
+        ;
+    s->probe = 0;
 }
 
 /* The child is gone: end, or start another one after a while. */
@@ -177,6 +289,7 @@ child_died(struct parent *s, int status)
         return;
     }
     log_death(status, lived);
+    take_notes(s);
     if (lived >= LIFE_MS)
         s->backoff_ms = own->restart_wait;
     s->restart_at = yb_deadline_in(s->backoff_ms);
@@ -191,6 +304,8 @@ reap(struct parent *s)
 
     if (s->child > 0 && waitpid(s->child, &status, WNOHANG) == s->child)
         child_died(s, status);
+    if (s->probe > 0 && waitpid(s->probe, &status, WNOHANG) == s->probe)
+        probe_ended(s, status);
 }
 
 static void
@@ -334,6 +449,22 @@ deadlines(struct parent *s)
         kill(s->child, SIGKILL);
         s->kill_at = yb_deadline_never();
     }
+    if (s->probe == 0 && s->code < 0 && !s->stopping && yb_deadline_left(s->probe_at) == 0) {
+        start_probe(s);
+    } else if (s->probe > 0 && yb_deadline_left(s->probe_kill_at) == 0) {
+        kill(s->probe, SIGKILL);
+        s->probe_kill_at = yb_deadline_never();
+    }
+}
+
+/* Until something is to be done that no descriptor tells of. */
+static int
+patience(const struct parent *s)
+{
+    struct yb_deadline child = yb_deadline_min(s->restart_at, s->kill_at);
+    bool begins = s->probe == 0 && !s->stopping;
+
+    return yb_deadline_left(yb_deadline_min(child, begins ? s->probe_at : s->probe_kill_at));
 }
 
 int
@@ -345,9 +476,17 @@ yb_parent_run(struct yb_process *p)
                         .backoff_ms = yb_process_daemon_conf(p)->restart_wait,
                         .restart_at = yb_deadline_in(0),
                         .kill_at = yb_deadline_never(),
+                        .probe_at = yb_deadline_never(),
+                        .probe_kill_at = yb_deadline_never(),
                         .code = -1 };
     sigset_t set;
 
+    if (p->spec->probe != NULL) {
+        yb_assert(p->spec->probe_ms > 0);
+        p->notes = yb_notes_new();
+        if (p->notes == NULL)
+            yb_log(YB_LOG_WARN, NULL, "daemon.no_notes", "%s", strerror(errno));
+    }
     sigemptyset(&set);
     sigaddset(&set, SIGCHLD);
     sigaddset(&set, SIGHUP);
@@ -366,9 +505,7 @@ yb_parent_run(struct yb_process *p)
 
         deadlines(&s);
         fds[1].fd = s.child_fd;
-        if (s.code < 0 &&
-            poll(fds, 2, yb_deadline_left(yb_deadline_min(s.restart_at, s.kill_at))) < 0 &&
-            errno != EINTR)
+        if (s.code < 0 && poll(fds, 2, patience(&s)) < 0 && errno != EINTR)
             s.code = YB_EXIT_OSERR;
         if ((fds[1].revents & POLLIN) != 0)
             child_frame(&s);
@@ -376,6 +513,7 @@ yb_parent_run(struct yb_process *p)
             signalled(&s);
         reap(&s);
     }
+    end_probe(&s);
     close(s.signals);
     yb_buf_free(&s.body);
     return s.code;

@@ -3,6 +3,7 @@
 #define YB_DAEMON_PROCESS_H
 
 #include "lib/daemon/daemon.h"
+#include "lib/daemon/notes.h"
 #include "lib/daemon/privs.h"
 
 /* Exit codes, as in <sysexits.h>. */
@@ -41,7 +42,8 @@ struct yb_process {
     size_t n_bound;
     int control_fd;
     char *control_path, *run_dir, *state_dir, *event_dir;
-    int ready_fd; /* -1: nobody waits */
+    int ready_fd;           /* -1: nobody waits */
+    struct yb_notes *notes; /* NULL: the program has no probe */
 };
 
 static inline const struct yb_daemon_conf *
@@ -57,5 +59,9 @@ int yb_process_tls(const struct yb_conf *conf, struct yb_tls_set **out,
 int yb_parent_run(struct yb_process *p);
 /* The child's, with its end of the socketpair: returns the exit code. */
 int yb_child_run(struct yb_process *p, int parent_fd, pid_t parent);
+/* That of the one that tries a suspect, or has a condemned one remembered: YB_EXIT_TEMP when that
+ * could not be done. */
+int yb_probe_run(struct yb_process *p, enum yb_note_task task, const struct yb_note *note,
+                 pid_t parent);
 
 #endif

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <inttypes.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
@@ -64,12 +65,60 @@ opened(struct yb_conn *c)
     yb_conn_printf(c, "%s\r\n", conf_of(d)->greeting);
 }
 
-/* "stop N" makes the daemon stop with code N; everything else is told back. */
+/* Every octet that the child shares with its parent becomes nonsense. */
+static void
+spoil_notes(void)
+{
+    FILE *f = fopen("/proc/self/maps", "re");
+    uintptr_t from, to;
+    char text[400], mode[8];
+
+    while (f != NULL && fgets(text, sizeof(text), f) != NULL)
+        if (strstr(text, "/dev/zero") != NULL &&
+            sscanf(text, "%" SCNxPTR "-%" SCNxPTR " %7s", &from, &to, mode) == 3 &&
+            strcmp(mode, "rw-s") == 0)
+            for (uint32_t *p = (uint32_t *)from; p < (uint32_t *)to; p++)
+                *p = 2; /* all slots are held, with the same note */
+}
+
+static void
+do_note(struct yb_conn *c, struct yb_str what, struct yb_str name)
+{
+    static const char *const verdicts[] = { "clear", "suspect", "condemned" };
+    struct yb_notes *notes = yb_daemon_notes((struct yb_daemon *)yb_conn_listener_arg(c));
+    struct yb_note note = { 0 };
+    int slot;
+
+    memcpy(note.v, name.p, name.n < sizeof(note.v) ? name.n : sizeof(note.v));
+    if (yb_str_eq(what, YB_STR("verdict"))) {
+        yb_conn_printf(c, "%s\r\n", verdicts[yb_notes_verdict(notes, &note)]);
+        return;
+    }
+    slot = yb_notes_begin(notes, &note);
+    if (yb_str_eq(what, YB_STR("spoil")))
+        spoil_notes();
+    if (!yb_str_eq(what, YB_STR("work")))
+        abort();
+    yb_notes_end(notes, slot);
+    yb_conn_write(c, YB_STR("done\r\n"));
+}
+
+/*
+ * "stop N" makes the daemon stop with code N; "note work NAME" does noted work, "note die NAME" dies
+ * of it, "note spoil NAME" after it has spoilt the notes, "note verdict NAME" tells it; everything
+ * else is told back.
+ */
 static void
 line(struct yb_conn *c, struct yb_str text, unsigned flags YB_UNUSED)
 {
     uint64_t code;
 
+    if (yb_str_starts(text, YB_STR("note "))) {
+        struct yb_str rest = yb_str_skip(text, 5), what = yb_str_word(&rest);
+
+        do_note(c, what, rest);
+        return;
+    }
     if (yb_str_starts(text, YB_STR("stop ")) && yb_str_u64(yb_str_skip(text, 5), 255, &code))
         yb_daemon_stop((struct yb_daemon *)yb_conn_listener_arg(c), (int)code);
     yb_conn_write(c, text);
@@ -102,6 +151,24 @@ metrics(void *state YB_UNUSED, struct yb_metrics *m)
     yb_metrics_counter(m, "tiny_total", "A figure.", NULL, 7);
 }
 
+static bool has_file(const char *name);
+
+/* What the work noted under a name does when it is tried. */
+static int
+probe(const struct yb_conf *conf YB_UNUSED, const struct yb_note *note, struct yb_err *err)
+{
+    const char *name = (const char *)note->v;
+
+    if (strcmp(name, "fatal") == 0)
+        abort();
+    if (strcmp(name, "endless") == 0)
+        for (;;)
+            pause();
+    if (strcmp(name, "elsewhere") == 0 && !has_file("here"))
+        return yb_err_inside(err, YB_TEMP, "4.2.0", "not here yet");
+    return 0;
+}
+
 static const struct yb_daemon_listener listeners[] = { { "listen", &service, false } };
 static const struct yb_daemon_command commands[] = { { "who", command_who } };
 static const struct yb_daemon_spec spec = {
@@ -114,6 +181,8 @@ static const struct yb_daemon_spec spec = {
     .n_commands = YB_COUNT(commands),
     .init = init,
     .metrics = metrics,
+    .probe = probe,
+    .probe_ms = 3000,
 };
 
 /* --- around it --- */
@@ -138,6 +207,15 @@ put(const char *name, struct yb_str text, mode_t mode)
     ck_assert_int_ge(fd, 0);
     ck_assert_int_eq(yb_write_all(fd, text), 0);
     close(fd);
+}
+
+static bool
+has_file(const char *name)
+{
+    char path[128];
+
+    in_folder(path, sizeof(path), name);
+    return access(path, F_OK) == 0;
 }
 
 /* The fixed part of the configuration and `more`: first of [smtpd], then of [common]. */
@@ -640,6 +718,172 @@ START_TEST(test_stop_codes)
 }
 END_TEST
 
+/* --- what the child died of --- */
+
+static void
+start_noting(void)
+{
+    put_conf("restart_wait = 10ms");
+    start();
+}
+
+static void
+tell(const char *what, const char *name)
+{
+    char text[100], got[200];
+
+    snprintf(text, sizeof(text), "note %s %s\r\n", what, name);
+    (void)!talk(text, got, sizeof(got));
+}
+
+/* The verdict, by a child that serves. */
+static void
+ask(const char *name, char *out, size_t size)
+{
+    struct yb_deadline by = yb_deadline_in(WAIT_MS);
+    char text[100];
+
+    snprintf(text, sizeof(text), "note verdict %s\r\n", name);
+    while (!talk(text, out, size))
+        look_again(by);
+}
+
+static void
+wait_verdict(const char *name, const char *want)
+{
+    struct yb_deadline by = yb_deadline_in(WAIT_MS);
+    char got[200];
+
+    for (ask(name, got, sizeof(got)); strcmp(got, want) != 0; ask(name, got, sizeof(got)))
+        look_again(by);
+}
+
+static unsigned
+log_count(const char *what)
+{
+    struct yb_err err = { 0 };
+    unsigned n = 0;
+    size_t size;
+    char *data;
+
+    ck_assert_int_eq(yb_read_file(log_path, 1u << 20, &data, &size, &err), 0);
+    for (const char *p = data; (p = strstr(p, what)) != NULL; p++)
+        n++;
+    yb_free(data);
+    return n;
+}
+
+/* Work that dies alone too is condemned, for this child and those after it. */
+START_TEST(test_note_condemned)
+{
+    struct yb_deadline by = yb_deadline_in(WAIT_MS);
+    pid_t child;
+
+    start_noting();
+    tell("die", "fatal");
+    wait_log("event=daemon.condemned signal=6");
+    wait_verdict("fatal", "condemned");
+    wait_verdict("other", "clear");
+    while (!has_file("state/smtpd/condemned"))
+        look_again(by);
+    child = child_pid();
+    kill(child, SIGKILL);
+    wait_verdict("fatal", "condemned");
+    ck_assert_int_ne(child_pid(), child);
+    kill(parent, SIGTERM);
+    ck_assert_int_eq(wait_parent(), 0);
+    start(); /* and beyond the parent's life */
+    wait_verdict("fatal", "condemned");
+    wait_verdict("other", "clear");
+    ck_assert_uint_eq(log_count("event=daemon.suspects"), 1);
+    ck_assert_uint_eq(log_count("event=daemon.condemned"), 1);
+}
+END_TEST
+
+/* Work that was only there when another's killed the process is cleared; it may be suspect again. */
+START_TEST(test_note_cleared)
+{
+    start_noting();
+    tell("die", "innocent");
+    wait_log("event=daemon.cleared");
+    wait_verdict("innocent", "clear");
+    tell("die", "innocent");
+    wait_verdict("innocent", "clear");
+    while (log_count("event=daemon.cleared") < 2)
+        poll(NULL, 0, 10);
+    ck_assert(!log_has("daemon.condemned") && !has_file("state/smtpd/condemned"));
+}
+END_TEST
+
+/* A trial without end is ended; while it lasts the next child serves, and sees the suspect. */
+START_TEST(test_note_endless)
+{
+    start_noting();
+    tell("die", "endless");
+    wait_verdict("endless", "suspect");
+    wait_log("event=daemon.condemned signal=9");
+    wait_verdict("endless", "condemned");
+    ck_assert_uint_eq(log_count("event=daemon.child_died"), 1);
+}
+END_TEST
+
+START_TEST(test_note_stop)
+{
+    start_noting();
+    tell("die", "endless");
+    wait_verdict("endless", "suspect");
+    kill(parent, SIGTERM);
+    ck_assert_int_eq(wait_parent(), 0);
+    ck_assert(!log_has("daemon.condemned") && !has_file("state/smtpd/condemned"));
+}
+END_TEST
+
+/* What cannot be tried now stays suspect, and is tried again. */
+START_TEST(test_note_later)
+{
+    start_noting();
+    tell("die", "elsewhere");
+    wait_log("event=daemon.probe_failed");
+    wait_verdict("elsewhere", "suspect");
+    put("here", YB_STR(""), 0644);
+    wait_verdict("elsewhere", "clear");
+}
+END_TEST
+
+/* Who has done his work is no suspect. */
+START_TEST(test_note_ended)
+{
+    start_noting();
+    tell("work", "innocent");
+    kill(child_pid(), SIGKILL);
+    wait_log("event=daemon.child_died");
+    wait_greeting("hello");
+    tell("work", "innocent");
+    tell("die", "fatal");
+    wait_verdict("fatal", "condemned");
+    ck_assert_uint_eq(log_count("event=daemon.suspects"), 1);
+    ck_assert(log_has("\"1 pieces of work"));
+}
+END_TEST
+
+/* A child that was taken over writes what it likes: the parent stands, what was known is known, and
+ * the next child is as safe as the first. */
+START_TEST(test_note_garbage)
+{
+    start_noting();
+    tell("die", "fatal");
+    wait_verdict("fatal", "condemned");
+    tell("spoil", "fatal");
+    wait_log("event=daemon.cleared"); /* the nonsense was tried, once */
+    wait_verdict("fatal", "condemned");
+    wait_verdict("innocent", "clear");
+    ck_assert_uint_eq(log_count("event=daemon.suspects"), 2);
+    tell("work", "innocent");
+    kill(parent, SIGTERM);
+    ck_assert_int_eq(wait_parent(), 0);
+}
+END_TEST
+
 /* systemd's notification, by its protocol. */
 START_TEST(test_notify)
 {
@@ -691,6 +935,13 @@ main(void)
     tcase_add_loop_test(tc, test_ends, 0, YB_COUNT(ends));
     tcase_add_test(tc, test_twice);
     tcase_add_test(tc, test_stop_codes);
+    tcase_add_test(tc, test_note_condemned);
+    tcase_add_test(tc, test_note_cleared);
+    tcase_add_test(tc, test_note_endless);
+    tcase_add_test(tc, test_note_stop);
+    tcase_add_test(tc, test_note_later);
+    tcase_add_test(tc, test_note_ended);
+    tcase_add_test(tc, test_note_garbage);
     tcase_add_test(tc, test_notify);
     suite_add_tcase(suite, tc);
     srunner_run_all(runner, CK_ENV);

@@ -1,0 +1,64 @@
+/*
+ * The child that tries a suspect alone: what it was that ended the serving child, if this was it,
+ * ends this one. It has the daemon's user and nothing to serve with.
+ */
+#include "lib/daemon/process.h"
+
+#include "lib/base/log.h"
+#include "lib/daemon/condemned.h"
+
+#include <signal.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define FILES 256
+/* What one piece of work may take; a serving child with several needs more at once. */
+#define MEMORY ((rlim_t)1 << 30)
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZER
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZER
+#endif
+
+static int
+limit(int64_t ms, struct yb_err *err)
+{
+    const struct rlimit cpu = { (rlim_t)ms / 1000 + 1, (rlim_t)ms / 1000 + 1 };
+
+    if (setrlimit(RLIMIT_CPU, &cpu) < 0)
+        return yb_err_sys(err, YB_TEMP, "4.3.0", "limit the processor time");
+#ifndef SANITIZER /* they map terabytes and use little of them */
+    if (setrlimit(RLIMIT_AS, &(struct rlimit){ MEMORY, MEMORY }) < 0)
+        return yb_err_sys(err, YB_TEMP, "4.3.0", "limit the memory");
+#endif
+    return 0;
+}
+
+int
+yb_probe_run(struct yb_process *p, enum yb_note_task task, const struct yb_note *note, pid_t parent)
+{
+    const struct yb_daemon_spec *spec = p->spec;
+    struct yb_err err = { 0 };
+    sigset_t none;
+    int rc;
+
+    for (size_t i = 0; i < p->n_bound; i++)
+        close(p->bound[i].fd);
+    close(p->control_fd);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    if (yb_privs_become(&p->privs, parent, FILES, &err) < 0 || limit(spec->probe_ms, &err) < 0)
+        rc = -1;
+    else if (task == YB_NOTE_CONDEMN)
+        rc = yb_condemned_add(p->state_dir, note, &err);
+    else
+        rc = spec->probe(p->conf, note, &err);
+    if (rc == 0)
+        return YB_EXIT_OK;
+    yb_log_err(YB_LOG_WARN, NULL, "daemon.probe_failed", &err);
+    return YB_EXIT_TEMP;
+}
