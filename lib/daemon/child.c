@@ -7,6 +7,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/daemon/condemned.h"
+#include "lib/daemon/confine.h"
 #include "lib/daemon/control.h"
 #include "lib/daemon/frame.h"
 #include "lib/net/tls.h"
@@ -441,7 +442,7 @@ yb_child_run(struct yb_process *p, int parent_fd, pid_t parent)
     yb_conf_source_free(&p->source); /* the parent keeps its own */
     d.database = make_conninfo(p);
     if (take_signals(&d, &err) < 0 || yb_privs_become(&p->privs, parent, files, &err) < 0 ||
-        run(&d, &err) < 0) {
+        yb_confine(&err) < 0 || run(&d, &err) < 0) {
         yb_log_err(YB_LOG_ERROR, NULL, "daemon.start_failed", &err);
         return err.class == YB_PERM ? YB_EXIT_CONFIG : YB_EXIT_TEMP;
     }

@@ -8,6 +8,7 @@ lib_daemon_libyb_daemon_a_SOURCES = \
 	lib/daemon/conf_ini.c lib/daemon/conf_ini.h \
 	lib/daemon/conf_source.c lib/daemon/conf_source.h \
 	lib/daemon/conf_value.c lib/daemon/conf_value.h \
+	lib/daemon/confine.c lib/daemon/confine.h \
 	lib/daemon/control.c lib/daemon/control.h \
 	lib/daemon/daemon.c lib/daemon/daemon.h \
 	lib/daemon/events.c lib/daemon/events.h \

@@ -6,6 +6,7 @@
 
 #include "lib/base/log.h"
 #include "lib/daemon/condemned.h"
+#include "lib/daemon/confine.h"
 
 #include <signal.h>
 #include <sys/resource.h>
@@ -15,15 +16,6 @@
 /* What one piece of work may take; a serving child with several needs more at once. */
 #define MEMORY ((rlim_t)1 << 30)
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZER
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZER
-#endif
-
 static int
 limit(int64_t ms, struct yb_err *err)
 {
@@ -31,10 +23,8 @@ limit(int64_t ms, struct yb_err *err)
 
     if (setrlimit(RLIMIT_CPU, &cpu) < 0)
         return yb_err_sys(err, YB_TEMP, "4.3.0", "limit the processor time");
-#ifndef SANITIZER /* they map terabytes and use little of them */
-    if (setrlimit(RLIMIT_AS, &(struct rlimit){ MEMORY, MEMORY }) < 0)
+    if (!YB_SANITIZED && setrlimit(RLIMIT_AS, &(struct rlimit){ MEMORY, MEMORY }) < 0)
         return yb_err_sys(err, YB_TEMP, "4.3.0", "limit the memory");
-#endif
     return 0;
 }
 
@@ -51,7 +41,8 @@ yb_probe_run(struct yb_process *p, enum yb_note_task task, const struct yb_note 
     close(p->control_fd);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    if (yb_privs_become(&p->privs, parent, FILES, &err) < 0 || limit(spec->probe_ms, &err) < 0)
+    if (yb_privs_become(&p->privs, parent, FILES, &err) < 0 || yb_confine(&err) < 0 ||
+        limit(spec->probe_ms, &err) < 0)
         rc = -1;
     else if (task == YB_NOTE_CONDEMN)
         rc = yb_condemned_add(p->state_dir, note, &err);

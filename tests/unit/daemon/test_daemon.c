@@ -4,6 +4,7 @@
  */
 #include "lib/base/clock.h"
 #include "lib/base/io.h"
+#include "lib/daemon/confine.h"
 #include "lib/daemon/control.h"
 #include "lib/daemon/daemon.h"
 #include "lib/net/sock.h"
@@ -17,13 +18,17 @@
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <poll.h>
+#include <pthread.h>
 #include <pwd.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -146,6 +151,34 @@ command_who(void *state, struct yb_str rest, struct yb_buf *reply, struct yb_err
 }
 
 static void
+put_errno(struct yb_buf *reply, const char *what, long rc)
+{
+    yb_buf_printf(reply, "%s %s\n", what, rc >= 0 ? "done" : errno == EPERM ? "EPERM" : "other");
+}
+
+static void *
+nothing(void *arg)
+{
+    return arg;
+}
+
+static int
+command_try(void *state YB_UNUSED, struct yb_str rest YB_UNUSED, struct yb_buf *reply,
+            struct yb_err *err YB_UNUSED)
+{
+    char name[] = "true", *argv[] = { name, NULL };
+    pthread_t thread;
+
+    put_errno(reply, "execve", execve("/bin/true", argv, NULL));
+    put_errno(reply, "ptrace", ptrace(PTRACE_TRACEME, 0, NULL, NULL));
+    put_errno(reply, "unshare", unshare(CLONE_NEWUSER));
+    put_errno(reply, "clone", syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, NULL, NULL, NULL, NULL));
+    put_errno(reply, "thread", -pthread_create(&thread, NULL, nothing, NULL));
+    pthread_join(thread, NULL);
+    return 0;
+}
+
+static void
 metrics(void *state YB_UNUSED, struct yb_metrics *m)
 {
     yb_metrics_counter(m, "tiny_total", "A figure.", NULL, 7);
@@ -170,7 +203,8 @@ probe(const struct yb_conf *conf YB_UNUSED, const struct yb_note *note, struct y
 }
 
 static const struct yb_daemon_listener listeners[] = { { "listen", &service, false } };
-static const struct yb_daemon_command commands[] = { { "who", command_who } };
+static const struct yb_daemon_command commands[] = { { "who", command_who },
+                                                     { "try", command_try } };
 static const struct yb_daemon_spec spec = {
     .name = "smtpd",
     .summary = "a test",
@@ -481,7 +515,7 @@ START_TEST(test_serves_and_stops)
                   text);
     ck_assert_ptr_nonnull(strstr(text, "\nyubin_tiny_total 7\n"));
     ck_assert_int_eq(control("nonsense", text, sizeof(text)), -1);
-    ck_assert_str_eq(text, "no such command; smtpd knows: status metrics who");
+    ck_assert_str_eq(text, "no such command; smtpd knows: status metrics who try");
     ck_assert_int_eq(control("who am i", text, sizeof(text)), 0);
     snprintf(want, sizeof(want),
              "rest am i nnp 1 db dbname=yubin user='yubin_tiny' "
@@ -718,6 +752,22 @@ START_TEST(test_stop_codes)
 }
 END_TEST
 
+/* What a child that was taken over would try: command "try" tells how each ended. */
+START_TEST(test_confined)
+{
+    char text[400];
+
+    if (YB_SANITIZED)
+        return;
+    start();
+    ck_assert_int_eq(control("try", text, sizeof(text)), 0);
+    ck_assert_str_eq(text, "execve EPERM\nptrace EPERM\nunshare EPERM\nclone EPERM\n"
+                           "thread done\n");
+    ck_assert_int_eq(proc_number(child_pid(), "status", "Seccomp:"), 2);
+    ck_assert_int_eq(proc_number(parent, "status", "Seccomp:"), 0);
+}
+END_TEST
+
 /* --- what the child died of --- */
 
 static void
@@ -935,6 +985,7 @@ main(void)
     tcase_add_loop_test(tc, test_ends, 0, YB_COUNT(ends));
     tcase_add_test(tc, test_twice);
     tcase_add_test(tc, test_stop_codes);
+    tcase_add_test(tc, test_confined);
     tcase_add_test(tc, test_note_condemned);
     tcase_add_test(tc, test_note_cleared);
     tcase_add_test(tc, test_note_endless);
