@@ -243,7 +243,14 @@ class Daemon:
         """Of the process that serves; it changes when the parent has started another one."""
         with open("/proc/%d/task/%d/children" % (self.pid, self.pid), encoding="ascii") as f:
             pids = f.read().split()
-        return int(pids[0]) if pids else None
+        for pid in pids:
+            try:
+                with open("/proc/%s/comm" % pid, encoding="utf-8") as f:
+                    if f.read() != "yubin-probe\n":  # it tries what a child died of
+                        return int(pid)
+            except OSError:  # it has ended
+                pass
+        return None
 
     def stop(self, sig=signal.SIGTERM, seconds=30):
         """Returns the exit code (negative: the signal)."""

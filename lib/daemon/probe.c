@@ -9,6 +9,7 @@
 #include "lib/daemon/confine.h"
 
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -36,6 +37,8 @@ yb_probe_run(struct yb_process *p, enum yb_note_task task, const struct yb_note 
     sigset_t none;
     int rc;
 
+    /* For ps, and whoever looks for the child that serves. */
+    prctl(PR_SET_NAME, "yubin-probe", 0, 0, 0);
     for (size_t i = 0; i < p->n_bound; i++)
         close(p->bound[i].fd);
     close(p->control_fd);
