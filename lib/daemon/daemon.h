@@ -79,7 +79,7 @@ struct yb_daemon_spec {
      * configuration. The note was written by a child that may have been taken over: it is input
      * like any other. 0 clears the suspect, whatever came of the work; dying, or not returning
      * within probe_ms, condemns it; -1 says that it could not be tried, and has it tried again
-     * later.
+     * later. Of its memory (RLIMIT_AS) the soft limit is the hook's to raise.
      */
     int (*probe)(const struct yb_conf *conf, const struct yb_note *note, struct yb_err *err);
     int64_t probe_ms; /* set where `probe` is; wall clock, and processor time */

@@ -14,19 +14,27 @@
 #include <unistd.h>
 
 #define FILES 256
-/* What one piece of work may take; a serving child with several needs more at once. */
+/* What a piece of work of ordinary size may take; a hook that finds a larger one raises it. */
 #define MEMORY ((rlim_t)1 << 30)
 
+/* The soft limit; at the one of processor time the kernel ends the process. */
 static int
-limit(int64_t ms, struct yb_err *err)
+limit(__rlimit_resource_t what, rlim_t most, struct yb_err *err)
 {
-    const struct rlimit cpu = { (rlim_t)ms / 1000 + 1, (rlim_t)ms / 1000 + 1 };
+    struct rlimit r;
 
-    if (setrlimit(RLIMIT_CPU, &cpu) < 0)
-        return yb_err_sys(err, YB_TEMP, "4.3.0", "limit the processor time");
-    if (!YB_SANITIZED && setrlimit(RLIMIT_AS, &(struct rlimit){ MEMORY, MEMORY }) < 0)
-        return yb_err_sys(err, YB_TEMP, "4.3.0", "limit the memory");
-    return 0;
+    if (getrlimit(what, &r) < 0)
+        return yb_err_sys(err, YB_TEMP, "4.3.0", "getrlimit");
+    r.rlim_cur = r.rlim_max < most ? r.rlim_max : most;
+    return setrlimit(what, &r) < 0 ? yb_err_sys(err, YB_TEMP, "4.3.0", "setrlimit") : 0;
+}
+
+static int
+limit_all(int64_t ms, struct yb_err *err)
+{
+    if (!YB_SANITIZED && limit(RLIMIT_AS, MEMORY, err) < 0)
+        return -1;
+    return limit(RLIMIT_CPU, (rlim_t)ms / 1000 + 1, err);
 }
 
 int
@@ -45,7 +53,7 @@ yb_probe_run(struct yb_process *p, enum yb_note_task task, const struct yb_note 
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     if (yb_privs_become(&p->privs, parent, FILES, &err) < 0 || yb_confine(&err) < 0 ||
-        limit(spec->probe_ms, &err) < 0)
+        limit_all(spec->probe_ms, &err) < 0)
         rc = -1;
     else if (task == YB_NOTE_CONDEMN)
         rc = yb_condemned_add(p->state_dir, note, &err);
