@@ -483,8 +483,9 @@ put_lost(struct imapd_cmd *c, struct fetch_job *j, uint32_t seq, const struct yb
 static void
 message_begin(struct imapd_cmd *c, struct fetch_job *j, uint32_t seq)
 {
-    imapd_message_begin(&j->message, c->s->mailbox, &j->rows->v[seq - 1], j->arena,
-                        yb_conn_log(c->conn));
+    struct imapd_source from = imapd_source_of(c->s, yb_conn_log(c->conn));
+
+    imapd_message_begin(&j->message, &from, &j->rows->v[seq - 1], j->arena);
     j->at_seq = seq;
     j->place = AT_START;
     j->item = 0;
@@ -506,8 +507,10 @@ message_step(struct imapd_cmd *c, struct fetch_job *j, struct yb_err *err)
 {
     int rc;
 
-    j->message.until = c->until;
-    rc = put_message(c, j, err);
+    rc = imapd_message_work(&j->message, c->until, err);
+    if (rc == 0)
+        rc = put_message(c, j, err);
+    imapd_message_rest(&j->message);
     if (rc == 1)
         return 1;
     if (rc < 0 && j->place == AT_START && err->class == YB_PERM) {

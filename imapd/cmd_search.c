@@ -337,11 +337,13 @@ find_out(struct search_job *j, enum answer what, struct yb_err *err)
 static void
 look_begin(struct imapd_cmd *c, struct search_job *j, uint32_t seq)
 {
+    struct imapd_source from = imapd_source_of(c->s, yb_conn_log(c->conn));
+
     j->looking = true;
     j->parsed_done = 0;
     j->seq = seq;
     j->record = &j->rows->v[seq - 1];
-    imapd_message_begin(&j->message, c->s->mailbox, j->record, j->arena, yb_conn_log(c->conn));
+    imapd_message_begin(&j->message, &from, j->record, j->arena);
     if (j->seek != NULL)
         imapd_seek_begin(j->seek, &j->message);
 }
@@ -358,12 +360,12 @@ look_end(struct search_job *j)
 static int
 look_at(struct imapd_cmd *c, struct search_job *j, struct yb_err *err)
 {
-    enum answer answer;
-    int rc = 0;
+    enum answer answer = NO;
+    int rc = imapd_message_work(&j->message, c->until, err);
 
-    j->message.until = c->until;
-    while ((answer = key_matches(c, j, j->args.root)) > YES && rc == 0)
+    while (rc == 0 && (answer = key_matches(c, j, j->args.root)) > YES)
         rc = find_out(j, answer, err);
+    imapd_message_rest(&j->message);
     if (rc == 1)
         return 1;
     if (rc == 0 && answer == YES) {

@@ -19,11 +19,13 @@ imapd_libimapd_a_SOURCES = \
 	imapd/message.c imapd/message.h \
 	imapd/parse.c imapd/parse.h imapd/parse_fetch.c imapd/parse_search.c \
 	imapd/parsed.c imapd/parsed.h \
+	imapd/probe.c \
 	imapd/push.c imapd/push.h \
 	imapd/seek.c imapd/seek.h \
 	imapd/session.c imapd/session.h \
 	imapd/set.c imapd/set.h \
 	imapd/structure.c imapd/structure.h \
+	imapd/suspect.c imapd/suspect.h \
 	imapd/sync.c \
 	imapd/text.c imapd/text.h \
 	imapd/utf7.c imapd/utf7.h

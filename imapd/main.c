@@ -13,6 +13,7 @@
 #include "lib/home/home.h"
 
 #include "imapd/session.h"
+#include "imapd/suspect.h"
 
 struct state {
     struct yb_daemon *daemon;
@@ -75,6 +76,7 @@ init(struct yb_daemon *d, void **state, struct yb_err *err)
     st->server.net = yb_daemon_net(d);
     st->server.slice_ms = IMAPD_SLICE_MS;
     st->server.memory = yb_budget_pool_new(conf_of(st)->commands_memory);
+    st->server.notes = yb_daemon_notes(d);
     atomic_store(&st->server.conf, conf_of(st));
     *state = st;
     if (yb_node_id_read(common->node_id_file, &st->server.node, err) < 0 ||
@@ -171,6 +173,8 @@ main(int argc, char **argv)
         .drain = drain,
         .stop = stop,
         .metrics = metrics,
+        .probe = imapd_probe,
+        .probe_ms = IMAPD_PROBE_MS,
     };
 
     return yb_daemon_run(&spec, argc, argv);

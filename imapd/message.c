@@ -1,6 +1,8 @@
 #include "imapd/message.h"
+#include "imapd/suspect.h"
 
 #include "lib/base/clock.h"
+#include "lib/base/fault.h"
 #include "lib/base/io.h"
 
 #include <errno.h>
@@ -11,15 +13,72 @@
 #define WINDOW 65536
 #define LINES_A_LOOK 256 /* between two looks at the clock */
 
-void
-imapd_message_begin(struct imapd_message *m, struct yb_mailbox *mailbox,
-                    const struct yb_record *record, struct yb_arena *arena,
-                    const struct yb_log_ctx *log)
+struct imapd_source
+imapd_source_of(const struct imapd_session *s, const struct yb_log_ctx *log)
 {
-    *m = (struct imapd_message){
-        .mailbox = mailbox, .record = record, .arena = arena, .log = log, .until = m->until
-    };
+    return (struct imapd_source){ .server = s->server,
+                                  .account = s->account_id,
+                                  .uidvalidity = s->view.uidvalidity,
+                                  .mailbox = s->mailbox,
+                                  .log = log };
 }
+
+void
+imapd_message_begin(struct imapd_message *m, const struct imapd_source *from,
+                    const struct yb_record *record, struct yb_arena *arena)
+{
+    *m = (struct imapd_message){ .from = *from, .record = record, .arena = arena, .slot = -1 };
+}
+
+/* --- whose work ended the process --- */
+
+static void
+log_condemned(const struct imapd_message *m)
+{
+    char account[YB_ID_TEXT];
+    struct yb_log_line l;
+
+    yb_log_begin(&l, YB_LOG_WARN, m->from.log, "imap.condemned");
+    yb_log_str(&l, "account", yb_str_from(yb_account_id_text(m->from.account, account)));
+    yb_log_num(&l, "uidvalidity", m->from.uidvalidity);
+    yb_log_num(&l, "uid", m->record->uid);
+    yb_log_end(&l);
+}
+
+int
+imapd_message_work(struct imapd_message *m, int64_t until, struct yb_err *err)
+{
+    struct imapd_work work = { m->from.account, m->from.uidvalidity, m->record->uid };
+    enum yb_verdict verdict;
+
+    m->until = until;
+    if (m->from.server == NULL)
+        return 0;
+    if (!m->judged) {
+        verdict = imapd_work_verdict(m->from.server, &work);
+        /* For moments; clients keep for good what they are told of it. */
+        if (verdict == YB_NOTE_SUSPECT)
+            return yb_err_set(err, YB_TEMP, "4.2.0",
+                              "A message is being examined; try again in a moment");
+        m->judged = true;
+        m->condemned = verdict == YB_NOTE_CONDEMNED;
+        if (m->condemned)
+            log_condemned(m);
+    }
+    if (!m->condemned)
+        m->slot = imapd_work_begin(m->from.server, &work);
+    return 0;
+}
+
+void
+imapd_message_rest(struct imapd_message *m)
+{
+    if (m->slot >= 0)
+        imapd_work_end(m->from.server, m->slot);
+    m->slot = -1;
+}
+
+/* --- its file --- */
 
 void
 imapd_message_pause(struct imapd_message *m)
@@ -35,6 +94,7 @@ imapd_message_pause(struct imapd_message *m)
 void
 imapd_message_end(struct imapd_message *m)
 {
+    imapd_message_rest(m);
     yb_free(m->window);
     m->window = NULL;
     yb_mime_reader_free(&m->reader);
@@ -51,7 +111,7 @@ imapd_message_open(struct imapd_message *m, struct yb_err *err)
         return 0;
     if (m->record->expunged)
         return yb_err_set(err, YB_PERM, "5.2.0", "[EXPUNGEISSUED] The message is gone");
-    if (yb_mailbox_message(m->mailbox, m->record, &fd, err) < 0)
+    if (yb_mailbox_message(m->from.mailbox, m->record, &fd, err) < 0)
         return -1;
     m->file = yb_file_new(fd);
     if (fstat(fd, &st) < 0)
@@ -155,7 +215,7 @@ imapd_message_header(struct imapd_message *m, struct yb_err *err)
         return 0;
     if (imapd_message_open(m, err) < 0)
         return -1;
-    m->header.end = m->size;
+    m->header.end = m->condemned ? 0 : m->size;
     for (unsigned k = 1; !m->has_header; k++) {
         if (k % LINES_A_LOOK == 0 && slice_is_over(m))
             return 1;
@@ -174,23 +234,13 @@ has_tree(struct imapd_message *m)
     m->header_size = m->parsed.tree.parts[0].body;
 }
 
-int
-imapd_message_tree(struct imapd_message *m, struct yb_err *err)
+/* The tree, from the octets. */
+static int
+read_tree(struct imapd_message *m, struct yb_err *err)
 {
     struct yb_str bytes;
 
-    if (m->has_tree)
-        return 0;
     if (m->reader == NULL) {
-        bool cached = yb_mailbox_cache_get(m->mailbox, m->record, m->arena, &bytes);
-
-        if (cached && imapd_parsed_decode(bytes, m->arena, &m->parsed)) {
-            m->has_parsed = true;
-            has_tree(m);
-            return 0;
-        }
-        if (cached)
-            yb_mailbox_cache_forget(m->mailbox, m->record);
         m->reader = yb_mime_reader_new(m->arena);
         m->fed = 0;
     }
@@ -199,6 +249,7 @@ imapd_message_tree(struct imapd_message *m, struct yb_err *err)
             return -1;
         if (bytes.n == 0)
             break;
+        yb_fault_marked("imapd.parse", bytes);
         yb_mime_reader_feed(m->reader, bytes);
         m->fed += bytes.n;
         if (m->fed < m->size && slice_is_over(m))
@@ -210,9 +261,45 @@ imapd_message_tree(struct imapd_message *m, struct yb_err *err)
 }
 
 int
+imapd_message_tree(struct imapd_message *m, struct yb_err *err)
+{
+    struct yb_str bytes;
+    bool cached;
+
+    if (m->has_tree)
+        return 0;
+    if (m->condemned) {
+        imapd_parsed_condemned(m->record->size, m->arena, &m->parsed);
+        m->has_parsed = true;
+        has_tree(m);
+        return 0;
+    }
+    if (m->reader == NULL) {
+        cached = yb_mailbox_cache_get(m->from.mailbox, m->record, m->arena, &bytes);
+        if (cached && imapd_parsed_decode(bytes, m->arena, &m->parsed)) {
+            m->has_parsed = true;
+            has_tree(m);
+            return 0;
+        }
+        if (cached)
+            yb_mailbox_cache_forget(m->from.mailbox, m->record);
+    }
+    return read_tree(m, err);
+}
+
+/* The rest, from a tree that was read. */
+static void
+parse(struct imapd_message *m)
+{
+    struct yb_mime_tree tree = m->parsed.tree;
+
+    imapd_parsed_make(&tree, m->arena, &m->parsed);
+    m->has_parsed = true;
+}
+
+int
 imapd_message_parsed(struct imapd_message *m, struct yb_err *err)
 {
-    struct yb_mime_tree tree;
     int rc;
 
     if (m->has_parsed)
@@ -220,15 +307,23 @@ imapd_message_parsed(struct imapd_message *m, struct yb_err *err)
     rc = imapd_message_tree(m, err);
     if (rc != 0 || m->has_parsed)
         return rc;
-    tree = m->parsed.tree;
-    imapd_parsed_make(&tree, m->arena, &m->parsed);
-    if (tree.dropped)
-        yb_log(YB_LOG_INFO, m->log, "imap.fields_dropped",
+    parse(m);
+    if (m->parsed.tree.dropped)
+        yb_log(YB_LOG_INFO, m->from.log, "imap.fields_dropped",
                "uid %u: header fields beyond %zu octets are as if absent", m->record->uid,
                YB_MIME_FIELDS_MAX);
-    yb_mailbox_cache_put(m->mailbox, m->record, imapd_parsed_encode(&m->parsed, m->arena));
-    m->has_parsed = true;
+    yb_mailbox_cache_put(m->from.mailbox, m->record, imapd_parsed_encode(&m->parsed, m->arena));
     return 0;
+}
+
+int
+imapd_message_parse(struct imapd_message *m, struct yb_err *err)
+{
+    int rc = read_tree(m, err);
+
+    if (rc == 0)
+        parse(m);
+    return rc;
 }
 
 static enum yb_mime_section
@@ -262,6 +357,10 @@ imapd_message_section(struct imapd_message *m, const struct imapd_section *s, ui
     *end = m->size;
     if (s->n_part == 0 && s->text == IMAPD_TEXT_ALL)
         return 0;
+    if (m->condemned) {
+        *exists = false;
+        return 0;
+    }
     if (s->n_part == 0) {
         rc = imapd_message_header(m, err);
         if (rc == 0 && s->text == IMAPD_TEXT_TEXT)

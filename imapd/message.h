@@ -28,12 +28,23 @@ struct imapd_line {
 };
 #define IMAPD_LINE_BEGIN 16384
 
-struct imapd_message {
+/* Where messages come from, and who notes that they are worked on. */
+struct imapd_source {
+    struct imapd_server *server; /* NULL: nothing is noted, and nothing condemned */
+    struct yb_account_id account;
+    uint32_t uidvalidity;
     struct yb_mailbox *mailbox;
-    const struct yb_record *record;
     const struct yb_log_ctx *log;
+};
+
+struct imapd_message {
+    struct imapd_source from;
+    const struct yb_record *record;
     struct yb_arena *arena; /* for the parsed form */
-    int64_t until;          /* by yb_clock_ms(); set by the caller before each slice */
+    int64_t until;          /* by yb_clock_ms(): when the slice is over */
+    int slot;               /* of the note that says that we work on it; -1: none */
+    bool judged;            /* it is known whether the message is */
+    bool condemned;         /* its octets are not looked at: it has no header and no parts */
 
     struct yb_file *file; /* NULL: not open */
     uint64_t size;        /* of the file */
@@ -50,15 +61,21 @@ struct imapd_message {
     struct imapd_parsed parsed; /* with has_tree only the tree */
 };
 
-void imapd_message_begin(struct imapd_message *m, struct yb_mailbox *mailbox,
-                         const struct yb_record *record, struct yb_arena *arena,
-                         const struct yb_log_ctx *log);
+/* The selected mailbox of a session. */
+struct imapd_source imapd_source_of(const struct imapd_session *s, const struct yb_log_ctx *log);
+void imapd_message_begin(struct imapd_message *m, const struct imapd_source *from,
+                         const struct yb_record *record, struct yb_arena *arena);
+/* A slice of work on the message, until that time; all calls below are made within one. -1 (TEMP): it
+ * is suspect of having ended the process, and is tried at this moment. */
+int imapd_message_work(struct imapd_message *m, int64_t until, struct yb_err *err) YB_MUST_USE;
+void imapd_message_rest(struct imapd_message *m);
 /* The client is waited for: nothing of the message is kept in memory but the file is open. What is
  * asked for then is read again. `arena` is reset. */
 void imapd_message_pause(struct imapd_message *m);
 void imapd_message_end(struct imapd_message *m);
 
-/* Each does what it needs to, once. -1: PERM "[EXPUNGEISSUED]" when the message is gone, TEMP else. */
+/* Each does what it needs to, once. -1: PERM "[EXPUNGEISSUED]" when the message is gone, TEMP else. Of
+ * a condemned message there are the octets as a whole, and what the index knows. */
 int imapd_message_open(struct imapd_message *m, struct yb_err *err) YB_MUST_USE;
 /* Where the header ends. 1: the slice is over. */
 int imapd_message_header(struct imapd_message *m, struct yb_err *err) YB_MUST_USE;
@@ -66,6 +83,8 @@ int imapd_message_header(struct imapd_message *m, struct yb_err *err) YB_MUST_US
 int imapd_message_tree(struct imapd_message *m, struct yb_err *err) YB_MUST_USE;
 /* All of `parsed`. 1: the slice is over. */
 int imapd_message_parsed(struct imapd_message *m, struct yb_err *err) YB_MUST_USE;
+/* The same from the octets, whatever is cached; nothing is kept for later. 1: likewise. */
+int imapd_message_parse(struct imapd_message *m, struct yb_err *err) YB_MUST_USE;
 
 /* Octets from `at` on, as many as the window has: none only at the end of the file. Valid until the
  * next call. */

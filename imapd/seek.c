@@ -383,7 +383,7 @@ imapd_seek_run(struct imapd_seek *s, enum imapd_seek_stage stage, struct yb_err 
 
         if (s->comparing && compare(s) != 0)
             return 1;
-        if (s->left == 0)
+        if (s->left == 0 || s->m->condemned)
             s->stage = IMAPD_SOUGHT_ALL;
         if (s->stage >= stage)
             return 0;

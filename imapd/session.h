@@ -18,6 +18,7 @@
 #include "lib/auth/auth.h"
 #include "lib/base/log.h"
 #include "lib/daemon/metrics.h"
+#include "lib/daemon/notes.h"
 #include "lib/net/net.h"
 #include "lib/store/store.h"
 
@@ -47,6 +48,7 @@ struct imapd_server {
     struct imapd_push *push;
     struct yb_budget_pool *memory;         /* of all commands */
     int64_t slice_ms;                      /* what a command works at a time */
+    struct yb_notes *notes;                /* which messages are worked on; NULL: not noted */
     struct yb_node_id node;                /* this one; accounts of others are not served */
     const struct imapd_conf *_Atomic conf; /* in force for new sessions */
     _Atomic bool stopping;                 /* who is woken is told to come back */

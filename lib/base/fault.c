@@ -96,6 +96,17 @@ yb_fault_fails(const char *point)
     return true;
 }
 
+void
+yb_fault_marked(const char *point, struct yb_str bytes)
+{
+    const char *spec = getenv("YB_FAULT_MARK");
+    size_t n = strlen(point);
+
+    if (spec != NULL && strncmp(spec, point, n) == 0 && spec[n] == ':' &&
+        yb_str_find_str(bytes, yb_str_from(spec + n + 1)) < bytes.n)
+        abort();
+}
+
 const char *
 yb_fault_setting(const char *name)
 {

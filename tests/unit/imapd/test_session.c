@@ -4,10 +4,15 @@
  */
 #include "tests/unit/imapd/rig.h"
 
+#include "imapd/suspect.h"
+
 #include <check.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static struct rig rig;
 
@@ -610,6 +615,80 @@ START_TEST(test_idle)
     fake_free(&c);
 }
 END_TEST
+/* --- messages that ended the process, or may have --- */
+
+/* The first message of ann's inbox. */
+static struct imapd_work
+first_message(struct yb_conn *c)
+{
+    const char *got = rig_say(c, "a STATUS INBOX (UIDVALIDITY)\r\n"), *at;
+    struct imapd_work work = { .uid = 1 };
+    uint64_t n;
+
+    memset(work.account.v, 0xa1, sizeof(work.account.v));
+    at = strstr(got, "(UIDVALIDITY ");
+    ck_assert_msg(at != NULL, "%s", got);
+    ck_assert(yb_str_u64(yb_str(at + 13, strcspn(at + 13, ")")), UINT32_MAX, &n));
+    work.uidvalidity = (uint32_t)n;
+    return work;
+}
+
+/* A process dies at work on it, and its parent sees that. */
+static void
+die_at(const struct imapd_work *work)
+{
+    pid_t child = fork();
+
+    ck_assert_int_ge(child, 0);
+    if (child == 0) {
+        (void)!imapd_work_begin(&rig.server, work);
+        kill(getpid(), SIGKILL);
+    }
+    ck_assert_int_eq(waitpid(child, NULL, 0), child);
+    ck_assert_uint_eq(yb_notes_take(rig.server.notes), 1);
+}
+
+START_TEST(test_suspect)
+{
+    struct yb_conn *c = rig_login(&rig, "ann@one.test", NULL);
+    struct imapd_work work;
+    struct yb_note note;
+
+    rig.server.notes = yb_notes_new();
+    PLAY(c, { APPEND_HELLO APPEND_HELLO, { "A OK", "A OK" } }, { "b SELECT INBOX\r\n", { "b OK" } });
+    work = first_message(c);
+    PLAY(c, { "c FETCH 1:2 (ENVELOPE BODY.PEEK[HEADER])\r\n", { "\"hello\"", "c OK" } },
+         { "c SEARCH TEXT body\r\n", { "* SEARCH 1 2\r\n" } });
+    ck_assert_uint_eq(yb_notes_take(rig.server.notes), 0); /* no work is under way */
+    die_at(&work);
+    PLAY(c, { "d FETCH 1 (FLAGS RFC822.SIZE)\r\n", { "d OK" } },
+         { "d FETCH 1 (ENVELOPE)\r\n", { "!* 1 FETCH", "d NO [UNAVAILABLE] A message is being examined" } },
+         { "d FETCH 1 (BODY.PEEK[])\r\n", { "!* 1 FETCH", "d NO [UNAVAILABLE]" } },
+         { "d FETCH 2 (ENVELOPE BODY.PEEK[])\r\n", { "\"hello\"", "d OK" } });
+    imapd_work_encode(&work, &note);
+    yb_notes_judge(rig.server.notes, &note, YB_NOTE_CLEAR);
+    PLAY(c, { "e FETCH 1 (ENVELOPE BODY.PEEK[])\r\n", { "\"hello\"", "hello body", "e OK" } });
+    die_at(&work);
+    yb_notes_judge(rig.server.notes, &note, YB_NOTE_CONDEMNED);
+    PLAY(c,
+         { "f FETCH 1:2 (ENVELOPE)\r\n", { "* 1 FETCH (ENVELOPE (NIL NIL NIL NIL NIL NIL NIL NIL NIL NIL))\r\n", "\"hello\"", "f OK" } },
+         { "f FETCH 1 (BODY BODYSTRUCTURE)\r\n",
+           { "(BODY (\"application\" \"octet-stream\" NIL NIL NIL \"8BIT\" 99) ",
+             "BODYSTRUCTURE (\"application\" \"octet-stream\" NIL NIL NIL \"8BIT\" 99 NIL NIL NIL NIL))" } },
+         { "f FETCH 1 (BODY.PEEK[] BODY.PEEK[HEADER] BODY.PEEK[1] RFC822.HEADER)\r\n",
+           { "BODY[] {99}\r\nFrom: a@b.test", "BODY[HEADER] NIL", "BODY[1] NIL", "RFC822.HEADER NIL", "f OK" } },
+         { "f FETCH 1 (BODY.PEEK[TEXT]<0.3> BODY.PEEK[HEADER.FIELDS.NOT (To)] BODY.PEEK[]<0.4>)\r\n",
+           { "BODY[TEXT]<0> NIL", "BODY[HEADER.FIELDS.NOT (To)] NIL", "BODY[]<0> {4}\r\nFrom)", "f OK" } },
+         { "g SEARCH TEXT hello\r\n", { "* SEARCH 2\r\n" } }, { "g SEARCH BODY body\r\n", { "* SEARCH 2\r\n" } },
+         { "g SEARCH SUBJECT hello\r\n", { "* SEARCH 2\r\n" } }, { "g SEARCH HEADER To c@d\r\n", { "* SEARCH 2\r\n" } },
+         { "g SEARCH HEADER Date 2026\r\n", { "* SEARCH 2\r\n" } }, { "g SEARCH SENTON 22-Nov-2026\r\n", { "* SEARCH 2\r\n" } },
+         { "g SEARCH LARGER 50\r\n", { "* SEARCH 1 2\r\n" } });
+    ck_assert_uint_eq(yb_notes_take(rig.server.notes), 0);
+    fake_free(&c);
+    yb_notes_free(&rig.server.notes);
+}
+END_TEST
+
 /* clang-format on */
 
 int
@@ -641,6 +720,7 @@ main(void)
     tcase_add_test(tc, test_rest);
     tcase_add_test(tc, test_last_leaves);
     tcase_add_test(tc, test_idle);
+    tcase_add_test(tc, test_suspect);
     tcase_set_timeout(tc, 60);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
