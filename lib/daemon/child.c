@@ -10,6 +10,7 @@
 #include "lib/daemon/confine.h"
 #include "lib/daemon/control.h"
 #include "lib/daemon/frame.h"
+#include "lib/daemon/heap.h"
 #include "lib/net/tls.h"
 
 #include <errno.h>
@@ -37,6 +38,7 @@ struct yb_daemon {
     char *database;
     struct yb_buf *networks;
     int parent_fd, signals, wake;
+    struct yb_heap heap;
     int64_t started_ms;
     _Atomic int code; /* >= 0: stop with it */
     uint64_t reloads;
@@ -355,7 +357,10 @@ wait_for_work(struct yb_daemon *d)
                             { .fd = d->parent_fd, .events = POLLIN },
                             { .fd = d->p->control_fd, .events = POLLIN } };
 
-    if (poll(fds, YB_COUNT(fds), -1) < 0)
+    int n = poll(fds, YB_COUNT(fds), yb_deadline_left(d->heap.next));
+
+    yb_heap_settle(&d->heap);
+    if (n < 0)
         return;
     if (fds[0].revents != 0)
         yb_daemon_stop(d, YB_EXIT_OK);
@@ -439,6 +444,7 @@ yb_child_run(struct yb_process *p, int parent_fd, pid_t parent)
     if (p->spec->files != NULL)
         files += p->spec->files(p->conf);
     limit_arenas();
+    yb_heap_open(&d.heap);
     yb_conf_source_free(&p->source); /* the parent keeps its own */
     d.database = make_conninfo(p);
     if (take_signals(&d, &err) < 0 || yb_privs_become(&p->privs, parent, files, &err) < 0 ||
@@ -449,5 +455,6 @@ yb_child_run(struct yb_process *p, int parent_fd, pid_t parent)
     explicit_bzero(d.database, strlen(d.database));
     yb_free(d.database);
     yb_buf_free(&d.networks);
+    yb_heap_close(&d.heap);
     return atomic_load(&d.code);
 }

@@ -13,6 +13,7 @@ lib_daemon_libyb_daemon_a_SOURCES = \
 	lib/daemon/daemon.c lib/daemon/daemon.h \
 	lib/daemon/events.c lib/daemon/events.h \
 	lib/daemon/frame.c lib/daemon/frame.h \
+	lib/daemon/heap.c lib/daemon/heap.h \
 	lib/daemon/listen.c lib/daemon/listen.h \
 	lib/daemon/metrics.c lib/daemon/metrics.h \
 	lib/daemon/notes.c lib/daemon/notes.h \

@@ -19,3 +19,8 @@ check_PROGRAMS += tests/unit/daemon/test_daemon
 tests_unit_daemon_test_daemon_SOURCES  = tests/unit/daemon/test_daemon.c
 tests_unit_daemon_test_daemon_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_daemon_test_daemon_LDADD    = $(DAEMON_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += tests/unit/daemon/test_heap
+tests_unit_daemon_test_heap_SOURCES  = tests/unit/daemon/test_heap.c
+tests_unit_daemon_test_heap_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_daemon_test_heap_LDADD    = $(DAEMON_LIBS) $(CHECK_LIBS)

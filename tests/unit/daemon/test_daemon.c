@@ -35,6 +35,14 @@
 
 #define WAIT_MS 20000
 
+#if defined(__has_feature)
+#define SANITIZED (__has_feature(address_sanitizer) || __has_feature(thread_sanitizer))
+#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED true
+#else
+#define SANITIZED false
+#endif
+
 /* --- the daemon --- */
 
 struct tiny_conf {
@@ -108,10 +116,36 @@ do_note(struct yb_conn *c, struct yb_str what, struct yb_str name)
     yb_conn_write(c, YB_STR("done\r\n"));
 }
 
+/* Much memory in small blocks, all of it freed but a few blocks that stand between and stay. */
+static void
+burst(void)
+{
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    static char **pins;
+    const size_t n = 300000;
+    char **blocks = yb_alloc(n, sizeof(*blocks));
+
+    for (size_t i = 0; i < n; i++) {
+        blocks[i] = yb_alloc(1, 200);
+        memset(blocks[i], 'x', 200);
+    }
+    pthread_mutex_lock(&lock);
+    for (size_t i = 0; i < n; i++) {
+        if (i % 10000 == 9999) {
+            memcpy(blocks[i], &pins, sizeof(pins));
+            pins = (char **)(void *)blocks[i];
+        } else {
+            yb_free(blocks[i]);
+        }
+    }
+    pthread_mutex_unlock(&lock);
+    yb_free(blocks);
+}
+
 /*
- * "stop N" makes the daemon stop with code N; "note work NAME" does noted work, "note die NAME" dies
- * of it, "note spoil NAME" after it has spoilt the notes, "note verdict NAME" tells it; everything
- * else is told back.
+ * "stop N" makes the daemon stop with code N, "burst" uses 60 MB for a moment; "note work NAME" does
+ * noted work, "note die NAME" dies of it, "note spoil NAME" after it has spoilt the notes, "note
+ * verdict NAME" tells it; everything else is told back.
  */
 static void
 line(struct yb_conn *c, struct yb_str text, unsigned flags YB_UNUSED)
@@ -126,6 +160,8 @@ line(struct yb_conn *c, struct yb_str text, unsigned flags YB_UNUSED)
     }
     if (yb_str_starts(text, YB_STR("stop ")) && yb_str_u64(yb_str_skip(text, 5), 255, &code))
         yb_daemon_stop((struct yb_daemon *)yb_conn_listener_arg(c), (int)code);
+    if (yb_str_eq(text, YB_STR("burst")))
+        burst();
     yb_conn_write(c, text);
     yb_conn_write(c, YB_STR("\r\n"));
 }
@@ -526,6 +562,54 @@ START_TEST(test_serves_and_stops)
     ck_assert_int_eq(wait_parent(), 0);
     ck_assert_int_eq(access(listen_path, F_OK), -1); /* nothing is left lying about */
     ck_assert_int_eq(access(control_path, F_OK), -1);
+}
+END_TEST
+
+/* Resident memory that is no file's, in MiB. */
+static long
+own_memory(pid_t pid)
+{
+    char path[64], *data;
+    struct yb_err err = { 0 };
+    long resident, shared;
+    size_t size;
+
+    snprintf(path, sizeof(path), "/proc/%d/statm", (int)pid);
+    ck_assert_int_eq(yb_read_file(path, 4096, &data, &size, &err), 0);
+    ck_assert_int_eq(sscanf(data, "%*d %ld %ld", &resident, &shared), 2);
+    yb_free(data);
+    return (resident - shared) * (sysconf(_SC_PAGESIZE) / 1024) / 1024;
+}
+
+static void *
+ask_for_burst(void *arg YB_UNUSED)
+{
+    char text[100];
+
+    ck_assert(talk("burst\r\n", text, sizeof(text)));
+    return NULL;
+}
+
+/* What bursts on several workers took is given back while nothing happens. The allocators of
+ * sanitizers have ways of their own. */
+START_TEST(test_memory_goes_back)
+{
+    struct yb_deadline by;
+    pthread_t threads[4];
+    long before;
+    pid_t child;
+
+    start();
+    child = child_pid();
+    before = own_memory(child);
+    for (size_t n = 0; n < YB_COUNT(threads); n++)
+        ck_assert_int_eq(pthread_create(&threads[n], NULL, ask_for_burst, NULL), 0);
+    for (size_t n = 0; n < YB_COUNT(threads); n++)
+        ck_assert_int_eq(pthread_join(threads[n], NULL), 0);
+    printf("memory: %ld MiB at rest, %ld after bursts\n", before, own_memory(child));
+    by = yb_deadline_in(2 * WAIT_MS);
+    while (!SANITIZED && own_memory(child) > before + 20)
+        look_again(by);
 }
 END_TEST
 
@@ -975,6 +1059,7 @@ main(void)
     tcase_set_timeout(tc, 60);
     tcase_add_checked_fixture(tc, set_up, tear_down);
     tcase_add_test(tc, test_serves_and_stops);
+    tcase_add_test(tc, test_memory_goes_back);
     tcase_add_test(tc, test_drops_rights);
     tcase_add_test(tc, test_files);
     tcase_add_test(tc, test_child_killed);
