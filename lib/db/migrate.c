@@ -14,8 +14,15 @@
 #define MAX_FILE_SIZE (4u << 20)
 /* Migrations rewrite tables; the lock is waited for as long as another migration may take. */
 #define MIGRATE_MS (60 * 60 * 1000)
-/* "yubin" on a telephone keypad: the advisory lock of all migration runs. */
-#define LOCK_SQL "SELECT pg_advisory_lock(98246)"
+/*
+ * One at a time. A lock of the record itself, and not an advisory one: those any role may take, and
+ * so keep a database from being upgraded; this one needs rights that only its owner has. It lets
+ * the record be read. Taken for each file anew, since a lock ends with its transaction.
+ */
+#define LOCK_SQL                                                                                   \
+    "SET LOCAL ROLE yubin_owner;"                                                                  \
+    " LOCK TABLE yubin.schema_migrations IN SHARE ROW EXCLUSIVE MODE;"                             \
+    " SET LOCAL ROLE NONE"
 #define CONNECTING_ROLE "-- run-as: connecting role\n"
 
 struct file {
@@ -157,6 +164,19 @@ record_check(struct files *f, int number, const char *name, const char *sha256, 
                       name);
 }
 
+/* *there: the first file was run, there is a record. */
+static int
+record_find(PGconn *pg, bool *there, struct yb_err *err)
+{
+    PGresult *r = NULL;
+
+    if (ask(pg, "SELECT to_regclass('yubin.schema_migrations') IS NOT NULL", &r, err) < 0)
+        return -1;
+    *there = strcmp(PQgetvalue(r, 0, 0), "t") == 0;
+    PQclear(r);
+    return 0;
+}
+
 /* Marks what the database has; refuses a database that went another way. */
 static int
 record_read(PGconn *pg, struct files *f, struct yb_migrate_report *report, struct yb_err *err)
@@ -165,14 +185,6 @@ record_read(PGconn *pg, struct files *f, struct yb_migrate_report *report, struc
     bool gap = false;
     int rc = 0;
 
-    if (ask(pg, "SELECT to_regclass('yubin.schema_migrations') IS NOT NULL", &r, err) < 0)
-        return -1;
-    if (strcmp(PQgetvalue(r, 0, 0), "t") != 0) {
-        PQclear(r);
-        return 0;
-    }
-    PQclear(r);
-    r = NULL;
     if (run(pg, "SET ROLE yubin_owner", err) < 0 ||
         ask(pg, "SELECT number, name, sha256 FROM yubin.schema_migrations ORDER BY number", &r,
             err) < 0 ||
@@ -182,9 +194,9 @@ record_read(PGconn *pg, struct files *f, struct yb_migrate_report *report, struc
     }
     for (int i = 0; i < PQntuples(r) && rc == 0; i++) {
         report->last = (int)strtol(PQgetvalue(r, i, 0), NULL, 10);
-        report->already++;
         rc = record_check(f, report->last, PQgetvalue(r, i, 1), PQgetvalue(r, i, 2), err);
     }
+    report->already = (unsigned)PQntuples(r) - report->applied;
     PQclear(r);
     for (size_t i = 0; i < f->n && rc == 0; i++) {
         if (f->v[i].applied && gap)
@@ -214,6 +226,7 @@ record_add(PGconn *pg, const struct file *f, struct yb_err *err)
     return rc;
 }
 
+/* Runs the file in the transaction that is open, records it and commits. */
 static int
 file_run(PGconn *pg, const struct file *f, struct yb_err *err)
 {
@@ -221,7 +234,7 @@ file_run(PGconn *pg, const struct file *f, struct yb_err *err)
     struct yb_err why = { 0 };
     int rc = -1;
 
-    if (run(pg, "BEGIN; SET LOCAL search_path = yubin, pg_temp", &why) == 0 &&
+    if (run(pg, "SET LOCAL search_path = yubin, pg_temp", &why) == 0 &&
         (!as_owner || run(pg, "SET LOCAL ROLE yubin_owner", &why) == 0) &&
         run(pg, f->text, &why) == 0) {
         if (PQtransactionStatus(pg) != PQTRANS_INTRANS)
@@ -232,25 +245,54 @@ file_run(PGconn *pg, const struct file *f, struct yb_err *err)
     }
     if (rc == 0)
         return 0;
-    /* The connection is closed after a failure, and the transaction rolled back with it. */
     return yb_err_set(err, why.class, why.status, "%s: %s", f->name, why.text);
+}
+
+/* What comes next, unless another run was faster: under the lock the record is read again. */
+static int
+file_next(PGconn *pg, struct files *f, size_t i, bool record,
+          void (*told)(void *arg, const char *file), void *arg, struct yb_migrate_report *report,
+          struct yb_err *err)
+{
+    if (run(pg, "BEGIN", err) < 0 ||
+        (record && (run(pg, LOCK_SQL, err) < 0 || record_read(pg, f, report, err) < 0)))
+        return -1;
+    if (f->v[i].applied)
+        return run(pg, "ROLLBACK", err);
+    if (told != NULL)
+        told(arg, f->v[i].name);
+    if (file_run(pg, &f->v[i], err) < 0)
+        return -1;
+    f->v[i].applied = true;
+    report->applied++;
+    report->last = f->v[i].number;
+    return 0;
 }
 
 static int
 files_run(PGconn *pg, struct files *f, void (*told)(void *arg, const char *file), void *arg,
           struct yb_migrate_report *report, struct yb_err *err)
 {
-    if (run(pg, LOCK_SQL, err) < 0 || record_read(pg, f, report, err) < 0)
+    struct yb_err ignored = { 0 };
+    bool record = false;
+    size_t i = 0;
+
+    if (record_find(pg, &record, err) < 0 || (record && record_read(pg, f, report, err) < 0))
         return -1;
-    for (size_t i = 0; i < f->n; i++) {
-        if (f->v[i].applied)
+    while (i < f->n) {
+        if (f->v[i].applied) {
+            i++;
             continue;
-        if (told != NULL)
-            told(arg, f->v[i].name);
-        if (file_run(pg, &f->v[i], err) < 0)
+        }
+        if (file_next(pg, f, i, record, told, arg, report, err) == 0) {
+            record = true;
+            continue;
+        }
+        /* There is nothing to lock before the first file is run: of two that begin at once one
+         * fails in it, and goes on behind the other. */
+        if (record || run(pg, "ROLLBACK", &ignored) < 0 ||
+            record_find(pg, &record, &ignored) < 0 || !record)
             return -1;
-        report->applied++;
-        report->last = f->v[i].number;
     }
     return 0;
 }
@@ -271,7 +313,7 @@ yb_db_migrate(const char *conninfo, const char *dir, void (*told)(void *arg, con
         if (pg != NULL)
             rc = files_run(pg, &f, told, arg, report, err);
     }
-    PQfinish(pg); /* gives the advisory lock back */
+    PQfinish(pg); /* rolls back what failed, and gives the lock back */
     yb_db_hosts_free(&hosts);
     files_free(&f);
     return rc;

@@ -1,7 +1,8 @@
 /*
  * Migrations of the schema: numbered files, forward only, each in a transaction of its own that
- * also records it. Run by `yubin schema migrate` on a connection of a superuser (the first file
- * makes roles) or, later, of a member of yubin_owner.
+ * also records it. Run by `yubin schema migrate` on a connection of a superuser or, where no file
+ * asks for more, of a member of yubin_owner. A file is run as yubin_owner; one that begins with the
+ * line `-- run-as: connecting role` is run as the role that connected: it makes roles.
  */
 #ifndef YB_DB_MIGRATE_H
 #define YB_DB_MIGRATE_H
@@ -15,10 +16,11 @@ struct yb_migrate_report {
 };
 
 /*
- * Runs what `dir` (NNNN_name.sql) holds and the database does not. One at a time, by an advisory
- * lock. Refuses with YB_PERM, having changed nothing, when a file that was applied has changed or
- * is missing, when a number comes twice, or when the database is newer than the files. `told` (may
- * be NULL) is called before each file is run. *report tells what was done, also on -1.
+ * Runs what `dir` (NNNN_name.sql) holds and the database does not. One at a time, by a lock of the
+ * record, which only its owner can take. Refuses with YB_PERM, having changed nothing, when a file
+ * that was applied has changed or is missing, when a number comes twice, or when the database is
+ * newer than the files. `told` (may be NULL) is called before each file is run. *report tells what
+ * was done, also on -1.
  */
 int yb_db_migrate(const char *conninfo, const char *dir, void (*told)(void *arg, const char *file),
                   void *arg, struct yb_migrate_report *report, struct yb_err *err) YB_MUST_USE;

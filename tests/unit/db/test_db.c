@@ -9,6 +9,7 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <libpq-fe.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -656,6 +657,19 @@ file_copy_roles(const char *dir)
     yb_free(text);
 }
 
+/* A connection string for another database of the cluster, which is made. */
+static void
+other_database(const char *name, char conninfo[256])
+{
+    char sql[100], *at;
+
+    snprintf(sql, sizeof(sql), "CREATE DATABASE %s", name);
+    cluster_ask(c, "postgres", sql);
+    snprintf(conninfo, 256, "%s", cluster_conninfo(c, "postgres"));
+    at = strstr(conninfo, "dbname=");
+    snprintf(at, 256 - (size_t)(at - conninfo), "dbname=%s", name);
+}
+
 START_TEST(test_migrate)
 {
     static const struct {
@@ -672,21 +686,24 @@ START_TEST(test_migrate)
         { "missing", "0003_u.sql", NULL, -1, 0, 3, "newer" },
         { "back", "0003_u.sql", "CREATE TABLE u (n integer);\nCREATE TABLE v (n integer);", 0, 0, 3,
           "" },
-        { "half fails whole", "0004_w.sql", "CREATE TABLE w (n integer); SELECT 1 / 0;", -1, 0, 3,
-          "0004_w.sql: " },
-        { "ends its transaction", "0004_w.sql", "CREATE TABLE w (n integer); COMMIT;", -1, 0, 3,
+        { "as who connects", "0004_who.sql",
+          "-- run-as: connecting role\nSELECT 1 / (current_user = 'postgres')::integer;", 0, 1, 3,
+          "" },
+        { "as the owner", "0005_own.sql",
+          "SELECT 1 / (current_user = 'yubin_owner')::integer; -- run-as: connecting role", 0, 1, 4,
+          "" },
+        { "half fails whole", "0006_w.sql", "CREATE TABLE w (n integer); SELECT 1 / 0;", -1, 0, 5,
+          "0006_w.sql: " },
+        { "ends its transaction", "0006_w.sql", "CREATE TABLE w (n integer); COMMIT;", -1, 0, 5,
           "its own transaction" },
         { "twice a number", "0003_v.sql", "SELECT 1;", -1, 0, 0, "one number" },
-        { "tried again", "0003_v.sql", NULL, -1, 0, 3, "already exists" },
+        { "tried again", "0003_v.sql", NULL, -1, 0, 5, "already exists" },
     };
-    char dir[] = "/tmp/yubin-migrate-XXXXXX", conninfo[256], *at;
+    char dir[] = "/tmp/yubin-migrate-XXXXXX", conninfo[256];
     struct yb_migrate_report report;
     struct yb_err err;
 
-    cluster_ask(c, "postgres", "CREATE DATABASE other");
-    snprintf(conninfo, sizeof(conninfo), "%s", cluster_conninfo(c, "postgres"));
-    at = strstr(conninfo, "dbname=");
-    snprintf(at, sizeof(conninfo) - (size_t)(at - conninfo), "dbname=other");
+    other_database("other", conninfo);
     ck_assert_ptr_nonnull(mkdtemp(dir));
     ck_assert_int_eq(yb_db_migrate(conninfo, dir, NULL, NULL, &report, &err), -1);
     file_copy_roles(dir);
@@ -709,6 +726,112 @@ START_TEST(test_migrate)
     file_write(dir, "0001_roles.sql", NULL);
     file_write(dir, "README.md", NULL);
     ck_assert_int_eq(rmdir(dir), 0);
+}
+END_TEST
+
+/* One run of all the files that there are. */
+struct migration {
+    const char *conninfo;
+    struct yb_migrate_report report;
+    struct yb_err err;
+    int rc;
+};
+
+static void *
+migration_run(void *arg)
+{
+    struct migration *m = arg;
+    char path[512];
+
+    snprintf(path, sizeof(path), "%s/schema", cluster_source());
+    m->rc = yb_db_migrate(m->conninfo, path, NULL, NULL, &m->report, &m->err);
+    return NULL;
+}
+
+/* Two begin at once: each file is run once, and both find everything done. */
+START_TEST(test_migrate_at_once)
+{
+    struct migration m[2] = { { .rc = -1 }, { .rc = -1 } };
+    char conninfo[256];
+    pthread_t t[2];
+
+    other_database("at_once", conninfo);
+    for (size_t i = 0; i < YB_COUNT(t); i++) {
+        m[i].conninfo = conninfo;
+        ck_assert_int_eq(pthread_create(&t[i], NULL, migration_run, &m[i]), 0);
+    }
+    for (size_t i = 0; i < YB_COUNT(t); i++)
+        pthread_join(t[i], NULL);
+    for (size_t i = 0; i < YB_COUNT(t); i++)
+        ck_assert_msg(m[i].rc == 0, "%s", m[i].err.text);
+    ck_assert_int_eq(m[0].report.last, m[1].report.last);
+    ck_assert_uint_eq(m[0].report.applied + m[1].report.applied, (unsigned)m[0].report.last);
+    ck_assert_uint_eq(m[0].report.already, m[1].report.applied);
+}
+END_TEST
+
+static PGconn *
+lock_hold(const char *conninfo, const char *user, const char *sql)
+{
+    char full[400];
+    PGconn *pg;
+    PGresult *r;
+
+    snprintf(full, sizeof(full), "%s user=%s", conninfo, user);
+    pg = PQconnectdb(full);
+    ck_assert_msg(PQstatus(pg) == CONNECTION_OK, "%s", PQerrorMessage(pg));
+    r = PQexec(pg, sql);
+    ck_assert_int_ne(PQtransactionStatus(pg), PQTRANS_IDLE);
+    PQclear(r);
+    return pg;
+}
+
+/* The owner's lock is waited for, and then the record read again; what any other role can lock stops
+ * nothing. */
+START_TEST(test_migrate_lock)
+{
+    static const char *const others[][2] = {
+        { "yubin_smtpd", "BEGIN; SELECT pg_advisory_lock(98246)" },
+        { "yubin_smtpd", "BEGIN; LOCK TABLE yubin.schema_migrations IN ACCESS SHARE MODE" },
+        { "yubin_operator", "BEGIN; LOCK TABLE yubin.schema_migrations IN SHARE MODE" },
+        { "yubin_operator", "BEGIN; SELECT FROM yubin.schema_migrations" },
+    };
+    struct migration m = { .rc = -1 };
+    struct yb_deadline by = yb_deadline_in(20000);
+    PGconn *held[YB_COUNT(others)], *owner;
+    struct timespec until;
+    char conninfo[256];
+    pthread_t t;
+
+    other_database("locked", conninfo);
+    m.conninfo = conninfo;
+    migration_run(&m);
+    ck_assert_msg(m.rc == 0, "%s", m.err.text);
+    for (size_t i = 0; i < YB_COUNT(others); i++)
+        held[i] = lock_hold(conninfo, others[i][0], others[i][1]);
+    /* Another run has the lock, and is about to commit the last file. */
+    owner = lock_hold(conninfo, "postgres",
+                      "BEGIN; CREATE TABLE kept AS SELECT * FROM yubin.schema_migrations"
+                      " WHERE number = (SELECT max(number) FROM yubin.schema_migrations);"
+                      " DELETE FROM yubin.schema_migrations WHERE number = (SELECT number FROM kept);"
+                      " COMMIT; BEGIN; LOCK TABLE yubin.schema_migrations IN SHARE ROW EXCLUSIVE MODE;"
+                      " INSERT INTO yubin.schema_migrations SELECT * FROM kept");
+    ck_assert_int_eq(pthread_create(&t, NULL, migration_run, &m), 0);
+    while (strcmp(cluster_ask(c, "postgres", "SELECT count(*) FROM pg_locks WHERE NOT granted"),
+                  "1") != 0 &&
+           yb_deadline_left(by) > 0)
+        poll(NULL, 0, 5);
+    ck_assert_int_gt(yb_deadline_left(by), 0);
+    PQclear(PQexec(owner, "COMMIT"));
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += 20;
+    ck_assert_msg(pthread_timedjoin_np(t, NULL, &until) == 0, "something else is waited for");
+    ck_assert_msg(m.rc == 0, "%s", m.err.text);
+    ck_assert_uint_eq(m.report.applied, 0);
+    ck_assert_uint_eq(m.report.already, (unsigned)m.report.last);
+    for (size_t i = 0; i < YB_COUNT(others); i++)
+        PQfinish(held[i]);
+    PQfinish(owner);
 }
 END_TEST
 
@@ -741,6 +864,8 @@ main(void)
     tcase_add_test(tc, test_listen);
     tcase_add_test(tc, test_pool_recovers);
     tcase_add_test(tc, test_migrate);
+    tcase_add_test(tc, test_migrate_at_once);
+    tcase_add_test(tc, test_migrate_lock);
     suite_add_tcase(s, tc);
     srunner_run_all(sr, CK_NORMAL);
     failed = srunner_ntests_failed(sr);
