@@ -7,5 +7,7 @@ dist_schema_DATA = \
 	schema/0005_triggers.sql \
 	schema/0006_cards.sql \
 	schema/0007_logins.sql \
-	schema/0008_name_lock.sql
+	schema/0008_name_lock.sql \
+	schema/0009_all_roles.sql \
+	schema/0010_closed.sql
 EXTRA_DIST += schema/README.md

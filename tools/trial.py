@@ -29,7 +29,7 @@ DAEMONS = {
 USERS = ("yubin-smtp", "yubin-submit", "yubin-mail", "yubin-relay", "yubin-admin", "yubin-log")
 LMTP_USERS = ("yubin-smtp", "yubin-submit", "yubin-relay", "yubin-mail")
 ROLES = ("postgres", "yubin_operator", "yubin_smtpd", "yubin_submitd", "yubin_relayd", "yubin_lmtpd",
-         "yubin_imapd", "yubin_pop3d", "yubin_logd", "yubin_admin")
+         "yubin_imapd", "yubin_pop3d", "yubin_managesieved", "yubin_logd", "yubin_syncd", "yubin_api")
 START_SECONDS = 60
 os.environ["PATH"] += ":/usr/sbin:/sbin"  # useradd, for root without a login shell
 

@@ -64,7 +64,8 @@ def command(p):
 
 
 def sql(p):
-    """As each role: no table of anybody, but for yubin_admin those of the tenant it was given."""
+    """As each role: no table of anybody, but for yubin_admin (which yubin_api becomes) those of the tenant it
+    was given."""
     trial = p.own()
     psql = ["psql", "-X", "-At", "-h", trial.database.socket, "-d", "yubin"]
     for role in ROLES:
@@ -74,7 +75,8 @@ def sql(p):
             rows = done.stdout.strip()
             assert (done.returncode != 0 and "permission denied" in rows) or rows == "", (role, table, rows)
     tenant = trial.database.sql("SELECT tenant_id FROM yubin.tenants WHERE name = 'first'").strip()
-    seen = subprocess.run([*psql, "-U", "yubin_admin", "-c", "BEGIN; SET LOCAL yubin.tenant = '%s'; "
+    seen = subprocess.run([*psql, "-U", "yubin_api", "-c", "BEGIN; SET LOCAL ROLE yubin_admin; "
+                           "SET LOCAL yubin.tenant = '%s'; "
                            "SELECT name FROM yubin.domains; UPDATE yubin.accounts SET quota_bytes = 1; COMMIT" % tenant],
                           text=True, stdout=subprocess.PIPE, check=True).stdout
     assert "one.test" in seen and "two.test" not in seen, seen

@@ -644,16 +644,17 @@ file_write(const char *dir, const char *name, const char *text)
     close(fd);
 }
 
+/* A migration of ours. */
 static void
-file_copy_roles(const char *dir)
+file_copy(const char *dir, const char *name)
 {
     struct yb_err err = { 0 };
-    char path[200], *text;
+    char path[400], *text;
     size_t size;
 
-    snprintf(path, sizeof(path), "%s/schema/0001_roles.sql", cluster_source());
+    snprintf(path, sizeof(path), "%s/schema/%s", cluster_source(), name);
     ck_assert_int_eq(yb_read_file(path, 1 << 20, &text, &size, &err), 0);
-    file_write(dir, "0001_roles.sql", text);
+    file_write(dir, name, text);
     yb_free(text);
 }
 
@@ -706,7 +707,7 @@ START_TEST(test_migrate)
     other_database("other", conninfo);
     ck_assert_ptr_nonnull(mkdtemp(dir));
     ck_assert_int_eq(yb_db_migrate(conninfo, dir, NULL, NULL, &report, &err), -1);
-    file_copy_roles(dir);
+    file_copy(dir, "0001_roles.sql");
     file_write(dir, "README.md", "not a migration");
     for (size_t i = 0; i < YB_COUNT(steps); i++) {
         if (steps[i].file != NULL)
@@ -725,6 +726,43 @@ START_TEST(test_migrate)
     }
     file_write(dir, "0001_roles.sql", NULL);
     file_write(dir, "README.md", NULL);
+    ck_assert_int_eq(rmdir(dir), 0);
+}
+END_TEST
+
+/*
+ * Who makes the roles needs CREATEROLE, not more; who closes what the server leaves open to everybody
+ * must be a superuser, and nothing is half closed by another.
+ */
+START_TEST(test_migrate_roles)
+{
+    static const char *const files[] = { "0001_roles.sql", "0009_all_roles.sql", "0010_closed.sql" };
+    char dir[] = "/tmp/yubin-migrate-XXXXXX", conninfo[256], steward[300];
+    struct yb_migrate_report report;
+    struct yb_err err = { 0 };
+
+    other_database("stewarded", conninfo);
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+    file_copy(dir, files[0]);
+    ck_assert_int_eq(yb_db_migrate(conninfo, dir, NULL, NULL, &report, &err), 0);
+    ck_assert_str_eq(cluster_ask(c, "postgres",
+                                 "CREATE ROLE steward LOGIN CREATEROLE IN ROLE yubin_owner;"
+                                 " SELECT count(*) FROM pg_roles WHERE rolname = 'yubin_api'"),
+                     "0");
+    snprintf(steward, sizeof(steward), "%s user=steward", conninfo);
+    file_copy(dir, files[1]);
+    ck_assert_msg(yb_db_migrate(steward, dir, NULL, NULL, &report, &err) == 0, "%s", err.text);
+    ck_assert_uint_eq(report.applied, 1);
+    file_copy(dir, files[2]);
+    ck_assert_int_eq(yb_db_migrate(steward, dir, NULL, NULL, &report, &err), -1);
+    ck_assert_ptr_nonnull(strstr(err.text, "run it as a superuser"));
+    ck_assert_int_eq(report.last, 9);
+    ck_assert_msg(yb_db_migrate(conninfo, dir, NULL, NULL, &report, &err) == 0, "%s", err.text);
+    ck_assert_uint_eq(report.applied, 1);
+    /* A member of the owner may still connect. */
+    ck_assert_msg(yb_db_migrate(steward, dir, NULL, NULL, &report, &err) == 0, "%s", err.text);
+    for (size_t i = 0; i < YB_COUNT(files); i++)
+        file_write(dir, files[i], NULL);
     ck_assert_int_eq(rmdir(dir), 0);
 }
 END_TEST
@@ -791,7 +829,7 @@ lock_hold(const char *conninfo, const char *user, const char *sql)
 START_TEST(test_migrate_lock)
 {
     static const char *const others[][2] = {
-        { "yubin_smtpd", "BEGIN; SELECT pg_advisory_lock(98246)" },
+        { "postgres", "BEGIN; SELECT pg_advisory_lock(98246)" },
         { "yubin_smtpd", "BEGIN; LOCK TABLE yubin.schema_migrations IN ACCESS SHARE MODE" },
         { "yubin_operator", "BEGIN; LOCK TABLE yubin.schema_migrations IN SHARE MODE" },
         { "yubin_operator", "BEGIN; SELECT FROM yubin.schema_migrations" },
@@ -864,6 +902,7 @@ main(void)
     tcase_add_test(tc, test_listen);
     tcase_add_test(tc, test_pool_recovers);
     tcase_add_test(tc, test_migrate);
+    tcase_add_test(tc, test_migrate_roles);
     tcase_add_test(tc, test_migrate_at_once);
     tcase_add_test(tc, test_migrate_lock);
     suite_add_tcase(s, tc);

@@ -9,15 +9,39 @@
 
 static struct cluster *c;
 
-static const char *const roles[] = { "yubin_smtpd", "yubin_submitd", "yubin_relayd",
-                                     "yubin_lmtpd", "yubin_imapd",   "yubin_pop3d",
-                                     "yubin_logd",  "yubin_admin",   "yubin_operator" };
+/* Who logs in; then those that yubin_api becomes. */
+static const char *const roles[] = {
+    "yubin_smtpd", "yubin_submitd",      "yubin_relayd",       "yubin_lmtpd",
+    "yubin_imapd", "yubin_pop3d",        "yubin_managesieved", "yubin_logd",
+    "yubin_syncd", "yubin_api",          "yubin_operator",     "yubin_admin",
+    "yubin_user",  "yubin_domain_admin", "yubin_api_operator"
+};
+#define N_LOGINS 11
 static const char *const tables[] = {
     "nodes",        "tenants",       "domains",  "domain_aliases",   "accounts", "credentials",
     "aliases",      "alias_targets", "forwards", "retirements",      "usage",    "domain_usage",
     "tenant_usage", "sender_rights", "settings", "schema_migrations"
 };
 #define DENIED "42501"
+
+/* SQL as any of the roles. */
+static const char *
+ask_as(size_t role, const char *sql)
+{
+    char full[1024];
+
+    if (role < N_LOGINS)
+        return cluster_ask(c, roles[role], sql);
+    snprintf(full, sizeof(full), "SET ROLE %s; %s", roles[role], sql);
+    return cluster_ask(c, "yubin_api", full);
+}
+
+/* Which of the roles it is. */
+static bool
+is(size_t role, const char *name)
+{
+    return strcmp(roles[role], name) == 0;
+}
 
 /* SQL as the administrator of a tenant. */
 static const char *
@@ -27,8 +51,9 @@ as_tenant(const char *tenant, const char *sql)
 
     snprintf(id, sizeof(id), "%s",
              cluster_sql(c, "SELECT tenant_id FROM tenants WHERE name = '%s'", tenant));
-    snprintf(full, sizeof(full), "BEGIN; SET LOCAL yubin.tenant = '%s'; %s", id, sql);
-    return cluster_ask(c, "yubin_admin", full);
+    snprintf(full, sizeof(full),
+             "BEGIN; SET LOCAL ROLE yubin_admin; SET LOCAL yubin.tenant = '%s'; %s", id, sql);
+    return cluster_ask(c, "yubin_api", full);
 }
 
 START_TEST(test_every_table_forces_row_security)
@@ -81,7 +106,18 @@ START_TEST(test_every_function_is_closed)
                      "yubin_functions");
     ck_assert_str_eq(cluster_sql(c, "SELECT string_agg(rolname, ' ' ORDER BY rolname) FROM pg_roles"
                                     " WHERE rolname LIKE 'yubin%%' AND NOT rolcanlogin"),
-                     "yubin_functions yubin_owner");
+                     "yubin_admin yubin_api_operator yubin_domain_admin yubin_functions"
+                     " yubin_owner yubin_user yubin_watch");
+    /* Who is who else: the owner gives functions away, the interface is one of its four. */
+    ck_assert_str_eq(
+        cluster_sql(c, "SELECT string_agg(m.rolname || '>' || r.rolname, ' ' ORDER BY r.rolname)"
+                       " FROM pg_auth_members x JOIN pg_roles m ON m.oid = x.member"
+                       " JOIN pg_roles r ON r.oid = x.roleid WHERE m.rolname LIKE 'yubin%%'"),
+        "yubin_api>yubin_admin yubin_api>yubin_api_operator yubin_api>yubin_domain_admin"
+        " yubin_owner>yubin_functions yubin_api>yubin_user");
+    ck_assert_str_eq(cluster_sql(c, "SELECT string_agg(rolname, ' ') FROM pg_roles"
+                                    " WHERE rolname LIKE 'yubin%%' AND NOT rolinherit"),
+                     "yubin_api");
     ck_assert_str_eq(cluster_sql(c, "SELECT count(*) FROM pg_roles WHERE rolname LIKE 'yubin%%'"
                                     " AND (rolsuper OR rolcreaterole OR rolcreatedb)"),
                      "0");
@@ -96,8 +132,7 @@ START_TEST(test_daemons_reach_no_table)
                                          "COPY yubin.%s TO STDOUT" };
 
     for (size_t r = 0; r < YB_COUNT(roles); r++) {
-        bool daemon =
-            strcmp(roles[r], "yubin_admin") != 0 && strcmp(roles[r], "yubin_operator") != 0;
+        bool daemon = !is(r, "yubin_admin") && !is(r, "yubin_operator");
 
         for (size_t t = 0; t < YB_COUNT(tables) && daemon; t++) {
             for (size_t v = 0; v < YB_COUNT(verbs); v++) {
@@ -107,13 +142,123 @@ START_TEST(test_daemons_reach_no_table)
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
                 snprintf(sql, sizeof(sql), verbs[v], tables[t]);
 #pragma GCC diagnostic pop
-                ck_assert_msg(strcmp(cluster_ask(c, roles[r], sql), DENIED) == 0, "%s: %s: %s",
-                              roles[r], sql, cluster_ask(c, roles[r], sql));
+                ck_assert_msg(strcmp(ask_as(r, sql), DENIED) == 0, "%s: %s: %s", roles[r], sql,
+                              ask_as(r, sql));
             }
         }
-        ck_assert_str_eq(cluster_ask(c, roles[r], "CREATE TABLE yubin.mine (n integer)"), DENIED);
-        ck_assert_str_eq(cluster_ask(c, roles[r], "SET ROLE yubin_functions"), DENIED);
-        ck_assert_str_eq(cluster_ask(c, roles[r], "SET ROLE yubin_owner"), DENIED);
+    }
+}
+END_TEST
+
+/* What PostgreSQL lets everybody do unless it is told otherwise: no role of ours makes a thing of
+ * any kind, fills a disk, or takes a lock that others wait for. What cannot be taken away: NOTIFY,
+ * its own settings and password, time and memory of its own sessions (schema/README.md). */
+START_TEST(test_roles_make_nothing)
+{
+    static const struct {
+        const char *sql;
+        bool operator_may;
+    } denied[] = {
+        { "CREATE TABLE yubin.mine (n integer)", false },
+        { "CREATE TABLE public.mine (n integer)", false },
+        { "CREATE TEMPORARY TABLE mine (n integer)", true },
+        { "SELECT 1 INTO TEMPORARY mine", true },
+        { "CREATE TEMPORARY SEQUENCE mine", true },
+        { "CREATE SCHEMA mine", false },
+        { "CREATE VIEW yubin.mine AS SELECT 1", false },
+        { "CREATE FUNCTION yubin.mine() RETURNS integer LANGUAGE sql AS 'SELECT 1'", false },
+        { "CREATE FUNCTION public.mine() RETURNS integer LANGUAGE sql AS 'SELECT 1'", false },
+        { "CREATE TYPE public.mine AS (n integer)", false },
+        { "CREATE PUBLICATION mine", false },
+        { "CREATE ROLE mine", false },
+        { "ALTER ROLE yubin_owner LOGIN", false },
+        { "SET ROLE yubin_functions", false },
+        { "SET ROLE yubin_owner", false },
+        { "SET ROLE postgres", false },
+        { "SELECT lo_create(0)", false },
+        { "SELECT lo_creat(-1)", false },
+        { "SELECT lo_from_bytea(0, 'x')", false },
+        { "SELECT lo_open(1, 131072)", false },
+        { "SELECT lo_put(1, 0, 'x')", false },
+        { "SELECT lo_get(1)", false },
+        { "SELECT lowrite(0, 'x')", false },
+        { "SELECT lo_truncate64(0, 1)", false },
+        { "SELECT lo_unlink(1)", false },
+        { "SELECT lo_import('/etc/hostname')", false },
+        { "SELECT pg_advisory_lock(1)", false },
+        { "SELECT pg_advisory_xact_lock_shared(1, 2)", false },
+        { "SELECT pg_try_advisory_lock(98246)", false },
+        { "SELECT pg_try_advisory_xact_lock(1)", false },
+        { "SELECT pg_logical_emit_message(false, 'x', 'y')", false },
+        { "BEGIN; LOCK TABLE yubin.schema_migrations IN SHARE MODE", false },
+        { "BEGIN; LOCK TABLE yubin.schema_migrations IN ACCESS SHARE MODE", true },
+        { "COPY (SELECT 1) TO PROGRAM 'true'", false },
+        { "COPY (SELECT 1) TO '/tmp/yubin-mine'", false },
+        { "SELECT pg_read_file('PG_VERSION')", false },
+        { "SELECT pg_switch_wal()", false },
+        { "SET session_replication_role = replica", false },
+        { "SET log_min_messages = panic", false },
+        { "SET temp_file_limit = -1", false },
+    };
+
+    for (size_t r = 0; r < YB_COUNT(roles); r++) {
+        for (size_t i = 0; i < YB_COUNT(denied); i++) {
+            if (denied[i].operator_may && (is(r, "yubin_operator")))
+                continue;
+            ck_assert_msg(strcmp(ask_as(r, denied[i].sql), DENIED) == 0, "%s: %s: %s", roles[r],
+                          denied[i].sql, ask_as(r, denied[i].sql));
+        }
+    }
+    ck_assert_str_eq(cluster_sql(c, "SELECT count(*) FROM pg_largeobject_metadata"), "0");
+}
+END_TEST
+
+/* The same by the catalog, which knows what the list above forgot. */
+START_TEST(test_public_has_nothing)
+{
+    static const struct {
+        const char *what, *sql, *want;
+    } checks[] = {
+        { "databases",
+          "SELECT coalesce(string_agg(x, ' '), '') FROM unnest(ARRAY['CONNECT', 'TEMP', 'CREATE'])"
+          " x WHERE has_database_privilege('public', current_database(), x)",
+          "" },
+        { "TEMP and CREATE",
+          "SELECT string_agg(rolname, ' ') FROM pg_roles WHERE NOT rolsuper AND"
+          " has_database_privilege(oid, current_database(), 'TEMP, CREATE')",
+          "yubin_operator" },
+        { "CONNECT",
+          "SELECT string_agg(rolname, ' ') FROM pg_roles WHERE rolcanlogin AND"
+          " rolname LIKE 'yubin%' AND NOT has_database_privilege(oid, current_database(), "
+          "'CONNECT')",
+          "" },
+        { "schemas",
+          "SELECT coalesce(string_agg(nspname || ':' || rolname, ' '), '') FROM pg_namespace n,"
+          " pg_roles r WHERE NOT rolsuper AND rolname NOT LIKE 'pg@_%' ESCAPE '@' AND rolname NOT IN"
+          " ('yubin_owner', 'yubin_functions') AND has_schema_privilege(r.oid, n.oid, 'CREATE')",
+          "" },
+        { "USAGE",
+          "SELECT string_agg(rolname, ' ' ORDER BY rolname) FROM pg_roles"
+          " WHERE rolname LIKE 'yubin%' AND has_schema_privilege(oid, 'yubin', 'USAGE')",
+          "yubin_admin yubin_functions yubin_imapd yubin_lmtpd yubin_logd yubin_operator"
+          " yubin_owner yubin_pop3d yubin_relayd yubin_smtpd yubin_submitd" },
+        { "relations",
+          "SELECT coalesce(string_agg(relname, ' '), '') FROM pg_class WHERE relnamespace ="
+          " 'yubin'::regnamespace AND relkind IN ('r', 'v', 'p') AND has_table_privilege('public',"
+          " oid, 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER')",
+          "" },
+        { "functions that write",
+          "SELECT coalesce(string_agg(proname, ' '), '') FROM pg_proc WHERE (proname ~"
+          " '^lo(_|read$|write$)|advisory|logical_emit') AND has_function_privilege('public', oid,"
+          " 'EXECUTE')",
+          "" },
+    };
+
+    for (size_t i = 0; i < YB_COUNT(checks); i++) {
+        char got[300];
+
+        snprintf(got, sizeof(got), "%s", cluster_ask(c, "postgres", checks[i].sql));
+        ck_assert_msg(strcmp(got, checks[i].want) == 0, "%s: %s", checks[i].what, got);
     }
 }
 END_TEST
@@ -141,7 +286,7 @@ START_TEST(test_functions_by_name)
     for (size_t i = 0; i < YB_COUNT(calls); i++) {
         for (size_t r = 0; r < YB_COUNT(roles); r++) {
             bool may = strstr(calls[i].who, roles[r]) != NULL;
-            bool denied = strcmp(cluster_ask(c, roles[r], calls[i].call), DENIED) == 0;
+            bool denied = strcmp(ask_as(r, calls[i].call), DENIED) == 0;
 
             ck_assert_msg(may != denied, "%s: %s", roles[r], calls[i].call);
         }
@@ -174,8 +319,13 @@ END_TEST
 
 START_TEST(test_admin_sees_own_rows_only)
 {
-    ck_assert_str_eq(cluster_ask(c, "yubin_admin", "SELECT count(*) FROM accounts"), "0");
-    ck_assert_str_eq(cluster_ask(c, "yubin_admin", "SELECT count(*) FROM tenants"), "0");
+    static const char *const empty[] = { "SET ROLE yubin_admin; SELECT count(*) FROM accounts",
+                                         "SET ROLE yubin_admin; SELECT count(*) FROM tenants" };
+
+    for (size_t i = 0; i < YB_COUNT(empty); i++)
+        ck_assert_str_eq(cluster_ask(c, "yubin_api", empty[i]), "0");
+    /* The others that the interface becomes have no part yet, and the interface none by itself. */
+    ck_assert_str_eq(cluster_ask(c, "yubin_api", "SELECT count(*) FROM yubin.accounts"), DENIED);
     for (size_t t = 0; t < YB_COUNT(tables); t++) {
         char sql[200];
         bool closed =
@@ -428,6 +578,8 @@ main(void)
     tcase_add_test(tc, test_every_table_forces_row_security);
     tcase_add_test(tc, test_every_function_is_closed);
     tcase_add_test(tc, test_daemons_reach_no_table);
+    tcase_add_test(tc, test_roles_make_nothing);
+    tcase_add_test(tc, test_public_has_nothing);
     tcase_add_test(tc, test_functions_by_name);
     tcase_add_test(tc, test_admin_sees_own_rows_only);
     tcase_add_test(tc, test_admin_changes_own_rows_only);
