@@ -9,5 +9,6 @@ dist_schema_DATA = \
 	schema/0007_logins.sql \
 	schema/0008_name_lock.sql \
 	schema/0009_all_roles.sql \
-	schema/0010_closed.sql
+	schema/0010_closed.sql \
+	schema/0011_upgrade.sql
 EXTRA_DIST += schema/README.md

@@ -301,7 +301,7 @@ yb_cred_needs_upgrade(struct yb_str verifier)
 {
     struct yb_cred_scram scram;
 
-    return !yb_cred_scram_parse(verifier, &scram) || scram.iterations < YB_CRED_ITERATIONS;
+    return !yb_cred_scram_parse(verifier, &scram);
 }
 
 /* What crypt(3) reads stays, the hash behind it becomes dots. */

@@ -55,7 +55,8 @@ enum yb_cred_verdict { YB_CRED_WRONG, YB_CRED_RIGHT };
  * scheme or an impossible password is WRONG, at once.
  */
 enum yb_cred_verdict yb_cred_verify(struct yb_str verifier, struct yb_str password);
-/* True when a right password should be stored anew: another scheme, or fewer iterations. */
+/* True when a right password should be stored anew: it is not a SCRAM verifier as it is used. One
+ * with other iterations than ours stays: what a login may replace, whoever takes a daemon over may. */
 bool yb_cred_needs_upgrade(struct yb_str verifier);
 
 /* A SCRAM verifier taken apart; views into the string, base64 as it is. */

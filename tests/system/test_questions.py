@@ -6,6 +6,9 @@ import harness
 
 N = 5000
 
+KEY = "A" * 43 + "="
+VERIFIER = "SCRAM-SHA-256$8192:" + "A" * 22 + "==$" + KEY + ":" + KEY  # what a login may store
+
 
 def scenario(p):
     trial = p.own()
@@ -22,7 +25,7 @@ def scenario(p):
     for question in ("yb_resolve('u1', 'many.test')", "yb_resolve('team', 'many.test')",
                      "yb_resolve('nobody+x', 'many.test')", "yb_resolve('x', 'elsewhere.test')",
                      "yb_login('u1', 'many.test')", "yb_login('nobody', 'many.test')", "yb_sender('%s')" % account,
-                     "yb_password_upgrade('%s', 'a', 'b')" % account,
+                     "yb_password_upgrade('%s', '$6$a', '%s')" % (account, VERIFIER),
                      "yb_report_usage((SELECT node_id FROM yubin.nodes), ARRAY['%s']::uuid[], ARRAY[1], ARRAY[1])" % account):
         sql("SELECT pg_stat_reset()")
         sql("SET search_path = yubin; SELECT * FROM " + question)

@@ -28,7 +28,7 @@ static const struct {
     enum yb_cred_scheme scheme;
     bool upgrade;
 } verifiers[] = {
-    { PENCIL, "pencil", YB_CRED_SCRAM_SHA256, true },
+    { PENCIL, "pencil", YB_CRED_SCRAM_SHA256, false }, /* 4096 iterations */
     { S6, "Hello world!", YB_CRED_SHA512_CRYPT, true },
     { "{SHA512-CRYPT}" S6, "Hello world!", YB_CRED_SHA512_CRYPT, true },
     { "{CRYPT}" S6, "Hello world!", YB_CRED_SHA512_CRYPT, true },
@@ -132,6 +132,8 @@ START_TEST(test_make)
     ck_assert(yb_cred_scram_parse(yb_str_from(one), &parts));
     ck_assert_uint_eq(parts.iterations, YB_CRED_ITERATIONS);
     ck_assert(!yb_cred_needs_upgrade(yb_str_from(one)));
+    /* In braces it is as it was imported, and SCRAM cannot use it. */
+    ck_assert(yb_cred_needs_upgrade(YB_STR("{SCRAM-SHA-256}" PENCIL)));
     ck_assert_int_eq(yb_cred_verify(yb_str_from(one), YB_STR("correct horse")), YB_CRED_RIGHT);
     ck_assert_int_eq(yb_cred_verify(yb_str_from(two), YB_STR("correct horsf")), YB_CRED_WRONG);
 }

@@ -1,4 +1,5 @@
 /* The walls in the database: who may see and do what, as every role. */
+#include "lib/cred/cred.h"
 #include "tests/unit/db/cluster.h"
 
 #include <check.h>
@@ -304,13 +305,89 @@ START_TEST(test_functions_change_nothing_foreign)
              "SELECT yubin.yb_report_usage('\\x0000000000000099', '{%s}', '{7}', '{7}')", id);
     ck_assert_str_eq(cluster_ask(c, "yubin_lmtpd", sql), "0");
     ck_assert_str_eq(cluster_sql(c, "SELECT count(*) FROM usage WHERE bytes = 7"), "0");
-    snprintf(sql, sizeof(sql), "SELECT yubin.yb_password_upgrade('%s', 'guess', 'mine')", id);
+}
+END_TEST
+
+#define SALT "AAECAwQFBgcICQoLDA0ODw=="
+#define KEY "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+#define MADE "SCRAM-SHA-256$8192:" SALT "$" KEY ":" KEY
+
+/* What a login may put in the place of what: the form of an import goes, the form that lib/cred makes
+ * comes, everything else stays as it was. */
+START_TEST(test_password_upgrade)
+{
+    static const struct {
+        const char *old, *fresh;
+        bool done;
+    } cases[] = {
+        { "{SHA512-CRYPT}$6$salt$hash", MADE, true },
+        { "{sha256-crypt}$5$salt$hash", MADE, true },
+        { "{BLF-CRYPT}$2y$05$hash", MADE, true },
+        { "{CRYPT}$6$salt$hash", MADE, true },
+        { "{SSHA512}aaaa", MADE, true },
+        { "{SSHA256}aaaa", MADE, true },
+        { "{SCRAM-SHA-256}SCRAM-SHA-256$4096:" SALT "$" KEY ":" KEY, MADE, true },
+        { "$6$salt$hash", MADE, true },
+        { "$5$salt$hash", MADE, true },
+        { "$2a$05$hash", MADE, true },
+        { "$2b$05$hash", MADE, true },
+        /* what is used as it is */
+        { MADE, MADE, false },
+        { "SCRAM-SHA-256$4096:" SALT "$" KEY ":" KEY, MADE, false },
+        { "SCRAM-SHA-256$100000:" SALT "$" KEY ":" KEY, MADE, false },
+        /* what is no import of ours */
+        { "secret", MADE, false },
+        { "{PLAIN}secret", MADE, false },
+        { "x{SSHA512}aaaa", MADE, false },
+        { "$1$salt$hash", MADE, false },
+        /* what lib/cred does not make */
+        { "$6$salt$hash", "", false },
+        { "$6$salt$hash", "secret", false },
+        { "$6$salt$hash", "$6$salt$other", false },
+        { "$6$salt$hash", "SCRAM-SHA-256$4096:" SALT "$" KEY ":" KEY, false },
+        { "$6$salt$hash", "SCRAM-SHA-256$81920:" SALT "$" KEY ":" KEY, false },
+        { "$6$salt$hash", "SCRAM-SHA-1$8192:" SALT "$" KEY ":" KEY, false },
+        { "$6$salt$hash", "{SCRAM-SHA-256}" MADE, false },
+        { "$6$salt$hash", " " MADE, false },
+        { "$6$salt$hash", MADE " ", false },
+        { "$6$salt$hash", MADE "\n", false },
+        { "$6$salt$hash", MADE "\n" MADE, false },
+        { "$6$salt$hash", MADE ":" KEY, false },
+        { "$6$salt$hash", "SCRAM-SHA-256$8192:AAECAwQFBgc=$" KEY ":" KEY, false }, /* 8 octets */
+        { "$6$salt$hash", "SCRAM-SHA-256$8192:AAECAwQFBgcICQoLDA0ODx==$" KEY ":" KEY, false },
+        { "$6$salt$hash", "SCRAM-SHA-256$8192:" SALT "$" KEY ":" SALT, false },
+        { "$6$salt$hash", "SCRAM-SHA-256$8192:" SALT "$" SALT ":" KEY, false },
+        { "$6$salt$hash", "SCRAM-SHA-256$8192:" SALT "$" KEY, false },
+        { "$6$salt$hash",
+          "SCRAM-SHA-256$8192:" SALT "$" KEY ":AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh9=", false },
+    };
+    char id[40], sql[600], made[YB_CRED_VERIFIER];
+    struct yb_err err = { 0 };
+
+    snprintf(id, sizeof(id), "%s", cluster_sql(c, "SELECT fixtures.id('u@a.test')"));
+    for (size_t i = 0; i < YB_COUNT(cases); i++) {
+        cluster_sql(c, "UPDATE credentials SET verifier = '%s' WHERE account_id = '%s'",
+                    cases[i].old, id);
+        snprintf(sql, sizeof(sql), "SELECT yubin.yb_password_upgrade('%s', '%s', '%s')", id,
+                 cases[i].old, cases[i].fresh);
+        ck_assert_msg(strcmp(cluster_ask(c, "yubin_imapd", sql), cases[i].done ? "t" : "f") == 0,
+                      "%s, %s: %s", cases[i].old, cases[i].fresh,
+                      cluster_ask(c, "yubin_imapd", sql));
+        ck_assert_str_eq(cluster_sql(c, "SELECT verifier FROM credentials WHERE account_id = '%s'",
+                                     id),
+                         cases[i].done ? cases[i].fresh : cases[i].old);
+    }
+    /* Not without knowing the old one, nor by NULL; and what lib/cred makes now is of that form. */
+    ck_assert_int_eq(yb_cred_make(YB_STR("correct horse"), 0, made, &err), 0);
+    snprintf(sql, sizeof(sql), "SELECT yubin.yb_password_upgrade('%s', '$6$guess', '%s')", id, made);
     ck_assert_str_eq(cluster_ask(c, "yubin_imapd", sql), "f");
-    snprintf(sql, sizeof(sql), "SELECT yubin.yb_password_upgrade('%s', 'secret-a', 'better')", id);
+    snprintf(sql, sizeof(sql), "SELECT yubin.yb_password_upgrade('%s', '$6$salt$hash', NULL)", id);
+    ck_assert_str_eq(cluster_ask(c, "yubin_imapd", sql), "f");
+    snprintf(sql, sizeof(sql), "SELECT yubin.yb_password_upgrade('%s', '$6$salt$hash', '%s')", id,
+             made);
     ck_assert_str_eq(cluster_ask(c, "yubin_imapd", sql), "t");
     ck_assert_str_eq(
-        cluster_ask(c, "yubin_imapd", "SELECT verifier FROM yubin.yb_login('u', 'a.test')"),
-        "better");
+        cluster_ask(c, "yubin_imapd", "SELECT verifier FROM yubin.yb_login('u', 'a.test')"), made);
     ck_assert_str_eq(
         cluster_ask(c, "yubin_imapd", "SELECT verifier FROM yubin.yb_login('u', 'b.test')"),
         "secret-b");
@@ -586,6 +663,7 @@ main(void)
     tcase_add_test(tc, test_admin_has_no_keys);
     tcase_add_test(tc, test_operator_sees_all);
     tcase_add_test(tc, test_functions_change_nothing_foreign);
+    tcase_add_test(tc, test_password_upgrade);
     tcase_add_test(tc, test_rows_are_checked);
     tcase_add_test(tc, test_limits_hold);
     tcase_add_test(tc, test_names_at_once);

@@ -220,13 +220,13 @@ fill_answers(void)
     cluster_sql(c, "SELECT fixtures.domain('t2', 'b.test'), fixtures.domain('t3', 'tenant.test')");
     cluster_sql(c, "SELECT fixtures.domain_alias('also-a.test', 'a.test')");
     cluster_sql(c,
-                "SELECT fixtures.account(x || '@a.test', 'key') FROM unnest(ARRAY['u', 'v', 'op',"
+                "SELECT fixtures.account(x || '@a.test', '$6$key') FROM unnest(ARRAY['u', 'v', 'op',"
                 " 'a/b', 'two words', 'keep', 'away', 'ping', 'pong', 'tick', 'tock', 'susp',"
                 " 'full', 'stuffed', 'moved']) x");
     cluster_sql(c, "INSERT INTO accounts (tenant_id, domain_id, local, written, home_node)"
                    " SELECT tenant_id, domain_id, 'j\xc3\xbcrgen', 'j\xc3\xbcrgen', node_id"
                    " FROM domains, nodes WHERE domains.name = 'a.test'");
-    cluster_sql(c, "SELECT fixtures.account('u@' || x, 'key') FROM unnest(ARRAY['b.test',"
+    cluster_sql(c, "SELECT fixtures.account('u@' || x, '$6$key') FROM unnest(ARRAY['b.test',"
                    " 'catch.test', 'one.test', 'any.test', 'xn--bcher-kva.test', 'susp.test',"
                    " 'pending.test', 'tenant.test', 'pool.test']) x");
     cluster_sql(c, "SELECT fixtures.account('john-paul@minus.test'),"
@@ -443,6 +443,10 @@ login(const char *address, struct yb_login *out)
         .p;
 }
 
+/* What a login makes of an imported hash. */
+#define KEY "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+#define MADE "SCRAM-SHA-256$8192:AAECAwQFBgcICQoLDA0ODw==$" KEY ":" KEY
+
 START_TEST(test_login)
 {
     static const struct {
@@ -468,14 +472,14 @@ START_TEST(test_login)
         { "moved@a.test", "moved@a.test " }, /* the address is retired, the mailbox is not */
     };
     static const char hash[] = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
-    struct yb_deadline by = yb_deadline_in(1000);
+    struct yb_deadline by = yb_deadline_in(5000);
     struct yb_login l;
     struct yb_err err = { 0 };
 
     for (size_t i = 0; i < YB_COUNT(logins); i++)
         ck_assert_str_eq(login(logins[i].name, &l), logins[i].want);
     login("u@a.test", &l);
-    ck_assert(yb_str_eq(l.verifier, YB_STR("key")) && l.n_apps == 0);
+    ck_assert(yb_str_eq(l.verifier, YB_STR("$6$key")) && l.n_apps == 0);
     ck_assert(l.imap && l.pop3 && l.submission);
     cluster_sql(c,
                 "INSERT INTO credentials (tenant_id, account_id, kind, verifier) SELECT tenant_id,"
@@ -488,15 +492,15 @@ START_TEST(test_login)
     ck_assert(yb_str_eq(l.apps[0], yb_str_from(hash)));
     ck_assert(!l.pop3 && l.imap);
     ck_assert_int_eq(
-        yb_directory_upgrade_password(d, l.account, YB_STR("wrong"), YB_STR("x"), &err), 0);
+        yb_directory_upgrade_password(d, l.account, YB_STR("$6$wrong"), YB_STR(MADE), &err), 0);
     ck_assert_int_eq(
-        yb_directory_upgrade_password(d, l.account, YB_STR("key"), YB_STR("key2"), &err), 0);
-    by = yb_deadline_in(1000);
-    while (login("u@a.test", &l) != NULL && !yb_str_eq(l.verifier, YB_STR("key2")) &&
+        yb_directory_upgrade_password(d, l.account, YB_STR("$6$key"), YB_STR(MADE), &err), 0);
+    by = yb_deadline_in(5000);
+    while (login("u@a.test", &l) != NULL && !yb_str_eq(l.verifier, YB_STR(MADE)) &&
            yb_deadline_left(by) > 0)
         ;
-    ck_assert(yb_str_eq(l.verifier, YB_STR("key2")));
-    cluster_sql(c, "UPDATE credentials SET verifier = 'key' WHERE verifier = 'key2'");
+    ck_assert(yb_str_eq(l.verifier, YB_STR(MADE)));
+    cluster_sql(c, "UPDATE credentials SET verifier = '$6$key' WHERE verifier = '" MADE "'");
     cluster_sql(c, "DELETE FROM credentials WHERE kind = 'app'");
 }
 END_TEST
