@@ -10,5 +10,6 @@ dist_schema_DATA = \
 	schema/0008_name_lock.sql \
 	schema/0009_all_roles.sql \
 	schema/0010_closed.sql \
-	schema/0011_upgrade.sql
+	schema/0011_upgrade.sql \
+	schema/0012_notices.sql
 EXTRA_DIST += schema/README.md

@@ -2,7 +2,8 @@
  * The listening thread:
  *
  *   state       call that leaves it                        to
- *   away        listener_connect()  LISTEN confirmed: up   listening
+ *   away        listener_connect()  LISTEN confirmed,      listening
+ *                                   question answered: up
  *               listener_pause()    back-off is over       away
  *   listening   listener_hear()     connection lost: down  away
  */
@@ -44,6 +45,25 @@ stop_wait(const struct yb_db_listener *l, int64_t ms)
     return rc != 0;
 }
 
+/* Asks what must be known besides, and hands the answer over. */
+static int
+question_ask(const struct yb_db_listener *l, PGconn *pg, struct yb_deadline by, struct yb_err *err)
+{
+    PGresult *r = NULL, *failed = NULL;
+    int rc = -1;
+
+    if (l->conf.question == NULL)
+        return 0;
+    if (PQsendQuery(pg, l->conf.question) != 1)
+        return yb_pq_fail(pg, NULL, err);
+    if (yb_pq_finish(pg, by, &r, &failed, err) == 0)
+        rc = l->conf.answer(l->conf.arg,
+                            yb_str_from(PQntuples(r) > 0 ? PQgetvalue(r, 0, 0) : ""), err);
+    PQclear(r);
+    PQclear(failed);
+    return rc;
+}
+
 static PGconn *
 listener_connect(const struct yb_db_listener *l, struct yb_err *err)
 {
@@ -51,7 +71,8 @@ listener_connect(const struct yb_db_listener *l, struct yb_err *err)
     PGresult *failed = NULL;
     PGconn *pg = yb_db_hosts_connect(l->hosts, by, err);
 
-    if (pg != NULL && yb_pq_exec(pg, l->listen, by, &failed, err) < 0) {
+    if (pg != NULL && (yb_pq_exec(pg, l->listen, by, &failed, err) < 0 ||
+                       question_ask(l, pg, by, err) < 0)) {
         PQclear(failed);
         PQfinish(pg);
         return NULL;
@@ -59,15 +80,21 @@ listener_connect(const struct yb_db_listener *l, struct yb_err *err)
     return pg;
 }
 
-static void
+/* False: the question was to be asked again, and was not answered. */
+static bool
 notices_take(const struct yb_db_listener *l, PGconn *pg)
 {
     PGnotify *n;
 
     while ((n = PQnotifies(pg)) != NULL) {
-        l->conf.notice(l->conf.arg, yb_str_from(n->extra));
+        bool again = l->conf.notice(l->conf.arg, yb_str_from(n->extra));
+        struct yb_err ignored = { 0 };
+
         PQfreemem(n);
+        if (again && question_ask(l, pg, yb_deadline_in(l->conf.deadline_ms), &ignored) < 0)
+            return false;
     }
+    return true;
 }
 
 /* Hands over what comes until the connection ends (false) or the thread is told to stop (true). */
@@ -82,7 +109,8 @@ listener_hear(const struct yb_db_listener *l, PGconn *pg)
         PGresult *failed = NULL;
         int rc;
 
-        notices_take(l, pg);
+        if (!notices_take(l, pg))
+            return false;
         rc = poll(p, 2, (int)l->conf.check_ms);
         if (rc < 0 && errno == EINTR)
             continue;
@@ -122,7 +150,8 @@ listener_main(void *arg)
         told = false;
         l->conf.up(l->conf.arg);
         stop = listener_hear(l, pg);
-        l->conf.down(l->conf.arg);
+        if (!stop)
+            l->conf.down(l->conf.arg);
         PQfinish(pg);
     }
     return NULL;

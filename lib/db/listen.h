@@ -16,13 +16,20 @@ struct yb_db_listener_conf {
     const char *channel; /* an identifier of ours, [a-z_]+ */
     int64_t deadline_ms; /* of connect and LISTEN; 0: 3000 */
     int64_t check_ms;    /* an idle connection is asked whether it lives; 0: 10000 */
-    /* All on the listener's thread. failed (may be NULL): why it cannot be up, once each time. up:
+    const char *question; /* SQL, asked when LISTEN is confirmed and before `up`: what is needed to
+                             understand notices; NULL: nothing */
+    /*
+     * All on the listener's thread. failed (may be NULL): why it cannot be up, once each time.
+     * answer: the first field of the question's answer, as text; -1 gives the connection up. up:
      * LISTEN is confirmed, every later commit will be heard of. down: from now on (at the latest)
-     * changes are missed. */
+     * changes are missed; not told of an orderly end. notice: true asks the question again, before
+     * what comes later.
+     */
     void (*failed)(void *arg, const struct yb_err *err);
+    int (*answer)(void *arg, struct yb_str text, struct yb_err *err);
     void (*up)(void *arg);
     void (*down)(void *arg);
-    void (*notice)(void *arg, struct yb_str payload);
+    bool (*notice)(void *arg, struct yb_str payload);
     void *arg;
 };
 

@@ -8,8 +8,6 @@
 #define SHARDS 64
 #define DOMAIN_SLOTS 4096
 #define ADDRESS_SLOTS 65536
-/* Bytes that can separate a sub-address (the CHECK on domains.separator). */
-#define SEPARATORS "+-=_.#~/"
 /* Used entries that one eviction passes over. */
 #define SPARED 16
 
@@ -53,7 +51,10 @@ struct shard {
 
 struct yb_cache {
     uint64_t secret[2];
-    int64_t stale_ms;
+    int64_t stale_ms, notice_ms;
+    pthread_mutex_t key_lock;
+    struct yb_notice_key key;      /* under its lock */
+    atomic_uint_least64_t key_no;  /* grows with each other key */
     atomic_uint_least64_t counter; /* of changes */
     atomic_uint_least64_t all, any_domain;
     atomic_uint_least64_t domains[DOMAIN_SLOTS], addresses[ADDRESS_SLOTS];
@@ -63,13 +64,15 @@ struct yb_cache {
 };
 
 struct yb_cache *
-yb_cache_new(size_t bytes, int64_t stale_ms)
+yb_cache_new(size_t bytes, int64_t stale_ms, int64_t notice_ms)
 {
     struct yb_cache *c = yb_alloc(1, sizeof(*c));
     size_t each = bytes / SHARDS, n = 16;
 
     yb_random(c->secret, sizeof(c->secret));
     c->stale_ms = stale_ms;
+    c->notice_ms = notice_ms;
+    pthread_mutex_init(&c->key_lock, NULL);
     while (n * 512 < each)
         n *= 2;
     for (size_t i = 0; i < SHARDS; i++) {
@@ -116,9 +119,9 @@ yb_cache_value_drop(struct yb_cache_value **v)
 }
 
 static uint32_t
-domain_slot(const struct yb_cache *c, struct yb_str domain)
+domain_slot(uint64_t hash)
 {
-    return (uint32_t)(yb_siphash(c->secret, domain) % DOMAIN_SLOTS);
+    return (uint32_t)(hash % DOMAIN_SLOTS);
 }
 
 /*
@@ -127,38 +130,49 @@ domain_slot(const struct yb_cache *c, struct yb_str domain)
  * domain's separator is; `john.a` and `john.b` share a slot, which costs a question now and then.
  */
 static uint32_t
-address_slot(const struct yb_cache *c, struct yb_str local, struct yb_str domain)
+address_slot(uint64_t hash)
 {
-    size_t base = 1;
-
-    while (base < local.n && strchr(SEPARATORS, local.p[base]) == NULL)
-        base++;
-    local = yb_str_head(local, base);
-    return (uint32_t)((yb_siphash(c->secret, local) + 31 * yb_siphash(c->secret, domain)) %
-                      ADDRESS_SLOTS);
+    return (uint32_t)(hash % ADDRESS_SLOTS);
 }
 
 void
-yb_cache_depend(const struct yb_cache *c, struct yb_cache_value *v, struct yb_str local,
+yb_cache_depend(struct yb_cache *c, struct yb_cache_value *v, struct yb_str local,
                 struct yb_str domain)
 {
+    struct yb_notice_key key;
+
     yb_assert(v->n_deps < YB_CACHE_MAX_DEPS);
+    pthread_mutex_lock(&c->key_lock);
+    key = c->key;
+    pthread_mutex_unlock(&c->key_lock);
     v->deps[v->n_deps++] =
-        (struct yb_cache_dep){ domain_slot(c, domain), address_slot(c, local, domain) };
+        (struct yb_cache_dep){ domain_slot(yb_notice_domain(&key, domain)),
+                               address_slot(yb_notice_address(&key, local, domain)) };
+}
+
+/* A notice came that concerns it, whether it counts already or not. */
+static bool
+value_noticed(struct yb_cache *c, const struct yb_cache_value *v)
+{
+    bool noticed =
+        atomic_load(&c->all) > v->seen || (v->any_domain && atomic_load(&c->any_domain) > v->seen);
+
+    /* By the hashes of another key nothing can be told from anything. */
+    if (v->key_no != atomic_load(&c->key_no))
+        return atomic_load(&c->counter) > v->seen;
+    for (unsigned i = 0; i < v->n_deps; i++) {
+        noticed = noticed || atomic_load(&c->domains[v->deps[i].domain]) > v->seen ||
+                  atomic_load(&c->addresses[v->deps[i].address]) > v->seen;
+    }
+    return noticed;
 }
 
 /* A notice came that concerns it, or it is over. */
 static bool
 value_changed(struct yb_cache *c, const struct yb_cache_value *v)
 {
-    bool changed =
-        atomic_load(&c->all) > v->seen || (v->any_domain && atomic_load(&c->any_domain) > v->seen);
-
-    for (unsigned i = 0; i < v->n_deps; i++) {
-        changed = changed || atomic_load(&c->domains[v->deps[i].domain]) > v->seen ||
-                  atomic_load(&c->addresses[v->deps[i].address]) > v->seen;
-    }
-    return changed || (v->until != 0 && yb_clock_now() >= v->until);
+    return (value_noticed(c, v) && yb_clock_ms() >= v->quiet_ms) ||
+           (v->until != 0 && yb_clock_now() >= v->until);
 }
 
 static bool
@@ -295,6 +309,8 @@ yb_cache_free(struct yb_cache **c)
         pthread_mutex_destroy(&s->lock);
         yb_free(s->buckets);
     }
+    pthread_mutex_destroy(&(*c)->key_lock);
+    explicit_bzero(&(*c)->key, sizeof((*c)->key));
     yb_free(*c);
     *c = NULL;
 }
@@ -314,6 +330,7 @@ struct want {
     uint64_t hash;
     struct flight *flight; /* asked for now, by us or by another thread */
     bool ours, joined;
+    int64_t quiet_ms;             /* of what will be known */
     struct yb_cache_value *stale; /* what was known before */
 };
 
@@ -342,6 +359,9 @@ want_begin(struct yb_cache *c, struct yb_str key, struct want *w)
         w->flight = e->flight;
         w->flight->refs++;
         w->stale = value_hold(e->value);
+        if (e->value != NULL)
+            w->quiet_ms = value_noticed(c, e->value) ? yb_clock_ms() + c->notice_ms
+                                                     : e->value->quiet_ms;
     }
     pthread_mutex_unlock(&s->lock);
     return v;
@@ -413,6 +433,7 @@ wants_ask(struct yb_cache *c, const struct yb_str *keys, size_t n, struct want *
           const struct yb_cache_asker *asker)
 {
     uint64_t generation = atomic_load(&c->generation), seen = atomic_load(&c->counter);
+    uint64_t key_no = atomic_load(&c->key_no);
     struct yb_cache_value **values = yb_alloc(n, sizeof(*values));
     size_t *which = yb_alloc(n, sizeof(*which)), asked = 0;
     struct yb_err err = { 0 };
@@ -426,6 +447,8 @@ wants_ask(struct yb_cache *c, const struct yb_str *keys, size_t n, struct want *
     for (size_t i = 0; i < asked; i++) {
         if (values[i] != NULL) {
             values[i]->seen = seen;
+            values[i]->key_no = key_no;
+            values[i]->quiet_ms = wants[which[i]].quiet_ms;
             values[i]->generation = generation % 2 == 1 ? generation : 0;
             values[i]->at_ms = yb_clock_ms();
         }
@@ -490,6 +513,23 @@ yb_cache_get(struct yb_cache *c, const struct yb_str *keys, size_t n,
 }
 
 void
+yb_cache_key(struct yb_cache *c, const struct yb_notice_key *key)
+{
+    bool other;
+
+    pthread_mutex_lock(&c->key_lock);
+    other = memcmp(&c->key, key, sizeof(*key)) != 0;
+    c->key = *key;
+    pthread_mutex_unlock(&c->key_lock);
+    /* After the key: who reads the new number has computed, or will, by the new key. */
+    if (other) {
+        atomic_fetch_add(&c->key_no, 1);
+        if (atomic_load(&c->generation) % 2 == 1)
+            atomic_fetch_add(&c->generation, 2);
+    }
+}
+
+void
 yb_cache_up(struct yb_cache *c)
 {
     uint64_t generation = atomic_load(&c->generation);
@@ -506,19 +546,19 @@ yb_cache_down(struct yb_cache *c)
 }
 
 void
-yb_cache_changed_address(struct yb_cache *c, struct yb_str local, struct yb_str domain)
+yb_cache_changed_address(struct yb_cache *c, uint64_t hash)
 {
     uint64_t now = atomic_fetch_add(&c->counter, 1) + 1;
 
-    atomic_store(&c->addresses[address_slot(c, local, domain)], now);
+    atomic_store(&c->addresses[address_slot(hash)], now);
 }
 
 void
-yb_cache_changed_domain(struct yb_cache *c, struct yb_str domain)
+yb_cache_changed_domain(struct yb_cache *c, uint64_t hash)
 {
     uint64_t now = atomic_fetch_add(&c->counter, 1) + 1;
 
-    atomic_store(&c->domains[domain_slot(c, domain)], now);
+    atomic_store(&c->domains[domain_slot(hash)], now);
     atomic_store(&c->any_domain, now);
 }
 

@@ -11,6 +11,14 @@
  * An answer is *changed* (a notice came, or its own end): asked again, never served. It is *stale*
  * (older than stale_ms, or changes may have been missed since): asked again, and served all the
  * same if it is positive and the database cannot be asked.
+ *
+ * Anybody in the database can send notices, also about nothing. So a key that was asked for again
+ * because of one is not asked for by another before notice_ms have passed: the first counts at
+ * once, those that follow at the end of that time. However many come, they cost one question a key
+ * and notice_ms.
+ *
+ * Slots are found by the hash that the notice carries (notice.h). Answers keep theirs, computed
+ * once under the key of the time; under another key they are changed by whatever comes.
  */
 #ifndef YB_DIRECTORY_CACHE_H
 #define YB_DIRECTORY_CACHE_H
@@ -18,6 +26,7 @@
 #include "lib/base/err.h"
 #include "lib/base/str.h"
 #include "lib/directory/directory.h"
+#include "lib/directory/notice.h"
 
 #include <stdatomic.h>
 
@@ -39,6 +48,8 @@ struct yb_cache_value {
     struct yb_cache_dep deps[YB_CACHE_MAX_DEPS];
     /* Set by the cache: */
     uint64_t seen;       /* the counter before asking */
+    uint64_t key_no;     /* the notice key before asking */
+    int64_t quiet_ms;    /* no notice counts before */
     uint64_t generation; /* of the listening connection; 0: none */
     int64_t at_ms;
     size_t size;                       /* of `data` */
@@ -46,7 +57,7 @@ struct yb_cache_value {
 };
 
 /* Keeps at most about `bytes`, longest unused out first; what is older than stale_ms is stale. */
-struct yb_cache *yb_cache_new(size_t bytes, int64_t stale_ms) YB_MUST_USE;
+struct yb_cache *yb_cache_new(size_t bytes, int64_t stale_ms, int64_t notice_ms) YB_MUST_USE;
 /* No lookup may be under way, no value held. */
 void yb_cache_free(struct yb_cache **c);
 
@@ -55,7 +66,7 @@ struct yb_cache_value *yb_cache_value_new(size_t size) YB_MUST_USE;
 /* Drops a reference and sets *v to NULL. Values may hold secrets: the last one wipes. */
 void yb_cache_value_drop(struct yb_cache_value **v);
 /* Adds what the value depends on; local and domain in key form. */
-void yb_cache_depend(const struct yb_cache *c, struct yb_cache_value *v, struct yb_str local,
+void yb_cache_depend(struct yb_cache *c, struct yb_cache_value *v, struct yb_str local,
                      struct yb_str domain);
 
 /*
@@ -77,12 +88,15 @@ int yb_cache_get(struct yb_cache *c, const struct yb_str *keys, size_t n,
                  const struct yb_cache_asker *asker, struct yb_cache_value **out,
                  struct yb_err *err) YB_MUST_USE;
 
+/* The key of the notices that come. By another one than before everything is stale. One thread. */
+void yb_cache_key(struct yb_cache *c, const struct yb_notice_key *key);
 /* Notices are heard from now on; everything from before is stale. */
 void yb_cache_up(struct yb_cache *c);
 /* Notices may be missed from now on. */
 void yb_cache_down(struct yb_cache *c);
-void yb_cache_changed_address(struct yb_cache *c, struct yb_str local, struct yb_str domain);
-void yb_cache_changed_domain(struct yb_cache *c, struct yb_str domain);
+/* By the hashes of notice.h. */
+void yb_cache_changed_address(struct yb_cache *c, uint64_t hash);
+void yb_cache_changed_domain(struct yb_cache *c, uint64_t hash);
 void yb_cache_changed_all(struct yb_cache *c);
 
 /* What it holds now, and how lookups were answered since the start. */

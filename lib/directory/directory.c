@@ -1,5 +1,6 @@
 #include "lib/directory/directory.h"
 
+#include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/db/listen.h"
 #include "lib/directory/inside.h"
@@ -8,7 +9,9 @@
 
 #define DEFAULT_CACHE_BYTES ((size_t)64 << 20)
 #define DEFAULT_STALE_MS (10 * 60 * 1000)
+#define DEFAULT_NOTICE_MS 1000
 #define CHANNEL "yubin_directory"
+#define KEY_SQL "SELECT yubin.yb_notice_key()"
 #define MAX_REPORT 10000
 
 static const struct yb_db_statement usage_sql = {
@@ -35,12 +38,14 @@ yb_directory_new(const struct yb_directory_conf *conf)
 
     d->node = conf->node;
     d->warm = conf->warm;
+    d->notice_ms = conf->notice_ms > 0 ? conf->notice_ms : DEFAULT_NOTICE_MS;
     d->conninfo = text_dup(conf->conninfo);
     d->application = text_dup(conf->application);
     d->postmaster = text_dup(conf->postmaster);
     d->db = yb_db_new(&db);
     d->cache = yb_cache_new(conf->cache_bytes > 0 ? conf->cache_bytes : DEFAULT_CACHE_BYTES,
-                            conf->stale_ms > 0 ? conf->stale_ms : DEFAULT_STALE_MS);
+                            conf->stale_ms > 0 ? conf->stale_ms : DEFAULT_STALE_MS,
+                            d->notice_ms);
     return d;
 }
 
@@ -89,22 +94,40 @@ listen_down(void *arg)
            "changes are not heard of: known answers are asked again, and kept while there is none");
 }
 
-/* 'account <domain> <local>', 'domain <name>', 'all'; whatever else may be anything. */
-static void
+static int
+listen_answer(void *arg, struct yb_str text, struct yb_err *err)
+{
+    struct yb_directory *d = arg;
+
+    d->key_asked_ms = yb_clock_ms();
+    if (yb_notice_key_read(text, &d->key, err) < 0)
+        return -1;
+    yb_cache_key(d->cache, &d->key);
+    return 0;
+}
+
+/* By a key that we do not know it may be about anything, and the key may be another by now: true. */
+static bool
 listen_notice(void *arg, struct yb_str payload)
 {
     struct yb_directory *d = arg;
-    size_t space = yb_str_find(payload, ' ');
-    struct yb_str what = yb_str_head(payload, space), rest = yb_str_skip(payload, space + 1);
+    uint64_t hash;
 
-    if (yb_str_eq(what, YB_STR("account"))) {
-        space = yb_str_find(rest, ' ');
-        yb_cache_changed_address(d->cache, yb_str_skip(rest, space + 1), yb_str_head(rest, space));
-    } else if (yb_str_eq(what, YB_STR("domain"))) {
-        yb_cache_changed_domain(d->cache, rest);
-    } else {
+    switch (yb_notice_parse(&d->key, payload, &hash)) {
+    case YB_NOTICE_ADDRESS:
+        yb_cache_changed_address(d->cache, hash);
+        return false;
+    case YB_NOTICE_DOMAIN:
+        yb_cache_changed_domain(d->cache, hash);
+        return false;
+    case YB_NOTICE_ALL:
         yb_cache_changed_all(d->cache);
+        return false;
+    case YB_NOTICE_UNKNOWN:
+        break;
     }
+    yb_cache_changed_all(d->cache);
+    return yb_clock_ms() >= d->key_asked_ms + d->notice_ms;
 }
 
 int
@@ -113,7 +136,9 @@ yb_directory_start(struct yb_directory *d, struct yb_err *err)
     struct yb_db_listener_conf conf = { .conninfo = d->conninfo,
                                         .application = d->application,
                                         .channel = CHANNEL,
+                                        .question = KEY_SQL,
                                         .failed = listen_failed,
+                                        .answer = listen_answer,
                                         .up = listen_up,
                                         .down = listen_down,
                                         .notice = listen_notice,

@@ -12,6 +12,9 @@ struct yb_directory {
     struct yb_db_listener *listener;
     struct yb_node_id node;
     enum yb_directory_warm warm;
+    struct yb_notice_key key; /* of notices; the listener's thread */
+    int64_t key_asked_ms;     /* when it was asked for, likewise */
+    int64_t notice_ms;
     char *conninfo, *application;
     char *postmaster; /* "local@domain" or "" */
 };

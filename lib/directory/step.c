@@ -155,7 +155,7 @@ step_kind(struct yb_str name, enum yb_step_kind *kind)
 }
 
 static struct yb_cache_value *
-step_value(const struct yb_cache *c, struct yb_str key, const struct yb_db_result *r,
+step_value(struct yb_cache *c, struct yb_str key, const struct yb_db_result *r,
            struct yb_err *err)
 {
     struct yb_cache_value *v;
@@ -203,7 +203,7 @@ step_value(const struct yb_cache *c, struct yb_str key, const struct yb_db_resul
 }
 
 static struct yb_cache_value *
-login_value(const struct yb_cache *c, struct yb_str key, const struct yb_db_result *r)
+login_value(struct yb_cache *c, struct yb_str key, const struct yb_db_result *r)
 {
     static const unsigned strings[] = { 3, 4, 5, 10 };
     bool known = yb_db_rows(r) == 1;
@@ -247,7 +247,7 @@ login_value(const struct yb_cache *c, struct yb_str key, const struct yb_db_resu
 }
 
 static struct yb_cache_value *
-sender_value(const struct yb_cache *c, const struct yb_db_result *r)
+sender_value(struct yb_cache *c, const struct yb_db_result *r)
 {
     bool known = yb_db_rows(r) == 1;
     struct yb_cache_value *v;

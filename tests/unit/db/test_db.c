@@ -380,6 +380,8 @@ struct heard {
     int failed, up, down;
     char payload[100][64];
     int n;
+    char answer[20]; /* to the question */
+    int answers;
 };
 
 static void
@@ -414,7 +416,8 @@ on_down(void *arg)
     pthread_mutex_unlock(&h->lock);
 }
 
-static void
+/* "again" has the question asked again. */
+static bool
 on_notice(void *arg, struct yb_str payload)
 {
     struct heard *h = arg;
@@ -423,20 +426,36 @@ on_notice(void *arg, struct yb_str payload)
     snprintf(h->payload[h->n++ % 100], 64, "%.*s", YB_STR_ARG(payload));
     pthread_cond_broadcast(&h->more);
     pthread_mutex_unlock(&h->lock);
+    return yb_str_eq(payload, YB_STR("again"));
+}
+
+static int
+on_answer(void *arg, struct yb_str text, struct yb_err *err)
+{
+    struct heard *h = arg;
+
+    if (text.n == 0)
+        return yb_err_set(err, YB_TEMP, "4.3.0", "no answer");
+    pthread_mutex_lock(&h->lock);
+    snprintf(h->answer, sizeof(h->answer), "%.*s", YB_STR_ARG(text));
+    h->answers++;
+    pthread_cond_broadcast(&h->more);
+    pthread_mutex_unlock(&h->lock);
+    return 0;
 }
 
 /* Waits until that much was heard. */
 static void
-heard_wait(struct heard *h, int up, int down, int n)
+heard_wait(struct heard *h, int up, int down, int n, int answers)
 {
     struct timespec by;
 
     clock_gettime(CLOCK_REALTIME, &by);
     by.tv_sec += 20;
     pthread_mutex_lock(&h->lock);
-    while (h->up < up || h->down < down || h->n < n)
+    while (h->up < up || h->down < down || h->n < n || h->answers < answers)
         ck_assert_msg(pthread_cond_timedwait(&h->more, &h->lock, &by) == 0,
-                      "up %d, down %d, notices %d", h->up, h->down, h->n);
+                      "up %d, down %d, notices %d, answers %d", h->up, h->down, h->n, h->answers);
     pthread_mutex_unlock(&h->lock);
 }
 
@@ -449,7 +468,9 @@ START_TEST(test_listen)
                                         .channel = "yubin_directory",
                                         .deadline_ms = 500,
                                         .check_ms = 200,
+                                        .question = "SELECT v FROM told",
                                         .failed = on_failed,
+                                        .answer = on_answer,
                                         .up = on_up,
                                         .down = on_down,
                                         .notice = on_notice,
@@ -458,30 +479,42 @@ START_TEST(test_listen)
     struct yb_err err = { 0 };
 
     snprintf(conninfo, sizeof(conninfo), "%s", cluster_conninfo(c, "postgres"));
+    cluster_ask(c, "postgres", "CREATE TABLE told (v text); INSERT INTO told VALUES ('first')");
     cluster_crash(c);
     ck_assert_int_eq(yb_db_listener_start(&conf, &l, &err), 0); /* needs no server */
     cluster_resume(c);
-    heard_wait(&h, 1, 0, 0);
+    heard_wait(&h, 1, 0, 0, 1);
+    ck_assert_str_eq(h.answer, "first"); /* before it is up */
     cluster_ask(c, "postgres", "NOTIFY yubin_directory, 'account a.test two words'");
-    heard_wait(&h, 1, 0, 1);
+    heard_wait(&h, 1, 0, 1, 1);
     ck_assert_str_eq(h.payload[0], "account a.test two words");
+    cluster_ask(c, "postgres", "UPDATE told SET v = 'second'; NOTIFY yubin_directory, 'again'");
+    heard_wait(&h, 1, 0, 2, 2);
+    ck_assert_str_eq(h.answer, "second");
 
     cluster_crash(c);
-    heard_wait(&h, 1, 1, 1);
+    heard_wait(&h, 1, 1, 2, 2);
     cluster_resume(c);
-    heard_wait(&h, 2, 1, 1);
+    heard_wait(&h, 2, 1, 2, 3);
     cluster_ask(c, "postgres", "NOTIFY yubin_directory, 'all'");
-    heard_wait(&h, 2, 1, 2);
+    heard_wait(&h, 2, 1, 3, 3);
+
+    /* Without an answer it is not up. */
+    cluster_ask(c, "postgres", "DELETE FROM told; NOTIFY yubin_directory, 'again'");
+    heard_wait(&h, 2, 2, 4, 3);
+    cluster_ask(c, "postgres", "INSERT INTO told VALUES ('third')");
+    heard_wait(&h, 3, 2, 4, 4);
+    ck_assert_str_eq(h.answer, "third");
 
     /* A server that is there but silent. */
     cluster_freeze(c, true);
-    heard_wait(&h, 2, 2, 2);
+    heard_wait(&h, 3, 3, 4, 4);
     cluster_freeze(c, false);
-    heard_wait(&h, 3, 2, 2);
+    heard_wait(&h, 4, 3, 4, 5);
     yb_db_listener_stop(&l);
-    ck_assert_int_eq(h.up, h.down);
+    ck_assert_int_eq(h.up, h.down + 1); /* an orderly end is no loss */
     ck_assert_int_ge(h.failed, 1);
-    ck_assert_int_le(h.failed, h.down);
+    ck_assert_int_le(h.failed, h.down + 1);
 }
 END_TEST
 

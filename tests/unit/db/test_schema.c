@@ -18,23 +18,38 @@ static const char *const roles[] = {
     "yubin_user",  "yubin_domain_admin", "yubin_api_operator"
 };
 #define N_LOGINS 11
+#define API 9 /* among them */
 static const char *const tables[] = {
     "nodes",        "tenants",       "domains",  "domain_aliases",   "accounts", "credentials",
     "aliases",      "alias_targets", "forwards", "retirements",      "usage",    "domain_usage",
-    "tenant_usage", "sender_rights", "settings", "schema_migrations"
+    "tenant_usage", "sender_rights", "settings", "schema_migrations", "notice_keys"
 };
 #define DENIED "42501"
 
-/* SQL as any of the roles. */
+/* SQL as any of the roles, as cluster_ask() has it, but on one connection that is kept. */
 static const char *
 ask_as(size_t role, const char *sql)
 {
+    static PGconn *kept[N_LOGINS];
+    static char answer[100];
+    PGconn **pg = &kept[role < N_LOGINS ? role : API];
     char full[1024];
+    PGresult *r;
 
-    if (role < N_LOGINS)
-        return cluster_ask(c, roles[role], sql);
+    if (*pg == NULL)
+        *pg = PQconnectdb(cluster_conninfo(c, roles[role < N_LOGINS ? role : API]));
+    ck_assert_msg(PQstatus(*pg) == CONNECTION_OK, "%s", PQerrorMessage(*pg));
     snprintf(full, sizeof(full), "SET ROLE %s; %s", roles[role], sql);
-    return cluster_ask(c, "yubin_api", full);
+    r = PQexec(*pg, role < N_LOGINS ? sql : full);
+    snprintf(answer, sizeof(answer), "%s",
+             PQresultStatus(r) == PGRES_FATAL_ERROR ? PQresultErrorField(r, PG_DIAG_SQLSTATE)
+             : PQntuples(r) > 0                     ? PQgetvalue(r, 0, 0)
+                                                    : "");
+    PQclear(r);
+    if (PQtransactionStatus(*pg) != PQTRANS_IDLE)
+        PQclear(PQexec(*pg, "ROLLBACK"));
+    PQclear(PQexec(*pg, "DISCARD ALL"));
+    return answer;
 }
 
 /* Which of the roles it is. */
@@ -81,7 +96,7 @@ START_TEST(test_every_table_forces_row_security)
         cluster_sql(c,
                     "SELECT coalesce(string_agg(relname, ' '), '') FROM pg_class t"
                     " WHERE relnamespace = 'yubin'::regnamespace AND relkind = 'r'"
-                    " AND relname NOT IN ('nodes', 'schema_migrations') AND NOT EXISTS"
+                    " AND relname NOT IN ('nodes', 'schema_migrations', 'notice_keys') AND NOT EXISTS"
                     " (SELECT FROM pg_attribute WHERE attrelid = t.oid AND attname = 'tenant_id')"),
         "");
     ck_assert_str_eq(cluster_sql(c, "SELECT coalesce(string_agg(relname, ' '), '') FROM pg_class"
@@ -279,6 +294,9 @@ START_TEST(test_functions_by_name)
           "yubin_lmtpd yubin_imapd yubin_pop3d" },
         { "SELECT yubin.yb_password_upgrade(gen_random_uuid(), 'a', 'b')",
           "yubin_submitd yubin_imapd yubin_pop3d" },
+        { "SELECT yubin.yb_notice_key()",
+          "yubin_smtpd yubin_submitd yubin_relayd yubin_lmtpd yubin_imapd yubin_pop3d" },
+        { "SELECT yubin.yb_notice('a', 'a.test u')", "" },
         { "SELECT name FROM yubin.yb_hosted('a.test')", "" },
         { "SELECT yubin.yb_tell('{}', '{}')", "" },
         { "SELECT yubin.yb_pool_add(gen_random_uuid(), gen_random_uuid(), 1, 1)", "" },
@@ -405,8 +423,9 @@ START_TEST(test_admin_sees_own_rows_only)
     ck_assert_str_eq(cluster_ask(c, "yubin_api", "SELECT count(*) FROM yubin.accounts"), DENIED);
     for (size_t t = 0; t < YB_COUNT(tables); t++) {
         char sql[200];
-        bool closed =
-            strcmp(tables[t], "nodes") == 0 || strcmp(tables[t], "schema_migrations") == 0;
+        bool closed = strcmp(tables[t], "nodes") == 0 ||
+                      strcmp(tables[t], "schema_migrations") == 0 ||
+                      strcmp(tables[t], "notice_keys") == 0;
 
         snprintf(sql, sizeof(sql), "SELECT count(*) FROM %s", tables[t]);
         if (closed) {
@@ -499,7 +518,8 @@ START_TEST(test_operator_sees_all)
 
         snprintf(all, sizeof(all), "%s", cluster_sql(c, "SELECT count(*) FROM %s", tables[t]));
         snprintf(sql, sizeof(sql), "SELECT count(*) FROM %s", tables[t]);
-        ck_assert_str_eq(cluster_ask(c, "yubin_operator", sql), all);
+        ck_assert_str_eq(cluster_ask(c, "yubin_operator", sql),
+                         strcmp(tables[t], "notice_keys") == 0 ? DENIED : all);
         ck_assert_str_ne(all, "0");
     }
     ck_assert_str_eq(cluster_ask(c, "yubin_operator", "UPDATE usage SET bytes = 0"), DENIED);
@@ -614,6 +634,71 @@ START_TEST(test_usage_adds_up)
 }
 END_TEST
 
+/* All that any role can hear, whatever changes: no name, and nothing that a name gives by itself. */
+START_TEST(test_notices_name_nobody)
+{
+    static const char *const all_sql[] = {
+        "SELECT fixtures.tenant('t7')",
+        "SELECT fixtures.domain('t7', 'heard.test')",
+        "SELECT fixtures.domain_alias('heard-too.test', 'heard.test')",
+        "SELECT fixtures.account('heard@heard.test', '$6$heard')",
+        "SELECT fixtures.accounts('heard.test', 'heard', 20, '$6$heard')",
+        "SELECT fixtures.alias('heard-all@heard.test', 'heard@heard.test', 'far@heard.example')",
+        "SELECT fixtures.forward('heard@heard.test', true, 'far@heard.example')",
+        "SELECT fixtures.retire('heard-gone@heard.test', 'moved', 'far@heard.example')",
+        "INSERT INTO sender_rights SELECT tenant_id, account_id, domain_id, 'heard'"
+        " FROM accounts WHERE account_id = fixtures.id('heard@heard.test')",
+        "UPDATE tenants SET suspended_at = now(), suspended_reason = 'heard' WHERE name = 't7'",
+        "UPDATE domains SET max_bytes = 1 WHERE name = 'heard.test'",
+        "UPDATE accounts SET quota_bytes = 1 WHERE account_id = fixtures.id('heard@heard.test')",
+        "SELECT fixtures.report('heard@heard.test', 100)",
+        "DELETE FROM aliases WHERE local = 'heard-all'",
+        "DELETE FROM accounts WHERE local LIKE 'heard%%'",
+        "DELETE FROM domain_aliases WHERE name = 'heard-too.test'",
+        "DELETE FROM domains WHERE name = 'heard.test'",
+        "DELETE FROM tenants WHERE name = 't7'",
+        "INSERT INTO domains (tenant_id, name) SELECT tenant_id, 'heard' || i || '.test'"
+        " FROM tenants, generate_series(1, 17) i WHERE name = 't1'",
+        "DELETE FROM domains WHERE name LIKE 'heard%%'",
+    };
+    PGconn *pg = PQconnectdb(cluster_conninfo(c, "yubin_logd"));
+    size_t n = 0, everything = 0, addresses = 0;
+    PGnotify *heard;
+
+    ck_assert_int_eq(PQstatus(pg), CONNECTION_OK);
+    PQclear(PQexec(pg, "LISTEN yubin_directory"));
+    for (size_t i = 0; i < YB_COUNT(all_sql); i++)
+        cluster_sql(c, "%s", all_sql[i]);
+    /* Sent in the order of commits, and with the answer to whatever is asked after them. */
+    PQclear(PQexec(pg, "SELECT 1"));
+    while ((heard = PQnotifies(pg)) != NULL) {
+        const char *what = heard->extra;
+
+        ck_assert_msg(strcmp(what, "all") == 0 ||
+                          (strlen(what) == 27 && strchr("ad", what[0]) != NULL && what[1] == ' ' &&
+                           what[10] == ' ' && strspn(what + 2, "0123456789abcdef") == 8 &&
+                           strspn(what + 11, "0123456789abcdef") == 16),
+                      "%s", what);
+        everything += strcmp(what, "all") == 0;
+        addresses += what[0] == 'a' && what[1] == ' ';
+        n++;
+        PQfreemem(heard);
+    }
+    PQfinish(pg);
+    ck_assert_uint_ge(n, 15);
+    ck_assert_uint_eq(everything, 2);
+    ck_assert_uint_ge(addresses, 7);
+    /* The same name under another key is another: the hash needs the key. */
+    cluster_sql(c, "CREATE TABLE fixtures.before AS SELECT yb_notice('d', 'a.test') AS told");
+    cluster_sql(c, "UPDATE notice_keys SET key = DEFAULT");
+    ck_assert_str_eq(cluster_sql(c, "SELECT count(*) FROM fixtures.before WHERE substr(told, 1, 10)"
+                                    " = substr(yb_notice('d', 'a.test'), 1, 10) OR"
+                                    " substr(told, 12) = substr(yb_notice('d', 'a.test'), 12)"),
+                     "0");
+    cluster_sql(c, "DROP TABLE fixtures.before");
+}
+END_TEST
+
 static void
 fill(void)
 {
@@ -668,6 +753,7 @@ main(void)
     tcase_add_test(tc, test_limits_hold);
     tcase_add_test(tc, test_names_at_once);
     tcase_add_test(tc, test_usage_adds_up);
+    tcase_add_test(tc, test_notices_name_nobody);
     suite_add_tcase(s, tc);
     srunner_run_all(sr, CK_NORMAL);
     failed = srunner_ntests_failed(sr);

@@ -20,6 +20,13 @@ struct world {
 };
 
 static const struct yb_str u_key = YB_STR_INIT("u");
+static struct yb_notice_key notice_key = { { 1, 2, 3 }, { 4 } };
+
+static void
+changed_address(struct yb_cache *cache, struct yb_str local, struct yb_str domain)
+{
+    yb_cache_changed_address(cache, yb_notice_address(&notice_key, local, domain));
+}
 
 static int
 world_ask(void *arg, const size_t *which, size_t n, struct yb_cache_value **out, struct yb_err *err)
@@ -66,11 +73,13 @@ world_get(struct world *w, struct yb_str key)
     return number;
 }
 
+/* With any number of notices counting at once. */
 static struct world
 world_new(void)
 {
-    struct world w = { .cache = yb_cache_new(1 << 20, 600000) };
+    struct world w = { .cache = yb_cache_new(1 << 20, 600000, 0) };
 
+    yb_cache_key(w.cache, &notice_key);
     yb_cache_up(w.cache);
     return w;
 }
@@ -118,9 +127,9 @@ START_TEST(test_notice_reaches)
     if (at == notice.n)
         yb_cache_changed_all(w.cache);
     else if (at == 0)
-        yb_cache_changed_domain(w.cache, yb_str_skip(notice, 1));
+        yb_cache_changed_domain(w.cache, yb_notice_domain(&notice_key, yb_str_skip(notice, 1)));
     else
-        yb_cache_changed_address(w.cache, yb_str_head(notice, at), yb_str_skip(notice, at + 1));
+        changed_address(w.cache, yb_str_head(notice, at), yb_str_skip(notice, at + 1));
     ck_assert_msg(world_get(&w, key) == (reaches[_i].reached ? 1 : 0), "%s after %s",
                   reaches[_i].key, reaches[_i].notice);
     yb_cache_free(&w.cache);
@@ -133,7 +142,7 @@ change_under_way(struct world *w)
 {
     w->during = NULL;
     atomic_store(&w->number, 5);
-    yb_cache_changed_address(w->cache, u_key, YB_STR("a.test"));
+    changed_address(w->cache, u_key, YB_STR("a.test"));
 }
 
 START_TEST(test_epoch_race)
@@ -214,7 +223,7 @@ START_TEST(test_changed_is_not_served)
     struct world w = world_new();
 
     ck_assert_int_eq(world_get(&w, u_key), 0);
-    yb_cache_changed_address(w.cache, u_key, YB_STR("a.test"));
+    changed_address(w.cache, u_key, YB_STR("a.test"));
     w.away = true;
     ck_assert_int_eq(world_get(&w, u_key), -99);
     yb_cache_free(&w.cache);
@@ -223,7 +232,7 @@ END_TEST
 
 START_TEST(test_ages)
 {
-    struct world w = { .cache = yb_cache_new(1 << 20, 1) };
+    struct world w = { .cache = yb_cache_new(1 << 20, 1, 0) };
     int64_t before;
 
     yb_cache_up(w.cache);
@@ -325,6 +334,143 @@ START_TEST(test_many_at_once)
     for (size_t i = 0; i < YB_COUNT(keys); i++)
         ck_assert_ptr_null(out[i]);
     yb_cache_free(&w.cache);
+}
+END_TEST
+
+enum { ADDRESS, DOMAIN, ALL, KINDS };
+
+static void
+change(struct world *w, int kind)
+{
+    if (kind == ADDRESS)
+        changed_address(w->cache, u_key, YB_STR("a.test"));
+    else if (kind == DOMAIN)
+        yb_cache_changed_domain(w->cache, yb_notice_domain(&notice_key, YB_STR("a.test")));
+    else
+        yb_cache_changed_all(w->cache);
+}
+
+/* However many notices come: the first is answered at once, the others at the end of the time. */
+START_TEST(test_forged_flood)
+{
+    struct world w = { .cache = yb_cache_new(1 << 20, 600000, 600000) };
+
+    yb_cache_key(w.cache, &notice_key);
+    yb_cache_up(w.cache);
+    ck_assert_int_eq(world_get(&w, u_key), 0);
+    for (int i = 1; i < 1000; i++) {
+        change(&w, _i);
+        w.number = i;
+        ck_assert_int_eq(world_get(&w, u_key), 1);
+    }
+    ck_assert_int_eq(w.asked, 2);
+    /* It is not stale either, and served when the database is away. */
+    w.away = true;
+    yb_cache_down(w.cache);
+    ck_assert_int_eq(world_get(&w, u_key), 1);
+    w.away = false;
+    /* Whatever has it asked for: what it knew of is known then. */
+    yb_cache_up(w.cache);
+    ck_assert_int_eq(world_get(&w, u_key), 999);
+    yb_cache_free(&w.cache);
+}
+END_TEST
+
+/* The last of many changes is seen when the time is over, though no notice comes any more. */
+START_TEST(test_flood_ends)
+{
+    struct world w = { .cache = yb_cache_new(1 << 20, 600000, 50) };
+    struct yb_deadline by = yb_deadline_in(20000);
+    int64_t begin = yb_clock_ms();
+
+    yb_cache_key(w.cache, &notice_key);
+    yb_cache_up(w.cache);
+    ck_assert_int_eq(world_get(&w, u_key), 0);
+    for (int i = 1; i <= 100; i++) {
+        w.number = i;
+        change(&w, _i);
+        world_get(&w, u_key);
+    }
+    while (world_get(&w, u_key) != 100 && yb_deadline_left(by) > 0)
+        ;
+    ck_assert_int_eq(world_get(&w, u_key), 100);
+    ck_assert_int_le(w.asked, 2 + (yb_clock_ms() - begin) / 50);
+    yb_cache_free(&w.cache);
+}
+END_TEST
+
+/* By another key everything is stale; what then comes cannot be told apart and changes all of it. */
+START_TEST(test_key_rotates)
+{
+    static const struct yb_notice_key other = { { 9 }, { 9 } };
+    struct world w = world_new();
+
+    ck_assert_int_eq(world_get(&w, u_key), 0);
+    yb_cache_key(w.cache, &notice_key);
+    w.number = 1;
+    ck_assert_int_eq(world_get(&w, u_key), 0);
+    yb_cache_key(w.cache, &other);
+    w.away = true;
+    ck_assert_int_eq(world_get(&w, u_key), 0); /* stale: still served */
+    yb_cache_changed_address(w.cache, yb_notice_address(&other, YB_STR("v"), YB_STR("a.test")));
+    ck_assert_int_eq(world_get(&w, u_key), -99);
+    w.away = false;
+    ck_assert_int_eq(world_get(&w, u_key), 1);
+    w.number = 2;
+    ck_assert_int_eq(world_get(&w, u_key), 1);
+    yb_cache_changed_address(w.cache, yb_notice_address(&other, u_key, YB_STR("a.test")));
+    ck_assert_int_eq(world_get(&w, u_key), 2);
+    yb_cache_free(&w.cache);
+}
+END_TEST
+
+static const struct {
+    const char *payload;
+    enum yb_notice_kind kind;
+    uint64_t hash;
+} payloads[] = {
+    { "a 04000000 0123456789abcdef", YB_NOTICE_ADDRESS, 0x0123456789abcdef },
+    { "d 04000000 fedcba9876543210", YB_NOTICE_DOMAIN, 0xfedcba9876543210 },
+    { "a 04000001 0123456789abcdef", YB_NOTICE_UNKNOWN, 0 },
+    { "d 00000000 0123456789abcdef", YB_NOTICE_UNKNOWN, 0 },
+    { "all", YB_NOTICE_ALL, 0 },
+    { "", YB_NOTICE_ALL, 0 },
+    { "account a.test u", YB_NOTICE_ALL, 0 }, /* of an older schema */
+    { "a 04000000 0123456789abcde", YB_NOTICE_ALL, 0 },
+    { "a 04000000 0123456789abcdef0", YB_NOTICE_ALL, 0 },
+    { "a 04000000 0123456789abcdeg", YB_NOTICE_ALL, 0 },
+    { "b 04000000 0123456789abcdef", YB_NOTICE_ALL, 0 },
+    { "a-04000000 0123456789abcdef", YB_NOTICE_ALL, 0 },
+    { "a 04000000-0123456789abcdef", YB_NOTICE_ALL, 0 },
+};
+
+START_TEST(test_payload)
+{
+    uint64_t hash = 0;
+
+    ck_assert_int_eq(yb_notice_parse(&notice_key, yb_str_from(payloads[_i].payload), &hash),
+                     payloads[_i].kind);
+    ck_assert_uint_eq(hash, payloads[_i].hash);
+}
+END_TEST
+
+START_TEST(test_key_read)
+{
+    struct yb_notice_key k;
+    struct yb_err err = { 0 };
+
+    ck_assert_int_eq(
+        yb_notice_key_read(
+            YB_STR("\\x000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"), &k, &err),
+        0);
+    ck_assert_int_eq(k.v[31], 31);
+    /* By another SHA-256, of the key and "i", "da.test", "aa.test u". */
+    ck_assert_mem_eq(k.id, "\xc0\x6e\xba\xe2", 4);
+    ck_assert_uint_eq(yb_notice_domain(&k, YB_STR("a.test")), 0xd6e2407190de9ecd);
+    ck_assert_uint_eq(yb_notice_address(&k, YB_STR("u+x"), YB_STR("a.test")), 0xa1bc861a062ff8ae);
+    ck_assert_int_eq(yb_notice_key_read(YB_STR("\\x0001"), &k, &err), -1);
+    ck_assert_int_eq(yb_notice_key_read(YB_STR(""), &k, &err), -1);
+    ck_assert_int_eq(err.class, YB_TEMP);
 }
 END_TEST
 
@@ -431,7 +577,7 @@ START_TEST(test_never_older_than_told)
         pthread_create(&t[i], NULL, race_read, &r);
     for (int n = 1; yb_deadline_left(by) > 0; n++) {
         atomic_store(&r.w.number, n);
-        yb_cache_changed_address(r.w.cache, u_key, YB_STR("a.test"));
+        changed_address(r.w.cache, u_key, YB_STR("a.test"));
         atomic_store(&r.told, n);
         if (n % 100 == 0) {
             yb_cache_down(r.w.cache);
@@ -466,6 +612,11 @@ main(void)
     tcase_add_test(tc, test_bounded);
     tcase_add_test(tc, test_flood);
     tcase_add_test(tc, test_many_at_once);
+    tcase_add_loop_test(tc, test_forged_flood, 0, KINDS);
+    tcase_add_loop_test(tc, test_flood_ends, 0, KINDS);
+    tcase_add_test(tc, test_key_rotates);
+    tcase_add_loop_test(tc, test_payload, 0, YB_COUNT(payloads));
+    tcase_add_test(tc, test_key_read);
     tcase_add_test(tc, test_one_asks_for_all);
     tcase_add_test(tc, test_never_older_than_told);
     suite_add_tcase(s, tc);

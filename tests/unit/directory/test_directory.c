@@ -5,6 +5,7 @@
 #include "tests/unit/db/cluster.h"
 
 #include <check.h>
+#include <libpq-fe.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -15,14 +16,15 @@ static struct cluster *c;
 static struct yb_directory *d;
 static struct yb_arena *arena;
 
+/* One that minds every notice, unless `notice_ms` says otherwise. */
 static struct yb_directory *
-directory_new(const char *postmaster, int64_t stale_ms)
+directory_new(const char *postmaster, int64_t notice_ms)
 {
     struct yb_directory_conf conf = { .conninfo = cluster_conninfo(c, "yubin_submitd"),
                                       .application = "test",
                                       .node = { { 1, 2, 3, 4, 5, 6, 7, 8 } },
                                       .postmaster = postmaster,
-                                      .stale_ms = stale_ms };
+                                      .notice_ms = notice_ms };
 
     return yb_directory_new(&conf);
 }
@@ -47,7 +49,7 @@ setup(void)
 {
     struct yb_err err = { 0 };
 
-    d = directory_new("op@a.test", 0);
+    d = directory_new("op@a.test", 1);
     ck_assert_int_eq(yb_directory_start(d, &err), 0);
     arena = yb_arena_new(4096);
     listening_wait(true);
@@ -427,6 +429,87 @@ START_TEST(test_changes_are_heard_of)
 }
 END_TEST
 
+/* Odd names are told by the same hash as they are kept by: only a notice can make these known. */
+START_TEST(test_odd_names_are_heard_of)
+{
+    static const char *const odd[] = { "two words", "a/b",  "+x", "++", "-", "j\xc3\xbcrgen-x",
+                                       "\xc3\xbc", "o'hara", "a.b", "x#y", "~", "_-_" };
+    char address[80], sql[200];
+
+    cluster_sql(c, "SELECT fixtures.domain('t1', 'odd.test')");
+    for (size_t i = 0; i < YB_COUNT(odd); i++) {
+        snprintf(address, sizeof(address), "%s@odd.test", odd[i]);
+        resolve_becomes(address, "550 5.1.1");
+        snprintf(sql, sizeof(sql),
+                 "INSERT INTO accounts (tenant_id, domain_id, local, written, home_node)"
+                 " SELECT tenant_id, domain_id, x, x, node_id FROM domains, nodes,"
+                 " (SELECT $$%s$$) AS s (x) WHERE domains.name = 'odd.test'",
+                 odd[i]);
+        cluster_sql(c, "%s", sql);
+        resolve_becomes(address, address);
+    }
+    cluster_sql(c, "DELETE FROM accounts WHERE domain_id = (SELECT domain_id FROM domains"
+                   " WHERE name = 'odd.test')");
+    resolve_becomes("a/b@odd.test", "550 5.1.1");
+    cluster_sql(c, "DELETE FROM domains WHERE name = 'odd.test'");
+}
+END_TEST
+
+/* Any role can send notices; however many come, they cost a question a second for each key. */
+START_TEST(test_forged_notices)
+{
+    static const char *const forged[] = { "all", "", "anything", "a 00000000 0000000000000000",
+                                          "d ffffffff ffffffffffffffff" };
+    PGconn *pg = PQconnectdb(cluster_conninfo(c, "yubin_logd"));
+    struct yb_directory_stats before, after;
+    struct yb_deadline by = yb_deadline_in(1500);
+    int64_t begin = yb_clock_ms();
+    struct yb_err err = { 0 };
+    char sql[100];
+
+    ck_assert_int_eq(PQstatus(pg), CONNECTION_OK);
+    yb_directory_free(&d);
+    d = directory_new("op@a.test", 0);
+    ck_assert_int_eq(yb_directory_start(d, &err), 0);
+    listening_wait(true);
+    ck_assert_str_eq(resolve("u@a.test"), "u@a.test");
+    yb_directory_stats(d, &before);
+    for (size_t i = 0; yb_deadline_left(by) > 0; i++) {
+        snprintf(sql, sizeof(sql), "NOTIFY yubin_directory, '%s'", forged[i % YB_COUNT(forged)]);
+        PQclear(PQexec(pg, sql));
+        ck_assert_str_eq(resolve("u@a.test"), "u@a.test");
+    }
+    yb_directory_stats(d, &after);
+    ck_assert_uint_gt(after.misses, before.misses); /* they were heard */
+    ck_assert_uint_le(after.misses - before.misses, 2 + (uint64_t)(yb_clock_ms() - begin) / 1000);
+    ck_assert(after.listening);
+    /* What is true among them still counts. */
+    cluster_sql(c, "UPDATE accounts SET written = 'U' WHERE account_id = fixtures.id('u@a.test')");
+    for (by = yb_deadline_in(5000);
+         yb_deadline_left(by) > 0 && strcmp(resolve("u@a.test"), "U@a.test") != 0;)
+        PQclear(PQexec(pg, sql));
+    ck_assert_str_eq(resolve("u@a.test"), "U@a.test");
+    PQfinish(pg);
+    cluster_sql(c, "UPDATE accounts SET written = 'u' WHERE account_id = fixtures.id('u@a.test')");
+}
+END_TEST
+
+/* Another key: nothing is missed, neither at once nor when it is known. */
+START_TEST(test_key_rotates)
+{
+    for (int i = 0; i < 3; i++) {
+        ck_assert_str_eq(resolve("v@a.test"), "v@a.test");
+        cluster_sql(c, "UPDATE notice_keys SET key = DEFAULT");
+        cluster_sql(c, "UPDATE accounts SET written = 'V' WHERE account_id ="
+                       " fixtures.id('v@a.test')");
+        resolve_becomes("v@a.test", "V@a.test");
+        cluster_sql(c, "UPDATE accounts SET written = 'v' WHERE account_id ="
+                       " fixtures.id('v@a.test')");
+        resolve_becomes("v@a.test", "v@a.test");
+    }
+}
+END_TEST
+
 static const char *
 login(const char *address, struct yb_login *out)
 {
@@ -565,7 +648,7 @@ START_TEST(test_may_send)
         ck_assert_msg(may_send(cases[i].who, cases[i].address) == cases[i].may, "%s as %s",
                       cases[i].who, cases[i].address);
     cluster_sql(c, "DELETE FROM sender_rights");
-    for (struct yb_deadline by = yb_deadline_in(1000); yb_deadline_left(by) > 0;) {
+    for (struct yb_deadline by = yb_deadline_in(5000); yb_deadline_left(by) > 0;) {
         if (!may_send("v@a.test", "sales@any.test"))
             break;
     }
@@ -643,7 +726,7 @@ START_TEST(test_no_postmaster)
 {
     struct yb_directory *kept = d;
 
-    d = directory_new("", 0);
+    d = directory_new("", 1);
     ck_assert_str_eq(resolve("postmaster@"), "TEMP");
     ck_assert_str_eq(resolve("postmaster@a.test"), "TEMP");
     ck_assert_str_eq(resolve("postmaster@catch.test"), "v@a.test");
@@ -729,7 +812,7 @@ START_TEST(test_starts_without)
 
     yb_directory_free(&d);
     cluster_crash(c);
-    d = directory_new("op@a.test", 0);
+    d = directory_new("op@a.test", 1);
     ck_assert_int_eq(yb_directory_start(d, &err), 0);
     ck_assert_str_eq(resolve("u@a.test"), "TEMP");
     ck_assert_str_eq(resolve("u@elsewhere.test"), "TEMP");
@@ -833,6 +916,9 @@ main(void)
     tcase_add_test(tc, test_answers);
     tcase_add_test(tc, test_details);
     tcase_add_test(tc, test_changes_are_heard_of);
+    tcase_add_test(tc, test_odd_names_are_heard_of);
+    tcase_add_test(tc, test_forged_notices);
+    tcase_add_test(tc, test_key_rotates);
     tcase_add_test(tc, test_login);
     tcase_add_test(tc, test_warm);
     tcase_add_test(tc, test_may_send);
