@@ -74,13 +74,23 @@ welcome(struct yb_conn *c, struct pop3d_session *s, const struct yb_auth_user *u
                    (unsigned long long)all.bytes);
 }
 
-/* Not logged in. Only wrong passwords bring the end nearer, not our own troubles. */
+/*
+ * Not logged in. Only refused logins bring the end nearer, not our own troubles; what is no login
+ * (not base64, no such mechanism, "*") is nonsense like any other.
+ */
 static void
 refuse(struct yb_conn *c, struct pop3d_session *s, const struct yb_err *err)
 {
+    bool no_login =
+        strncmp(err->status, "5.5.", strlen("5.5.")) == 0 || strcmp(err->status, "5.7.0") == 0;
+
     s->state = POP3D_AUTHORIZATION;
     pop3d_reply_err(c, err);
-    if (err->class == YB_PERM && ++s->failures >= s->pop3d->max_failures)
+    if (err->class != YB_PERM)
+        return;
+    if (no_login)
+        pop3d_nonsense(c, s);
+    else if (++s->failures >= s->pop3d->max_failures)
         yb_conn_close(c);
 }
 

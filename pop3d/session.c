@@ -56,15 +56,21 @@ command_find(struct yb_str verb)
     return NULL;
 }
 
-/* Says no; who talks nonsense for too long is let go. */
-static void
-nonsense(struct yb_conn *c, struct pop3d_session *s, const char *text)
+void
+pop3d_nonsense(struct yb_conn *c, struct pop3d_session *s)
 {
-    yb_conn_printf(c, "-ERR %s\r\n", text);
     if (++s->nonsense >= NONSENSE_MAX) {
         s->end = "nonsense";
         yb_conn_close(c);
     }
+}
+
+/* Says no. */
+static void
+nonsense(struct yb_conn *c, struct pop3d_session *s, const char *text)
+{
+    yb_conn_printf(c, "-ERR %s\r\n", text);
+    pop3d_nonsense(c, s);
 }
 
 /* What must be true before this command may run; says so and returns false when it is not. */

@@ -59,6 +59,8 @@ void pop3d_auth_line(struct yb_conn *c, struct pop3d_session *s, struct yb_str l
 
 /* "-ERR [CODE] text": AUTH for a wrong password, SYS/TEMP and SYS/PERM for trouble (RFC 3206). */
 void pop3d_reply_err(struct yb_conn *c, const struct yb_err *err);
+/* Counts one more command that was none (it was answered); who talks so for too long is let go. */
+void pop3d_nonsense(struct yb_conn *c, struct pop3d_session *s);
 /* A number of at most ten digits; false for anything else. */
 bool pop3d_number(struct yb_str word, uint64_t *out) YB_MUST_USE;
 

@@ -27,8 +27,10 @@
  *     TEMP 4.3.2   too busy hashing passwords
  *     PERM 5.7.11  no TLS yet
  *     PERM 5.5.4   mechanism not offered here (SMTP 504)
- *     PERM 5.5.2   not base64, or not what the mechanism wants (SMTP 501, IMAP BAD)
+ *     PERM 5.5.2   not base64, not what the mechanism wants, or channel binding was hidden from the
+ *                  client (SMTP 501, IMAP BAD)
  *     PERM 5.7.0   (CANCELLED) the client sent "*" (SMTP 501, IMAP BAD)
+ * Only 5.7.8 is a wrong password and counts for 4.7.0.
  */
 #ifndef YB_AUTH_AUTH_H
 #define YB_AUTH_AUTH_H

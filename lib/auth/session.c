@@ -4,6 +4,7 @@
  */
 #include "lib/auth/sasl.h"
 #include "lib/base/io.h"
+#include "lib/base/log.h"
 
 #define SCRATCH 4096
 #define NAME_MAX_BYTES 1000
@@ -78,7 +79,9 @@ connect_library(struct yb_auth_session *s, const struct yb_auth_facts *facts, st
         rc = sasl_setprop(s->conn, SASL_SEC_PROPS, &none);
     if (rc == SASL_OK)
         rc = sasl_setprop(s->conn, SASL_SSF_EXTERNAL, &tls);
-    if (rc == SASL_OK && facts->has_exporter) {
+    /* With a binding the library holds a client that believes us to have none for deceived; who was
+     * not offered one believes it rightly. */
+    if (rc == SASL_OK && facts->has_exporter && s->at.auth->offered[MECH_SCRAM_PLUS]) {
         memcpy(s->exporter, facts->tls_exporter, sizeof(s->exporter));
         s->binding = (sasl_channel_binding_t){ .name = "tls-exporter",
                                                .critical = s->mechanism == MECH_SCRAM_PLUS,
@@ -172,12 +175,24 @@ is_safe(const struct yb_auth_session *s, struct yb_str message)
         return message.n > 0 && message.n <= NAME_MAX_BYTES && first == message.n &&
                (unsigned char)message.p[0] > ' ';
     case MECH_SCRAM:
-    case MECH_SCRAM_PLUS:
-        return message.n <= NAME_MAX_BYTES;
+    case MECH_SCRAM_PLUS: /* an empty one would be taken for nothing, and the next not be looked at */
+        return message.n > 0 && message.n <= NAME_MAX_BYTES;
     case MECH_COUNT:
         break;
     }
     return false;
+}
+
+/*
+ * RFC 5802 §6: a client that says "y" can bind to the TLS connection and believes that we cannot. We
+ * offered it, so somebody between us took it off the list. The library would tell that only after
+ * the proof, and by the code of a wrong one; it is no guess at a password, and not counted as one.
+ */
+static bool
+is_downgraded(const struct yb_auth_session *s, struct yb_str message)
+{
+    return s->mechanism == MECH_SCRAM && message.p[0] == 'y' && s->at.facts->has_exporter &&
+           s->at.auth->offered[MECH_SCRAM_PLUS];
 }
 
 /* Gives the decoded message to the library. */
@@ -195,6 +210,12 @@ feed(struct yb_auth_session **s, struct yb_str message, struct yb_auth_outcome *
     if (!x->named && (x->mechanism != MECH_LOGIN || x->started || message.n > 0)) {
         if (!is_safe(x, message))
             return fail(s, out, YB_PERM, "5.5.2", "Cannot understand this response");
+        if (is_downgraded(x, message)) {
+            yb_log(YB_LOG_WARN, x->at.facts->log, "auth.downgrade",
+                   "the client was not shown SCRAM-SHA-256-PLUS, which we offer");
+            return fail(s, out, YB_PERM, "5.5.2",
+                        "SCRAM-SHA-256-PLUS is offered here; something on the way hides it");
+        }
         x->named = true;
     }
     if (x->started)

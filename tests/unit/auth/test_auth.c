@@ -104,7 +104,9 @@ static const struct {
     { { AS(SCRAM, "alice@a.test", "correct horse"), .authzid = "bob@a.test" }, "5.7.8" },
     { { AS(SCRAM, "alice@a.test", "correct horse"), .server_binding = true }, "" },
     /* The client could bind and believes that we could not: somebody took -PLUS off our list. */
-    { { AS(SCRAM, "alice@a.test", "correct horse"), SAME, .list = SCRAM " PLAIN" }, "5.7.8" },
+    { { AS(SCRAM, "alice@a.test", "correct horse"), SAME, .list = SCRAM " PLAIN" }, "5.5.2" },
+    { { AS(SCRAM, "alice@a.test", "wrong"), SAME, .list = SCRAM " PLAIN" }, "5.5.2" },
+    { { AS(SCRAM, "nobody@a.test", "wrong"), SAME, .list = SCRAM " PLAIN", .no_initial = true }, "5.5.2" },
     { { AS(SCRAM, "alice@a.test", "correct horse"), .client = SAME_BINDING, .list = SCRAM " PLAIN" }, "" },
     { { AS(PLUS, "alice@a.test", "correct horse"), SAME }, "" },
     { { AS(PLUS, "alice@a.test", "wrong"), SAME }, "5.7.8" },
@@ -253,6 +255,8 @@ static const struct {
     { "LOGIN", { "IGIN" }, YB_AUTH_FAILED, "5.5.2" },
     { "LOGIN", { "YQBi" }, YB_AUTH_FAILED, "5.5.2" },
     { SCRAM, { "AAAA" }, YB_AUTH_FAILED, "5.5.2" },
+    { SCRAM, { "=" }, YB_AUTH_FAILED, "5.5.2" },
+    { SCRAM, { NULL, "" }, YB_AUTH_FAILED, "5.5.2" },
     { SCRAM, { "eSwsbj1hbGljZUBhLnRlc3Q=" }, YB_AUTH_FAILED, "5.5.2" }, /* no nonce */
     { "CRAM-MD5", { NULL }, YB_AUTH_FAILED, "5.5.4" },
     { "DIGEST-MD5", { NULL }, YB_AUTH_FAILED, "5.5.4" },
@@ -278,6 +282,101 @@ START_TEST(test_odd)
     ck_assert_msg(strcmp(out.err.status, odd[_i].status) == 0, "%s: %s", odd[_i].mechanism,
                   out.err.text);
     ck_assert_ptr_null(s);
+}
+END_TEST
+
+/* Who could bind and was rightly not offered it gets in. */
+START_TEST(test_binding_not_offered)
+{
+    struct login l = { AS(SCRAM, "alice@a.test", "correct horse"), SAME, .list = SCRAM " PLAIN" };
+    struct yb_auth_outcome out = { 0 };
+
+    teardown();
+    start(&(struct yb_auth_conf){ .mechanisms = YB_STR("SCRAM-SHA-256 PLAIN") });
+    ck_assert_int_eq(client_login(auth, &l, &out), 0);
+    ck_assert_msg(out.result == YB_AUTH_DONE, "%s", out.err.text);
+}
+END_TEST
+
+/* The last message of a SCRAM exchange with alice: the challenge's nonce between two texts, or, with
+ * the first NULL, the second as the line itself. */
+static enum yb_auth_result
+scram_final(const char *before, const char *after, struct yb_auth_outcome *out)
+{
+    struct sockaddr_in peer = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(HOME) };
+    struct yb_auth_facts facts = { .tls = true, .peer = (const struct sockaddr *)&peer };
+    static const char *const first = "n,,n=alice@a.test,r=abcdefghijklmnopqrstuvwx";
+    struct yb_auth_session *s = NULL;
+    char line[512], message[512];
+    struct yb_str initial = yb_str(line, yb_base64(yb_str_from(first), line));
+    uint8_t challenge[512] = { 0 };
+    size_t n;
+
+    ck_assert_int_eq(yb_auth_begin(auth, &s, YB_STR(SCRAM), &initial, &facts, out),
+                     YB_AUTH_CONTINUE);
+    ck_assert(yb_unbase64(out->challenge, challenge, &n));
+    n = yb_str_find(yb_str((const char *)challenge, n), ',');
+    if (before != NULL) {
+        snprintf(message, sizeof(message), "%s%.*s%s", before, (int)n, (const char *)challenge,
+                 after);
+        yb_base64(yb_str_from(message), line);
+    }
+    return yb_auth_step(&s, yb_str_from(before == NULL ? after : line), &facts, out);
+}
+
+#define PROOF "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+
+/* What is no guess at a password, however often it comes, stands in nobody's way. */
+static const struct {
+    const char *before, *after; /* the nonce, see scram_final() */
+    const char *status;
+} no_guesses[] = {
+    { NULL, "*", "5.7.0" },
+    { NULL, "!", "5.5.2" }, /* not base64 */
+    { "c=biws,", "", "5.5.2" },
+    { "c=biws,", ",p=AAAA", "5.5.2" },
+    { "c=biws,", ",p=" PROOF ",x=y", "5.5.2" },
+    { "c=biws,", "x,p=" PROOF, "5.5.2" },
+    { "c=eSws,", ",p=" PROOF, "5.5.2" }, /* another header than at the beginning */
+    { "", "", "5.5.2" },
+};
+
+START_TEST(test_no_guess)
+{
+    struct login downgraded = { AS(SCRAM, "alice@a.test", "correct horse"), SAME,
+                                .list = SCRAM " PLAIN" };
+    struct login elsewhere = { AS(PLUS, "alice@a.test", "correct horse"), .client = OTHER_BINDING,
+                               .server_binding = true };
+    struct yb_auth_outcome out = { 0 };
+    struct yb_auth_stats n;
+    struct yb_err err;
+
+    for (int round = 0; round < 11; round++) { /* 10 wrong passwords would be the end */
+        for (size_t i = 0; i < YB_COUNT(no_guesses); i++) {
+            ck_assert_int_ne(scram_final(no_guesses[i].before, no_guesses[i].after, &out),
+                             YB_AUTH_DONE);
+            ck_assert_msg(strcmp(out.err.status, no_guesses[i].status) == 0, "%s: %s %s",
+                          no_guesses[i].after, out.err.status, out.err.text);
+        }
+        ck_assert_int_eq(client_login(auth, &downgraded, &out), 0);
+        ck_assert_str_eq(out.err.status, "5.5.2");
+        ck_assert_int_eq(client_login(auth, &elsewhere, &out), 0);
+        ck_assert_str_eq(out.err.status, "5.5.2");
+        atomic_store(&accounts.away, true);
+        ck_assert_int_eq(password("alice@a.test", "wrong", HOME, &err), -1);
+        ck_assert_str_eq(err.status, "4.3.0");
+        atomic_store(&accounts.away, false);
+    }
+    yb_auth_stats(auth, &n);
+    ck_assert_uint_eq(n.wrong + n.limited, 0);
+    ck_assert_int_eq(password("alice@a.test", "correct horse", HOME, &err), 0);
+    /* A proof that is one, and wrong, is a guess. */
+    for (int round = 0; round < 10; round++) {
+        ck_assert_int_eq(scram_final("c=biws,", ",p=" PROOF, &out), YB_AUTH_FAILED);
+        ck_assert_str_eq(out.err.status, "5.7.8");
+    }
+    ck_assert_int_eq(password("alice@a.test", "correct horse", HOME, &err), -1);
+    ck_assert_str_eq(err.status, "4.7.0");
 }
 END_TEST
 
@@ -670,6 +769,8 @@ main(void)
     tcase_add_test(tc, test_mechanisms);
     tcase_add_test(tc, test_remembered);
     tcase_add_test(tc, test_changed_password);
+    tcase_add_test(tc, test_binding_not_offered);
+    tcase_add_test(tc, test_no_guess);
     tcase_add_test(tc, test_upgrade);
     tcase_add_test(tc, test_upgrade_stuck);
     tcase_add_test(tc, test_app_password);

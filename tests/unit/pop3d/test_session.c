@@ -67,6 +67,11 @@ static const struct {
       .out = HELLO "+ VXNlcm5hbWU6\r\n+ UGFzc3dvcmQ6\r\n+OK 3 messages (49 octets)\r\n" },
     { .name = "AUTH cancelled", .in = "AUTH LOGIN\r\n*\r\nNOOP\r\n", .open = true,
       .out = HELLO "+ VXNlcm5hbWU6\r\n-ERR Authentication cancelled\r\n-ERR Log in first\r\n" },
+    { .name = "what is no login is no failed one", .open = true,
+      .in = "AUTH LOGIN\r\n*\r\nAUTH LOGIN\r\n*\r\nAUTH X\r\nAUTH PLAIN !\r\n" LOGIN,
+      .out = HELLO "+ VXNlcm5hbWU6\r\n-ERR Authentication cancelled\r\n"
+             "+ VXNlcm5hbWU6\r\n-ERR Authentication cancelled\r\n-ERR This mechanism is not offered\r\n"
+             "-ERR This response is not base64\r\n+OK Password, please\r\n+OK 3 messages (49 octets)\r\n" },
     { .name = "AUTH unknown", .in = "AUTH CRAM-MD5\r\nAUTH\r\nAUTH PLAIN !\r\n", .open = true,
       .out = HELLO "-ERR This mechanism is not offered\r\n-ERR An argument is missing\r\n"
              "-ERR This response is not base64\r\n" },
