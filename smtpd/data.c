@@ -9,7 +9,8 @@ smtpd_message(struct yb_smtp_session *s, struct yb_str *answer YB_UNUSED, struct
     struct smtpd *d = yb_smtp_server_arg(s->server);
     struct yb_str received = yb_smtp_received(s, false, yb_clock_now(), s->tx->arena);
 
-    smtpd_count(s, SMTPD_LIMIT_MESSAGES);
+    if (smtpd_count(s, SMTPD_LIMIT_MESSAGES, err) < 0)
+        return -1;
     return yb_handover_message(&d->handover, s, received, err);
 }
 

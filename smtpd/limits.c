@@ -113,35 +113,37 @@ slide(struct entry *e, int64_t window)
     e->window = window;
 }
 
-bool
+enum smtpd_limit_state
 smtpd_limits_count(struct smtpd_limits *l, uint64_t network, enum smtpd_limit kind, int64_t now_ms)
 {
     size_t set = set_of(l, network);
     pthread_mutex_t *lock = &l->locks[set % LOCKS];
     int64_t inside = now_ms % l->conf.window_ms;
+    enum smtpd_limit_state state = SMTPD_WITHIN;
     uint64_t sum;
     struct entry *e;
-    bool begins = false;
 
-    if (l->conf.most[kind] == 0)
-        return false;
     pthread_mutex_lock(lock);
     e = find(l, set, network);
-    if (e == NULL)
-        e = claim(l, set, network, now_ms);
-    slide(e, now_ms / l->conf.window_ms);
-    e->count[kind].now++;
-    sum = e->count[kind].now + (uint64_t)e->count[kind].last *
-                                   (uint64_t)(l->conf.window_ms - inside) /
-                                   (uint64_t)l->conf.window_ms;
-    if (sum > l->conf.most[kind] && e->blocked_until <= now_ms) {
-        e->blocked_until = now_ms + l->conf.block_ms;
-        /* What was counted is paid for by the block: the network begins anew behind it. */
-        memset(e->count, 0, sizeof(e->count));
-        begins = true;
+    if (e != NULL && e->blocked_until > now_ms) {
+        state = SMTPD_BLOCKED;
+    } else if (l->conf.most[kind] > 0) {
+        if (e == NULL)
+            e = claim(l, set, network, now_ms);
+        slide(e, now_ms / l->conf.window_ms);
+        e->count[kind].now++;
+        sum = e->count[kind].now + (uint64_t)e->count[kind].last *
+                                       (uint64_t)(l->conf.window_ms - inside) /
+                                       (uint64_t)l->conf.window_ms;
+        if (sum > l->conf.most[kind]) {
+            e->blocked_until = now_ms + l->conf.block_ms;
+            /* What was counted is paid for by the block: the network begins anew behind it. */
+            memset(e->count, 0, sizeof(e->count));
+            state = SMTPD_BEGINS;
+        }
     }
     pthread_mutex_unlock(lock);
-    return begins;
+    return state;
 }
 
 bool

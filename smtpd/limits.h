@@ -21,9 +21,14 @@ struct smtpd_limits_conf {
 
 struct smtpd_limits *smtpd_limits_new(const struct smtpd_limits_conf *conf) YB_MUST_USE;
 void smtpd_limits_free(struct smtpd_limits **l);
-/* One more of that kind from the network, at `now_ms`. True when it begins a block. */
-bool smtpd_limits_count(struct smtpd_limits *l, uint64_t network, enum smtpd_limit kind,
-                        int64_t now_ms);
+enum smtpd_limit_state {
+    SMTPD_WITHIN,
+    SMTPD_BEGINS, /* one too many: it begins a block */
+    SMTPD_BLOCKED /* not counted */
+};
+/* One more of that kind from the network, at `now_ms`: the first `most` in a window are within. */
+enum smtpd_limit_state smtpd_limits_count(struct smtpd_limits *l, uint64_t network,
+                                          enum smtpd_limit kind, int64_t now_ms);
 bool smtpd_limits_blocked(struct smtpd_limits *l, uint64_t network, int64_t now_ms);
 
 #endif

@@ -21,8 +21,9 @@ extern const struct yb_smtp_hooks smtpd_hooks; /* arg of the server: struct smtp
 
 /* rcpt.c */
 int smtpd_rcpt(struct yb_smtp_session *s, struct yb_smtp_rcpt *r, struct yb_err *err) YB_MUST_USE;
-/* Counts for the client's network, unless it is exempt; logs the beginning of a block. */
-void smtpd_count(struct yb_smtp_session *s, enum smtpd_limit kind);
+/* Counts for the client's network, unless it is exempt. -1: it is over a limit; the beginning of a
+ * block is logged. */
+int smtpd_count(struct yb_smtp_session *s, enum smtpd_limit kind, struct yb_err *err) YB_MUST_USE;
 /* data.c */
 int smtpd_message(struct yb_smtp_session *s, struct yb_str *answer, struct yb_err *err) YB_MUST_USE;
 

@@ -270,15 +270,40 @@ START_TEST(test_blocked)
 
     door_open(&d, &limits, peers[_i], NULL, NULL);
     say(&d, "MAIL FROM:<x@c.test>", reply, sizeof(reply));
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 3; i++) {
         say(&d, "RCPT TO:<nobody@ours.test>", reply, sizeof(reply));
         ck_assert_msg(reply[0] == '5', "%d: %s", i, reply);
     }
+    say(&d, "RCPT TO:<nobody@ours.test>", reply, sizeof(reply)); /* the first over it */
+    ck_assert_msg(yb_str_starts(yb_str_from(reply), _i == 1 ? YB_STR("5") : YB_STR("451 4.7.1")),
+                  "%s: %s", peers[_i], reply);
     say(&d, "RCPT TO:<bob@ours.test>", reply, sizeof(reply));
     ck_assert_msg(yb_str_starts(yb_str_from(reply), _i == 1 ? YB_STR("250") : YB_STR("451 4.7.1")),
                   "%s: %s", peers[_i], reply);
     ck_assert(d.smtpd.blocks == (_i == 1 ? 0 : 1));
     door_close(&d);
+}
+END_TEST
+
+/* Exactly so many, also of those under way at once; and the others count for nothing. */
+START_TEST(test_exactly)
+{
+    const struct smtpd_limits_conf conf = { .window_ms = 1000,
+                                            .block_ms = 5000,
+                                            .most = { [SMTPD_LIMIT_MESSAGES] = 3 } };
+    struct smtpd_limits *l = smtpd_limits_new(&conf);
+    int64_t now = 1000000;
+
+    for (int round = 0; round < 3; round++, now += conf.block_ms) {
+        for (int i = 0; i < 10; i++)
+            ck_assert_int_eq(smtpd_limits_count(l, 1, SMTPD_LIMIT_MESSAGES, now),
+                             i < 3    ? SMTPD_WITHIN
+                             : i == 3 ? SMTPD_BEGINS
+                                      : SMTPD_BLOCKED);
+        ck_assert_int_eq(smtpd_limits_count(l, 1, SMTPD_LIMIT_UNKNOWN, now), SMTPD_BLOCKED);
+        ck_assert_int_eq(smtpd_limits_count(l, 2, SMTPD_LIMIT_UNKNOWN, now), SMTPD_WITHIN);
+    }
+    smtpd_limits_free(&l);
 }
 END_TEST
 
@@ -343,6 +368,7 @@ main(void)
     tcase_add_loop_test(tc, test_answer, 0, YB_COUNT(answers));
     tcase_add_loop_test(tc, test_fate, 0, YB_COUNT(fates));
     tcase_add_loop_test(tc, test_blocked, 0, 3);
+    tcase_add_test(tc, test_exactly);
     tcase_add_test(tc, test_window);
     tcase_add_test(tc, test_many);
     suite_add_tcase(suite, tc);
