@@ -368,7 +368,13 @@ yb_net_wake(struct yb_net *n, struct yb_conn_ref ref)
 static void
 post_all(struct yb_net *n, unsigned events)
 {
-    for (uint32_t k = 0; k < n->n_slots; k++) {
+    uint32_t n_slots;
+
+    /* A slot taken for the first time meanwhile is of a connection that came after. */
+    pthread_mutex_lock(&n->lock);
+    n_slots = n->n_slots;
+    pthread_mutex_unlock(&n->lock);
+    for (uint32_t k = 0; k < n_slots; k++) {
         uint32_t generation = (uint32_t)(atomic_load(&n->slots[k].word) >> 32);
 
         yb_slot_post(n, (struct yb_conn_ref){ k, generation }, events);

@@ -98,6 +98,36 @@ START_TEST(test_wake_all)
 }
 END_TEST
 
+static void *
+wake_all_on(void *stop)
+{
+    while (!atomic_load((atomic_bool *)stop))
+        yb_net_wake_all(k.net);
+    return NULL;
+}
+
+/* While others come (for the thread sanitizer: each takes a slot that none had before). */
+START_TEST(test_wake_all_meanwhile)
+{
+    static struct client others[30];
+    atomic_bool stop = false;
+    pthread_t t;
+
+    start(&(struct kit_conf){ .net = { .loops = 2 } });
+    pthread_create(&t, NULL, wake_all_on, &stop);
+    for (size_t i = 0; i < YB_COUNT(others); i++) {
+        client_open(&others[i], &k);
+        client_expect(&others[i], "hello");
+        client_expect(&others[i], "woken");
+    }
+    atomic_store(&stop, true);
+    pthread_join(t, NULL);
+    for (size_t i = 0; i < YB_COUNT(others); i++)
+        client_close(&others[i]);
+    finish();
+}
+END_TEST
+
 /* What a producer writes is one answer: nothing comes in between. */
 START_TEST(test_wake_waits_for_the_producer)
 {
@@ -573,6 +603,7 @@ tests(TCase *tc)
     tcase_add_test(tc, test_wake_while_a_handler_runs);
     tcase_add_test(tc, test_wake_storm);
     tcase_add_test(tc, test_wake_all);
+    tcase_add_test(tc, test_wake_all_meanwhile);
     tcase_add_test(tc, test_wake_waits_for_the_producer);
     tcase_add_test(tc, test_wakes_of_a_stuck_client);
     tcase_add_test(tc, test_idle);
