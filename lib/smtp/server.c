@@ -20,6 +20,8 @@
 #define DATA_TOTAL_MS 7200000
 /* Memory of a transaction: what a usual one needs, so that it takes one block. */
 #define TX_BLOCK 4000
+/* As much of a line that is no command yet goes into the log. */
+#define VERB_SHOWN 32
 
 /* --- the server --- */
 
@@ -277,6 +279,30 @@ refuse_pipelined(struct yb_smtp_session *s, const struct yb_smtp_command *cmd)
     return true;
 }
 
+/*
+ * RFC 5321 §4.3.1: a client waits for the greeting. Who does not has often not read what it was
+ * told, and never will; but some are only hasty. So it is not turned away: it hears the greeting,
+ * its first line is refused by a text that says why (a hasty EHLO may be followed by HELO, §3.2, or
+ * said again), and what else it said in advance comes before any hello. BDAT refuses itself, since
+ * its octets must not become commands.
+ */
+static bool
+refuse_early(struct yb_smtp_session *s, struct yb_str line)
+{
+    struct yb_str verb = yb_str_word(&line);
+    struct yb_log_line l;
+
+    s->early = false;
+    smtp_log_begin(s, &l, YB_LOG_INFO, "early");
+    yb_log_str(&l, "verb", yb_str_head(verb, VERB_SHOWN));
+    yb_log_end(&l);
+    if (yb_str_eqi(verb, YB_STR("BDAT")))
+        return false;
+    smtp_reply(s, 503, "5.5.1", "You spoke before the greeting: wait for it, then begin again");
+    smtp_count_error(s);
+    return true;
+}
+
 static void
 count_idle(struct yb_smtp_session *s, const struct yb_smtp_command *cmd)
 {
@@ -394,6 +420,8 @@ service_opened(struct yb_conn *c)
         yb_conn_close(c);
         return;
     }
+    /* In TLS the client's hello came first, as it must. */
+    s->early = !yb_conn_is_tls(c) && yb_conn_has_input(c);
     (void)snprintf(text, sizeof(text), "%.150s %s ready", s->server->conf.hostname,
                    s->server->conf.dialect == YB_SMTP_LMTP ? "LMTP" : "ESMTP");
     smtp_reply(s, 220, NULL, text);
@@ -404,6 +432,8 @@ service_line(struct yb_conn *c, struct yb_str line, unsigned flags)
 {
     struct yb_smtp_session *s = session_of(c);
 
+    if (s->early && refuse_early(s, line))
+        return;
     if (s->state == ST_AUTH) {
         smtp_auth_line(s, line, flags);
     } else if ((flags & YB_IN_TOO_LONG) != 0) {

@@ -66,6 +66,7 @@ struct yb_smtp_session {
     struct yb_str qualify; /* submission, set by the hook at login: the domain of addresses that
                             * were written without one (RFC 6409 §8.1); empty: none */
     bool esmtp, authenticated;
+    bool early; /* the client spoke before the greeting: its first line is refused */
     unsigned state;
     unsigned errors, idle_commands;
     size_t log_n; /* length of the log context outside a transaction */

@@ -59,6 +59,7 @@ fake_open(const struct fake_spec *spec)
     c->out = yb_buf_new(OUTPUT_LIMIT);
     yb_input_init(&c->input, 2048);
     c->spec.service->opened(c);
+    c->spec.early = false;
     yb_arena_reset(c->scratch);
     return c;
 }
@@ -229,7 +230,7 @@ yb_conn_want_dot(struct yb_conn *c)
 bool
 yb_conn_has_input(const struct yb_conn *c)
 {
-    return yb_buf_size(c->in) > c->handling;
+    return yb_buf_size(c->in) > c->handling || c->spec.early;
 }
 
 void

@@ -15,6 +15,7 @@ struct fake_spec {
     const char *peer, *local; /* IPv4 or IPv6 addresses; NULL: 192.0.2.1 and 192.0.2.25 */
     bool is_unix;
     bool can_tls, is_tls;
+    bool early; /* what is fed first had come before the connection was opened */
 };
 
 struct yb_conn *fake_open(const struct fake_spec *spec);

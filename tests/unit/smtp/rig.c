@@ -186,6 +186,7 @@ rig_open(struct rig *r, const struct rig_spec *spec)
     struct fake_spec fake = { .service = service_of(spec->dialect),
                               .can_tls = spec->can_tls,
                               .is_tls = spec->is_tls,
+                              .early = spec->early,
                               .is_unix = spec->dialect == YB_SMTP_LMTP };
     struct yb_err err = { 0 };
 

@@ -22,7 +22,7 @@ struct rig {
 
 struct rig_spec {
     enum yb_smtp_dialect dialect;
-    bool can_tls, is_tls;
+    bool can_tls, is_tls, early;
     uint64_t max_message; /* 0: 1 MiB */
     size_t max_rcpt;
     unsigned max_errors, max_idle;

@@ -167,6 +167,42 @@ START_TEST(test_script)
 }
 END_TEST
 
+/* Who speaks before the greeting hears it, and why its first line is nothing; then all is well. In TLS
+ * the client speaks first. */
+static const struct {
+    enum yb_smtp_dialect dialect;
+    bool is_tls;
+    const char *say, *codes, *again, *codes_again;
+} early[] = {
+    { YB_SMTP_MX, false, HELLO, "220 503", HELLO, "250" },
+    { YB_SMTP_MX, false, HELLO, "220 503", "HELO c.test\r\n", "250" },
+    { YB_SMTP_MX, false, HELLO ENVELOPE "DATA\r\n", "220 503 503 503 503", HELLO, "250" },
+    { YB_SMTP_MX, false, "GET / HTTP/1.1\r\n", "220 503", "\r\n", "500" },
+    { YB_SMTP_MX, false, "NOOP\nNOOP\r\n", "220 503 250", HELLO, "250" },
+    { YB_SMTP_MX, false, "BDAT 6\r\nQUIT\r\nNOOP\r\n", "220 503 250", HELLO, "250" },
+    { YB_SMTP_MX, true, HELLO, "220 250", "NOOP\r\n", "250" },
+    { YB_SMTP_SUBMISSION, false, HELLO, "220 503", HELLO, "250" },
+    { YB_SMTP_SUBMISSION, true, HELLO, "220 250", "NOOP\r\n", "250" },
+    { YB_SMTP_LMTP, false, "LHLO c.test\r\n", "220 503", "LHLO c.test\r\n", "250" },
+};
+
+START_TEST(test_early)
+{
+    struct rig r;
+    char codes[400];
+
+    rig_open(&r, &(struct rig_spec){ .dialect = early[_i].dialect,
+                                     .can_tls = true,
+                                     .is_tls = early[_i].is_tls,
+                                     .early = true });
+    ck_assert_str_eq(rig_say(&r, early[_i].say, 0, codes, sizeof(codes)), early[_i].codes);
+    ck_assert_str_eq(rig_say(&r, early[_i].again, 0, codes, sizeof(codes)), early[_i].codes_again);
+    ck_assert_uint_eq(rig_taken(&r).n, 0);
+    ck_assert(!fake_is_closed(r.conn));
+    rig_close(&r);
+}
+END_TEST
+
 /* Nothing may come behind these: the connection ends, and what came is no command. */
 START_TEST(test_pipelined)
 {
@@ -459,6 +495,7 @@ main(void)
 
     yb_log_init("test", YB_LOG_ERROR);
     tcase_add_loop_test(tc, test_script, 0, YB_COUNT(scripts));
+    tcase_add_loop_test(tc, test_early, 0, YB_COUNT(early));
     tcase_add_loop_test(tc, test_pipelined, 0, 2);
     tcase_add_test(tc, test_injection);
     tcase_add_test(tc, test_ehlo);
