@@ -195,6 +195,23 @@ is_downgraded(const struct yb_auth_session *s, struct yb_str message)
            s->at.auth->offered[MECH_SCRAM_PLUS];
 }
 
+/* May the client's first message go to the library? False with *err. */
+static bool
+first_good(const struct yb_auth_session *s, struct yb_str message, struct yb_err *err)
+{
+    if (!is_safe(s, message)) {
+        yb_err_set(err, YB_PERM, "5.5.2", "Cannot understand this response");
+        return false;
+    }
+    if (!is_downgraded(s, message))
+        return true;
+    yb_log(YB_LOG_WARN, s->at.facts->log, "auth.downgrade",
+           "the client was not shown SCRAM-SHA-256-PLUS, which we offer");
+    yb_err_set(err, YB_PERM, "5.5.2",
+               "SCRAM-SHA-256-PLUS is offered here; something on the way hides it");
+    return false;
+}
+
 /* Gives the decoded message to the library. */
 static enum yb_auth_result
 feed(struct yb_auth_session **s, struct yb_str message, struct yb_auth_outcome *out)
@@ -208,14 +225,8 @@ feed(struct yb_auth_session **s, struct yb_str message, struct yb_auth_outcome *
         return fail(s, out, YB_PERM, "5.5.2", "Cannot understand this response");
     /* The first message of the client names him, but for LOGIN's request to be asked. */
     if (!x->named && (x->mechanism != MECH_LOGIN || x->started || message.n > 0)) {
-        if (!is_safe(x, message))
-            return fail(s, out, YB_PERM, "5.5.2", "Cannot understand this response");
-        if (is_downgraded(x, message)) {
-            yb_log(YB_LOG_WARN, x->at.facts->log, "auth.downgrade",
-                   "the client was not shown SCRAM-SHA-256-PLUS, which we offer");
-            return fail(s, out, YB_PERM, "5.5.2",
-                        "SCRAM-SHA-256-PLUS is offered here; something on the way hides it");
-        }
+        if (!first_good(x, message, &out->err))
+            return finish(s, out, YB_AUTH_FAILED);
         x->named = true;
     }
     if (x->started)

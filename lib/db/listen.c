@@ -57,8 +57,8 @@ question_ask(const struct yb_db_listener *l, PGconn *pg, struct yb_deadline by, 
     if (PQsendQuery(pg, l->conf.question) != 1)
         return yb_pq_fail(pg, NULL, err);
     if (yb_pq_finish(pg, by, &r, &failed, err) == 0)
-        rc = l->conf.answer(l->conf.arg,
-                            yb_str_from(PQntuples(r) > 0 ? PQgetvalue(r, 0, 0) : ""), err);
+        rc = l->conf.answer(l->conf.arg, yb_str_from(PQntuples(r) > 0 ? PQgetvalue(r, 0, 0) : ""),
+                            err);
     PQclear(r);
     PQclear(failed);
     return rc;
@@ -71,8 +71,8 @@ listener_connect(const struct yb_db_listener *l, struct yb_err *err)
     PGresult *failed = NULL;
     PGconn *pg = yb_db_hosts_connect(l->hosts, by, err);
 
-    if (pg != NULL && (yb_pq_exec(pg, l->listen, by, &failed, err) < 0 ||
-                       question_ask(l, pg, by, err) < 0)) {
+    if (pg != NULL &&
+        (yb_pq_exec(pg, l->listen, by, &failed, err) < 0 || question_ask(l, pg, by, err) < 0)) {
         PQclear(failed);
         PQfinish(pg);
         return NULL;

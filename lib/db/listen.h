@@ -13,9 +13,9 @@ struct yb_db_listener;
 struct yb_db_listener_conf {
     const char *conninfo;
     const char *application;
-    const char *channel; /* an identifier of ours, [a-z_]+ */
-    int64_t deadline_ms; /* of connect and LISTEN; 0: 3000 */
-    int64_t check_ms;    /* an idle connection is asked whether it lives; 0: 10000 */
+    const char *channel;  /* an identifier of ours, [a-z_]+ */
+    int64_t deadline_ms;  /* of connect and LISTEN; 0: 3000 */
+    int64_t check_ms;     /* an idle connection is asked whether it lives; 0: 10000 */
     const char *question; /* SQL, asked when LISTEN is confirmed and before `up`: what is needed to
                              understand notices; NULL: nothing */
     /*

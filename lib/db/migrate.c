@@ -290,8 +290,8 @@ files_run(PGconn *pg, struct files *f, void (*told)(void *arg, const char *file)
         }
         /* There is nothing to lock before the first file is run: of two that begin at once one
          * fails in it, and goes on behind the other. */
-        if (record || run(pg, "ROLLBACK", &ignored) < 0 ||
-            record_find(pg, &record, &ignored) < 0 || !record)
+        if (record || run(pg, "ROLLBACK", &ignored) < 0 || record_find(pg, &record, &ignored) < 0 ||
+            !record)
             return -1;
     }
     return 0;

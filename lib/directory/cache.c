@@ -360,8 +360,8 @@ want_begin(struct yb_cache *c, struct yb_str key, struct want *w)
         w->flight->refs++;
         w->stale = value_hold(e->value);
         if (e->value != NULL)
-            w->quiet_ms = value_noticed(c, e->value) ? yb_clock_ms() + c->notice_ms
-                                                     : e->value->quiet_ms;
+            w->quiet_ms =
+                value_noticed(c, e->value) ? yb_clock_ms() + c->notice_ms : e->value->quiet_ms;
     }
     pthread_mutex_unlock(&s->lock);
     return v;

@@ -44,8 +44,7 @@ yb_directory_new(const struct yb_directory_conf *conf)
     d->postmaster = text_dup(conf->postmaster);
     d->db = yb_db_new(&db);
     d->cache = yb_cache_new(conf->cache_bytes > 0 ? conf->cache_bytes : DEFAULT_CACHE_BYTES,
-                            conf->stale_ms > 0 ? conf->stale_ms : DEFAULT_STALE_MS,
-                            d->notice_ms);
+                            conf->stale_ms > 0 ? conf->stale_ms : DEFAULT_STALE_MS, d->notice_ms);
     return d;
 }
 

@@ -30,7 +30,7 @@ struct yb_directory_conf {
     unsigned connections;    /* at most so many at once; 0: 8 */
     size_t cache_bytes;      /* bound of the cache; 0: 64 MiB */
     int64_t stale_ms;        /* an answer is asked again after this; 0: 10 minutes */
-    int64_t notice_ms;       /* notices, which anybody in the database can send, have an answer asked
+    int64_t notice_ms; /* notices, which anybody in the database can send, have an answer asked
                                 again once in this time, so long may a change take; 0: 1 s */
     enum yb_directory_warm warm;
 };

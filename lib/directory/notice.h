@@ -19,8 +19,10 @@ struct yb_notice_key {
 int yb_notice_key_read(struct yb_str text, struct yb_notice_key *out,
                        struct yb_err *err) YB_MUST_USE;
 
-/* A domain, and an address by its base; both in key form. */
+/* A domain, in key form. */
 uint64_t yb_notice_domain(const struct yb_notice_key *k, struct yb_str domain);
+/* An address, in key form, by its base: what stands before the first byte that could separate a
+ * sub-address. */
 uint64_t yb_notice_address(const struct yb_notice_key *k, struct yb_str local,
                            struct yb_str domain);
 

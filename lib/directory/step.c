@@ -155,8 +155,7 @@ step_kind(struct yb_str name, enum yb_step_kind *kind)
 }
 
 static struct yb_cache_value *
-step_value(struct yb_cache *c, struct yb_str key, const struct yb_db_result *r,
-           struct yb_err *err)
+step_value(struct yb_cache *c, struct yb_str key, const struct yb_db_result *r, struct yb_err *err)
 {
     struct yb_cache_value *v;
     struct yb_str local, domain, *array;

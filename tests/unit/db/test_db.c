@@ -769,7 +769,8 @@ END_TEST
  */
 START_TEST(test_migrate_roles)
 {
-    static const char *const files[] = { "0001_roles.sql", "0009_all_roles.sql", "0010_closed.sql" };
+    static const char *const files[] = { "0001_roles.sql", "0009_all_roles.sql",
+                                         "0010_closed.sql" };
     char dir[] = "/tmp/yubin-migrate-XXXXXX", conninfo[256], steward[300];
     struct yb_migrate_report report;
     struct yb_err err = { 0 };
@@ -881,12 +882,13 @@ START_TEST(test_migrate_lock)
     for (size_t i = 0; i < YB_COUNT(others); i++)
         held[i] = lock_hold(conninfo, others[i][0], others[i][1]);
     /* Another run has the lock, and is about to commit the last file. */
-    owner = lock_hold(conninfo, "postgres",
-                      "BEGIN; CREATE TABLE kept AS SELECT * FROM yubin.schema_migrations"
-                      " WHERE number = (SELECT max(number) FROM yubin.schema_migrations);"
-                      " DELETE FROM yubin.schema_migrations WHERE number = (SELECT number FROM kept);"
-                      " COMMIT; BEGIN; LOCK TABLE yubin.schema_migrations IN SHARE ROW EXCLUSIVE MODE;"
-                      " INSERT INTO yubin.schema_migrations SELECT * FROM kept");
+    owner =
+        lock_hold(conninfo, "postgres",
+                  "BEGIN; CREATE TABLE kept AS SELECT * FROM yubin.schema_migrations"
+                  " WHERE number = (SELECT max(number) FROM yubin.schema_migrations);"
+                  " DELETE FROM yubin.schema_migrations WHERE number = (SELECT number FROM kept);"
+                  " COMMIT; BEGIN; LOCK TABLE yubin.schema_migrations IN SHARE ROW EXCLUSIVE MODE;"
+                  " INSERT INTO yubin.schema_migrations SELECT * FROM kept");
     ck_assert_int_eq(pthread_create(&t, NULL, migration_run, &m), 0);
     while (strcmp(cluster_ask(c, "postgres", "SELECT count(*) FROM pg_locks WHERE NOT granted"),
                   "1") != 0 &&

@@ -20,8 +20,8 @@ static const char *const roles[] = {
 #define N_LOGINS 11
 #define API 9 /* among them */
 static const char *const tables[] = {
-    "nodes",        "tenants",       "domains",  "domain_aliases",   "accounts", "credentials",
-    "aliases",      "alias_targets", "forwards", "retirements",      "usage",    "domain_usage",
+    "nodes",        "tenants",       "domains",  "domain_aliases",    "accounts",   "credentials",
+    "aliases",      "alias_targets", "forwards", "retirements",       "usage",      "domain_usage",
     "tenant_usage", "sender_rights", "settings", "schema_migrations", "notice_keys"
 };
 #define DENIED "42501"
@@ -93,11 +93,11 @@ START_TEST(test_every_table_forces_row_security)
                                  " coalesce('security_invoker=true' = ANY (reloptions), false))"),
                      "");
     ck_assert_str_eq(
-        cluster_sql(c,
-                    "SELECT coalesce(string_agg(relname, ' '), '') FROM pg_class t"
-                    " WHERE relnamespace = 'yubin'::regnamespace AND relkind = 'r'"
-                    " AND relname NOT IN ('nodes', 'schema_migrations', 'notice_keys') AND NOT EXISTS"
-                    " (SELECT FROM pg_attribute WHERE attrelid = t.oid AND attname = 'tenant_id')"),
+        cluster_sql(
+            c, "SELECT coalesce(string_agg(relname, ' '), '') FROM pg_class t"
+               " WHERE relnamespace = 'yubin'::regnamespace AND relkind = 'r'"
+               " AND relname NOT IN ('nodes', 'schema_migrations', 'notice_keys') AND NOT EXISTS"
+               " (SELECT FROM pg_attribute WHERE attrelid = t.oid AND attname = 'tenant_id')"),
         "");
     ck_assert_str_eq(cluster_sql(c, "SELECT coalesce(string_agg(relname, ' '), '') FROM pg_class"
                                     " WHERE relnamespace = 'yubin'::regnamespace AND relkind = 'r'"
@@ -250,7 +250,8 @@ START_TEST(test_public_has_nothing)
           "" },
         { "schemas",
           "SELECT coalesce(string_agg(nspname || ':' || rolname, ' '), '') FROM pg_namespace n,"
-          " pg_roles r WHERE NOT rolsuper AND rolname NOT LIKE 'pg@_%' ESCAPE '@' AND rolname NOT IN"
+          " pg_roles r WHERE NOT rolsuper AND rolname NOT LIKE 'pg@_%' ESCAPE '@' AND rolname NOT "
+          "IN"
           " ('yubin_owner', 'yubin_functions') AND has_schema_privilege(r.oid, n.oid, 'CREATE')",
           "" },
         { "USAGE",
@@ -377,7 +378,8 @@ START_TEST(test_password_upgrade)
         { "$6$salt$hash", "SCRAM-SHA-256$8192:" SALT "$" SALT ":" KEY, false },
         { "$6$salt$hash", "SCRAM-SHA-256$8192:" SALT "$" KEY, false },
         { "$6$salt$hash",
-          "SCRAM-SHA-256$8192:" SALT "$" KEY ":AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh9=", false },
+          "SCRAM-SHA-256$8192:" SALT "$" KEY ":AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh9=",
+          false },
     };
     char id[40], sql[600], made[YB_CRED_VERIFIER];
     struct yb_err err = { 0 };
@@ -391,13 +393,14 @@ START_TEST(test_password_upgrade)
         ck_assert_msg(strcmp(cluster_ask(c, "yubin_imapd", sql), cases[i].done ? "t" : "f") == 0,
                       "%s, %s: %s", cases[i].old, cases[i].fresh,
                       cluster_ask(c, "yubin_imapd", sql));
-        ck_assert_str_eq(cluster_sql(c, "SELECT verifier FROM credentials WHERE account_id = '%s'",
-                                     id),
-                         cases[i].done ? cases[i].fresh : cases[i].old);
+        ck_assert_str_eq(
+            cluster_sql(c, "SELECT verifier FROM credentials WHERE account_id = '%s'", id),
+            cases[i].done ? cases[i].fresh : cases[i].old);
     }
     /* Not without knowing the old one, nor by NULL; and what lib/cred makes now is of that form. */
     ck_assert_int_eq(yb_cred_make(YB_STR("correct horse"), 0, made, &err), 0);
-    snprintf(sql, sizeof(sql), "SELECT yubin.yb_password_upgrade('%s', '$6$guess', '%s')", id, made);
+    snprintf(sql, sizeof(sql), "SELECT yubin.yb_password_upgrade('%s', '$6$guess', '%s')", id,
+             made);
     ck_assert_str_eq(cluster_ask(c, "yubin_imapd", sql), "f");
     snprintf(sql, sizeof(sql), "SELECT yubin.yb_password_upgrade('%s', '$6$salt$hash', NULL)", id);
     ck_assert_str_eq(cluster_ask(c, "yubin_imapd", sql), "f");

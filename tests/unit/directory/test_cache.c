@@ -461,7 +461,8 @@ START_TEST(test_key_read)
 
     ck_assert_int_eq(
         yb_notice_key_read(
-            YB_STR("\\x000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"), &k, &err),
+            YB_STR("\\x000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"), &k,
+            &err),
         0);
     ck_assert_int_eq(k.v[31], 31);
     /* By another SHA-256, of the key and "i", "da.test", "aa.test u". */

@@ -221,10 +221,10 @@ fill_answers(void)
                    " 'susp.test', 'pending.test', 'pool.test']) d");
     cluster_sql(c, "SELECT fixtures.domain('t2', 'b.test'), fixtures.domain('t3', 'tenant.test')");
     cluster_sql(c, "SELECT fixtures.domain_alias('also-a.test', 'a.test')");
-    cluster_sql(c,
-                "SELECT fixtures.account(x || '@a.test', '$6$key') FROM unnest(ARRAY['u', 'v', 'op',"
-                " 'a/b', 'two words', 'keep', 'away', 'ping', 'pong', 'tick', 'tock', 'susp',"
-                " 'full', 'stuffed', 'moved']) x");
+    cluster_sql(
+        c, "SELECT fixtures.account(x || '@a.test', '$6$key') FROM unnest(ARRAY['u', 'v', 'op',"
+           " 'a/b', 'two words', 'keep', 'away', 'ping', 'pong', 'tick', 'tock', 'susp',"
+           " 'full', 'stuffed', 'moved']) x");
     cluster_sql(c, "INSERT INTO accounts (tenant_id, domain_id, local, written, home_node)"
                    " SELECT tenant_id, domain_id, 'j\xc3\xbcrgen', 'j\xc3\xbcrgen', node_id"
                    " FROM domains, nodes WHERE domains.name = 'a.test'");
@@ -432,8 +432,8 @@ END_TEST
 /* Odd names are told by the same hash as they are kept by: only a notice can make these known. */
 START_TEST(test_odd_names_are_heard_of)
 {
-    static const char *const odd[] = { "two words", "a/b",  "+x", "++", "-", "j\xc3\xbcrgen-x",
-                                       "\xc3\xbc", "o'hara", "a.b", "x#y", "~", "_-_" };
+    static const char *const odd[] = { "two words", "a/b",    "+x",  "++",  "-", "j\xc3\xbcrgen-x",
+                                       "\xc3\xbc",  "o'hara", "a.b", "x#y", "~", "_-_" };
     char address[80], sql[200];
 
     cluster_sql(c, "SELECT fixtures.domain('t1', 'odd.test')");
