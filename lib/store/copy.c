@@ -338,6 +338,10 @@ copy_or_move(struct job *j, struct yb_err *err)
     int rc;
 
     yb_assert(j->from->account == j->to->account);
+    /* Two handles of one mailbox, opened before and after the folders changed, would be two opinions
+     * of its head. */
+    if (yb_sys_same_file(j->from->dir_fd, j->to->dir_fd))
+        j->to = j->from;
     memset(j->out->new_uids, 0, j->n * sizeof(*j->out->new_uids));
     j->out->n_done = 0;
     j->out->uidvalidity = yb_mailbox_uidvalidity(j->to);

@@ -215,6 +215,8 @@ yb_mailbox_keyword(struct yb_mailbox *m, struct yb_str name, bool create, uint32
         return 0;
     }
     fd = yb_sys_open(m->dir_fd, FILE_NAME, O_RDWR | O_CREAT | O_NOFOLLOW);
+    if (fd < 0 && errno == ENOENT) /* the folder was removed */
+        return yb_err_set(err, YB_PERM, "5.2.0", "[NONEXISTENT] The mailbox does not exist");
     if (fd < 0 || flock(fd, LOCK_EX) < 0) {
         rc = yb_err_sys(err, YB_TEMP, "4.3.0", "open " FILE_NAME);
         yb_sys_close(&fd);

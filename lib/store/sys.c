@@ -187,6 +187,15 @@ yb_sys_same(int dir_fd, const char *name, int fd)
 }
 
 bool
+yb_sys_same_file(int fd, int other)
+{
+    struct stat a, b;
+
+    return fstat(fd, &a) == 0 && fstat(other, &b) == 0 && a.st_ino == b.st_ino &&
+           a.st_dev == b.st_dev;
+}
+
+bool
 yb_sys_gone(int fd)
 {
     struct stat st;

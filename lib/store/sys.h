@@ -44,6 +44,8 @@ int64_t yb_sys_mtime(int fd);
 bool yb_sys_scarce(int sys);
 /* True when this name leads to the open file. */
 bool yb_sys_same(int dir_fd, const char *name, int fd);
+/* True when both descriptors are open on the same file or folder. */
+bool yb_sys_same_file(int fd, int other);
 /* True when no name leads to the file any more. */
 bool yb_sys_gone(int fd);
 /* The kernel's id of this boot. */

@@ -304,6 +304,20 @@ START_TEST(test_keywords)
 }
 END_TEST
 
+/* Deleted by another session: gone, and not a trouble of the disk. */
+START_TEST(test_keyword_gone)
+{
+    struct yb_mailbox *m;
+    uint32_t bit;
+
+    OK(yb_store_create(h.a, YB_STR("Gone"), &err));
+    m = help_mailbox(&h, "Gone");
+    OK(yb_store_delete(h.a, YB_STR("Gone"), &err));
+    FAILS(yb_mailbox_keyword(m, YB_STR("$Label1"), true, &bit, &err), YB_PERM, "[NONEXISTENT]");
+    yb_mailbox_close(&m);
+}
+END_TEST
+
 START_TEST(test_copy)
 {
     struct yb_mailbox *from, *to;
@@ -389,6 +403,34 @@ START_TEST(test_move)
     ck_assert_uint_eq(help_status(to).messages, 249);
     yb_mailbox_close(&from);
     yb_mailbox_close(&to);
+}
+END_TEST
+
+/* A session's handle is from before the folders changed, the target's is new: one mailbox still. */
+START_TEST(test_copy_two_handles)
+{
+    uint32_t uids[5] = { 1, 2, 3, 4, 5 }, moved[5], made[5];
+    struct yb_copy out = { .new_uids = moved };
+    struct yb_store_check sums;
+    struct yb_mailbox *from, *to;
+
+    for (unsigned i = 0; i < 5; i++)
+        help_put(&h, NULL, i + 1, 20, 0);
+    from = help_mailbox(&h, "INBOX");
+    OK(yb_store_create(h.a, YB_STR("Other"), &err));
+    to = help_mailbox(&h, "INBOX");
+    ck_assert_ptr_ne(from, to);
+    OK(yb_mailbox_move(from, uids, 5, to, &out, &err));
+    ck_assert_uint_eq(moved[4], 10);
+    ck_assert_uint_eq(help_status(from).messages, 5);
+    out.new_uids = made;
+    OK(yb_mailbox_copy(from, moved, 5, to, 0, &out, &err));
+    ck_assert_uint_eq(help_status(to).messages, 10);
+    yb_mailbox_close(&from);
+    yb_mailbox_close(&to);
+    OK(yb_store_check(h.a, &sums, &err));
+    ck_assert_uint_eq(sums.rebuilt, 0);
+    ck_assert_uint_eq(help_usage(&h).messages, 10);
 }
 END_TEST
 
@@ -774,8 +816,10 @@ suite(void)
         { test_only_deleted, false },
         { test_store_flags, true },
         { test_keywords, true },
+        { test_keyword_gone, false },
         { test_copy, true },
         { test_move, true },
+        { test_copy_two_handles, false },
         { test_cache, false },
         { test_compact, true },
         { test_resume, false },
