@@ -172,8 +172,11 @@ yb_account_unlock(struct yb_store_account *a)
 int
 yb_account_breathe(struct yb_store_account *a, struct yb_err *err)
 {
+    bool wanted =
+        yb_lockfile_wanted(a->lock_fd); /* the descriptor is the next holder's to replace */
+
     yb_account_unlock(a);
-    if (yb_lockfile_wanted(a->lock_fd))
+    if (wanted)
         yb_clock_rest_us(NAP_LONGEST_US * 2); /* longer than a waiter's nap: he comes first */
     return yb_account_lock(a, err);
 }

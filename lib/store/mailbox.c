@@ -100,7 +100,7 @@ yb_mailbox_close(struct yb_mailbox **mailbox)
     if (--m->refs == 0) {
         if (m->listed)
             a->n_idle_mailboxes++;
-        if (a->n_idle_mailboxes > YB_IDLE_MAILBOXES)
+        if (a->n_idle_mailboxes > a->store->conf.idle_mailboxes)
             mailbox_unlist(m);
         useless = !m->listed;
     }

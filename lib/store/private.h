@@ -7,7 +7,9 @@
  *                  account.head, mailbox.head and which files a mailbox has open
  *   mailbox.mutex  the table of records, keywords and cache; also held to read without the account
  *                  lock from descriptors that may be replaced
- *   account.mutex, store.mutex   maps and reference counts; held for no system call
+ *   account.mutex, store.mutex   maps and reference counts; held for no system call. With
+ *                  store.mutex, a table is evicted from a mailbox whose mutex is free: m->table is
+ *                  taken away, and looked at by who frees the mailbox, with it held
  */
 #ifndef YB_STORE_PRIVATE_H
 #define YB_STORE_PRIVATE_H
@@ -23,8 +25,6 @@
 #include <stdatomic.h>
 
 #define YB_BATCH 100                /* messages between two breaks of a long command */
-#define YB_TIDY_QUIET_MS 60000      /* a mailbox that quiet is synced and its dirty mark cleared */
-#define YB_IDLE_MAILBOXES 16        /* open mailboxes an account keeps that nobody uses */
 #define YB_ACCOUNT_FILES 3          /* descriptors of an open account: folder, Maildir, lock */
 #define YB_MAILBOX_FILES 5          /* of an open mailbox: folder, cur, new, index, cache */
 #define YB_LOOK_TRUST_NS 1000000000 /* a folder's mtime younger than this at the look may lie */

@@ -21,6 +21,9 @@
 #define EXT_MAGIC 0xef53
 #define XFS_MAGIC 0x58465342
 #define PROBE_CHANGES 16
+#define IDLE_MAILBOXES 16
+#define TABLE_BUDGET ((size_t)64 << 20)
+#define TIDY_QUIET_MS 60000
 
 int
 yb_store_init(const char *root, char id_text[YB_ID_TEXT], struct yb_err *err)
@@ -174,6 +177,12 @@ yb_store_root_open(const struct yb_store_conf *conf, const char *expected_id, st
         s->conf.lock_timeout_ms = 10000;
     if (s->conf.max_open_accounts == 0)
         s->conf.max_open_accounts = default_open_accounts();
+    if (s->conf.idle_mailboxes == 0)
+        s->conf.idle_mailboxes = IDLE_MAILBOXES;
+    if (s->conf.table_budget == 0)
+        s->conf.table_budget = TABLE_BUDGET;
+    if (s->conf.tidy_quiet_ms <= 0)
+        s->conf.tidy_quiet_ms = TIDY_QUIET_MS;
     if (expected_id != NULL)
         snprintf(s->expected_id, sizeof(s->expected_id), "%s", expected_id);
     s->root_fd = -1;

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 #define CHUNK 1024 /* records read at once: 128 KiB */
-#define TRIES 4
 #define PENDING (YB_BATCH + 1)
 
 /* --- blocks --- */
@@ -244,23 +243,25 @@ lru_touch(struct yb_table *t)
     pthread_mutex_unlock(&s->mutex);
 }
 
-static void
-table_retire(struct yb_table *t)
-{
-    struct yb_store *s = t->m->account->store;
-
-    pthread_mutex_lock(&s->mutex);
-    lru_remove(s, t);
-    pthread_mutex_unlock(&s->mutex);
-    table_free(t);
-}
-
+/*
+ * Whoever evicts holds store.mutex from the look at the list until he has let go of the mailbox. So
+ * with it m->table is true, and without it a table that was seen may be gone already, or the
+ * evictor still be in a mailbox that seems to have none.
+ */
 void
 yb_table_drop(struct yb_mailbox *m)
 {
-    if (m->table != NULL)
-        table_retire(m->table);
+    struct yb_store *s = m->account->store;
+    struct yb_table *t;
+
+    pthread_mutex_lock(&s->mutex);
+    t = m->table;
     m->table = NULL;
+    if (t != NULL)
+        lru_remove(s, t);
+    pthread_mutex_unlock(&s->mutex);
+    if (t != NULL)
+        table_free(t);
 }
 
 static int
@@ -318,61 +319,74 @@ head_read(struct yb_mailbox *m, struct yb_index_head *head)
     return ok && (head->marks & YB_INDEX_GONE) == 0 && head->uidvalidity == m->uidvalidity;
 }
 
-int
-yb_table_get(struct yb_mailbox *m, struct yb_index_head *head, struct yb_err *err)
+/* Under the account lock nobody writes: what cannot be read now is broken, and made anew once. */
+static int
+table_get_locked(struct yb_mailbox *m, struct yb_index_head *head, struct yb_err *err)
 {
-    for (int i = 0; i < TRIES; i++) {
-        bool head_ok;
-        int rc;
-
+    for (int i = 0; i < 2; i++) {
+        if (yb_mailbox_enter(m, err) < 0)
+            return -1;
         pthread_mutex_lock(&m->mutex);
-        head_ok = head_read(m, head);
-        if (head_ok && table_refresh(m, head) == 0) {
+        *head = m->head;
+        if (table_refresh(m, head) == 0) {
             lru_touch(m->table);
             return 0;
         }
         pthread_mutex_unlock(&m->mutex);
-        /* A record was being written, or is broken: under the lock it shows which. */
-        if (yb_account_lock(m->account, err) < 0)
-            return -1;
-        if (i > 0 && head_ok)
-            m->damaged = true;
-        rc = yb_mailbox_enter(m, err);
-        if (rc == 0 && head_ok && i == 0) {
-            pthread_mutex_lock(&m->mutex);
-            m->damaged = table_refresh(m, &m->head) < 0;
-            pthread_mutex_unlock(&m->mutex);
-            rc = m->damaged ? yb_mailbox_enter(m, err) : 0;
-        }
-        yb_account_unlock(m->account);
-        if (rc < 0)
-            return -1;
+        m->damaged = true;
     }
     return yb_err_inside(err, YB_TEMP, "4.3.0", "the index cannot be read");
+}
+
+int
+yb_table_get(struct yb_mailbox *m, struct yb_index_head *head, struct yb_err *err)
+{
+    int rc;
+
+    pthread_mutex_lock(&m->mutex);
+    if (head_read(m, head) && table_refresh(m, head) == 0) {
+        lru_touch(m->table);
+        return 0;
+    }
+    pthread_mutex_unlock(&m->mutex);
+    /* A record or the head was being written, or is broken: without the lock that looks the same. */
+    if (yb_account_lock(m->account, err) < 0)
+        return -1;
+    rc = table_get_locked(m, head, err);
+    yb_account_unlock(m->account);
+    return rc;
 }
 
 void
 yb_table_put(struct yb_mailbox *m)
 {
     struct yb_store *s = m->account->store;
+    struct yb_table *evicted = NULL;
 
     pthread_mutex_unlock(&m->mutex);
     pthread_mutex_lock(&s->mutex);
-    for (struct yb_table *t = s->tables_first, *next; t != NULL && s->table_bytes > YB_TABLE_BUDGET;
-         t = next) {
+    for (struct yb_table *t = s->tables_first, *next;
+         t != NULL && s->table_bytes > s->conf.table_budget; t = next) {
         struct yb_mailbox *victim = t->m;
 
         next = t->next;
         /* Against the order of locks, so only if nobody has it. It cannot vanish: freeing a mailbox
-         * needs store.mutex to take its table out of the list. */
+         * begins with yb_table_drop(), which waits for store.mutex. */
         if (pthread_mutex_trylock(&victim->mutex) != 0)
             continue;
         lru_remove(s, t);
         victim->table = NULL;
-        table_free(t);
         pthread_mutex_unlock(&victim->mutex);
+        t->next = evicted;
+        evicted = t;
     }
     pthread_mutex_unlock(&s->mutex);
+    while (evicted != NULL) {
+        struct yb_table *t = evicted;
+
+        evicted = t->next;
+        table_free(t);
+    }
 }
 
 /* --- following our own changes --- */

@@ -1,14 +1,12 @@
 /*
  * The records of an open mailbox in the memory of this process: read whole once, then kept up with
  * what changed. Shared by all sessions; dropped, least recently used first, when the tables of the
- * process pass YB_TABLE_BUDGET.
+ * process pass conf.table_budget.
  */
 #ifndef YB_STORE_TABLE_H
 #define YB_STORE_TABLE_H
 
 #include "lib/store/private.h"
-
-#define YB_TABLE_BUDGET (64u << 20)
 
 /* An array of records that several row lists share. What lies below a list's end never changes
  * while somebody else holds the block. */

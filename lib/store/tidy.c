@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PASS_SECONDS 5
+#define PASSES 12    /* in the time that a mailbox has to be quiet */
 #define PASS_MOST 64 /* mailboxes synced in one pass */
 #define NOTED_MOST 65536
 #define STOP_MS 5000 /* what is left then stays marked: safe, only slower after a power cut */
@@ -146,13 +146,14 @@ tidy_main(void *arg)
 
     pthread_mutex_lock(&t->mutex);
     while (!t->stopping) {
-        struct timespec until = yb_clock_wait(PASS_SECONDS * 1000);
+        int64_t quiet_ms = t->store->conf.tidy_quiet_ms;
+        struct timespec until = yb_clock_wait(quiet_ms / PASSES + 1);
         size_t n;
 
         if (pthread_cond_timedwait(&t->stop, &t->mutex, &until) != ETIMEDOUT)
             continue;
         pthread_mutex_unlock(&t->mutex);
-        n = take_quiet(t, yb_clock_ms() - YB_TIDY_QUIET_MS, quiet, PASS_MOST);
+        n = take_quiet(t, yb_clock_ms() - quiet_ms, quiet, PASS_MOST);
         for (size_t i = 0; i < n; i++)
             clean(t->store, &quiet[i], false);
         pthread_mutex_lock(&t->mutex);
@@ -176,14 +177,15 @@ yb_tidy_start(struct yb_store *s, struct yb_err *err)
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_cond_init(&t->stop, &attr);
     pthread_condattr_destroy(&attr);
+    s->tidy = t; /* the thread's own changes are noted, too */
     rc = pthread_create(&t->thread, NULL, tidy_main, t);
     if (rc != 0) {
+        s->tidy = NULL;
         yb_map_free(&t->noted);
         yb_free(t);
         errno = rc;
         return yb_err_sys(err, YB_TEMP, "4.3.0", "start a thread");
     }
-    s->tidy = t;
     return 0;
 }
 

@@ -35,3 +35,8 @@ check_PROGRAMS += tests/unit/store/test_trouble
 tests_unit_store_test_trouble_SOURCES  = tests/unit/store/test_trouble.c $(STORE_TEST_HELP)
 tests_unit_store_test_trouble_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_store_test_trouble_LDADD    = $(STORE_TEST_LIBS)
+
+check_PROGRAMS += tests/unit/store/test_stress
+tests_unit_store_test_stress_SOURCES  = tests/unit/store/test_stress.c $(STORE_TEST_HELP)
+tests_unit_store_test_stress_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_store_test_stress_LDADD    = $(STORE_TEST_LIBS)
