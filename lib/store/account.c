@@ -484,7 +484,7 @@ tally_folder(void *arg, const struct yb_folder_dir *dir, struct yb_err *err)
     struct yb_mailbox *m = NULL;
     struct yb_err trouble = { 0 };
 
-    if (yb_mailbox_find(t->a, dir, false, &m, &trouble) < 0) {
+    if (yb_mailbox_find_entered(t->a, dir, false, &m, &trouble) < 0 && m == NULL) {
         if (yb_sys_scarce(trouble.sys)) { /* every other one would be missed, too */
             *err = trouble;
             return -1;
@@ -493,8 +493,7 @@ tally_folder(void *arg, const struct yb_folder_dir *dir, struct yb_err *err)
             yb_log_err(YB_LOG_ERROR, NULL, "store.mailbox.trouble", &trouble);
         return 0;
     }
-    if (yb_mailbox_enter(m, &trouble) < 0 && trouble.class == YB_PERM &&
-        (m->head.marks & YB_INDEX_GONE) != 0) {
+    if (trouble.class == YB_PERM && (m->head.marks & YB_INDEX_GONE) != 0) {
         yb_mailbox_forget(t->a, dir);
         yb_folder_finish_delete(t->a, dir);
     } else if (trouble.class != YB_OK) {
@@ -627,6 +626,8 @@ yb_account_next_uidvalidity(struct yb_store_account *a, uint32_t above, struct y
             return 0;
         d.last_uidvalidity = v.last;
     }
+    if (above < a->last_uidvalidity)
+        above = a->last_uidvalidity;
     if (d.last_uidvalidity < above && above < now + VALIDITY_AHEAD)
         d.last_uidvalidity = above;
     d.last_uidvalidity = d.last_uidvalidity >= now ? d.last_uidvalidity + 1 : now;

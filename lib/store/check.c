@@ -64,10 +64,9 @@ check_folder(struct yb_store_account *a, const struct yb_folder_dir *dir,
     struct yb_mailbox *m = NULL;
     struct yb_err err = { 0 };
 
-    if (yb_mailbox_find(a, dir, false, &m, &err) < 0)
+    if (yb_mailbox_find_entered(a, dir, false, &m, &err) < 0 && m == NULL)
         return; /* deleted meanwhile */
-    if (yb_mailbox_enter(m, &err) < 0 ||
-        yb_mailbox_compare(m, true, YB_COMPARE_FOREIGN, &err) < 0) {
+    if (err.class != YB_OK || yb_mailbox_compare(m, true, YB_COMPARE_FOREIGN, &err) < 0) {
         yb_mailbox_log(m, "store.mailbox.trouble", &err);
     } else {
         out->mailboxes++;

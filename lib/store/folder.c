@@ -268,7 +268,7 @@ create_locked(struct yb_store_account *a, const struct yb_folder_dir *dir, struc
         return yb_err_set(err, YB_PERM, "5.2.0", "[ALREADYEXISTS] The mailbox exists already");
     if (begin_folders(a, err) < 0)
         return -1;
-    if (yb_mailbox_find(a, dir, true, &m, err) == 0 && yb_mailbox_enter(m, err) == 0)
+    if (yb_mailbox_find_entered(a, dir, true, &m, err) == 0)
         rc = yb_account_settle(a, err);
     yb_mailbox_close(&m);
     return rc;
@@ -313,9 +313,7 @@ delete_locked(struct yb_store_account *a, const struct yb_folder_dir *dir,
     struct yb_mailbox *m = NULL;
     int rc = -1;
 
-    if (yb_mailbox_find(a, dir, false, &m, err) < 0)
-        return -1;
-    if (yb_mailbox_enter(m, err) == 0 && begin_folders(a, err) == 0) {
+    if (yb_mailbox_find_entered(a, dir, false, &m, err) == 0 && begin_folders(a, err) == 0) {
         m->head.marks |= YB_INDEX_GONE;
         m->head.modseq++; /* sessions look, and find it gone */
         if (yb_index_write_head(m->index_fd, &m->head) < 0) {

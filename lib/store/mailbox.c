@@ -245,15 +245,34 @@ yb_mailbox_find(struct yb_store_account *a, const struct yb_folder_dir *dir, boo
 
 /* --- entering --- */
 
+/*
+ * The folder is another mailbox now. A handle stays what it was: its table, what waits for the cache
+ * and the UIDs that its users hold mean the old one. By name it is not found any more, and those who
+ * have it selected are told to look.
+ */
+static int
+mailbox_over(struct yb_mailbox *m, struct yb_err *err)
+{
+    pthread_mutex_lock(&m->account->mutex);
+    mailbox_unlist(m);
+    pthread_mutex_unlock(&m->account->mutex);
+    atomic_store(&m->over, true);
+    yb_notify_changed(m);
+    return err_gone(err);
+}
+
 /* Who it is: what yubin-uid says; a new UIDVALIDITY when that is unreadable, never a guess. */
 static int
 mailbox_identify(struct yb_mailbox *m, const struct yb_index_head *head, struct yb_err *err)
 {
+    uint32_t known = atomic_load(&m->uidvalidity);
     struct yb_uidfile u;
     int rc = yb_uidfile_read(m->dir_fd, &u, err);
 
     if (rc < 0)
         return -1;
+    if (known != 0 && (rc == 0 || u.uidvalidity != known))
+        return mailbox_over(m, err);
     /* An older yubin-uid was put back: the index knows what was given since. */
     if (rc == 1 && head != NULL && head->uidvalidity == u.uidvalidity &&
         (head->uid_ceiling > u.uid_ceiling || head->modseq_ceiling > u.modseq_ceiling) &&
@@ -273,6 +292,8 @@ mailbox_identify(struct yb_mailbox *m, const struct yb_index_head *head, struct 
     }
     m->fresh = rc == 0;
     atomic_store(&m->uidvalidity, u.uidvalidity);
+    if (u.uidvalidity > m->account->last_uidvalidity)
+        m->account->last_uidvalidity = u.uidvalidity;
     pthread_mutex_lock(&m->uid_mutex);
     m->synced = (struct yb_uidfile){ 0 };
     if (rc == 0)
@@ -369,9 +390,11 @@ enter_after_boot(struct yb_mailbox *m, struct yb_err *err)
 int
 yb_mailbox_enter(struct yb_mailbox *m, struct yb_err *err)
 {
-    int whole = index_whole(m, err);
+    int whole = m->over ? 0 : index_whole(m, err);
 
     m->fresh = false;
+    if (m->over)
+        return err_gone(err);
     if (whole < 0)
         return -1;
     if (taken_away(m) || (!whole && !in_place(m)))
@@ -379,8 +402,8 @@ yb_mailbox_enter(struct yb_mailbox *m, struct yb_err *err)
     if (whole && (m->head.marks & YB_INDEX_GONE) != 0)
         return err_gone(err);
     /* The index of another UIDVALIDITY: another process made a new one, or the index is a stranger.
-     */
-    if (atomic_load(&m->uidvalidity) == 0 || (whole && m->head.uidvalidity != m->uidvalidity)) {
+     * Where it is lost, yubin-uid may be lost with it. */
+    if (atomic_load(&m->uidvalidity) == 0 || !whole || m->head.uidvalidity != m->uidvalidity) {
         if (mailbox_identify(m, whole ? &m->head : NULL, err) < 0)
             return -1;
     }
@@ -391,6 +414,32 @@ yb_mailbox_enter(struct yb_mailbox *m, struct yb_err *err)
     if ((m->head.marks & YB_INDEX_BUSY) != 0)
         return yb_mailbox_compare(m, true, YB_COMPARE_BUSY, err);
     return 0;
+}
+
+int
+yb_mailbox_find_entered(struct yb_store_account *a, const struct yb_folder_dir *dir, bool create,
+                        struct yb_mailbox **out, struct yb_err *err)
+{
+    struct yb_err why;
+
+    *out = NULL;
+    do {
+        yb_mailbox_close(out); /* if it is over it is not listed any more: the next is a new one */
+        why = (struct yb_err){ 0 };
+        if (yb_mailbox_find(a, dir, create, out, &why) == 0 && yb_mailbox_enter(*out, &why) == 0)
+            return 0;
+    } while (*out != NULL && (*out)->over);
+    if (err != NULL)
+        *err = why;
+    return -1;
+}
+
+int
+yb_mailbox_doubt(struct yb_mailbox *m, struct yb_err *err)
+{
+    if (mailbox_identify(m, NULL, err) < 0)
+        return -1;
+    return yb_err_inside(err, YB_TEMP, "4.3.0", "yubin-uid changed under us");
 }
 
 /* --- ceilings --- */
@@ -425,9 +474,8 @@ yb_mailbox_reserve(struct yb_mailbox *m, uint64_t uids, uint64_t modseqs, struct
     u = m->synced;
     pthread_mutex_unlock(&m->uid_mutex);
     if (rc < 0) {
-        if (why.class == YB_PERM) /* yubin-uid was damaged: who we are has to be asked again */
-            atomic_store(&m->uidvalidity, 0);
-        why.class = YB_TEMP;
+        if (why.class == YB_PERM)
+            return yb_mailbox_doubt(m, err);
         if (err != NULL)
             *err = why;
         return -1;
@@ -592,8 +640,11 @@ yb_mailbox_open(struct yb_store_account *a, struct yb_str name, struct yb_mailbo
 
     if (yb_folder_to_dir(name, &dir, err) < 0 || yb_account_lock(a, err) < 0)
         return -1;
-    if (yb_mailbox_find(a, &dir, false, &m, err) == 0 && yb_mailbox_enter(m, err) == 0)
-        rc = yb_mailbox_look(m, err);
+    do {
+        yb_mailbox_close(&m);
+        if (yb_mailbox_find_entered(a, &dir, false, &m, err) == 0)
+            rc = yb_mailbox_look(m, err);
+    } while (rc < 0 && m != NULL && m->over);
     yb_account_unlock(a);
     if (rc < 0)
         yb_mailbox_close(&m);
@@ -643,8 +694,7 @@ search_folder(void *arg, const struct yb_folder_dir *dir, struct yb_err *err)
     (void)err;
     if (s->found != NULL)
         return 0;
-    if (yb_mailbox_find(s->a, dir, false, &s->found, &why) == 0 &&
-        yb_mailbox_enter(s->found, &why) == 0 &&
+    if (yb_mailbox_find_entered(s->a, dir, false, &s->found, &why) == 0 &&
         atomic_load(&s->found->uidvalidity) == s->uidvalidity)
         return 0;
     if (why.class == YB_TEMP)

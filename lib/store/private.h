@@ -76,6 +76,7 @@ struct yb_store_account {
 
     struct yb_lock_head head;     /* under the account lock */
     uint32_t folders_seen;        /* head.folders when `mailboxes` was right */
+    uint32_t last_uidvalidity;    /* the highest that was seen, should the lock file lose it */
     bool unclean;                 /* this is another boot's account: sizes are checked */
     struct yb_store_check *check; /* where a compare adds what it found, or NULL */
     bool counting;                /* usage is being counted: compares need not settle it */
@@ -91,11 +92,12 @@ struct yb_mailbox {
     unsigned refs; /* account.mutex */
     bool listed;   /* in account.mailboxes */
     int dir_fd, cur_fd, new_fd, index_fd;
-    atomic_uint uidvalidity; /* 0: not known yet */
+    atomic_uint uidvalidity; /* 0: not known yet; then the same until it is closed */
 
     struct yb_index_head head; /* under the account lock */
     bool fresh;                /* entering gave it a new UIDVALIDITY: no UID was ever given */
     bool damaged;              /* a record was broken under the lock: make the index anew */
+    atomic_bool over;          /* the folder lost this UIDVALIDITY: it has other handles now */
 
     pthread_mutex_t uid_mutex;
     struct yb_uidfile synced; /* ceilings this process has synced */
@@ -152,8 +154,16 @@ int yb_account_settle(struct yb_store_account *a, struct yb_err *err) YB_MUST_US
 /* The open mailbox of a folder, with a reference. PERM 5.2.0 "[NONEXISTENT]"; `create` makes it. */
 int yb_mailbox_find(struct yb_store_account *a, const struct yb_folder_dir *dir, bool create,
                     struct yb_mailbox **m, struct yb_err *err) YB_MUST_USE;
-/* Makes m->head current and whole: opens a replaced index, compares after a busy mark, rebuilds. */
+/* Makes m->head current and whole: opens a replaced index, compares after a busy mark, rebuilds.
+ * PERM "[NONEXISTENT]" when it was deleted, or its UIDVALIDITY lost: whoever has UIDs of the handle
+ * has UIDs of nothing. */
 int yb_mailbox_enter(struct yb_mailbox *m, struct yb_err *err) YB_MUST_USE;
+/* yubin-uid was not as expected: as after entering, or TEMP when it is again. Always -1. */
+int yb_mailbox_doubt(struct yb_mailbox *m, struct yb_err *err);
+/* Finds and enters a folder by its name, whatever UIDVALIDITY it has now. *m is NULL, or to be
+ * closed also when this fails. */
+int yb_mailbox_find_entered(struct yb_store_account *a, const struct yb_folder_dir *dir,
+                            bool create, struct yb_mailbox **m, struct yb_err *err) YB_MUST_USE;
 /* UIDNEXT and MODSEQ may grow so far (exclusive) without passing a synced ceiling. */
 int yb_mailbox_reserve(struct yb_mailbox *m, uint64_t uids, uint64_t modseqs,
                        struct yb_err *err) YB_MUST_USE;

@@ -257,10 +257,24 @@ place_locked(struct yb_incoming *i, const struct yb_put *put, uint32_t keywords,
     return 0;
 }
 
+static int
+find_target(struct yb_incoming *i, const struct yb_put *put, const struct yb_folder_dir *dir,
+            struct yb_err *err)
+{
+    bool create = put->create_mailbox || dir->s[0] == '\0';
+
+    yb_mailbox_close(&i->m); /* what was found before may be over by now */
+    if (yb_mailbox_find_entered(i->account, dir, create, &i->m, err) == 0)
+        return 0;
+    if (i->m == NULL && err != NULL && err->class == YB_PERM)
+        yb_err_set(err, YB_PERM, "5.2.0", "[TRYCREATE] The mailbox does not exist");
+    return -1;
+}
+
 /* Under the lock: finds the mailbox and what stands against the message, then places it. */
 static int
-place(struct yb_incoming *i, const struct yb_put *put, const struct yb_folder_dir *dir,
-      uint32_t keywords, struct yb_put_result *out, struct yb_err *err)
+place_once(struct yb_incoming *i, const struct yb_put *put, const struct yb_folder_dir *dir,
+           uint32_t keywords, struct yb_put_result *out, struct yb_err *err)
 {
     struct yb_store_account *a = i->account;
     struct yb_lock_durable d;
@@ -268,13 +282,7 @@ place(struct yb_incoming *i, const struct yb_put *put, const struct yb_folder_di
     yb_lockfile_read_durable(a->lock_fd, &d);
     if (d.state != YB_ACCOUNT_HOME)
         return yb_err_set(err, YB_TEMP, "4.3.2", "The mailbox is being moved");
-    if (i->m == NULL &&
-        yb_mailbox_find(a, dir, put->create_mailbox || dir->s[0] == '\0', &i->m, err) < 0) {
-        if (err != NULL && err->class == YB_PERM)
-            yb_err_set(err, YB_PERM, "5.2.0", "[TRYCREATE] The mailbox does not exist");
-        return -1;
-    }
-    if (yb_mailbox_enter(i->m, err) < 0)
+    if (find_target(i, put, dir, err) < 0)
         return -1;
     if (put->repeat && find_repeat(i, put, out)) {
         i->duplicate = true;
@@ -293,6 +301,19 @@ place(struct yb_incoming *i, const struct yb_put *put, const struct yb_folder_di
     return 0;
 }
 
+/* A mailbox that turns out to have lost its UIDVALIDITY is another one, and there. */
+static int
+place(struct yb_incoming *i, const struct yb_put *put, const struct yb_folder_dir *dir,
+      uint32_t keywords, struct yb_put_result *out, struct yb_err *err)
+{
+    int rc;
+
+    do
+        rc = place_once(i, put, dir, keywords, out, err);
+    while (rc < 0 && i->m != NULL && i->m->over);
+    return rc;
+}
+
 /* Letters for keywords are made before the lock: they are synced. */
 static int
 place_keywords(struct yb_incoming *i, const struct yb_put *put, const struct yb_folder_dir *dir,
@@ -305,13 +326,16 @@ place_keywords(struct yb_incoming *i, const struct yb_put *put, const struct yb_
         return 0;
     if (yb_account_lock(i->account, err) < 0)
         return -1;
-    rc = yb_mailbox_find(i->account, dir, put->create_mailbox || dir->s[0] == '\0', &i->m, err);
-    if (rc == 0)
-        rc = yb_mailbox_enter(i->m, err);
+    rc = find_target(i, put, dir, err);
     yb_account_unlock(i->account);
-    if (rc == 0)
-        rc = yb_keywords_mask(i->m, put->keywords, put->n_keywords, mask, err);
-    return rc;
+    if (rc < 0)
+        return -1;
+    if (yb_keywords_mask(i->m, put->keywords, put->n_keywords, mask, err) == 0)
+        return 0;
+    /* Lost just now: by its name it is there, and nobody's mail is refused for it. */
+    if (atomic_load(&i->m->over))
+        return yb_err_inside(err, YB_TEMP, "4.3.0", "the mailbox lost its UIDVALIDITY");
+    return -1;
 }
 
 int

@@ -133,10 +133,8 @@ take_stock(struct compare *c, bool valid, struct yb_err *err)
 
     if (rc < 0)
         return -1;
-    if (rc == 0 || u.uidvalidity != m->uidvalidity) {
-        atomic_store(&m->uidvalidity, 0); /* who we are has to be asked again */
-        return yb_err_inside(err, YB_TEMP, "4.3.0", "yubin-uid changed under us");
-    }
+    if (rc == 0 || u.uidvalidity != m->uidvalidity)
+        return yb_mailbox_doubt(m, err);
     c->valid = valid && load_old(c) == 0;
     if (c->valid) { /* an older yubin-uid may have been put back */
         u.uid_ceiling = m->head.uid_ceiling > u.uid_ceiling ? m->head.uid_ceiling : u.uid_ceiling;

@@ -276,6 +276,8 @@ table_reload(struct yb_mailbox *m, const struct yb_index_head *head)
         table_free(t);
         return -1;
     }
+    if (older != NULL && older->modseq > head->modseq)
+        older = NULL; /* an older file was put back: what was told since is nothing to go by */
     if (older != NULL && older->generation != head->generation)
         bury_missing(t, older, head);
     else if (older != NULL)
@@ -292,7 +294,8 @@ table_refresh(struct yb_mailbox *m, const struct yb_index_head *head)
 {
     struct yb_table *t = m->table;
 
-    if (t == NULL || t->generation != head->generation || head->slots < t->slots)
+    if (t == NULL || t->generation != head->generation || head->slots < t->slots ||
+        head->modseq < t->modseq)
         return table_reload(m, head);
     if (t->modseq == head->modseq && t->slots == head->slots)
         return 0;

@@ -199,7 +199,8 @@ merge_rows(struct yb_table *t, const struct yb_view *v, size_t n_live, size_t n_
 static bool
 view_lost(const struct yb_table *t, const struct yb_view *v, const struct yb_index_head *head)
 {
-    return v->uidvalidity != head->uidvalidity || v->expunged < t->floor;
+    return v->uidvalidity != head->uidvalidity || v->expunged < t->floor ||
+           v->expunged > head->modseq || v->modseq > head->modseq || v->uidnext > head->uidnext;
 }
 
 static int
