@@ -15,6 +15,7 @@
 #define THREADS 8
 #define ACCOUNTS 4
 #define RUN_MS 3000
+#define LOSSES_MS 1000
 #define MESSAGES 60
 #define DEAD 300 /* so many tombstones that compaction finds work */
 
@@ -39,7 +40,7 @@ struct worker {
     unsigned long done;
     struct yb_err err;
     char what[40];
-    bool failed;
+    bool failed, loses;
 };
 
 static struct help h;
@@ -277,6 +278,20 @@ static void (*const doings[])(struct worker *w) = {
     do_read, do_compact, do_read,  do_read,  do_status,  do_resume, do_folders,
 };
 
+/* A file beside the messages is lost; now and then who the mailbox is, too. */
+static void
+lose(struct worker *w)
+{
+    static const char *const names[] = { "yubin-index", "yubin-cache", "yubin-keywords",
+                                         "../lock",     "yubin-index", "yubin-cache" };
+    struct help at = h;
+
+    at.id = account_id(chance(w, ACCOUNTS));
+    (void)!unlink(help_path(&at, names[chance(w, YB_COUNT(names))]));
+    if (chance(w, 8) == 0)
+        (void)!unlink(help_path(&at, "yubin-uid"));
+}
+
 static void *
 work(void *arg)
 {
@@ -296,6 +311,8 @@ work(void *arg)
         }
         yb_store_close(&w->a);
         yb_arena_reset(w->arena);
+        if (w->loses && chance(w, 4) == 0)
+            lose(w);
     }
     yb_arena_free(&w->arena);
     return NULL;
@@ -379,13 +396,9 @@ check_account(unsigned k)
     yb_store_close(&h.a);
 }
 
-START_TEST(test_all_at_once)
+static void
+begin(void)
 {
-    struct yb_deadline end;
-    struct worker workers[THREADS];
-    pthread_t threads[THREADS];
-    unsigned long done = 0;
-
     help_root(&h, true);
     help_close(&h);
     process_open(&first);
@@ -393,11 +406,30 @@ START_TEST(test_all_at_once)
     process_open(&second);
     for (unsigned k = 0; k < ACCOUNTS; k++)
         fill(k);
-    end = yb_deadline_in(RUN_MS);
+}
+
+static void
+end(void)
+{
+    yb_store_root_close(&second.s);
+    yb_store_root_close(&first.s);
+    (void)!help_remove(h.root);
+}
+
+static void
+run(int64_t ms, bool losses)
+{
+    struct yb_deadline until = yb_deadline_in(ms);
+    struct worker workers[THREADS];
+    pthread_t threads[THREADS];
+    unsigned long done = 0;
+
     for (unsigned i = 0; i < THREADS; i++) {
-        workers[i] = (struct worker){
-            .p = i < THREADS - 2 ? &first : &second, .seed = i + 1, .n = i, .end = end
-        };
+        workers[i] = (struct worker){ .p = i < THREADS - 2 ? &first : &second,
+                                      .seed = i + 1,
+                                      .n = i,
+                                      .end = until,
+                                      .loses = losses && i % 4 == 0 };
         ck_assert_int_eq(pthread_create(&threads[i], NULL, work, &workers[i]), 0);
     }
     for (unsigned i = 0; i < THREADS; i++) {
@@ -409,11 +441,34 @@ START_TEST(test_all_at_once)
                       workers[i].err.text);
     ck_assert_uint_gt(done, 0);
     ck_assert_uint_gt(atomic_load(&first.notices), 0);
+}
+
+START_TEST(test_all_at_once)
+{
+    begin();
+    run(RUN_MS, false);
     for (unsigned k = 0; k < ACCOUNTS; k++)
         check_account(k);
-    yb_store_root_close(&second.s);
-    yb_store_root_close(&first.s);
-    (void)!help_remove(h.root);
+    end();
+}
+END_TEST
+
+/* The same while what lies beside the messages is lost: mended once, it is whole. */
+START_TEST(test_losses_at_once)
+{
+    begin();
+    run(LOSSES_MS, true);
+    for (unsigned k = 0; k < ACCOUNTS; k++) {
+        struct yb_store_check sums;
+
+        OK(yb_store_open(first.s, account_id(k), false, &h.a, &err));
+        OK(yb_store_check(h.a, &sums, &err));
+        OK(yb_store_check(h.a, &sums, &err));
+        ck_assert_uint_eq(sums.rebuilt + sums.lost + sums.foreign, 0);
+        ck_assert_uint_eq(sums.messages, help_usage(&h).messages);
+        yb_store_close(&h.a);
+    }
+    end();
 }
 END_TEST
 
@@ -427,6 +482,7 @@ main(void)
 
     tcase_set_timeout(tc, 120);
     tcase_add_test(tc, test_all_at_once);
+    tcase_add_test(tc, test_losses_at_once);
     suite_add_tcase(s, tc);
     r = srunner_create(s);
     srunner_run_all(r, CK_ENV);
