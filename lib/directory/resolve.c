@@ -508,11 +508,12 @@ yb_directory_resolve(struct yb_directory *d, struct yb_str local, struct yb_str 
     out->tenant = yb_value_step(value)->tenant;
     done = resolve_plain(yb_value_step(value), arena, out);
     yb_cache_value_drop(&value);
-    if (done)
-        return 0;
     w.last = &w.first;
     w.weak_last = &w.weak;
-    return resolve_walk(&w, local, domain, err);
+    if (!done && resolve_walk(&w, local, domain, err) < 0)
+        return -1;
+    yb_assert(out->answer.code != 0 || out->n_targets > 0);
+    return 0;
 }
 
 int

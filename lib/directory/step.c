@@ -154,6 +154,28 @@ step_kind(struct yb_str name, enum yb_step_kind *kind)
     return false;
 }
 
+/* Does the answer lead somewhere? Nobody's mail goes to a mailbox that no row names, or bounces,
+ * because a row contradicts itself. */
+static bool
+step_sound(const struct yb_db_result *r, enum yb_step_kind kind)
+{
+    size_t at = 0, n = 0;
+    struct yb_str target;
+
+    for (; yb_db_text_next(r, 0, 14, &at, &target); n++) {
+        size_t sign = yb_str_rfind(target, '@');
+
+        if (sign == 0 || sign + 1 >= target.n)
+            return false;
+    }
+    if ((kind == YB_STEP_ACCOUNT || kind == YB_STEP_ALIAS) && yb_db_is_null(r, 0, 1))
+        return false;
+    if (kind == YB_STEP_ACCOUNT)
+        return !yb_db_is_null(r, 0, 2) && !yb_db_is_null(r, 0, 3) &&
+               (yb_db_bool(r, 0, 11) || n > 0);
+    return true;
+}
+
 static struct yb_cache_value *
 step_value(struct yb_cache *c, struct yb_str key, const struct yb_db_result *r, struct yb_err *err)
 {
@@ -167,6 +189,10 @@ step_value(struct yb_cache *c, struct yb_str key, const struct yb_db_result *r, 
     if (yb_db_rows(r) != 1 || !step_kind(yb_db_str(r, 0, 0), &kind)) {
         /* "empty": rows that are not there yet must not make anybody's mail bounce. */
         yb_err_inside(err, YB_TEMP, "4.3.0", "the directory holds no domain");
+        return NULL;
+    }
+    if (!step_sound(r, kind)) {
+        yb_err_inside(err, YB_TEMP, "4.3.0", "the directory's answer leads nowhere");
         return NULL;
     }
     bytes = yb_db_str(r, 0, 4).n + yb_db_str(r, 0, 5).n + yb_db_str(r, 0, 6).n;

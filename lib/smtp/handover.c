@@ -169,6 +169,7 @@ yb_handover_rcpt(const struct yb_handover *h, struct yb_smtp_session *s, struct 
     r->tenant = res.tenant;
     if (res.answer.code != 0)
         return answer_err(&res.answer, r, err);
+    yb_assert(res.n_targets > 0);
     if (!all_here(h, &res)) {
         verdict->elsewhere = true;
         return yb_err_set(err, YB_TEMP, "4.3.0", "Cannot deliver there now, try again later");
@@ -355,6 +356,16 @@ drop_return_paths(struct yb_smtp_session *s, struct yb_smtp_send *send, struct y
     return 0;
 }
 
+/* Only a repeated recipient has no targets, and the first of a transaction repeats none. */
+static struct yb_tenant_id
+first_tenant(const struct yb_smtp_tx *tx)
+{
+    const struct targets *first = tx->rcpts->data;
+
+    yb_assert(first->n > 0);
+    return first->v[0].tenant;
+}
+
 int
 yb_handover_message(struct yb_handover *h, struct yb_smtp_session *s, struct yb_str head,
                     struct yb_err *err)
@@ -365,7 +376,7 @@ yb_handover_message(struct yb_handover *h, struct yb_smtp_session *s, struct yb_
         .from = tx->from_text,
         .x = { .session = s->id,
                .message = tx->id,
-               .tenant = ((const struct targets *)tx->rcpts->data)->v[0].tenant,
+               .tenant = first_tenant(tx),
                .origin = h->origin },
         .body_8bit = tx->body_8bit,
         .utf8 = tx->utf8,

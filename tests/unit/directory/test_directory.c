@@ -842,6 +842,52 @@ START_TEST(test_database_silent)
 }
 END_TEST
 
+/* Rows that the schema does not let in, and that a hand may make all the same: 451 for who is asked
+ * for, and the others are answered. */
+START_TEST(test_rows_that_lead_nowhere)
+{
+    static const char *const odd[] = { "no-account", "no-tenant", "no-home", "no-copy",
+                                       "no-sign",    "no-local",  "no-name", "no-text" };
+
+    cluster_sql(c, "ALTER FUNCTION yubin.yb_resolve(text, text) RENAME TO yb_resolve_sound");
+    cluster_sql(
+        c, "CREATE FUNCTION yubin.yb_resolve("
+           "    p_local text, p_domain text,"
+           "    OUT kind text, OUT tenant_id uuid, OUT account_id uuid, OUT home_node bytea,"
+           "    OUT local text, OUT domain text, OUT detail text, OUT quota_bytes bigint,"
+           "    OUT full_since bigint, OUT full_days integer, OUT suspended boolean,"
+           "    OUT deliver boolean, OUT tell boolean, OUT until bigint, OUT targets text[])"
+           " LANGUAGE plpgsql SECURITY DEFINER SET search_path = yubin, pg_temp AS $$"
+           " BEGIN"
+           "    SELECT r.* INTO kind, tenant_id, account_id, home_node, local, domain, detail,"
+           "        quota_bytes, full_since, full_days, suspended, deliver, tell, until, targets"
+           "      FROM yb_resolve_sound(CASE WHEN p_local LIKE 'no-__%%' THEN 'u' ELSE p_local"
+           "                            END, p_domain) r;"
+           "    CASE p_local"
+           "        WHEN 'no-account' THEN account_id := NULL;"
+           "        WHEN 'no-tenant' THEN tenant_id := NULL;"
+           "        WHEN 'no-home' THEN home_node := NULL;"
+           "        WHEN 'no-copy' THEN deliver := false;"
+           "        WHEN 'no-sign' THEN targets := ARRAY['v.a.test'];"
+           "        WHEN 'no-local' THEN targets := ARRAY['v@a.test', '@a.test'];"
+           "        WHEN 'no-name' THEN targets := ARRAY['v@'];"
+           "        WHEN 'no-text' THEN targets := ARRAY[NULL]::text[];"
+           "        ELSE NULL;"
+           "    END CASE;"
+           " END $$");
+    for (size_t i = 0; i < YB_COUNT(odd); i++) {
+        char address[40];
+
+        snprintf(address, sizeof(address), "%s@a.test", odd[i]);
+        ck_assert_msg(strcmp(resolve(address), "TEMP") == 0, "%s: %s", address, resolve(address));
+    }
+    ck_assert_str_eq(resolve("u@a.test"), "u@a.test");
+    ck_assert_str_eq(resolve("no-such@a.test"), "u@a.test");
+    cluster_sql(c, "DROP FUNCTION yubin.yb_resolve(text, text)");
+    cluster_sql(c, "ALTER FUNCTION yubin.yb_resolve_sound(text, text) RENAME TO yb_resolve");
+}
+END_TEST
+
 /* No domain at all: somebody is restoring a dump. Nothing is refused for good. */
 START_TEST(test_empty_database)
 {
@@ -929,6 +975,7 @@ main(void)
     tcase_add_test(tc, test_missed_change);
     tcase_add_test(tc, test_starts_without);
     tcase_add_test(tc, test_database_silent);
+    tcase_add_test(tc, test_rows_that_lead_nowhere);
     tcase_add_test(tc, test_empty_database);
     tcase_add_test(tc, test_threads);
     suite_add_tcase(s, tc);

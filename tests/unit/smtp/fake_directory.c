@@ -1,7 +1,7 @@
 /*
  * A directory of one domain, for tests of who is accepted. In ours.test: bob, "a/b" and postmaster
  * are mailboxes here; team leads to two of them; far lives on another node; away is a forward; the
- * names of answers give them. friend.test is hosted and empty. Everything else is not ours. While
+ * names of answers give them; nowhere breaks the directory's word, and leads to nothing. friend.test is hosted and empty. Everything else is not ours. While
  * it is down, nothing is known.
  */
 #include "tests/unit/smtp/fake_directory.h"
@@ -80,6 +80,8 @@ resolve_ours(struct yb_str local, struct yb_arena *arena, struct yb_resolution *
         accept(out, arena, mailbox(1, 1), mailbox(2, 1), 2);
     else if (local_is(local, "far"))
         accept(out, arena, mailbox(3, 2), mailbox(3, 2), 1);
+    else if (local_is(local, "nowhere"))
+        accept(out, arena, mailbox(1, 1), mailbox(1, 1), 0);
     else if (local_is(local, "away"))
         accept(out, arena, mailbox(1, 1), foreign, 2);
     else

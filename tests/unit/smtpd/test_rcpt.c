@@ -6,6 +6,7 @@
 #include "tests/unit/smtp/odd_server.h"
 
 #include <check.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -177,6 +178,19 @@ START_TEST(test_answer)
     ck_assert_msg(yb_str_starts(yb_str_from(reply), YB_STR("451 4.3.0")), "%s: %s", answers[_i].to,
                   reply);
     ck_assert(strstr(reply, "database") == NULL);
+    door_close(&d);
+}
+END_TEST
+
+/* Accepted for nothing is no answer of a directory: it ends here, not behind the end of an array. */
+START_TEST(test_no_targets)
+{
+    struct door d;
+    char reply[300];
+
+    door_open(&d, NULL, NULL, NULL, NULL);
+    say(&d, "MAIL FROM:<x@c.test>", reply, sizeof(reply));
+    say(&d, "RCPT TO:<nowhere@ours.test>", reply, sizeof(reply));
     door_close(&d);
 }
 END_TEST
@@ -366,6 +380,7 @@ main(void)
     yb_log_init("test", YB_LOG_ERROR);
     tcase_add_loop_test(tc, test_relay, 0, (int)(yb_relay_forms() + YB_COUNT(odd_forms)));
     tcase_add_loop_test(tc, test_answer, 0, YB_COUNT(answers));
+    tcase_add_test_raise_signal(tc, test_no_targets, SIGABRT);
     tcase_add_loop_test(tc, test_fate, 0, YB_COUNT(fates));
     tcase_add_loop_test(tc, test_blocked, 0, 3);
     tcase_add_test(tc, test_exactly);
