@@ -168,6 +168,7 @@ folders_open(struct yb_mailbox *m, bool create, struct yb_err *err)
     if (m->dir_fd < 0 && errno == ENOENT) {
         if (yb_sys_mkdir(a->maildir_fd, path) < 0)
             return yb_err_sys(err, YB_TEMP, "4.3.0", "make a mailbox");
+        m->made = true;
         yb_fault("store.create");
         m->dir_fd = yb_sys_open(a->maildir_fd, path, O_RDONLY | O_DIRECTORY);
         if (m->dir_fd >= 0 && yb_sys_fsync(a->maildir_fd) < 0)

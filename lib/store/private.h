@@ -96,6 +96,7 @@ struct yb_mailbox {
 
     struct yb_index_head head; /* under the account lock */
     bool fresh;                /* entering gave it a new UIDVALIDITY: no UID was ever given */
+    bool made;                 /* its folder was made just now: no message of it is counted yet */
     bool damaged;              /* a record was broken under the lock: make the index anew */
     atomic_bool over;          /* the folder lost this UIDVALIDITY: it has other handles now */
 

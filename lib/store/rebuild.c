@@ -548,17 +548,19 @@ report(const struct compare *c)
     yb_log_end(&l);
 }
 
-/* The account's usage follows: by the difference when the old counts are known, else counted again.
- */
+/* The account's usage follows: by the difference when the old counts are known, else counted again,
+ * which looks at every mailbox. Of a folder that was made just now nothing was counted. */
 static int
 settle_usage(struct compare *c, struct yb_err *err)
 {
-    const struct yb_index_head *now = &c->m->head, *before = &c->before;
+    static const struct yb_index_head nothing;
+    const struct yb_index_head *now = &c->m->head, *before = c->m->made ? &nothing : &c->before;
 
-    if (!c->valid)
+    if (!c->valid && !c->m->made)
         return yb_account_recount(c->m->account, err);
     yb_account_use(c->m->account, (int64_t)(now->bytes - before->bytes),
                    (int64_t)now->messages - (int64_t)before->messages);
+    c->m->made = false;
     return 0;
 }
 

@@ -692,6 +692,20 @@ END_TEST
 
 /* A mailbox of an old name has nothing to do with the next one of that name. */
 /* Each name has children if and only if a mailbox exists below it. */
+/* One folder more does not cost a look at all the others; what is stored in it counts. */
+START_TEST(test_create_alone)
+{
+    help_put(&h, NULL, 1, 100, 0);
+    OK(yb_store_create(h.a, YB_STR("A"), &err));
+    ck_assert_int_eq(unlink(help_path(&h, ".A/yubin-index")), 0);
+    OK(yb_store_create(h.a, YB_STR("B"), &err));
+    help_put(&h, "C", 2, 100, 0);
+    ck_assert_int_ne(access(help_path(&h, ".A/yubin-index"), F_OK), 0);
+    ck_assert_uint_eq(help_usage(&h).messages, 2);
+    ck_assert_uint_eq(help_usage(&h).bytes, 200);
+}
+END_TEST
+
 START_TEST(test_children)
 {
     static const char *const names[] = { "INBOX/x/y", "a",       "a b", "a-b/c",     "a/b",
@@ -825,6 +839,7 @@ suite(void)
         { test_resume, false },
         { test_idle_files, false },
         { test_folders, true },
+        { test_create_alone, true },
         { test_children, true },
         { test_delete_create, true },
         { test_rename, true },
