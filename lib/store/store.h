@@ -39,7 +39,7 @@ struct yb_store_conf {
                               half of the limit */
     size_t idle_mailboxes;    /* open mailboxes an account keeps that nobody uses; 0: 16 */
     size_t table_budget;      /* bytes of records that the process keeps in memory, least recently
-                              used out first; 0: 64 MiB */
+                              used out first, but for the mailbox used last; 0: 64 MiB */
     int64_t tidy_quiet_ms;    /* a mailbox that was not changed for so long is synced, and its dirty
                               mark cleared; 0: 60 s */
     uint64_t reserve;         /* bytes of the file system that new messages leave free; 0: none */

@@ -368,8 +368,9 @@ yb_table_put(struct yb_mailbox *m)
 
     pthread_mutex_unlock(&m->mutex);
     pthread_mutex_lock(&s->mutex);
+    /* The one used last stays: a table larger than the budget would be read for every call. */
     for (struct yb_table *t = s->tables_first, *next;
-         t != NULL && s->table_bytes > s->conf.table_budget; t = next) {
+         t != s->tables_last && s->table_bytes > s->conf.table_budget; t = next) {
         struct yb_mailbox *victim = t->m;
 
         next = t->next;

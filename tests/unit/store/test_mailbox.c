@@ -644,6 +644,41 @@ START_TEST(test_idle_files)
 }
 END_TEST
 
+/* Records over the budget go, but not those of the mailbox used last: they are read once. */
+START_TEST(test_table_budget)
+{
+    struct yb_store_conf conf = { .root = h.root, .table_budget = 1 };
+    const struct yb_rows *first, *second, *third;
+    struct yb_mailbox *inbox, *other;
+    struct yb_store_account *a;
+    struct yb_view v, w;
+    struct yb_store *s;
+
+    put_many(3);
+    OK(yb_store_create(h.a, YB_STR("Other"), &err));
+    OK(yb_store_root_open(&conf, NULL, &s, &err));
+    OK(yb_store_open(s, h.id, false, &a, &err));
+    OK(yb_mailbox_open(a, YB_STR("INBOX"), &inbox, &err));
+    OK(yb_mailbox_open(a, YB_STR("Other"), &other, &err));
+    OK(yb_view_begin(inbox, true, &v, &err));
+    OK(yb_view_rows(inbox, &v, &first, &err));
+    OK(yb_view_rows(inbox, &v, &second, &err));
+    ck_assert_ptr_eq(first->v, second->v);
+    OK(yb_view_begin(other, true, &w, &err));
+    OK(yb_view_rows(inbox, &v, &third, &err));
+    ck_assert_ptr_ne(first->v, third->v);
+    ck_assert_uint_eq(first->n, 3);
+    ck_assert_uint_eq(third->n, 3);
+    yb_rows_release(&first);
+    yb_rows_release(&second);
+    yb_rows_release(&third);
+    yb_mailbox_close(&inbox);
+    yb_mailbox_close(&other);
+    yb_store_close(&a);
+    yb_store_root_close(&s);
+}
+END_TEST
+
 /* --- folders --- */
 
 static const struct yb_folder *
@@ -838,6 +873,7 @@ suite(void)
         { test_compact, true },
         { test_resume, false },
         { test_idle_files, false },
+        { test_table_budget, false },
         { test_folders, true },
         { test_create_alone, true },
         { test_children, true },
