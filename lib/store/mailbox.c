@@ -277,8 +277,11 @@ mailbox_identify(struct yb_mailbox *m, const struct yb_index_head *head, struct 
     /* An older yubin-uid was put back: the index knows what was given since. */
     if (rc == 1 && head != NULL && head->uidvalidity == u.uidvalidity &&
         (head->uid_ceiling > u.uid_ceiling || head->modseq_ceiling > u.modseq_ceiling) &&
-        yb_uidfile_raise(m->dir_fd, &u, head->uid_ceiling, head->modseq_ceiling, err) < 0)
+        yb_uidfile_raise(m->dir_fd, &u, head->uid_ceiling, head->modseq_ceiling, err) < 0) {
+        if (err != NULL) /* lost since it was read: the next look finds that */
+            err->class = YB_TEMP;
         return -1;
+    }
     if (rc == 0) {
         uint32_t above = yb_scan_validity(m), validity;
 

@@ -124,6 +124,8 @@ yb_uidfile_raise(int dir_fd, struct yb_uidfile *u, uint32_t uid_ceiling, uint64_
     int fd = yb_sys_open(dir_fd, FILE_NAME, O_RDWR | O_NOFOLLOW), place = 0, rc = 0;
     struct slot s;
 
+    if (fd < 0 && errno == ENOENT)
+        return yb_err_inside(err, YB_PERM, "4.3.0", FILE_NAME " is lost");
     if (fd < 0 || flock(fd, LOCK_EX) < 0) {
         rc = yb_err_sys(err, YB_TEMP, "4.3.0", "open " FILE_NAME);
         yb_sys_close(&fd);

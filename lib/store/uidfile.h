@@ -25,7 +25,7 @@ int yb_uidfile_read(int dir_fd, struct yb_uidfile *out, struct yb_err *err) YB_M
 int yb_uidfile_create(int dir_fd, const struct yb_uidfile *first, struct yb_err *err) YB_MUST_USE;
 /*
  * Makes the ceilings at least those given and syncs them; processes take turns by flock() on the
- * file. *u becomes what the file says. PERM when the file is unreadable or another mailbox's.
+ * file. *u becomes what the file says. PERM when the file is lost, unreadable or another mailbox's.
  */
 int yb_uidfile_raise(int dir_fd, struct yb_uidfile *u, uint32_t uid_ceiling,
                      uint64_t modseq_ceiling, struct yb_err *err) YB_MUST_USE;

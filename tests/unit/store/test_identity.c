@@ -3,6 +3,7 @@
  * Whatever is lost, in whatever order: a mailbox that is opened by name is there, and a UID of a
  * UIDVALIDITY never names another message, nor does what a session kept.
  */
+#include "lib/store/uidfile.h"
 #include "tests/unit/store/help.h"
 
 #include <fcntl.h>
@@ -462,6 +463,22 @@ START_TEST(test_put_back)
 }
 END_TEST
 
+/* An index that is whole goes on until its ceiling; then it shows that yubin-uid is gone. */
+START_TEST(test_ceiling_lost)
+{
+    struct yb_put put = { .mailbox = NULL };
+    struct yb_put_result first, last;
+
+    begin();
+    MUST(help_try_put(procs[0].a, &put, 0, 40, &first, &err));
+    damage(help_path(&procs[0], "yubin-uid"), REMOVED);
+    for (unsigned i = 0; i < YB_UID_AHEAD + 10; i++)
+        MUST(help_try_put(procs[0].a, &put, i, 40, &last, &err));
+    ck_assert_uint_gt(last.uidvalidity, first.uidvalidity);
+    end();
+}
+END_TEST
+
 int
 main(void)
 {
@@ -473,6 +490,7 @@ main(void)
     tcase_set_timeout(tc, 60);
     tcase_add_test(tc, test_one_after_the_other);
     tcase_add_test(tc, test_put_back);
+    tcase_add_test(tc, test_ceiling_lost);
     tcase_add_loop_test(tc, test_losses, 1, 1 + SEEDS);
     suite_add_tcase(s, tc);
     r = srunner_create(s);

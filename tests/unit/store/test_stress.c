@@ -278,12 +278,12 @@ static void (*const doings[])(struct worker *w) = {
     do_read, do_compact, do_read,  do_read,  do_status,  do_resume, do_folders,
 };
 
-/* A file beside the messages is lost; now and then who the mailbox is, too. */
+/* A file beside the messages is lost; now and then who the mailbox is, too. Not `lock`: who has it
+ * locked while it is lost excludes nobody any more. */
 static void
 lose(struct worker *w)
 {
-    static const char *const names[] = { "yubin-index", "yubin-cache", "yubin-keywords",
-                                         "../lock",     "yubin-index", "yubin-cache" };
+    static const char *const names[] = { "yubin-index", "yubin-cache", "yubin-keywords" };
     struct help at = h;
 
     at.id = account_id(chance(w, ACCOUNTS));
