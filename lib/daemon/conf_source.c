@@ -76,7 +76,9 @@ source_new(struct yb_str path, struct yb_str text)
 static void
 file_add(struct yb_conf_source *s, struct yb_str path, char *data, size_t size)
 {
-    s->files = (struct source_file *)yb_realloc(s->files, s->n + 1, sizeof(*s->files));
+    if ((s->n & (s->n - 1)) == 0) /* room for the next power of two */
+        s->files =
+            (struct source_file *)yb_realloc(s->files, s->n == 0 ? 1 : 2 * s->n, sizeof(*s->files));
     s->files[s->n++] = (struct source_file){ yb_dup(path.p, path.n), data, size };
 }
 
