@@ -40,6 +40,7 @@ struct pop3d_session {
     bool unique_ids;                  /* UIDL rather than LIST */
     int fd;                           /* RETR, TOP: the message, or -1 */
     off_t at;
+    uint64_t size; /* of the message, as the mailbox tells it */
     struct pop3d_stuffer stuffer;
     bool whole; /* RETR rather than TOP */
     struct pop3d_top top;

@@ -123,14 +123,24 @@ end_message(struct yb_conn *c, struct pop3d_session *s)
     return false;
 }
 
+/* Room for what is left of the message, within PIECE; for its end, hardly any. */
+static size_t
+piece_room(const struct pop3d_session *s)
+{
+    uint64_t at = (uint64_t)s->at, left = at < s->size ? s->size - at : LISTING_LINE;
+
+    return left < PIECE ? (size_t)left : PIECE;
+}
+
 /* Writes the next piece of the message; false when that was the last. */
 static bool
 write_message(struct yb_conn *c)
 {
     struct pop3d_session *s = yb_conn_session(c);
-    struct yb_buf *b = yb_buf_new(PIECE);
-    char *bytes = yb_buf_room(b, PIECE);
-    ssize_t n = pread(s->fd, bytes, PIECE, s->at);
+    size_t room = piece_room(s);
+    struct yb_buf *b = yb_buf_new(room);
+    char *bytes = yb_buf_room(b, room);
+    ssize_t n = pread(s->fd, bytes, room, s->at);
     bool more = n > 0;
 
     if (n < 0 && errno == EINTR) {
@@ -177,6 +187,7 @@ open_message(struct yb_conn *c, struct pop3d_session *s, const struct yb_record 
         return false;
     }
     s->at = 0;
+    s->size = r->size;
     s->stuffer = (struct pop3d_stuffer)POP3D_STUFFER_INIT;
     s->retrieved++;
     atomic_fetch_add(&s->pop3d->counts.retrieved, 1);
