@@ -26,11 +26,11 @@ session(struct rig *r, uint8_t choice, struct yb_str in, enum how how)
     static const enum yb_smtp_dialect dialects[] = { YB_SMTP_MX, YB_SMTP_SUBMISSION, YB_SMTP_LMTP };
     const struct rig_spec spec = { .dialect = dialects[choice % 3],
                                    .is_tls = choice % 3 == 1,
-                                   .max_message = 2000,
+                                   .max_message = 300,
                                    .max_rcpt = 3,
                                    .max_errors = 1000,
                                    .max_idle = 1000,
-                                   .memory_each = 300 };
+                                   .memory_each = 100 };
 
     rig_open(r, &spec);
     feed(r->conn, in, how);

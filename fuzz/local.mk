@@ -12,21 +12,32 @@
 # seeds and all their beginnings. With --enable-fuzzers (clang) the targets are libFuzzer programs:
 #
 #   ../configure CC=clang --enable-fuzzers --enable-asan --enable-ubsan && make fuzzers
-#   ../fuzz/run . 60              every target for 60 seconds, new finds in fuzz/found/<what>/
+#   ../fuzz/run . 60              every target for 60 seconds, new finds in fuzz/found/<what>/; the
+#                                 stretch pass before (fuzz/stretch.h), executions a second behind
 #   ../fuzz/run . 600 address     only this one
 #
 # What a target asserts with yb_assert() are invariants (whole input and byte by byte give the same,
 # offsets lie inside, written again and parsed again is equal), never the outcome for a given input.
 # A crash becomes a seed (named after what it shows) in the commit that fixes it.
+#
+# What every input costs is counted and bounded (fuzz/cost.h); each target states its bound, and the
+# length of its inputs, in fuzz/bounds.c: a new one begins with a wide bound and
+# `fuzz/fuzz_<what> --stretch-all ../fuzz/corpus/<what>`, which tells what it costs. The linker puts the counting between the callers and the functions that COST_LINK names.
 FUZZ_TARGETS =
+FUZZ_COST = fuzz/cost.c fuzz/cost.h fuzz/bounds.c fuzz/stretch.c fuzz/stretch.h
+COST_LINK = -Wl,--wrap=LLVMFuzzerTestOneInput,--wrap=malloc,--wrap=calloc,--wrap=realloc
 if FUZZERS
-FUZZ_MAIN    =
-FUZZ_LINK = $(AM_LDFLAGS) -fsanitize=fuzzer
+COST_LINK += -Wl,--wrap=__sanitizer_cov_trace_pc_guard,--wrap=__sanitizer_cov_trace_pc_guard_init \
+	-Wl,--wrap=memcpy,--wrap=memmove,--wrap=memset,--wrap=memchr,--wrap=memrchr,--wrap=memmem \
+	-Wl,--wrap=__asan_memcpy,--wrap=__asan_memmove,--wrap=__asan_memset \
+	-Wl,--wrap=strlen,--wrap=strchr,--wrap=memcmp,--wrap=bcmp
+FUZZ_MAIN = fuzz/initialize.c $(FUZZ_COST)
+FUZZ_LINK = $(AM_LDFLAGS) $(COST_LINK) -fsanitize=fuzzer
 else
-FUZZ_MAIN    = fuzz/replay.c
-FUZZ_LINK = $(AM_LDFLAGS)
+FUZZ_MAIN = fuzz/replay.c $(FUZZ_COST)
+FUZZ_LINK = $(AM_LDFLAGS) $(COST_LINK)
 endif
-EXTRA_DIST += fuzz/run
+EXTRA_DIST += fuzz/run fuzz/initialize.c fuzz/replay.c
 
 include fuzz/base.mk
 include fuzz/net.mk

@@ -2,9 +2,11 @@
  * The main program of a fuzz target in ordinary builds: it runs the target over its seeds, so that
  * `make check` keeps what fuzzing once found. fuzz_<what> replays the files of the folders given as
  * arguments, or of $YB_SRCDIR/fuzz/corpus/<what>. Every seed is run whole and cut short at each of
- * its first bytes: an input that ends too early is what parsers forget. No seed is a failure.
+ * its first bytes: an input that ends too early is what parsers forget. Then the stretch pass
+ * (stretch.h): of the costs it looks at, an ordinary build counts the memory. No seed is a failure.
  * Exit: 0 all ran, 1 trouble; a broken invariant aborts.
  */
+#include "fuzz/stretch.h"
 #include "lib/base/io.h"
 
 #include <dirent.h>
@@ -68,8 +70,8 @@ replay_folder(const char *folder)
         n = replay_file(path) < 0 ? -1 : n + 1;
     }
     closedir(dir);
-    if (n == 0)
-        fprintf(stderr, "%s: no seeds\n", folder);
+    if (n < 0 || stretch_folder(folder) < 0)
+        return -1;
     return n;
 }
 

@@ -21,7 +21,7 @@ lookup(void *arg YB_UNUSED, struct yb_str name, struct yb_arena *arena YB_UNUSED
 
     *out = (struct yb_auth_record){ .found = ann || bob };
     memset(out->user.account.v, ann ? 0xa1 : 0xb2, sizeof(out->user.account.v));
-    out->user.quota = bob ? 20000 : 0;
+    out->user.quota = bob ? woken_rig->quota : 0;
     snprintf(out->user.address, sizeof(out->user.address), "%s",
              ann ? "ann@one.test" : "bob@two.test");
     memcpy(out->verifier, verifier, sizeof(verifier));
@@ -39,12 +39,14 @@ rig_start(struct rig *r)
 {
     struct yb_err err = { 0 };
     char id[YB_ID_TEXT], notify[128];
+    const char *tmp = getenv("TMPDIR");
     struct yb_store_conf store = { .root = r->root,
                                    .lock_timeout_ms = 5000,
                                    .notify_path = notify };
     struct yb_auth_conf auth = { .service = "imap", .source = { .lookup = lookup } };
 
-    *r = (struct rig){ .conf = { .max_message = 1 << 20,
+    *r = (struct rig){ .quota = 20000,
+                       .conf = { .max_message = 1 << 20,
                                  .max_connections_per_account = 1,
                                  .command_memory = 64u << 20,
                                  .max_bad_commands = 40,
@@ -53,7 +55,7 @@ rig_start(struct rig *r)
     r->server.slice_ms = IMAPD_SLICE_MS;
     woken_rig = r;
     yb_log_init("test", YB_LOG_ERROR);
-    snprintf(r->root, sizeof(r->root), "/tmp/yb-imap-XXXXXX");
+    snprintf(r->root, sizeof(r->root), "%s/yb-imap-XXXXXX", tmp == NULL ? "/tmp" : tmp);
     yb_assert(mkdtemp(r->root) != NULL);
     snprintf(notify, sizeof(notify), "%s/notify", r->root);
     if (verifier[0] == '\0')

@@ -13,6 +13,7 @@ struct rig {
     struct imapd_server server;
     struct imapd_conf conf;
     char root[64];
+    uint64_t quota;         /* bob's, octets */
     _Atomic unsigned woken; /* by the push table */
 };
 

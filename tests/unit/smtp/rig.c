@@ -168,7 +168,8 @@ service_of(enum yb_smtp_dialect d)
 void
 rig_open(struct rig *r, const struct rig_spec *spec)
 {
-    const struct yb_msgbuf_conf pool = { .folder = "/tmp",
+    const char *tmp = getenv("TMPDIR");
+    const struct yb_msgbuf_conf pool = { .folder = tmp == NULL ? "/tmp" : tmp,
                                          .memory_each =
                                              spec->memory_each == 0 ? 131072 : spec->memory_each,
                                          .memory_total = 1 << 24,

@@ -1,0 +1,57 @@
+/*
+ * What each target may cost: about one and a half times what its dearest input cost in the stretch
+ * pass, which is linear for all of them (the same an octet at 8 KiB, 64 KiB and more); a quadratic
+ * part shows at 64 KiB, where it is thousands an octet. The fixed parts are those of inputs of a
+ * KiB. A target's own checks are counted with it: most run a parser three or four times.
+ *
+ * max_len: what a target runs through 2 000 times a second under AddressSanitizer; what is longer is
+ * the stretch pass's.
+ */
+#include "fuzz/cost.h"
+
+#define K *1024
+
+/* clang-format off */
+const struct cost_bound cost_bounds[] = {
+    /*                 longest input            octets of memory      steps
+     * target          libFuzzer  stretch       fixed     an octet    fixed     an octet */
+    { "address",       1 K,       256 K,         16 K,      30,        16 K,      80 },
+    /* An address of three octets is a struct of 120 or so, and is put together twice. */
+    { "addresses",     1 K,       256 K,         64 K,     200,        32 K,     200 },
+    { "base64",        4 K,       256 K,          4 K,       6,         4 K,      24 },
+    { "charset",       4 K,       256 K,         64 K,      24,        64 K,     260 },
+    /* Built twice, each with all options' defaults, and shown in a buffer that doubles. */
+    { "conf",          1 K,       256 K,        640 K,      24,       128 K,     160 },
+    { "date",          1 K,       256 K,          4 K,       1,         8 K,      14 },
+    /* A reader has a block of 64 KiB, and some positions have a reader each. */
+    { "event",         1 K,       256 K,        512 K,     130,        64 K,     220 },
+    { "frame",         4 K,       256 K,          8 K,      24,         8 K,      40 },
+    { "imap_command",  1 K,       256 K,        256 K,      16,        32 K,      50 },
+    /* Made, written twice, read twice; ENVELOPE's addresses as above. */
+    { "imap_parsed",   1 K,       64 K,         128 K,     400,       128 K,     350 },
+    /* Two sessions; the shortest command is three octets, its answer and its log entry are not. */
+    { "imap_session",  512,       64 K,        1024 K,    2600,      1024 K,    1700 },
+    { "imap_set",      1 K,       256 K,         16 K,      16,        16 K,     380 },
+    { "imap_utf7",     1 K,       256 K,          8 K,      36,         8 K,     120 },
+    { "input",         512,       256 K,         64 K,      80,       256 K,     240 },
+    { "key",           1 K,       256 K,          8 K,       1,        64 K,       4 },
+    { "pop3",          512,       256 K,         32 K,      72,        32 K,     120 },
+    { "proxy",         4 K,       256 K,          4 K,       2,         4 K,       2 },
+    { "rows",          4 K,       256 K,          4 K,       1,         4 K,       3 },
+    /* Cyrus SASL's buffers and those of our own step, whatever the line. */
+    { "sasl",          1 K,       256 K,       1024 K,       4,       128 K,      12 },
+    { "smtp_args",     1 K,       256 K,         16 K,       4,        16 K,      26 },
+    /* Three servers, each with the table of its message buffers. */
+    { "smtp_session",  512,       256 K,        512 K,     200,       512 K,     200 },
+    /* The store and its mailboxes are opened anew, with their tables. */
+    { "store_files",   4 K,       256 K,       1024 K,     140,       768 K,     110 },
+    { "store_folder",  1 K,       256 K,          8 K,       1,        32 K,       4 },
+    { "store_name",    1 K,       256 K,          4 K,       1,         4 K,      40 },
+    { "transfer",      1 K,       256 K,          8 K,       6,         8 K,     135 },
+    { "tree",          2 K,       256 K,        128 K,      30,       384 K,     150 },
+    { "verifier",      1 K,       256 K,         16 K,       1,        64 K,       8 },
+    /* Encoded four times and decoded four times; a word is tried at each length. */
+    { "words",         512,       256 K,        128 K,     100,       128 K,    1400 },
+    { NULL,            0,         0,              0,         0,         0,         0 },
+};
+/* clang-format on */
