@@ -32,17 +32,18 @@ const struct cost_bound cost_bounds[] = {
     /* Two sessions; the shortest command is three octets, its answer and its log entry are not. */
     { "imap_session",  512,       64 K,        1024 K,    2600,      1024 K,    1700 },
     { "imap_set",      1 K,       256 K,         16 K,      16,        16 K,     380 },
-    { "imap_utf7",     1 K,       256 K,          8 K,      36,         8 K,     120 },
+    /* A pattern against a name, 256 octets each. */
+    { "imap_utf7",     1 K,       256 K,          8 K,      36,       320 K,     120 },
     { "input",         512,       256 K,         64 K,      80,       256 K,     240 },
     { "key",           1 K,       256 K,          8 K,       1,        64 K,       4 },
-    { "pop3",          512,       256 K,         32 K,      72,        32 K,     120 },
+    { "pop3",          384,       256 K,         32 K,      72,        32 K,     120 },
     { "proxy",         4 K,       256 K,          4 K,       2,         4 K,       2 },
     { "rows",          4 K,       256 K,          4 K,       1,         4 K,       3 },
     /* Cyrus SASL's buffers and those of our own step, whatever the line. */
     { "sasl",          1 K,       256 K,       1024 K,       4,       128 K,      12 },
     { "smtp_args",     1 K,       256 K,         16 K,       4,        16 K,      26 },
     /* Three servers, each with the table of its message buffers. */
-    { "smtp_session",  512,       256 K,        512 K,     200,       512 K,     200 },
+    { "smtp_session",  384,       256 K,        512 K,     200,       512 K,     200 },
     /* The store and its mailboxes are opened anew, with their tables. */
     { "store_files",   4 K,       256 K,       1024 K,     140,       768 K,     110 },
     { "store_folder",  1 K,       256 K,          8 K,       1,        32 K,       4 },
@@ -51,7 +52,7 @@ const struct cost_bound cost_bounds[] = {
     { "tree",          2 K,       256 K,        128 K,      30,       384 K,     150 },
     { "verifier",      1 K,       256 K,         16 K,       1,        64 K,       8 },
     /* Encoded four times and decoded four times; a word is tried at each length. */
-    { "words",         512,       256 K,        128 K,     100,       128 K,    1400 },
+    { "words",         256,       256 K,        128 K,     100,       128 K,    1400 },
     { NULL,            0,         0,              0,         0,         0,         0 },
 };
 /* clang-format on */

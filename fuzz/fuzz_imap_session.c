@@ -1,7 +1,7 @@
 /*
- * A whole session over a store of its own: lines, literals, states. The same bytes at once and in
- * pieces (their size is the first byte) are answered with the same bytes, numbers apart: UIDs and
- * mod-sequences go on from one run to the next.
+ * A whole session over a store of its own: lines, literals, states. The same bytes at once and (of
+ * inputs of even length) in pieces, whose size is the first byte, are answered with the same bytes,
+ * numbers apart: UIDs and mod-sequences go on from one run to the next.
  */
 #include "tests/unit/imapd/rig.h"
 
@@ -116,7 +116,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     if (rig == NULL) {
         rig = yb_alloc(1, sizeof(*rig));
-        rig_start(rig);
+        rig_start_alone(rig);
         rig->quota = QUOTA;
         make_account(rig);
         yb_assert(atexit(stop) == 0);
@@ -126,9 +126,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     logged_in = data[1] != '0';
     whole = run(rig, in, logged_in, 0, arena);
     clean_account(rig);
-    pieces = run(rig, in, logged_in, data[0] % 16 + 1, arena);
-    clean_account(rig);
-    yb_assert(yb_str_eq(whole, pieces));
+    /* The second half of the cost, and few inputs are cut otherwise than their neighbours. */
+    if (size % 2 == 0) {
+        pieces = run(rig, in, logged_in, data[0] % 16 + 1, arena);
+        clean_account(rig);
+        yb_assert(yb_str_eq(whole, pieces));
+    }
     yb_arena_free(&arena);
     return 0;
 }

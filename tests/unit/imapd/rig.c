@@ -35,7 +35,7 @@ wake(struct yb_net *net YB_UNUSED, struct yb_conn_ref ref YB_UNUSED)
 }
 
 void
-rig_start(struct rig *r)
+rig_start_alone(struct rig *r)
 {
     struct yb_err err = { 0 };
     char id[YB_ID_TEXT], notify[128];
@@ -67,6 +67,14 @@ rig_start(struct rig *r)
     yb_assert(r->server.auth != NULL);
     r->server.push = imapd_push_new(NULL, wake);
     atomic_store(&r->server.conf, &r->conf);
+}
+
+void
+rig_start(struct rig *r)
+{
+    struct yb_err err = { 0 };
+
+    rig_start_alone(r);
     yb_assert(yb_store_on_change(r->server.store, imapd_push_changed, r->server.push, &err) == 0);
 }
 

@@ -18,6 +18,8 @@ struct rig {
 };
 
 void rig_start(struct rig *r);
+/* The same without news from the store, and without the thread that brings them. */
+void rig_start_alone(struct rig *r);
 /* Removes the folder. */
 void rig_stop(struct rig *r);
 
