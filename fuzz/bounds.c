@@ -4,8 +4,8 @@
  * part shows at 64 KiB, where it is thousands an octet. The fixed parts are those of inputs of a
  * KiB. A target's own checks are counted with it: most run a parser three or four times.
  *
- * max_len: what a target runs through 2 000 times a second under AddressSanitizer; what is longer is
- * the stretch pass's.
+ * max_len: short, so that a target runs often (the aim is 2 000 times a second under
+ * AddressSanitizer); what is longer is the stretch pass's.
  */
 #include "fuzz/cost.h"
 
