@@ -52,7 +52,7 @@ const struct cost_bound cost_bounds[] = {
     { "tree",          2 K,       256 K,        128 K,      30,       384 K,     150 },
     { "verifier",      1 K,       256 K,         16 K,       1,        64 K,       8 },
     /* Encoded four times and decoded four times; a word is tried at each length. */
-    { "words",         256,       256 K,        128 K,     100,       128 K,    1400 },
+    { "words",         256,       256 K,        128 K,     240,       128 K,    1400 },
     { NULL,            0,         0,              0,         0,         0,         0 },
 };
 /* clang-format on */
