@@ -28,7 +28,7 @@ const struct cost_bound cost_bounds[] = {
     { "frame",         4 K,       256 K,          8 K,      24,         8 K,      40 },
     { "imap_command",  1 K,       256 K,        256 K,      16,        32 K,      50 },
     /* Made, written twice, read twice; ENVELOPE's addresses as above. */
-    { "imap_parsed",   1 K,       64 K,         128 K,     400,       128 K,     350 },
+    { "imap_parsed",   1 K,       64 K,         128 K,     300,       128 K,     350 },
     /* Two sessions; the shortest command is three octets, its answer and its log entry are not. */
     { "imap_session",  512,       64 K,        1024 K,    2600,      1024 K,    1700 },
     { "imap_set",      1 K,       256 K,         16 K,      16,        16 K,     380 },
