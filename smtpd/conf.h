@@ -3,7 +3,7 @@
 #define SMTPD_CONF_H
 
 #include "lib/daemon/common_conf.h"
-#include "lib/smtp/receiver.h"
+#include "lib/receive/receiver.h"
 
 struct smtpd_conf {
     struct yb_daemon_conf daemon;

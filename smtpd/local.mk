@@ -7,4 +7,4 @@ smtpd_libsmtpd_a_SOURCES = \
 
 sbin_PROGRAMS += smtpd/yubin-smtpd
 smtpd_yubin_smtpd_SOURCES = smtpd/main.c
-smtpd_yubin_smtpd_LDADD = smtpd/libsmtpd.a lib/smtp/libyb_smtp.a $(FLOOR3) $(FLOOR3_LIBS)
+smtpd_yubin_smtpd_LDADD = smtpd/libsmtpd.a lib/receive/libyb_receive.a $(FLOOR3) $(FLOOR3_LIBS)

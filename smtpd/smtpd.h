@@ -6,7 +6,7 @@
 #define SMTPD_SMTPD_H
 
 #include "lib/net/proxy.h"
-#include "lib/smtp/handover.h"
+#include "lib/receive/handover.h"
 #include "smtpd/limits.h"
 
 struct smtpd {

@@ -3,7 +3,7 @@
 #define SUBMITD_CONF_H
 
 #include "lib/daemon/common_conf.h"
-#include "lib/smtp/receiver.h"
+#include "lib/receive/receiver.h"
 
 struct submitd_conf {
     struct yb_daemon_conf daemon;

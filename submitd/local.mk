@@ -7,5 +7,5 @@ submitd_libsubmitd_a_SOURCES = \
 
 sbin_PROGRAMS += submitd/yubin-submitd
 submitd_yubin_submitd_SOURCES = submitd/main.c
-submitd_yubin_submitd_LDADD = submitd/libsubmitd.a lib/auth/libyb_auth.a lib/smtp/libyb_smtp.a \
+submitd_yubin_submitd_LDADD = submitd/libsubmitd.a lib/auth/libyb_auth.a lib/receive/libyb_receive.a \
 	$(FLOOR3) $(SASL_LIBS) $(FLOOR3_LIBS)

@@ -6,7 +6,7 @@
 #define SUBMITD_SUBMITD_H
 
 #include "lib/auth/auth.h"
-#include "lib/smtp/handover.h"
+#include "lib/receive/handover.h"
 
 struct submitd {
     struct yb_handover handover;

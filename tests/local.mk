@@ -10,6 +10,7 @@ include tests/unit/store/local.mk
 include tests/unit/auth/local.mk
 include tests/unit/admin/local.mk
 include tests/unit/smtp/local.mk
+include tests/unit/receive/local.mk
 include tests/unit/smtpd/local.mk
 include tests/unit/submitd/local.mk
 include tests/unit/lmtpd/local.mk

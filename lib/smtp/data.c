@@ -162,7 +162,7 @@ message_take(struct yb_smtp_session *s, struct yb_str block)
 /* --- the whole message --- */
 
 int
-smtp_message_begin(struct yb_smtp_session *s, struct yb_str *begin, struct yb_err *err)
+yb_smtp_message_begin(struct yb_smtp_session *s, struct yb_str *begin, struct yb_err *err)
 {
     const struct yb_msgbuf *m = s->tx->message;
     ssize_t got;
@@ -198,7 +198,7 @@ message_loops(struct yb_smtp_session *s, struct yb_err *err)
     struct yb_str header, line;
     unsigned hops = 0;
 
-    if (smtp_message_begin(s, &header, err) < 0)
+    if (yb_smtp_message_begin(s, &header, err) < 0)
         return -1;
     while (yb_str_split(&header, '\n', &line) && line.n > 1) {
         if (yb_lower(line.p[0]) == 'r' && yb_str_starts_i(line, YB_STR("Received:"))) {
@@ -240,7 +240,7 @@ log_accepted(struct yb_smtp_session *s)
 {
     struct yb_log_line l;
 
-    smtp_log_begin(s, &l, YB_LOG_INFO, "accept");
+    yb_smtp_log_begin(s, &l, YB_LOG_INFO, "accept");
     yb_log_str(&l, "from", s->tx->from_text);
     yb_log_str(&l, "to", s->tx->rcpts->text);
     yb_log_num(&l, "rcpts", (int64_t)s->tx->n_rcpts);

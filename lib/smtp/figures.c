@@ -25,26 +25,6 @@ yb_smtp_figures(const struct yb_smtp_server *srv, struct yb_metrics *m)
 }
 
 void
-yb_handover_figures(struct yb_handover *h, struct yb_metrics *m)
-{
-    static const char name[] = "handover_messages_total", help[] = "Messages handed to lmtpd.";
-    struct yb_smtp_dest_stats s;
-
-    yb_metrics_counter(m, name, help, "result=\"stored\"", atomic_load(&h->stored));
-    yb_metrics_counter(m, name, help, "result=\"refused\"", atomic_load(&h->refused));
-    yb_metrics_counter(m, name, help, "result=\"unknown\"", atomic_load(&h->unknown));
-    yb_smtp_dest_stats(h->lmtpd, &s);
-    yb_metrics_counter(m, "handover_connections_total", "Connections made to lmtpd.", NULL,
-                       s.connections);
-    yb_metrics_counter(m, "handover_repeats_total",
-                       "Transactions asked again after a lost connection.", NULL, s.repeats);
-    yb_metrics_counter(m, "handover_failures_total", "Transactions without all answers.", NULL,
-                       s.failures);
-    yb_metrics_gauge(m, "handover_idle_connections", "Connections to lmtpd kept for later.", NULL,
-                     s.idle);
-}
-
-void
 yb_msgbuf_figures(const struct yb_msgbuf_pool *p, struct yb_metrics *m)
 {
     yb_metrics_gauge(m, "message_buffer_bytes", "Messages being received.", "in=\"memory\"",

@@ -5,12 +5,9 @@ lib_smtp_libyb_smtp_a_SOURCES = \
 	lib/smtp/data.c \
 	lib/smtp/events.c \
 	lib/smtp/figures.c lib/smtp/figures.h \
-	lib/smtp/handover.c lib/smtp/handover.h \
 	lib/smtp/link.c lib/smtp/link.h \
 	lib/smtp/msgbuf.c lib/smtp/msgbuf.h \
-	lib/smtp/noroom.c lib/smtp/noroom.h \
 	lib/smtp/params.c lib/smtp/params.h \
-	lib/smtp/receiver.c lib/smtp/receiver.h \
 	lib/smtp/relaycheck.c lib/smtp/relaycheck.h \
 	lib/smtp/reply.c lib/smtp/reply.h \
 	lib/smtp/server.c lib/smtp/server.h lib/smtp/session.h \

@@ -152,7 +152,7 @@ smtp_count_error(struct yb_smtp_session *s)
     s->errors++;
     if (s->errors != s->server->conf.max_errors)
         return;
-    smtp_log_begin(s, &l, YB_LOG_INFO, "limit");
+    yb_smtp_log_begin(s, &l, YB_LOG_INFO, "limit");
     yb_log_str(&l, "reason", YB_STR("errors"));
     yb_log_end(&l);
     smtp_farewell(s, "4.7.0", "too many errors");
@@ -161,8 +161,8 @@ smtp_count_error(struct yb_smtp_session *s)
 /* --- log --- */
 
 void
-smtp_log_begin(struct yb_smtp_session *s, struct yb_log_line *l, enum yb_log_level level,
-               const char *what)
+yb_smtp_log_begin(struct yb_smtp_session *s, struct yb_log_line *l, enum yb_log_level level,
+                  const char *what)
 {
     char event[48];
 
@@ -178,7 +178,7 @@ smtp_log_refusal(struct yb_smtp_session *s, const char *what, const struct yb_sm
     char status[10];
     int code = yb_smtp_reply_code(err, status);
 
-    smtp_log_begin(s, &l, err->class == YB_BUG ? YB_LOG_ERROR : YB_LOG_INFO, what);
+    yb_smtp_log_begin(s, &l, err->class == YB_BUG ? YB_LOG_ERROR : YB_LOG_INFO, what);
     yb_log_num(&l, "code", code);
     yb_log_str(&l, "class", yb_str_from(status));
     if (s->tx != NULL)
@@ -269,7 +269,7 @@ refuse_pipelined(struct yb_smtp_session *s, const struct yb_smtp_command *cmd)
 
     if ((cmd->needs & LAST) == 0 || !yb_conn_has_input(s->conn))
         return false;
-    smtp_log_begin(s, &l, YB_LOG_INFO, "limit");
+    yb_smtp_log_begin(s, &l, YB_LOG_INFO, "limit");
     yb_log_str(&l, "reason", YB_STR("pipelining"));
     yb_log_str(&l, "verb", cmd->verb);
     yb_log_end(&l);
@@ -293,7 +293,7 @@ refuse_early(struct yb_smtp_session *s, struct yb_str line)
     struct yb_log_line l;
 
     s->early = false;
-    smtp_log_begin(s, &l, YB_LOG_INFO, "early");
+    yb_smtp_log_begin(s, &l, YB_LOG_INFO, "early");
     yb_log_str(&l, "verb", yb_str_head(verb, VERB_SHOWN));
     yb_log_end(&l);
     if (yb_str_eqi(verb, YB_STR("BDAT")))
@@ -310,7 +310,7 @@ count_idle(struct yb_smtp_session *s, const struct yb_smtp_command *cmd)
 
     if ((cmd->needs & IDLE) == 0 || ++s->idle_commands != s->server->conf.max_idle)
         return;
-    smtp_log_begin(s, &l, YB_LOG_INFO, "limit");
+    yb_smtp_log_begin(s, &l, YB_LOG_INFO, "limit");
     yb_log_str(&l, "reason", YB_STR("idle commands"));
     yb_log_end(&l);
     smtp_farewell(s, "4.7.0", "too many commands without mail");
@@ -474,7 +474,7 @@ service_timed_out(struct yb_conn *c)
     struct yb_smtp_session *s = session_of(c);
     struct yb_log_line l;
 
-    smtp_log_begin(s, &l, YB_LOG_INFO, "timeout");
+    yb_smtp_log_begin(s, &l, YB_LOG_INFO, "timeout");
     yb_log_str(&l, "in", s->in.active ? YB_STR("data") : YB_STR("command"));
     yb_log_end(&l);
     smtp_farewell(s, "4.4.2", "waited too long for you");

@@ -159,6 +159,14 @@ const char *yb_smtp_count_name(const struct yb_smtp_server *srv, size_t i);
 /* From now on every new transaction hears 421 (shut-down); any thread. */
 void yb_smtp_server_drain(struct yb_smtp_server *srv);
 
+/* For hooks: a log line about this session, "<name>.<what>", to be filled and ended. */
+void yb_smtp_log_begin(struct yb_smtp_session *s, struct yb_log_line *l, enum yb_log_level level,
+                       const char *what);
+/* For the message hook: the begin of the whole message, with its header or as much of it as can
+ * hold an honest one; valid until the running handler returns. */
+int yb_smtp_message_begin(struct yb_smtp_session *s, struct yb_str *begin,
+                          struct yb_err *err) YB_MUST_USE;
+
 /* The handlers for lib/net, the same for all three dialects. */
 extern const struct yb_service yb_smtp_service;       /* "smtp" */
 extern const struct yb_service yb_submission_service; /* "submission" */

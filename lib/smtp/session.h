@@ -66,9 +66,6 @@ void smtp_count_error(struct yb_smtp_session *s);
 /* Begins and ends the transaction. */
 void smtp_tx_begin(struct yb_smtp_session *s);
 void smtp_tx_reset(struct yb_smtp_session *s);
-/* A log line about this session, "<name>.<what>", to be filled and ended. */
-void smtp_log_begin(struct yb_smtp_session *s, struct yb_log_line *l, enum yb_log_level level,
-                    const char *what);
 /* A refusal of *r, or of more than one recipient (NULL): code, class, reason and, in a transaction,
  * from and mid. Also as events. */
 void smtp_log_refusal(struct yb_smtp_session *s, const char *what, const struct yb_smtp_rcpt *r,
@@ -95,8 +92,5 @@ void smtp_auth_line(struct yb_smtp_session *s, struct yb_str line, unsigned flag
 int smtp_cmd_data(struct yb_smtp_session *s, struct yb_str arg, struct yb_err *err);
 int smtp_cmd_bdat(struct yb_smtp_session *s, struct yb_str arg, struct yb_err *err);
 void smtp_data_block(struct yb_smtp_session *s, struct yb_str block, bool last, unsigned flags);
-/* The begin of the whole message, with its header or as much of it as can hold an honest one; valid
- * until the running handler returns. */
-int smtp_message_begin(struct yb_smtp_session *s, struct yb_str *begin, struct yb_err *err);
 
 #endif

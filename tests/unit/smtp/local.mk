@@ -1,7 +1,6 @@
 check_LIBRARIES += tests/unit/smtp/librig.a
 tests_unit_smtp_librig_a_SOURCES = \
 	tests/unit/smtp/fake_conn.c tests/unit/smtp/fake_conn.h \
-	tests/unit/smtp/fake_directory.c tests/unit/smtp/fake_directory.h \
 	tests/unit/smtp/odd_server.c tests/unit/smtp/odd_server.h \
 	tests/unit/smtp/rig.c tests/unit/smtp/rig.h
 tests_unit_smtp_librig_a_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
@@ -25,7 +24,3 @@ tests_unit_smtp_test_msgbuf_LDADD = lib/smtp/libyb_smtp.a $(FLOOR1) $(FLOOR1_LIB
 check_PROGRAMS += tests/unit/smtp/test_client
 tests_unit_smtp_test_client_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_smtp_test_client_LDADD = tests/unit/smtp/librig.a lib/smtp/libyb_smtp.a $(FLOOR1) $(FLOOR1_LIBS) $(CHECK_LIBS)
-
-check_PROGRAMS += tests/unit/smtp/test_noroom
-tests_unit_smtp_test_noroom_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
-tests_unit_smtp_test_noroom_LDADD = lib/smtp/libyb_smtp.a $(FLOOR1) $(FLOOR1_LIBS) $(CHECK_LIBS)

@@ -1,8 +1,8 @@
 /* Who may hand in mail for whom, what becomes of it, and what too much of it brings. */
 #include "lib/smtp/relaycheck.h"
 #include "smtpd/smtpd.h"
+#include "tests/unit/receive/fake_directory.h"
 #include "tests/unit/smtp/fake_conn.h"
-#include "tests/unit/smtp/fake_directory.h"
 #include "tests/unit/smtp/odd_server.h"
 
 #include <check.h>

@@ -1,8 +1,8 @@
 /* Who may submit as whom, and what is added; with a login that any password "ok" passes. */
 #include "lib/base/clock.h"
 #include "submitd/submitd.h"
+#include "tests/unit/receive/fake_directory.h"
 #include "tests/unit/smtp/fake_conn.h"
-#include "tests/unit/smtp/fake_directory.h"
 #include "tests/unit/smtp/odd_server.h"
 
 #include <check.h>

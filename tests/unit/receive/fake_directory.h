@@ -1,7 +1,7 @@
 /* See fake_directory.c. A pointer to it is passed where the product passes a struct yb_directory.
  */
-#ifndef TESTS_SMTP_FAKE_DIRECTORY_H
-#define TESTS_SMTP_FAKE_DIRECTORY_H
+#ifndef TESTS_RECEIVE_FAKE_DIRECTORY_H
+#define TESTS_RECEIVE_FAKE_DIRECTORY_H
 
 #include <stdbool.h>
 

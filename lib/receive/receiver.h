@@ -3,11 +3,11 @@
  * buffers messages lie in, the way to this node's lmtpd, the directory, events and the engine. What
  * differs (who may, for whom) is in the daemon's hooks.
  */
-#ifndef YB_SMTP_RECEIVER_H
-#define YB_SMTP_RECEIVER_H
+#ifndef YB_RECEIVE_RECEIVER_H
+#define YB_RECEIVE_RECEIVER_H
 
 #include "lib/daemon/events.h"
-#include "lib/smtp/handover.h"
+#include "lib/receive/handover.h"
 
 /* A member `receive` of the program's struct of options. */
 struct yb_receiver_conf {

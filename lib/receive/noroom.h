@@ -5,8 +5,8 @@
  * here makes RCPT answer for that mailbox alone. Bounded, in memory, thread safe; every note ends
  * by itself.
  */
-#ifndef YB_SMTP_NOROOM_H
-#define YB_SMTP_NOROOM_H
+#ifndef YB_RECEIVE_NOROOM_H
+#define YB_RECEIVE_NOROOM_H
 
 #include "lib/base/id.h"
 

@@ -1,5 +1,5 @@
 /* What is remembered of mailboxes without room, for how long, and of how many. */
-#include "lib/smtp/noroom.h"
+#include "lib/receive/noroom.h"
 
 #include <check.h>
 #include <stdlib.h>

@@ -6,12 +6,12 @@
  * Only what lies behind that one lmtpd is taken: a target on another node or at a foreign host is
  * answered 451 4.3.0 at RCPT.
  */
-#ifndef YB_SMTP_HANDOVER_H
-#define YB_SMTP_HANDOVER_H
+#ifndef YB_RECEIVE_HANDOVER_H
+#define YB_RECEIVE_HANDOVER_H
 
 #include "lib/directory/directory.h"
+#include "lib/receive/noroom.h"
 #include "lib/smtp/client.h"
-#include "lib/smtp/noroom.h"
 #include "lib/smtp/server.h"
 
 struct yb_handover {

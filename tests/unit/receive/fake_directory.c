@@ -4,7 +4,7 @@
  * names of answers give them; nowhere breaks the directory's word, and leads to nothing. friend.test is hosted and empty. Everything else is not ours. While
  * it is down, nothing is known.
  */
-#include "tests/unit/smtp/fake_directory.h"
+#include "tests/unit/receive/fake_directory.h"
 #include "lib/directory/directory.h"
 
 #include <stdio.h>

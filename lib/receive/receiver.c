@@ -1,4 +1,4 @@
-#include "lib/smtp/receiver.h"
+#include "lib/receive/receiver.h"
 
 #include "lib/daemon/common_conf.h"
 #include "lib/smtp/figures.h"
@@ -92,11 +92,32 @@ yb_receiver_close(struct yb_receiver *r)
     yb_msgbuf_pool_free(&r->pool);
 }
 
+/* What became of messages, and the connections to lmtpd. */
+static void
+handover_figures(struct yb_handover *h, struct yb_metrics *m)
+{
+    static const char name[] = "handover_messages_total", help[] = "Messages handed to lmtpd.";
+    struct yb_smtp_dest_stats s;
+
+    yb_metrics_counter(m, name, help, "result=\"stored\"", atomic_load(&h->stored));
+    yb_metrics_counter(m, name, help, "result=\"refused\"", atomic_load(&h->refused));
+    yb_metrics_counter(m, name, help, "result=\"unknown\"", atomic_load(&h->unknown));
+    yb_smtp_dest_stats(h->lmtpd, &s);
+    yb_metrics_counter(m, "handover_connections_total", "Connections made to lmtpd.", NULL,
+                       s.connections);
+    yb_metrics_counter(m, "handover_repeats_total",
+                       "Transactions asked again after a lost connection.", NULL, s.repeats);
+    yb_metrics_counter(m, "handover_failures_total", "Transactions without all answers.", NULL,
+                       s.failures);
+    yb_metrics_gauge(m, "handover_idle_connections", "Connections to lmtpd kept for later.", NULL,
+                     s.idle);
+}
+
 void
 yb_receiver_figures(const struct yb_receiver *r, struct yb_metrics *m)
 {
     yb_smtp_figures(r->server, m);
-    yb_handover_figures(r->handover, m);
+    handover_figures(r->handover, m);
     yb_msgbuf_figures(r->pool, m);
     yb_daemon_events_figures(r->events, m);
 }

@@ -1,9 +1,8 @@
 /* Resolving recipients and handing messages over. */
-#include "lib/smtp/handover.h"
+#include "lib/receive/handover.h"
 
 #include "lib/base/clock.h"
 #include "lib/mime/header.h"
-#include "lib/smtp/session.h"
 
 #include <arpa/inet.h>
 
@@ -262,7 +261,7 @@ log_maybe_twice(struct yb_smtp_session *s, const struct yb_smtp_send *send)
 
         if (r->fate != YB_FATE_STORED && r->fate != YB_FATE_UNKNOWN)
             continue;
-        smtp_log_begin(s, &l, YB_LOG_WARN, "data.maybe_twice");
+        yb_smtp_log_begin(s, &l, YB_LOG_WARN, "data.maybe_twice");
         yb_log_str(&l, "to", r->to);
         yb_log_str(&l, "account", yb_str_from(yb_account_id_text(r->x.account, text)));
         yb_log_str(&l, "delivery", yb_str_from(yb_delivery_id_text(r->x.delivery, text)));
@@ -276,7 +275,7 @@ log_failure(struct yb_smtp_session *s, const struct yb_err *why)
 {
     struct yb_log_line l;
 
-    smtp_log_begin(s, &l, YB_LOG_WARN, "handover.failed");
+    yb_smtp_log_begin(s, &l, YB_LOG_WARN, "handover.failed");
     yb_log_str(&l, "class", yb_str_from(why->status));
     yb_log_str(&l, "reason", yb_str_from(why->text));
     yb_log_end(&l);
@@ -335,7 +334,7 @@ drop_return_paths(struct yb_smtp_session *s, struct yb_smtp_send *send, struct y
     size_t n = send->head.n;
     char *p;
 
-    if (smtp_message_begin(s, &begin, err) < 0)
+    if (yb_smtp_message_begin(s, &begin, err) < 0)
         return -1;
     if (!yb_header_find(begin, YB_STR("Return-Path"), &value))
         return 0;

@@ -1,5 +1,5 @@
 /* A table indexed by the id itself, which is random; who meets another in a slot takes it over. */
-#include "lib/smtp/noroom.h"
+#include "lib/receive/noroom.h"
 
 #include <pthread.h>
 
