@@ -2,6 +2,7 @@
 #include "lib/receive/handover.h"
 
 #include "lib/base/clock.h"
+#include "lib/base/map.h"
 #include "lib/mime/header.h"
 
 #include <arpa/inet.h>
@@ -16,10 +17,23 @@ struct target {
     bool accepted;
 };
 
-/* rcpt->data; none for a recipient that was named before */
-struct targets {
-    size_t n;
+/* rcpt->data */
+struct recipient {
+    struct yb_str address;      /* local part folded, domain in normal form */
+    uint64_t hash;              /* of the address */
+    struct recipient *child[2]; /* the tree of all: up to this hash, above it */
+    size_t n;                   /* none for a recipient that was named before */
     struct target v[];
+};
+
+/*
+ * tx->data. All recipients in a tree ordered by a hash whose key no stranger knows, so that none can
+ * make it deep: RCPT costs the same in a transaction of ten thousand as in one of ten.
+ */
+struct envelope {
+    uint64_t key[2]; /* of the hashes */
+    struct recipient *root;
+    size_t n_targets; /* of all recipients */
 };
 
 /* --- RCPT --- */
@@ -83,29 +97,47 @@ all_here(const struct yb_handover *h, const struct yb_resolution *res)
     return true;
 }
 
-static size_t
-count_targets(const struct yb_smtp_tx *tx)
+static struct envelope *
+envelope_of(struct yb_smtp_tx *tx)
 {
-    size_t n = 0;
+    struct envelope *e = tx->data;
 
-    for (const struct yb_smtp_rcpt *r = tx->rcpts; r != NULL; r = r->next)
-        n += ((const struct targets *)r->data)->n;
-    return n;
+    if (e == NULL) {
+        e = yb_arena_alloc(tx->arena, 1, sizeof(*e));
+        yb_random(e->key, sizeof(e->key));
+        tx->data = e;
+    }
+    return e;
 }
 
-static struct targets *
-keep_targets(const struct yb_resolution *res, struct yb_arena *arena)
+/* Where the address is in the tree, or would be. The forms with an @ in the local part are refused
+ * before: only one pair gives the same text. */
+static struct recipient **
+find_place(struct envelope *e, struct yb_str address, uint64_t hash)
 {
-    struct targets *t = yb_arena_alloc(arena, 1, sizeof(*t) + res->n_targets * sizeof(t->v[0]));
+    struct recipient **at = &e->root;
 
-    t->n = res->n_targets;
-    for (size_t i = 0; i < t->n; i++) {
-        t->v[i] = (struct target){ .account = res->targets[i].account,
+    while (*at != NULL && ((*at)->hash != hash || !yb_str_eq((*at)->address, address)))
+        at = &(*at)->child[hash > (*at)->hash];
+    return at;
+}
+
+static struct recipient *
+keep_recipient(const struct yb_resolution *res, struct yb_str address, uint64_t hash,
+               struct yb_arena *arena)
+{
+    struct recipient *r = yb_arena_alloc(arena, 1, sizeof(*r) + res->n_targets * sizeof(r->v[0]));
+
+    r->address = yb_arena_dup(arena, address);
+    r->hash = hash;
+    r->n = res->n_targets;
+    for (size_t i = 0; i < r->n; i++) {
+        r->v[i] = (struct target){ .account = res->targets[i].account,
                                    .tenant = res->targets[i].tenant,
                                    .quota = res->targets[i].quota_bytes,
                                    .accepted = res->targets[i].accepted };
     }
-    return t;
+    return r;
 }
 
 /*
@@ -133,18 +165,30 @@ check_room(const struct yb_handover *h, const struct yb_smtp_tx *tx, struct yb_r
     return yb_err_set(err, YB_TEMP, "4.2.2", "this mailbox has no room for it, try again later");
 }
 
-/* The same address again, in whatever case or quotes: it is one recipient, who gets one message. */
-static bool
-is_repeated(const struct yb_smtp_tx *tx, const struct yb_address *a, struct yb_arena *scratch)
+/* The same address again, in whatever case or quotes, is one recipient, who gets one message. */
+static int
+add_recipient(const struct yb_handover *h, struct yb_smtp_session *s, struct yb_smtp_rcpt *r,
+              struct yb_resolution *res, struct yb_err *err)
 {
-    struct yb_str local = yb_address_fold(a->local, scratch);
+    struct yb_arena *scratch = yb_conn_scratch(s->conn);
+    size_t limit = h->max_targets == 0 ? MAX_TARGETS : h->max_targets;
+    struct envelope *e = envelope_of(s->tx);
+    struct yb_str address = yb_arena_printf(scratch, "%.*s@%.*s",
+                                            YB_STR_ARG(yb_address_fold(r->address.local, scratch)),
+                                            YB_STR_ARG(r->address.domain));
+    uint64_t hash = yb_siphash(e->key, address);
+    struct recipient **at = find_place(e, address, hash);
+    bool repeated = *at != NULL;
 
-    for (const struct yb_smtp_rcpt *r = tx->rcpts; r != NULL; r = r->next) {
-        if (yb_str_eq(r->address.domain, a->domain) &&
-            yb_str_eq(yb_address_fold(r->address.local, scratch), local))
-            return true;
-    }
-    return false;
+    if (repeated)
+        res->n_targets = 0;
+    if (e->n_targets + res->n_targets > limit)
+        return yb_err_set(err, YB_TEMP, "4.5.3", "Too many recipients, send the rest again");
+    r->data = keep_recipient(res, address, hash, s->tx->arena);
+    if (!repeated)
+        *at = r->data;
+    e->n_targets += res->n_targets;
+    return 0;
 }
 
 int
@@ -152,7 +196,6 @@ yb_handover_rcpt(const struct yb_handover *h, struct yb_smtp_session *s, struct 
                  struct yb_handover_verdict *verdict, struct yb_err *err)
 {
     struct yb_str domain = r->address.literal ? yb_str("", 0) : r->address.domain;
-    size_t limit = h->max_targets == 0 ? MAX_TARGETS : h->max_targets;
     struct yb_resolution res;
 
     memset(verdict, 0, sizeof(*verdict));
@@ -177,12 +220,7 @@ yb_handover_rcpt(const struct yb_handover *h, struct yb_smtp_session *s, struct 
         verdict->why = YB_WHY_FULL;
         return -1;
     }
-    if (is_repeated(s->tx, &r->address, yb_conn_scratch(s->conn)))
-        res.n_targets = 0;
-    if (count_targets(s->tx) + res.n_targets > limit)
-        return yb_err_set(err, YB_TEMP, "4.5.3", "Too many recipients, send the rest again");
-    r->data = keep_targets(&res, s->tx->arena);
-    return 0;
+    return add_recipient(h, s, r, &res, err);
 }
 
 /* --- the message --- */
@@ -194,7 +232,7 @@ send_rcpts(const struct yb_smtp_tx *tx, size_t n)
     size_t at = 0;
 
     for (const struct yb_smtp_rcpt *r = tx->rcpts; r != NULL; r = r->next) {
-        const struct targets *t = r->data;
+        const struct recipient *t = r->data;
 
         for (size_t i = 0; i < t->n; i++, at++) {
             v[at].to = r->text;
@@ -359,7 +397,7 @@ drop_return_paths(struct yb_smtp_session *s, struct yb_smtp_send *send, struct y
 static struct yb_tenant_id
 first_tenant(const struct yb_smtp_tx *tx)
 {
-    const struct targets *first = tx->rcpts->data;
+    const struct recipient *first = tx->rcpts->data;
 
     yb_assert(first->n > 0);
     return first->v[0].tenant;
@@ -379,7 +417,7 @@ yb_handover_message(struct yb_handover *h, struct yb_smtp_session *s, struct yb_
                .origin = h->origin },
         .body_8bit = tx->body_8bit,
         .utf8 = tx->utf8,
-        .n_rcpts = count_targets(tx),
+        .n_rcpts = envelope_of(tx)->n_targets,
         .head = head,
         .body = tx->message,
         .all_or_none = true,

@@ -32,8 +32,9 @@ struct yb_handover_verdict {
 };
 
 /*
- * The RCPT hook's work. 0: r->data holds the targets. -1: *err is the answer, r->code its reply
- * code where the directory chose one. `why` is ACCEPTED for errors that are ours (database away).
+ * The RCPT hook's work. tx->data and r->data are in use from then on. 0: r->data holds the targets,
+ * and the hook accepts the recipient. -1: *err is the answer, r->code its reply code where the
+ * directory chose one. `why` is ACCEPTED for errors that are ours (database away).
  */
 int yb_handover_rcpt(const struct yb_handover *h, struct yb_smtp_session *s, struct yb_smtp_rcpt *r,
                      struct yb_handover_verdict *verdict, struct yb_err *err) YB_MUST_USE;

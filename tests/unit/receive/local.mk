@@ -5,6 +5,10 @@ tests_unit_receive_librig_a_SOURCES = \
 # librig.a has the directory: it stands for lib/directory.
 RECEIVE_TEST_LIBS = lib/receive/libyb_receive.a tests/unit/receive/librig.a $(SMTP_TEST_LIBS)
 
+check_PROGRAMS += tests/unit/receive/test_handover
+tests_unit_receive_test_handover_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_receive_test_handover_LDADD = $(RECEIVE_TEST_LIBS)
+
 check_PROGRAMS += tests/unit/receive/test_noroom
 tests_unit_receive_test_noroom_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_receive_test_noroom_LDADD = lib/receive/libyb_receive.a $(FLOOR1) $(FLOOR1_LIBS) $(CHECK_LIBS)
