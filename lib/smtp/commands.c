@@ -30,7 +30,7 @@ ehlo_answer(struct yb_smtp_session *s)
     smtp_reply_str(s, 250, true, NULL, YB_STR("ENHANCEDSTATUSCODES"));
     if (!lmtp && yb_conn_can_tls(s->conn) && !yb_conn_is_tls(s->conn))
         smtp_reply_str(s, 250, true, NULL, YB_STR("STARTTLS"));
-    if (srv->hooks.mechanisms != NULL && !s->authenticated)
+    if (srv->hooks.mechanisms != NULL && !s->engine->authenticated)
         mechanisms = srv->hooks.mechanisms(s);
     if (mechanisms.n > 0) {
         n = snprintf(auth, sizeof(auth), "AUTH %.*s", YB_STR_ARG(yb_str_head(mechanisms, 190)));
@@ -48,10 +48,10 @@ hello(struct yb_smtp_session *s, struct yb_str name, bool extended, struct yb_er
     if (!yb_smtp_helo_valid(name))
         return yb_err_set(err, YB_PERM, "5.5.4", "Invalid name");
     smtp_tx_reset(s); /* RFC 5321 §4.1.4: as RSET */
-    yb_free(s->helo);
-    s->helo = yb_dup(name.p, name.n);
-    s->esmtp = extended;
-    s->state = ST_READY;
+    yb_free(s->engine->helo);
+    s->engine->helo = yb_dup(name.p, name.n);
+    s->engine->esmtp = extended;
+    s->engine->state = ST_READY;
     if (extended)
         ehlo_answer(s);
     else
@@ -84,7 +84,7 @@ cmd_starttls(struct yb_smtp_session *s, struct yb_str arg YB_UNUSED, struct yb_e
 static void
 auth_end(struct yb_smtp_session *s)
 {
-    s->state = ST_READY;
+    s->engine->state = ST_READY;
     yb_conn_set_line_limit(s->conn, COMMAND_LINE);
 }
 
@@ -97,7 +97,7 @@ auth_result(struct yb_smtp_session *s, enum yb_smtp_auth result, struct yb_str c
 
     switch (result) {
     case YB_SMTP_AUTH_CONTINUE:
-        s->state = ST_AUTH;
+        s->engine->state = ST_AUTH;
         yb_conn_set_line_limit(s->conn, AUTH_LINE);
         /* Challenges may be longer than a reply line; RFC 4954 §4 gives them 12 288 octets. */
         yb_conn_write(s->conn, YB_STR("334 "));
@@ -106,8 +106,8 @@ auth_result(struct yb_smtp_session *s, enum yb_smtp_auth result, struct yb_str c
         return;
     case YB_SMTP_AUTH_DONE:
         auth_end(s);
-        s->authenticated = true;
-        s->idle_commands = 0;
+        s->engine->authenticated = true;
+        s->engine->idle_commands = 0;
         smtp_reply(s, 235, "2.7.0", "Authentication succeeded");
         return;
     case YB_SMTP_AUTH_FAILED:
@@ -127,7 +127,7 @@ cmd_auth(struct yb_smtp_session *s, struct yb_str arg, struct yb_err *err)
     struct yb_err auth_err = { 0 };
     enum yb_smtp_auth result;
 
-    if (s->authenticated)
+    if (s->engine->authenticated)
         return yb_err_set(err, YB_PERM, "5.5.1", "Already authenticated");
     if (s->server->hooks.mechanisms(s).n == 0)
         return yb_err_set(err, YB_PERM, "5.7.0", "Must issue a STARTTLS command first");
@@ -205,7 +205,7 @@ log_transaction(struct yb_smtp_session *s)
     struct yb_log_ctx *ctx = yb_conn_log(s->conn);
     char id[YB_ID_TEXT];
 
-    s->log_n = ctx->n;
+    s->engine->log_n = ctx->n;
     yb_log_ctx_add(ctx, "mid", yb_str_from(yb_message_id_text(s->tx->id, id)));
 }
 
@@ -217,7 +217,7 @@ cmd_mail(struct yb_smtp_session *s, struct yb_str arg, struct yb_err *err)
         return 0;
     }
     smtp_tx_begin(s);
-    s->log_n = yb_conn_log(s->conn)->n;
+    s->engine->log_n = yb_conn_log(s->conn)->n;
     if (mail_parse(s, arg, err) < 0 ||
         (s->server->hooks.mail != NULL && s->server->hooks.mail(s, err) < 0)) {
         smtp_log_refusal(s, "mail.reject", NULL, err);
@@ -225,16 +225,18 @@ cmd_mail(struct yb_smtp_session *s, struct yb_str arg, struct yb_err *err)
         return -1;
     }
     log_transaction(s);
-    s->state = ST_MAIL;
+    s->engine->state = ST_MAIL;
     smtp_reply(s, 250, "2.1.0", "Sender OK");
     return 0;
 }
 
 /* Into the transaction, out of the worker's scratch memory. */
 static void
-rcpt_keep(struct yb_smtp_tx *tx, struct yb_smtp_rcpt *r)
+rcpt_keep(struct yb_smtp_session *s, struct yb_smtp_rcpt *r)
 {
-    struct yb_smtp_rcpt **end = &tx->rcpts, *kept = yb_arena_alloc(tx->arena, 1, sizeof(*kept));
+    struct yb_smtp_tx *tx = s->tx;
+    struct yb_smtp_rcpt *last = s->engine->last_rcpt;
+    struct yb_smtp_rcpt *kept = yb_arena_alloc(tx->arena, 1, sizeof(*kept));
 
     *kept = *r;
     kept->text = yb_arena_dup(tx->arena, r->text);
@@ -242,10 +244,8 @@ rcpt_keep(struct yb_smtp_tx *tx, struct yb_smtp_rcpt *r)
     kept->address.domain = yb_arena_dup(tx->arena, r->address.domain);
     kept->x.orcpt = yb_arena_dup(tx->arena, r->x.orcpt);
     kept->next = NULL;
-    if (tx->last_rcpt != NULL)
-        end = &tx->last_rcpt->next;
-    *end = kept;
-    tx->last_rcpt = kept;
+    *(last == NULL ? &tx->rcpts : &last->next) = kept;
+    s->engine->last_rcpt = kept;
     tx->n_rcpts++;
 }
 
@@ -286,10 +286,10 @@ cmd_rcpt(struct yb_smtp_session *s, struct yb_str arg, struct yb_err *err)
         smtp_log_refusal(s, "rcpt.reject", &r, err);
         return rcpt_refuse(s, r.code, err);
     }
-    rcpt_keep(s->tx, &r);
+    rcpt_keep(s, &r);
     if (s->server->conf.dialect != YB_SMTP_LMTP)
         smtp_event_rcpt(s, &r);
-    s->state = ST_RCPT;
+    s->engine->state = ST_RCPT;
     smtp_reply(s, 250, "2.1.5", "Recipient OK");
     return 0;
 }

@@ -14,7 +14,7 @@
 static bool
 refused(const struct yb_smtp_session *s)
 {
-    return s->in.err.class != YB_OK;
+    return s->engine->in.err.class != YB_OK;
 }
 
 /* The message will be refused: what came of it is of no use any more. */
@@ -30,7 +30,7 @@ message_begin(struct yb_smtp_session *s, struct yb_err *err)
 {
     struct yb_smtp_server *srv = s->server;
 
-    memset(&s->in, 0, sizeof(s->in));
+    memset(&s->engine->in, 0, sizeof(s->engine->in));
     if (srv->hooks.data != NULL && srv->hooks.data(s, err) < 0)
         return -1;
     if (srv->conf.pool != NULL) {
@@ -46,16 +46,16 @@ message_begin(struct yb_smtp_session *s, struct yb_err *err)
 static void
 stream_begin(struct yb_smtp_session *s)
 {
-    if (s->state != ST_CHUNKS)
+    if (s->engine->state != ST_CHUNKS)
         yb_conn_set_deadline(s->conn, s->server->conf.data_total_ms);
-    s->in.active = true;
+    s->engine->in.active = true;
     yb_conn_set_timeout(s->conn, s->server->conf.data_timeout_ms);
 }
 
 static void
 stream_end(struct yb_smtp_session *s)
 {
-    s->in.active = false;
+    s->engine->in.active = false;
     yb_conn_set_timeout(s->conn, s->server->conf.command_timeout_ms);
 }
 
@@ -75,6 +75,7 @@ smtp_cmd_data(struct yb_smtp_session *s, struct yb_str arg YB_UNUSED, struct yb_
 int
 smtp_cmd_bdat(struct yb_smtp_session *s, struct yb_str arg, struct yb_err *err)
 {
+    struct smtp_stream *in = &s->engine->in;
     uint64_t n;
     bool last;
 
@@ -86,19 +87,19 @@ smtp_cmd_bdat(struct yb_smtp_session *s, struct yb_str arg, struct yb_err *err)
         return 0;
     }
     (void)err;
-    if (s->state == ST_RCPT) {
+    if (s->engine->state == ST_RCPT) {
         struct yb_err why = { 0 };
 
         if (message_begin(s, &why) < 0)
-            s->in.err = why;
-    } else if (s->state != ST_CHUNKS) {
-        s->in.discard = true;
+            in->err = why;
+    } else if (s->engine->state != ST_CHUNKS) {
+        in->discard = true;
     }
     stream_begin(s);
-    if (!s->in.discard)
-        s->state = ST_CHUNKS;
-    s->in.chunked = true;
-    s->in.chunk_last = last;
+    if (!in->discard)
+        s->engine->state = ST_CHUNKS;
+    in->chunked = true;
+    in->chunk_last = last;
     if (n > 0)
         yb_conn_want_bytes(s->conn, n);
     else
@@ -113,6 +114,7 @@ smtp_cmd_bdat(struct yb_smtp_session *s, struct yb_str arg, struct yb_err *err)
 static unsigned
 chunk_flags(struct yb_smtp_session *s, struct yb_str block)
 {
+    struct smtp_stream *in = &s->engine->in;
     unsigned flags = 0;
     size_t at = 0;
 
@@ -121,29 +123,30 @@ chunk_flags(struct yb_smtp_session *s, struct yb_str block)
         size_t end = lf == NULL ? block.n : (size_t)(lf - block.p);
         const char *cr = memchr(block.p + at, '\r', end - at);
 
-        if (at == 0 && end > 0 && s->in.after_cr)
+        if (at == 0 && end > 0 && in->after_cr)
             flags |= YB_IN_BARE_CR;
         /* The only CR a line may have is its last octet, before LF or at the end of the block. */
         if (cr != NULL && (size_t)(cr - block.p) + 1 < end)
             flags |= YB_IN_BARE_CR;
-        if (lf != NULL && !(end > at ? block.p[end - 1] == '\r' : end == 0 && s->in.after_cr))
+        if (lf != NULL && !(end > at ? block.p[end - 1] == '\r' : end == 0 && in->after_cr))
             flags |= YB_IN_BARE_LF;
         at = end + 1;
     }
     if (block.n > 0)
-        s->in.after_cr = block.p[block.n - 1] == '\r';
+        in->after_cr = block.p[block.n - 1] == '\r';
     return flags;
 }
 
 static void
 message_take(struct yb_smtp_session *s, struct yb_str block)
 {
+    struct smtp_stream *in = &s->engine->in;
     struct yb_smtp_server *srv = s->server;
     struct yb_smtp_tx *tx = s->tx;
     int rc;
 
     if (tx->size + block.n > srv->conf.max_message) {
-        yb_err_set(&s->in.err, YB_PERM, "5.3.4", "Message too big, at most %llu octets are taken",
+        yb_err_set(&in->err, YB_PERM, "5.3.4", "Message too big, at most %llu octets are taken",
                    (unsigned long long)srv->conf.max_message);
         give_up_message(s);
         return;
@@ -152,9 +155,9 @@ message_take(struct yb_smtp_session *s, struct yb_str block)
     if (block.n == 0)
         return;
     if (srv->hooks.block != NULL)
-        rc = srv->hooks.block(s, block, &s->in.err);
+        rc = srv->hooks.block(s, block, &in->err);
     else
-        rc = yb_msgbuf_append(tx->message, block, &s->in.err);
+        rc = yb_msgbuf_append(tx->message, block, &in->err);
     if (rc < 0)
         give_up_message(s);
 }
@@ -221,13 +224,15 @@ message_loops(struct yb_smtp_session *s, struct yb_err *err)
 static int
 message_check(struct yb_smtp_session *s, struct yb_err *err)
 {
+    const struct smtp_stream *in = &s->engine->in;
+
     if (refused(s)) {
-        *err = s->in.err;
+        *err = in->err;
         return -1;
     }
-    if ((s->in.flags & YB_IN_NUL) != 0)
+    if ((in->flags & YB_IN_NUL) != 0)
         return yb_err_set(err, YB_PERM, "5.6.0", "Message holds a NUL octet");
-    if ((s->in.flags & (YB_IN_BARE_CR | YB_IN_BARE_LF)) != 0 || (s->in.chunked && s->in.after_cr))
+    if ((in->flags & (YB_IN_BARE_CR | YB_IN_BARE_LF)) != 0 || (in->chunked && in->after_cr))
         return yb_err_set(err, YB_PERM, "5.6.0",
                           "Lines of a message end with CR LF, not with one of them");
     if (s->tx->message != NULL)
@@ -246,7 +251,7 @@ log_accepted(struct yb_smtp_session *s)
     yb_log_num(&l, "rcpts", (int64_t)s->tx->n_rcpts);
     yb_log_num(&l, "size", (int64_t)s->tx->size);
     yb_log_str(&l, "with", yb_smtp_with_keyword(s));
-    yb_log_str(&l, "helo", yb_str_from(s->helo));
+    yb_log_str(&l, "helo", yb_str_from(s->engine->helo));
     yb_log_end(&l);
     smtp_event_accepted(s);
 }
@@ -308,7 +313,7 @@ message_end(struct yb_smtp_session *s)
     else
         answer_smtp(s, rc, answer, &err);
     if (rc == 0)
-        s->idle_commands = 0;
+        s->engine->idle_commands = 0;
     smtp_tx_reset(s);
 }
 
@@ -320,29 +325,31 @@ chunk_end(struct yb_smtp_session *s)
         smtp_reply(s, 250, "2.0.0", "Chunk received");
         return;
     }
-    smtp_log_refusal(s, "data.reject", NULL, &s->in.err);
+    smtp_log_refusal(s, "data.reject", NULL, &s->engine->in.err);
     count_message(s, false);
-    smtp_reply_err(s, &s->in.err);
+    smtp_reply_err(s, &s->engine->in.err);
     smtp_tx_reset(s); /* further chunks of it hear 503 (RFC 3030 §2) */
 }
 
 void
 smtp_data_block(struct yb_smtp_session *s, struct yb_str block, bool last, unsigned flags)
 {
-    if (s->in.chunked && !s->in.discard)
+    struct smtp_stream *in = &s->engine->in;
+
+    if (in->chunked && !in->discard)
         flags = (flags & ~(unsigned)(YB_IN_BARE_CR | YB_IN_BARE_LF)) | chunk_flags(s, block);
-    s->in.flags |= flags;
-    if (!s->in.discard && !refused(s))
+    in->flags |= flags;
+    if (!in->discard && !refused(s))
         message_take(s, block);
     if (!last)
         return;
     stream_end(s);
-    if (s->in.discard) {
-        memset(&s->in, 0, sizeof(s->in));
+    if (in->discard) {
+        memset(in, 0, sizeof(*in));
         yb_conn_set_deadline(s->conn, 0);
         smtp_reply(s, 503, "5.5.1", "Bad sequence of commands");
         smtp_count_error(s);
-    } else if (s->in.chunked && !s->in.chunk_last) {
+    } else if (in->chunked && !in->chunk_last) {
         chunk_end(s);
     } else {
         message_end(s);

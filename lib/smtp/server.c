@@ -149,8 +149,8 @@ smtp_count_error(struct yb_smtp_session *s)
 {
     struct yb_log_line l;
 
-    s->errors++;
-    if (s->errors != s->server->conf.max_errors)
+    s->engine->errors++;
+    if (s->engine->errors != s->server->conf.max_errors)
         return;
     yb_smtp_log_begin(s, &l, YB_LOG_INFO, "limit");
     yb_log_str(&l, "reason", YB_STR("errors"));
@@ -185,8 +185,8 @@ smtp_log_refusal(struct yb_smtp_session *s, const char *what, const struct yb_sm
         yb_log_str(&l, "from", s->tx->from_text);
     if (r != NULL)
         yb_log_str(&l, "to", r->text);
-    if (s->helo != NULL)
-        yb_log_str(&l, "helo", yb_str_from(s->helo));
+    if (s->engine->helo != NULL)
+        yb_log_str(&l, "helo", yb_str_from(s->engine->helo));
     yb_log_str(&l, "reason", yb_str_from(err->text));
     yb_log_end(&l);
     smtp_event_refused(s, what, r, err);
@@ -210,18 +210,19 @@ smtp_tx_reset(struct yb_smtp_session *s)
 {
     struct yb_arena *arena;
 
-    if ((s->state & (ST_GREETED | ST_AUTH)) == 0)
-        s->state = ST_READY;
-    memset(&s->in, 0, sizeof(s->in));
+    if ((s->engine->state & (ST_GREETED | ST_AUTH)) == 0)
+        s->engine->state = ST_READY;
+    memset(&s->engine->in, 0, sizeof(s->engine->in));
     if (s->tx == NULL)
         return;
     yb_conn_set_deadline(s->conn, 0); /* of its message, begun or whole */
     if (s->server->hooks.reset != NULL)
         s->server->hooks.reset(s);
     yb_msgbuf_free(&s->tx->message);
-    yb_log_ctx_cut(yb_conn_log(s->conn), s->log_n);
+    yb_log_ctx_cut(yb_conn_log(s->conn), s->engine->log_n);
     arena = s->tx->arena;
     s->tx = NULL; /* it lies in the arena */
+    s->engine->last_rcpt = NULL;
     yb_arena_free(&arena);
 }
 
@@ -241,7 +242,7 @@ command_find(const struct yb_smtp_server *srv, struct yb_str verb)
 static bool
 refuse_needs(struct yb_smtp_session *s, const struct yb_smtp_command *cmd)
 {
-    if ((cmd->needs & NEED_AUTH) != 0 && !s->authenticated) {
+    if ((cmd->needs & NEED_AUTH) != 0 && !s->engine->authenticated) {
         smtp_reply(s, 530, "5.7.0",
                    yb_conn_is_tls(s->conn) ? "Authentication required"
                                            : "Must issue a STARTTLS command first");
@@ -292,7 +293,7 @@ refuse_early(struct yb_smtp_session *s, struct yb_str line)
     struct yb_str verb = yb_str_word(&line);
     struct yb_log_line l;
 
-    s->early = false;
+    s->engine->early = false;
     yb_smtp_log_begin(s, &l, YB_LOG_INFO, "early");
     yb_log_str(&l, "verb", yb_str_head(verb, VERB_SHOWN));
     yb_log_end(&l);
@@ -308,7 +309,7 @@ count_idle(struct yb_smtp_session *s, const struct yb_smtp_command *cmd)
 {
     struct yb_log_line l;
 
-    if ((cmd->needs & IDLE) == 0 || ++s->idle_commands != s->server->conf.max_idle)
+    if ((cmd->needs & IDLE) == 0 || ++s->engine->idle_commands != s->server->conf.max_idle)
         return;
     yb_smtp_log_begin(s, &l, YB_LOG_INFO, "limit");
     yb_log_str(&l, "reason", YB_STR("idle commands"));
@@ -340,9 +341,9 @@ dispatch(struct yb_smtp_session *s, struct yb_str line)
         return;
     if (refuse_needs(s, cmd)) {
         smtp_count_error(s);
-    } else if ((cmd->states & s->state) == 0) {
+    } else if ((cmd->states & s->engine->state) == 0) {
         smtp_reply(s, 503, "5.5.1",
-                   s->state == ST_GREETED ? "Say hello first" : "Bad sequence of commands");
+                   s->engine->state == ST_GREETED ? "Say hello first" : "Bad sequence of commands");
         smtp_count_error(s);
     } else if (cmd->arg != ARG_OPTIONAL && (cmd->arg == ARG_REQUIRED) != (line.n > 0)) {
         smtp_reply(s, 501, "5.5.4", "Syntax error in argument");
@@ -352,7 +353,7 @@ dispatch(struct yb_smtp_session *s, struct yb_str line)
         if (err.class == YB_PERM && strncmp(err.status, "5.5.", 4) == 0)
             smtp_count_error(s);
     } else if ((cmd->needs & PROGRESS) != 0) {
-        s->idle_commands = 0;
+        s->engine->idle_commands = 0;
     }
     count_idle(s, cmd);
 }
@@ -393,16 +394,24 @@ session_of(struct yb_conn *c)
     return s;
 }
 
+/* A session and the engine's part of it, in one piece of memory. */
+struct both {
+    struct yb_smtp_session session;
+    struct yb_smtp_engine engine;
+};
+
 static void
 service_opened(struct yb_conn *c)
 {
-    struct yb_smtp_session *s = yb_alloc(1, sizeof(*s));
+    struct both *both = yb_alloc(1, sizeof(*both));
+    struct yb_smtp_session *s = &both->session;
     struct yb_err err = { 0 };
     char text[200];
 
+    s->engine = &both->engine;
     s->server = yb_conn_listener_arg(c);
     s->conn = c;
-    s->state = ST_GREETED;
+    s->engine->state = ST_GREETED;
     s->network = network_of(yb_conn_peer(c));
     s->id = yb_conn_session_id(c);
     yb_conn_set_session(c, s);
@@ -421,7 +430,7 @@ service_opened(struct yb_conn *c)
         return;
     }
     /* In TLS the client's hello came first, as it must. */
-    s->early = !yb_conn_is_tls(c) && yb_conn_has_input(c);
+    s->engine->early = !yb_conn_is_tls(c) && yb_conn_has_input(c);
     (void)snprintf(text, sizeof(text), "%.150s %s ready", s->server->conf.hostname,
                    s->server->conf.dialect == YB_SMTP_LMTP ? "LMTP" : "ESMTP");
     smtp_reply(s, 220, NULL, text);
@@ -432,9 +441,9 @@ service_line(struct yb_conn *c, struct yb_str line, unsigned flags)
 {
     struct yb_smtp_session *s = session_of(c);
 
-    if (s->early && refuse_early(s, line))
+    if (s->engine->early && refuse_early(s, line))
         return;
-    if (s->state == ST_AUTH) {
+    if (s->engine->state == ST_AUTH) {
         smtp_auth_line(s, line, flags);
     } else if ((flags & YB_IN_TOO_LONG) != 0) {
         smtp_reply(s, 500, "5.5.2", "Line too long");
@@ -462,10 +471,10 @@ service_tls_started(struct yb_conn *c)
     struct yb_smtp_session *s = session_of(c);
 
     smtp_tx_reset(s);
-    s->state = ST_GREETED;
-    yb_free(s->helo);
-    s->helo = NULL;
-    s->esmtp = false;
+    s->engine->state = ST_GREETED;
+    yb_free(s->engine->helo);
+    s->engine->helo = NULL;
+    s->engine->esmtp = false;
 }
 
 static void
@@ -475,7 +484,7 @@ service_timed_out(struct yb_conn *c)
     struct yb_log_line l;
 
     yb_smtp_log_begin(s, &l, YB_LOG_INFO, "timeout");
-    yb_log_str(&l, "in", s->in.active ? YB_STR("data") : YB_STR("command"));
+    yb_log_str(&l, "in", s->engine->in.active ? YB_STR("data") : YB_STR("command"));
     yb_log_end(&l);
     smtp_farewell(s, "4.4.2", "waited too long for you");
 }
@@ -490,8 +499,8 @@ service_closed(struct yb_conn *c)
     smtp_tx_reset(s);
     if (s->server->hooks.closed != NULL)
         s->server->hooks.closed(s);
-    yb_free(s->helo);
-    yb_free(s);
+    yb_free(s->engine->helo);
+    yb_free(s); /* the engine's part with it */
     yb_conn_set_session(c, NULL);
 }
 

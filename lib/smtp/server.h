@@ -18,7 +18,7 @@
 #include <stdatomic.h>
 
 struct yb_smtp_server;
-struct yb_smtp_command;
+struct yb_smtp_engine;
 
 enum yb_smtp_dialect { YB_SMTP_MX, YB_SMTP_SUBMISSION, YB_SMTP_LMTP };
 
@@ -45,7 +45,6 @@ struct yb_smtp_tx {
     bool body_8bit, utf8;    /* BODY=8BITMIME, SMTPUTF8 */
     struct yb_lmtp_mail x;
     struct yb_smtp_rcpt *rcpts; /* in the order they came */
-    struct yb_smtp_rcpt *last_rcpt;
     size_t n_rcpts;
     struct yb_msgbuf *message; /* NULL where the daemon takes blocks */
     uint64_t size;             /* octets received */
@@ -59,24 +58,12 @@ struct yb_smtp_session {
     struct yb_smtp_tx *tx;
     struct yb_session_id id;      /* for XSESSION */
     uint64_t network;             /* stands for the client's network (IPv4 /24, IPv6 /64) */
-    char *helo;                   /* NULL before */
     void *data;                   /* the hook's own, set by `connect`, freed by `closed` */
     struct yb_tenant_id tenant;   /* submission, for events, set by the hook at login: whose user */
     struct yb_account_id account; /* … and who */
     struct yb_str qualify; /* submission, set by the hook at login: the domain of addresses that
                             * were written without one (RFC 6409 §8.1); empty: none */
-    bool esmtp, authenticated;
-    bool early; /* the client spoke before the greeting: its first line is refused */
-    unsigned state;
-    unsigned errors, idle_commands;
-    size_t log_n; /* length of the log context outside a transaction */
-    /* Of the stream that is being received. */
-    struct {
-        bool active, chunked, chunk_last, discard;
-        bool after_cr; /* chunked: the octet before the next one was CR */
-        unsigned flags;
-        struct yb_err err; /* why the message will be refused; class 0: it is well so far */
-    } in;
+    struct yb_smtp_engine *engine; /* the engine's own: where the dialogue stands */
 };
 
 enum yb_smtp_auth { YB_SMTP_AUTH_CONTINUE, YB_SMTP_AUTH_DONE, YB_SMTP_AUTH_FAILED };

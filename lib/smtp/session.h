@@ -37,6 +37,26 @@ struct yb_smtp_command {
     enum arg_kind arg;
 };
 
+/* The octets of a message that are being received. */
+struct smtp_stream {
+    bool active, chunked, chunk_last, discard;
+    bool after_cr; /* chunked: the octet before the next one was CR */
+    unsigned flags;
+    struct yb_err err; /* why the message will be refused; class 0: it is well so far */
+};
+
+/* Where the dialogue of a session stands; what hooks need is in struct yb_smtp_session. */
+struct yb_smtp_engine {
+    char *helo; /* NULL before */
+    bool esmtp, authenticated;
+    bool early; /* the client spoke before the greeting: its first line is refused */
+    unsigned state;
+    unsigned errors, idle_commands;
+    size_t log_n;                   /* length of the log context outside a transaction */
+    struct yb_smtp_rcpt *last_rcpt; /* of the transaction's list; NULL: it is empty */
+    struct smtp_stream in;
+};
+
 struct yb_smtp_server {
     struct yb_smtp_conf conf;
     struct yb_smtp_hooks hooks;

@@ -2,6 +2,7 @@
 #include "lib/smtp/trace.h"
 
 #include "lib/mime/date.h"
+#include "lib/smtp/session.h"
 
 struct yb_str
 yb_smtp_with_keyword(const struct yb_smtp_session *s)
@@ -17,9 +18,9 @@ yb_smtp_with_keyword(const struct yb_smtp_session *s)
 
     if (yb_smtp_server_conf(s->server)->dialect == YB_SMTP_LMTP)
         return utf8 ? YB_STR("UTF8LMTP") : YB_STR("LMTP");
-    if (!s->esmtp)
+    if (!s->engine->esmtp)
         return YB_STR("SMTP");
-    return words[utf8][yb_conn_is_tls(s->conn)][s->authenticated];
+    return words[utf8][yb_conn_is_tls(s->conn)][s->engine->authenticated];
 }
 
 /* An address literal of RFC 5321 §4.1.3 around the peer's address. */
@@ -36,11 +37,11 @@ peer_literal(const struct yb_smtp_session *s, struct yb_arena *arena)
 static struct yb_str
 helo_text(const struct yb_smtp_session *s, struct yb_arena *arena)
 {
-    size_t n = strlen(s->helo);
+    size_t n = strlen(s->engine->helo);
     char *p = yb_arena_alloc(arena, n + 1, 1);
 
     for (size_t i = 0; i < n; i++)
-        p[i] = (unsigned char)s->helo[i] > 127 && !s->tx->utf8 ? '?' : s->helo[i];
+        p[i] = (unsigned char)s->engine->helo[i] > 127 && !s->tx->utf8 ? '?' : s->engine->helo[i];
     return yb_str(p, n);
 }
 
