@@ -145,7 +145,8 @@ imapd_cmd_idle(struct imapd_cmd *c, struct yb_err *err YB_UNUSED)
         return 0;
     imapd_push_idle(s->server->push, &s->push, true);
     /* What changed before the table knew of us. */
-    imapd_sync(c, true);
+    if (imapd_sync(c, true))
+        imapd_push_again(s->server->push, &s->push);
     return 0;
 }
 
@@ -175,7 +176,8 @@ imapd_idle_woken(struct yb_conn *conn, struct imapd_session *s)
     if (s->state != IMAPD_ST_BOX)
         return;
     imapd_cmd_begin(&c, conn, YB_STR("*"));
-    imapd_sync(&c, true);
+    if (imapd_sync(&c, true))
+        imapd_push_again(s->server->push, &s->push);
     if (yb_buf_size(c.out) > 0)
         imapd_count(s->server, IMAPD_COUNT_PUSHED, 1);
     imapd_cmd_end(&c);

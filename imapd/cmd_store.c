@@ -167,6 +167,11 @@ store_step(struct imapd_cmd *c, struct yb_err *err)
             return -1;
         if (changes.invalid)
             return 0;
+        if (changes.unfinished) { /* what is not among them is told as it is now */
+            yb_rows_release(&j->rows);
+            if (yb_view_rows(c->s->mailbox, &c->s->view, &j->rows, err) < 0)
+                return -1;
+        }
         tell_slice(c, j, n, &changes);
         memcpy(j->failed + j->n_failed, j->op.failed, j->op.n_failed * sizeof(uint32_t));
         j->n_failed += j->op.n_failed;

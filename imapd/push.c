@@ -130,3 +130,9 @@ imapd_push_stats(struct imapd_push *p, uint64_t *waiting, uint64_t *woken)
     *woken = p->woken;
     pthread_mutex_unlock(&p->lock);
 }
+
+void
+imapd_push_again(struct imapd_push *p, const struct imapd_push_entry *e)
+{
+    p->wake(p->net, e->conn);
+}

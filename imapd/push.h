@@ -31,6 +31,8 @@ bool imapd_push_remove(struct imapd_push *p, struct imapd_push_entry *e);
 /* Whether the connection is woken from here on; nothing when it is not in the table. Whoever begins
  * to idle looks for changes afterwards, so that nothing is lost in between. */
 void imapd_push_idle(struct imapd_push *p, struct imapd_push_entry *e, bool idling);
+/* A session that idles has more to tell than it told: it is woken once more. */
+void imapd_push_again(struct imapd_push *p, const struct imapd_push_entry *e);
 /* For yb_store_on_change(): arg is the table. uidvalidity 0: every mailbox of the account; account
  * zero: everybody. */
 void imapd_push_changed(void *arg, struct yb_account_id account, uint32_t uidvalidity);

@@ -186,8 +186,9 @@ int imapd_changes(struct imapd_cmd *c, bool expunges, struct yb_changes *out,
                   struct yb_err *err) YB_MUST_USE;
 /* Tells it: EXPUNGE, EXISTS, RECENT, FLAGS, FETCH. */
 void imapd_tell(struct imapd_cmd *c, const struct yb_changes *changes);
-/* Both; an error is logged, and told at the next occasion. */
-void imapd_sync(struct imapd_cmd *c, bool expunges);
+/* Both; an error is logged, and told at the next occasion. True: there is more to tell, which is left
+ * for then too. */
+bool imapd_sync(struct imapd_cmd *c, bool expunges);
 /* `* n FETCH (FLAGS (…))` with UID and MODSEQ where the session wants them. */
 void imapd_tell_flags(struct imapd_cmd *c, uint32_t seq, const struct yb_record *r);
 /* The keywords of the selected mailbox, read once a command. */

@@ -123,16 +123,18 @@ imapd_tell(struct imapd_cmd *c, const struct yb_changes *changes)
         imapd_tell_flags(c, changes->flags[i].seq, &changes->flags[i].record);
 }
 
-void
+bool
 imapd_sync(struct imapd_cmd *c, bool expunges)
 {
     struct yb_changes changes;
     struct yb_err err = { 0 };
 
-    if (imapd_changes(c, expunges, &changes, &err) < 0)
+    if (imapd_changes(c, expunges, &changes, &err) < 0) {
         yb_log_err(YB_LOG_WARN, yb_conn_log(c->conn), "imap.error", &err);
-    else
-        imapd_tell(c, &changes);
+        return false;
+    }
+    imapd_tell(c, &changes);
+    return changes.unfinished;
 }
 
 void

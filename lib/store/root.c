@@ -23,6 +23,7 @@
 #define PROBE_CHANGES 16
 #define IDLE_MAILBOXES 16
 #define TABLE_BUDGET ((size_t)64 << 20)
+#define CHANGES_AT_ONCE 10000 /* a megabyte of memory, and of answer */
 #define TIDY_QUIET_MS 60000
 
 int
@@ -181,6 +182,8 @@ yb_store_root_open(const struct yb_store_conf *conf, const char *expected_id, st
         s->conf.idle_mailboxes = IDLE_MAILBOXES;
     if (s->conf.table_budget == 0)
         s->conf.table_budget = TABLE_BUDGET;
+    if (s->conf.changes_at_once == 0)
+        s->conf.changes_at_once = CHANGES_AT_ONCE;
     if (s->conf.tidy_quiet_ms <= 0)
         s->conf.tidy_quiet_ms = TIDY_QUIET_MS;
     if (expected_id != NULL)

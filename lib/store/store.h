@@ -42,6 +42,7 @@ struct yb_store_conf {
                               used out first, but for the mailbox used last; 0: 64 MiB */
     int64_t tidy_quiet_ms;    /* a mailbox that was not changed for so long is synced, and its dirty
                               mark cleared; 0: 60 s */
+    size_t changes_at_once;   /* of those that a session is told; 0: 10 000 */
     uint64_t reserve;         /* bytes of the file system that new messages leave free; 0: none */
     bool portable;            /* the form for any file system, also where one sync would do */
 };
@@ -230,7 +231,9 @@ void yb_rows_release(const struct yb_rows **rows);
 /* Index of the row with this UID, or of the first above it (`rows->n` when there is none). */
 size_t yb_rows_find(const struct yb_rows *rows, uint32_t uid);
 
-/* What is new since the view was last told; brings the view up to date. */
+/* What is new since the view was last told; brings the view up to date. Of flag changes and of
+ * expunges about conf.changes_at_once are told, the oldest first (a million at once would be as many
+ * lines for each session); `unfinished` says that there are more. */
 struct yb_change {
     uint32_t seq; /* at the moment it is told, in the order of the list */
     struct yb_record record;
@@ -244,6 +247,7 @@ struct yb_changes {
     size_t n_flags;
     uint32_t exists, recent; /* now (recent: only when something changed) */
     bool more;               /* exists grew: messages were added */
+    bool unfinished;         /* there is more to tell: ask again */
     bool keywords_changed;   /* new letters: send FLAGS */
     bool invalid; /* the mailbox is gone or has a new UIDVALIDITY: end the session's SELECT */
     uint64_t highest_modseq;

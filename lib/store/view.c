@@ -258,14 +258,73 @@ yb_rows_find(const struct yb_rows *rows, uint32_t uid)
 
 /* --- changes --- */
 
+/* The k-th smallest (from 0) of n numbers, which are moved about. */
+static uint64_t
+kth_smallest(uint64_t *v, size_t n, size_t k)
+{
+    size_t low = 0, high = n - 1;
+
+    while (low < high) {
+        uint64_t pivot = v[low + (high - low) / 2];
+        size_t i = low, j = high;
+
+        for (;;) {
+            while (v[i] < pivot)
+                i++;
+            while (v[j] > pivot)
+                j--;
+            if (i >= j)
+                break;
+            uint64_t kept = v[i];
+
+            v[i++] = v[j];
+            v[j--] = kept;
+        }
+        if (k <= j)
+            high = j;
+        else
+            low = j + 1;
+    }
+    return v[k];
+}
+
+/* The MODSEQ up to which about `most` of these changes are told now; those that were made together
+ * are told together. */
+static uint64_t
+tell_upto(uint64_t *modseqs, size_t n, size_t most, uint64_t upto)
+{
+    return n <= most ? upto : kth_smallest(modseqs, n, most - 1);
+}
+
+/* Of n expunges. Those whose head is still being written are beyond `upto`, and are told when it is. */
+static uint64_t
+expunges_upto(const struct yb_table *t, const struct yb_view *v, size_t n, size_t most,
+              uint64_t upto)
+{
+    uint64_t *modseqs;
+    size_t k = 0;
+
+    if (n <= most)
+        return upto;
+    modseqs = yb_alloc(n, sizeof(*modseqs));
+    for (size_t i = 0; i < t->n_dead; i++) {
+        if (dead_in_view(&t->dead[i], v) && t->dead[i].modseq <= upto)
+            modseqs[k++] = t->dead[i].modseq;
+    }
+    upto = tell_upto(modseqs, k, most, upto);
+    yb_free(modseqs);
+    return upto;
+}
+
 /* Expunges to be told now, in UID order. A number counts after those before it were removed, so it
  * is the rank among the living. */
 static void
-tell_expunges(const struct yb_table *t, const struct yb_view *v, uint64_t upto,
+tell_expunges(const struct yb_table *t, struct yb_view *v, size_t most, uint64_t upto,
               struct yb_arena *arena, struct yb_changes *out)
 {
-    size_t n = count_dead(t, v), later = 0; /* dead that stay: their head is still being written */
+    size_t n = count_dead(t, v), later = 0; /* dead that stay: to be told later */
 
+    upto = expunges_upto(t, v, n, most, upto);
     out->expunged = yb_arena_alloc(arena, n + 1, sizeof(*out->expunged));
     out->expunged_uids = yb_arena_alloc(arena, n + 1, sizeof(*out->expunged_uids));
     for (size_t i = 0; n > 0 && i < t->n_dead; i++) {
@@ -282,30 +341,65 @@ tell_expunges(const struct yb_table *t, const struct yb_view *v, uint64_t upto,
         out->expunged[out->n_expunged] = (uint32_t)rank + 1;
         out->expunged_uids[out->n_expunged++] = r->uid;
     }
+    v->expunged = upto;
+}
+
+/* Is it a flag change that the view was not told of? */
+static bool
+is_news(const struct yb_record *r, const struct yb_view *v, uint64_t upto)
+{
+    return r->modseq > v->modseq && r->modseq <= upto;
+}
+
+/* *found: how many are told. */
+static uint64_t
+flags_upto(const struct yb_table *t, const struct yb_view *v, size_t n, size_t most, uint64_t upto,
+           size_t *found)
+{
+    const struct yb_record *rows = t->live->v;
+    uint64_t *modseqs, cut;
+    size_t k = 0;
+
+    *found = 0;
+    for (size_t i = 0; i < n; i++)
+        *found += is_news(&rows[i], v, upto);
+    if (*found <= most)
+        return upto;
+    modseqs = yb_alloc(*found, sizeof(*modseqs));
+    for (size_t i = 0; i < n; i++) {
+        if (is_news(&rows[i], v, upto))
+            modseqs[k++] = rows[i].modseq;
+    }
+    cut = tell_upto(modseqs, k, most, upto);
+    yb_free(modseqs);
+    *found = 0;
+    for (size_t i = 0; i < n; i++)
+        *found += is_news(&rows[i], v, cut);
+    return cut;
 }
 
 /* Flag changes of messages that were told before. `v` has its expunges as they are told by now. */
 static void
-tell_flags(const struct yb_table *t, const struct yb_view *v, uint64_t upto, struct yb_arena *arena,
-           struct yb_changes *out)
+tell_flags(const struct yb_table *t, struct yb_view *v, size_t most, uint64_t upto,
+           struct yb_arena *arena, struct yb_changes *out)
 {
     size_t n = yb_block_find(t->live->v, t->live->n, v->uidnext), found = 0, dead = 0, k = 0;
+    uint64_t cut = upto;
 
-    if (t->changed <= v->modseq)
-        return;
-    for (size_t i = 0; i < n; i++)
-        found += t->live->v[i].modseq > v->modseq && t->live->v[i].modseq <= upto;
+    if (t->changed > v->modseq)
+        cut = flags_upto(t, v, n, most, upto, &found);
     out->flags = yb_arena_alloc(arena, found + 1, sizeof(*out->flags));
     for (size_t i = 0; i < n && found > 0; i++) {
         const struct yb_record *r = &t->live->v[i];
 
-        if (r->modseq <= v->modseq || r->modseq > upto)
+        if (!is_news(r, v, cut))
             continue;
         for (; k < t->n_dead && t->dead[k].uid < r->uid; k++)
             dead += dead_in_view(&t->dead[k], v);
         out->flags[out->n_flags] = (struct yb_change){ (uint32_t)(i + dead + 1), *r };
         out->flags[out->n_flags++].record.recent = r->uid >= v->recent_from;
     }
+    v->modseq = cut;
 }
 
 static uint32_t
@@ -323,14 +417,13 @@ tell_all(struct yb_mailbox *m, struct yb_view *v, const struct yb_index_head *he
 {
     const struct yb_table *t = m->table;
     size_t told = yb_block_find(t->live->v, t->live->n, v->uidnext) + count_dead(t, v);
+    size_t most = m->account->store->conf.changes_at_once;
 
-    if (with_expunges) {
-        tell_expunges(t, v, head->modseq, arena, out);
-        v->expunged = head->modseq;
-    }
-    tell_flags(t, v, head->modseq, arena, out);
+    if (with_expunges)
+        tell_expunges(t, v, most, head->modseq, arena, out);
+    tell_flags(t, v, most, head->modseq, arena, out);
     v->uidnext = head->uidnext;
-    v->modseq = head->modseq;
+    out->unfinished = v->modseq < head->modseq || (with_expunges && v->expunged < head->modseq);
     out->exists = (uint32_t)(yb_block_find(t->live->v, t->live->n, v->uidnext) + count_dead(t, v));
     out->recent = count_recent(t, v);
     /* A message that came and went counts too, until its expunge may be told. */

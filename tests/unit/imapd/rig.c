@@ -42,6 +42,7 @@ rig_start_alone(struct rig *r)
     const char *tmp = getenv("TMPDIR");
     struct yb_store_conf store = { .root = r->root,
                                    .lock_timeout_ms = 5000,
+                                   .changes_at_once = RIG_CHANGES,
                                    .notify_path = notify };
     struct yb_auth_conf auth = { .service = "imap", .source = { .lookup = lookup } };
 

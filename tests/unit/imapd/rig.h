@@ -9,6 +9,9 @@
 #include "imapd/session.h"
 #include "tests/unit/smtp/fake_conn.h"
 
+/* So many flag changes or expunges are told at once. */
+#define RIG_CHANGES 8
+
 struct rig {
     struct imapd_server server;
     struct imapd_conf conf;

@@ -615,6 +615,64 @@ START_TEST(test_idle)
     fake_free(&c);
 }
 END_TEST
+
+static size_t
+count(struct yb_str text, const char *what)
+{
+    size_t n = 0, at;
+
+    while ((at = yb_str_find_str(text, yb_str_from(what))) < text.n) {
+        n++;
+        text = yb_str_skip(text, at + 1);
+    }
+    return n;
+}
+
+/* Many changes come in pieces: who idles is woken until he has heard of all, others hear of the rest
+ * with their next commands; what a STORE asked for is told in its own answer. */
+START_TEST(test_many_changes)
+{
+    const unsigned n = 3 * RIG_CHANGES + 1;
+    struct yb_conn *idler = rig_login(&rig, "ann@one.test", NULL), *other, *third;
+    size_t heard = 0;
+    char line[100];
+
+    for (unsigned i = 0; i < n; i++)
+        PLAY(idler, { APPEND_HELLO, { "A OK" } });
+    PLAY(idler, { "s SELECT INBOX\r\n", { "s OK" } });
+    other = rig_login(&rig, "ann@one.test", "INBOX");
+    third = rig_login(&rig, "ann@one.test", "INBOX");
+    PLAY(idler, { "i IDLE\r\n", { "+ " } });
+    for (unsigned i = 1; i <= n; i++) {
+        snprintf(line, sizeof(line), "f STORE %u FLAGS (\\Flagged)\r\n", i);
+        PLAY(other, { line, { "f OK" } });
+    }
+    for (unsigned k = 0; k < 4; k++) {
+        unsigned woken = atomic_load(&rig.woken);
+
+        fake_clear(idler);
+        fake_wake(idler);
+        ck_assert_uint_eq(count(fake_output(idler), " FETCH "), k < 3 ? RIG_CHANGES : 1);
+        heard += count(fake_output(idler), "\\Flagged");
+        if (k < 3)
+            ck_assert_uint_gt(atomic_load(&rig.woken), woken);
+    }
+    ck_assert_uint_eq(heard, n);
+    fake_clear(idler);
+    fake_wake(idler);
+    ck_assert_uint_eq(fake_output(idler).n, 0);
+    /* The last message's own change is told, though others' come first. */
+    snprintf(line, sizeof(line), "* %u FETCH (FLAGS (\\Answered", n);
+    PLAY(third, { "t STORE 25 FLAGS (\\Answered)\r\n", { line, "t OK" } });
+    for (size_t k = 0; k < 3; k++)
+        (void)rig_say(third, "u NOOP\r\n");
+    PLAY(third, { "v NOOP\r\n", { "v OK", "! FETCH " } });
+    fake_free(&idler);
+    fake_free(&other);
+    fake_free(&third);
+}
+END_TEST
+
 /* --- messages that ended the process, or may have --- */
 
 /* The first message of ann's inbox. */
@@ -720,6 +778,7 @@ main(void)
     tcase_add_test(tc, test_rest);
     tcase_add_test(tc, test_last_leaves);
     tcase_add_test(tc, test_idle);
+    tcase_add_test(tc, test_many_changes);
     tcase_add_test(tc, test_suspect);
     tcase_set_timeout(tc, 60);
     suite_add_tcase(suite, tc);

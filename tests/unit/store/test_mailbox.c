@@ -167,6 +167,73 @@ START_TEST(test_changes)
 }
 END_TEST
 
+/* Many changes are told some at a time, each once, in numbers that fit what was told before. */
+START_TEST(test_changes_in_pieces)
+{
+    struct yb_store_conf conf = { .root = h.root, .changes_at_once = 3 };
+    struct yb_store_flags op = { .op = YB_FLAGS_ADD, .flags = YB_FLAG_FLAGGED };
+    const struct yb_rows *rows;
+    struct yb_mailbox *m;
+    struct yb_store_account *a;
+    struct yb_changes c;
+    struct yb_view v;
+    struct yb_store *s;
+    uint32_t shown[20], n_shown = 20, uid;
+    bool flagged[21] = { false };
+    size_t pieces = 0;
+
+    put_many(20);
+    for (uint32_t i = 0; i < 20; i++)
+        shown[i] = i + 1;
+    OK(yb_store_root_open(&conf, NULL, &s, &err));
+    OK(yb_store_open(s, h.id, false, &a, &err));
+    OK(yb_mailbox_open(a, YB_STR("INBOX"), &m, &err));
+    OK(yb_view_begin(m, false, &v, &err));
+    for (uid = 20; uid >= 1; uid--) {
+        if (uid % 3 == 0)
+            OK(yb_mailbox_expunge(m, &uid, 1, false, false, &err));
+        else if (uid % 2 == 0)
+            OK(yb_mailbox_store(m, &uid, 1, &op, &err));
+    }
+    do {
+        OK(yb_view_changes(m, &v, true, arena, &c, &err));
+        ck_assert(!c.invalid);
+        ck_assert_uint_le(c.n_expunged, 3);
+        ck_assert_uint_le(c.n_flags, 3);
+        for (size_t i = 0; i < c.n_expunged; i++) {
+            ck_assert_uint_eq(shown[c.expunged[i] - 1], c.expunged_uids[i]);
+            ck_assert_uint_eq(c.expunged_uids[i] % 3, 0);
+            n_shown--;
+            memmove(shown + c.expunged[i] - 1, shown + c.expunged[i],
+                    (n_shown - c.expunged[i] + 1) * sizeof(shown[0]));
+        }
+        for (size_t i = 0; i < c.n_flags; i++) {
+            uid = c.flags[i].record.uid;
+            ck_assert_uint_eq(shown[c.flags[i].seq - 1], uid);
+            ck_assert(!flagged[uid]);
+            flagged[uid] = true;
+        }
+        ck_assert_uint_eq(c.exists, n_shown);
+        OK(yb_view_rows(m, &v, &rows, &err));
+        ck_assert_uint_eq(rows->n, n_shown);
+        for (size_t i = 0; i < rows->n; i++)
+            ck_assert_uint_eq(rows->v[i].uid, shown[i]);
+        yb_rows_release(&rows);
+        pieces++;
+    } while (c.unfinished);
+    ck_assert_uint_ge(pieces, 3);
+    ck_assert_uint_eq(n_shown, 14);
+    for (uid = 1; uid <= 20; uid++)
+        ck_assert(flagged[uid] == (uid % 2 == 0 && uid % 3 != 0));
+    OK(yb_view_changes(m, &v, true, arena, &c, &err));
+    ck_assert_uint_eq(c.n_expunged + c.n_flags, 0);
+    yb_view_end(m, &v);
+    yb_mailbox_close(&m);
+    yb_store_close(&a);
+    yb_store_root_close(&s);
+}
+END_TEST
+
 START_TEST(test_expunged_message)
 {
     struct yb_mailbox *m;
@@ -861,6 +928,7 @@ suite(void)
         { test_modes, false },
         { test_no_symlinks, false },
         { test_changes, true },
+        { test_changes_in_pieces, false },
         { test_expunged_message, true },
         { test_only_deleted, false },
         { test_store_flags, true },
