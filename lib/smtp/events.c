@@ -4,8 +4,9 @@
  * a deferral is a step, because the sender comes again; so is our 250, because the final state of
  * an accepted message is what its mailbox says.
  */
+#include "lib/smtp/events.h"
+
 #include "lib/smtp/reply.h"
-#include "lib/smtp/session.h"
 
 #include <stdio.h>
 

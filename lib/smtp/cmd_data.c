@@ -4,8 +4,10 @@
  * nothing that a sender meant as text is ever read as a command (the smuggling of 2023 lived on
  * servers that ended data where others did not).
  */
+#include "lib/smtp/cmd.h"
+#include "lib/smtp/events.h"
 #include "lib/smtp/params.h"
-#include "lib/smtp/session.h"
+#include "lib/smtp/say.h"
 #include "lib/smtp/trace.h"
 
 /* How much of a message that lies in a file is looked at for its header. */
