@@ -47,6 +47,7 @@ struct fetch_job {
     size_t written;  /* in this step, what was sent on already */
     /* The message under way. */
     struct yb_arena *arena;
+    bool parses;       /* answers need the parsed form */
     bool busy, spread; /* spread: a part of its answer was sent by an earlier step */
     struct imapd_message message;
     uint32_t at_seq;
@@ -501,6 +502,21 @@ message_end(struct fetch_job *j)
     j->busy = false;
 }
 
+/* What was let go while the client was waited for is read again. The answer has a slice of its own
+ * behind that, or it would be read for every few octets of it. */
+static int
+have_again(struct imapd_cmd *c, struct fetch_job *j, struct yb_err *err)
+{
+    int rc = 0;
+
+    if (j->place == AT_START || !j->parses || j->message.has_parsed)
+        return 0;
+    rc = imapd_message_parsed(&j->message, err);
+    c->until = yb_clock_ms() + c->s->server->slice_ms;
+    j->message.until = c->until;
+    return rc;
+}
+
 /* 0: the message is answered; 1: a part of it. */
 static int
 message_step(struct imapd_cmd *c, struct fetch_job *j, struct yb_err *err)
@@ -508,6 +524,8 @@ message_step(struct imapd_cmd *c, struct fetch_job *j, struct yb_err *err)
     int rc;
 
     rc = imapd_message_work(&j->message, c->until, err);
+    if (rc == 0)
+        rc = have_again(c, j, err);
     if (rc == 0)
         rc = put_message(c, j, err);
     imapd_message_rest(&j->message);
@@ -671,12 +689,17 @@ fetch_step(struct imapd_cmd *c, struct yb_err *err)
     imapd_count(c->s->server, IMAPD_COUNT_FETCHED, j->answered);
     if (rc < 0)
         return -1;
-    /* The client is waited for, if there is anything for it to take. */
-    if (j->busy && j->written + yb_buf_size(c->out) > 0) {
-        imapd_message_pause(&j->message);
-        j->spread = j->place != AT_START;
-    }
+    c->answering = j->spread = j->busy && j->place != AT_START;
     return rc == NO_MESSAGE ? fetch_answer(c, j, err) : 1;
+}
+
+static void
+fetch_pause(struct imapd_cmd *c)
+{
+    struct fetch_job *j = c->job;
+
+    if (j->busy)
+        imapd_message_pause(&j->message);
 }
 
 int
@@ -697,8 +720,12 @@ imapd_cmd_fetch(struct imapd_cmd *c, struct yb_err *err)
         imapd_targets(c, &j->args.set, c->uid, j->rows, &j->seqs, err) < 0)
         return -1;
     j->seq = 1;
-    if (j->args.n_sections > 0 || (j->args.items & ~IMAPD_FETCH_FROM_INDEX) != 0)
+    j->parses = (j->args.items & ~IMAPD_FETCH_FROM_INDEX) != 0;
+    for (size_t i = 0; i < j->args.n_sections; i++)
+        j->parses |= j->args.sections[i].n_part > 0;
+    if (j->args.n_sections > 0 || j->parses)
         j->arena = yb_arena_new_charged(MESSAGE_ARENA, c->budget);
     c->step = fetch_step;
+    c->pause = fetch_pause;
     return 0;
 }

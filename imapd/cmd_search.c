@@ -356,9 +356,10 @@ look_end(struct search_job *j)
     j->looking = false;
 }
 
-/* One message, or a slice of it (1). One that is gone is no hit, whatever is asked. */
+/* One message, or a slice of it (1); *read: it took more than a look at the index. One that is gone is
+ * no hit, whatever is asked. */
 static int
-look_at(struct imapd_cmd *c, struct search_job *j, struct yb_err *err)
+look_at(struct imapd_cmd *c, struct search_job *j, bool *read, struct yb_err *err)
 {
     enum answer answer = NO;
     int rc = imapd_message_work(&j->message, c->until, err);
@@ -366,6 +367,7 @@ look_at(struct imapd_cmd *c, struct search_job *j, struct yb_err *err)
     while (rc == 0 && (answer = key_matches(c, j, j->args.root)) > YES)
         rc = find_out(j, answer, err);
     imapd_message_rest(&j->message);
+    *read = j->message.file != NULL || j->message.has_parsed;
     if (rc == 1)
         return 1;
     if (rc == 0 && answer == YES) {
@@ -446,7 +448,8 @@ put_search(struct imapd_cmd *c, struct search_job *j)
         yb_buf_add_c(b, ' ');
         yb_buf_add_u64(b, j->hits[j->told++]);
     }
-    if (j->told < j->n_hits)
+    c->answering = j->told < j->n_hits;
+    if (c->answering)
         return false;
     if (j->args.uses_modseq && j->n_hits > 0) {
         put_number_item(b, YB_STR(" (MODSEQ "), j->modseq);
@@ -460,6 +463,7 @@ static int
 search_step(struct imapd_cmd *c, struct yb_err *err)
 {
     struct search_job *j = c->job;
+    bool read;
     int rc;
 
     while (j->looking || j->next < j->rows->n) {
@@ -469,10 +473,10 @@ search_step(struct imapd_cmd *c, struct yb_err *err)
         }
         if (!j->looking)
             look_begin(c, j, (uint32_t)++j->next);
-        rc = look_at(c, j, err);
+        rc = look_at(c, j, &read, err);
         if (rc != 0)
             return rc;
-        if (j->keys < KEYS_A_LOOK && j->message.file == NULL && !j->message.has_parsed)
+        if (j->keys < KEYS_A_LOOK && !read)
             continue;
         j->keys = 0;
         if (yb_clock_ms() >= c->until)

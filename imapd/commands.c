@@ -184,6 +184,17 @@ imapd_cmd_end(struct imapd_cmd *c)
     cmd_flush(c);
 }
 
+/* Between two steps: a client that does not take the answer holds no memory by it. */
+static void
+cmd_pause(struct imapd_cmd *c, bool more)
+{
+    if (!more || c->pause == NULL)
+        return;
+    yb_conn_flush(c->conn);
+    if (yb_conn_unsent(c->conn) > 0)
+        c->pause(c);
+}
+
 /* Frees a command that has an arena of its own; it lives there. */
 static void
 cmd_free(struct imapd_cmd *c)
@@ -196,11 +207,12 @@ cmd_free(struct imapd_cmd *c)
 }
 
 /* Whether the command may go on with the memory that it has. Short ones take little and are not
- * asked: who has come so far can always leave in order. */
+ * asked: who has come so far can always leave in order; nor is one that would be refused in the
+ * middle of an answer, of which it keeps little more than the place. */
 static int
 ask_memory(struct imapd_cmd *c, struct yb_err *err)
 {
-    if (c->own_arena == NULL)
+    if (c->own_arena == NULL || c->answering)
         return 0;
     switch (yb_budget_ask(c->budget, 0, MEMORY_WAIT_MS)) {
     case YB_BUDGET_OK:
@@ -351,6 +363,7 @@ imapd_dispatch(struct yb_conn *conn, struct imapd_session *s, struct yb_str text
         return;
     }
     s->running = c;
+    cmd_pause(c, true);
     yb_conn_set_producer(conn, imapd_produce);
 }
 
@@ -368,6 +381,7 @@ imapd_produce(struct yb_conn *conn)
     c->out = yb_buf_new_charged(OUT_MAX, c->budget);
     more = cmd_step(c, c->step) && !s->closing;
     cmd_flush(c);
+    cmd_pause(c, more);
     if (!more) {
         s->running = NULL;
         cmd_free(c);

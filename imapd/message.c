@@ -11,7 +11,7 @@
 
 #define FIRST_READ IMAPD_LINE_BEGIN /* holds most headers, and most messages */
 #define WINDOW 65536
-#define LINES_A_LOOK 256 /* between two looks at the clock */
+#define LINES_A_LOOK 16 /* between two looks at the clock */
 
 struct imapd_source
 imapd_source_of(const struct imapd_session *s, const struct yb_log_ctx *log)
@@ -87,6 +87,7 @@ imapd_message_pause(struct imapd_message *m)
     m->window = NULL;
     m->window_n = 0;
     yb_mime_reader_free(&m->reader);
+    imapd_making_free(&m->making);
     m->has_tree = m->has_parsed = false;
     yb_arena_reset(m->arena);
 }
@@ -98,6 +99,7 @@ imapd_message_end(struct imapd_message *m)
     yb_free(m->window);
     m->window = NULL;
     yb_mime_reader_free(&m->reader);
+    imapd_making_free(&m->making);
     yb_file_unref(&m->file);
 }
 
@@ -288,13 +290,17 @@ imapd_message_tree(struct imapd_message *m, struct yb_err *err)
 }
 
 /* The rest, from a tree that was read. */
-static void
-parse(struct imapd_message *m)
+static int
+make_rest(struct imapd_message *m)
 {
-    struct yb_mime_tree tree = m->parsed.tree;
-
-    imapd_parsed_make(&tree, m->arena, &m->parsed);
+    if (m->making == NULL)
+        m->making = imapd_making_new(&m->parsed.tree, m->arena);
+    for (unsigned k = 1; imapd_making_step(&m->making, &m->parsed); k++) {
+        if ((k < 4 || k % LINES_A_LOOK == 0) && slice_is_over(m))
+            return 1;
+    }
     m->has_parsed = true;
+    return 0;
 }
 
 int
@@ -307,7 +313,8 @@ imapd_message_parsed(struct imapd_message *m, struct yb_err *err)
     rc = imapd_message_tree(m, err);
     if (rc != 0 || m->has_parsed)
         return rc;
-    parse(m);
+    if (make_rest(m) != 0)
+        return 1;
     if (m->parsed.tree.dropped)
         yb_log(YB_LOG_INFO, m->from.log, "imap.fields_dropped",
                "uid %u: header fields beyond %zu octets are as if absent", m->record->uid,
@@ -321,9 +328,7 @@ imapd_message_parse(struct imapd_message *m, struct yb_err *err)
 {
     int rc = read_tree(m, err);
 
-    if (rc == 0)
-        parse(m);
-    return rc;
+    return rc == 0 ? make_rest(m) : rc;
 }
 
 static enum yb_mime_section

@@ -58,7 +58,8 @@ struct imapd_message {
     bool has_tree, has_parsed;
     struct yb_mime_reader *reader; /* a message half-read */
     uint64_t fed;
-    struct imapd_parsed parsed; /* with has_tree only the tree */
+    struct imapd_making *making; /* a parsed form half-made */
+    struct imapd_parsed parsed;  /* with has_tree only the tree */
 };
 
 /* The selected mailbox of a session. */

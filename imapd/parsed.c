@@ -78,60 +78,115 @@ add_addresses(struct yb_buf **to, struct yb_str value, struct yb_arena *scratch)
     yb_buf_free(&b);
 }
 
-static void
-make_searched(struct yb_str header, struct yb_arena *arena, struct imapd_parsed *out)
-{
-    struct yb_buf *texts[IMAPD_SEARCHED] = { 0 };
-    struct yb_arena *scratch = yb_arena_new(SCRATCH);
-    struct yb_header h;
-    struct yb_date date;
-
-    while (yb_header_next(&header, &h)) {
-        enum imapd_searched which = imapd_searched_field(h.name);
-
-        if (!out->has_sent && yb_str_eqi(h.name, YB_STR("Date")) && yb_date_parse(h.value, &date)) {
-            out->has_sent = true;
-            out->sent_day = yb_date_day(date);
-        }
-        if (which == IMAPD_SEARCHED)
-            continue;
-        add_searched(&texts[which], imapd_text_header(h.value, scratch), scratch);
-        if (which != IMAPD_SEARCHED_SUBJECT)
-            add_addresses(&texts[which], h.value, scratch);
-        yb_arena_reset(scratch);
-    }
-    for (unsigned i = 0; i < IMAPD_SEARCHED; i++) {
-        if (texts[i] != NULL)
-            out->searched[i] = yb_arena_dup(arena, yb_buf_view(texts[i]));
-        yb_buf_free(&texts[i]);
-    }
-    yb_arena_free(&scratch);
-}
-
 static struct yb_str
 text_of(const struct yb_buf *b, struct yb_arena *arena)
 {
     return yb_buf_overflowed(b) ? YB_STR("NIL") : yb_arena_dup(arena, yb_buf_view(b));
 }
 
+struct imapd_making {
+    const struct yb_mime_tree *tree;
+    struct yb_arena *arena, *scratch;
+    struct yb_buf *text;
+    unsigned stage;       /* the answers, then the header */
+    struct yb_str header; /* what of it was not looked at */
+    struct yb_buf *searched[IMAPD_SEARCHED];
+    struct imapd_parsed made;
+};
+
+struct imapd_making *
+imapd_making_new(const struct yb_mime_tree *tree, struct yb_arena *arena)
+{
+    struct imapd_making *m = yb_alloc(1, sizeof(*m));
+
+    m->made.tree = *tree;
+    m->tree = &m->made.tree;
+    m->arena = arena;
+    m->scratch = yb_arena_new(SCRATCH);
+    m->text = yb_buf_new(TEXT_MAX);
+    m->header = tree->parts[0].kept;
+    return m;
+}
+
+void
+imapd_making_free(struct imapd_making **making)
+{
+    struct imapd_making *m = *making;
+
+    if (m == NULL)
+        return;
+    for (unsigned i = 0; i < IMAPD_SEARCHED; i++)
+        yb_buf_free(&m->searched[i]);
+    yb_buf_free(&m->text);
+    yb_arena_free(&m->scratch);
+    yb_free(m);
+    *making = NULL;
+}
+
+static void
+make_answer(struct imapd_making *m)
+{
+    yb_buf_clear(m->text);
+    if (m->stage == 0) {
+        imapd_put_envelope(m->text, m->header, m->scratch);
+        m->made.envelope = text_of(m->text, m->arena);
+    } else {
+        imapd_put_structure(m->text, m->tree, 0, m->stage == 2, m->scratch);
+        *(m->stage == 2 ? &m->made.structure : &m->made.body) = text_of(m->text, m->arena);
+    }
+    m->stage++;
+}
+
+static void
+look_at_field(struct imapd_making *m, const struct yb_header *h)
+{
+    enum imapd_searched which = imapd_searched_field(h->name);
+    struct yb_str value = yb_str_head(h->value, IMAPD_SEARCHED_MAX);
+    struct yb_date date;
+
+    if (!m->made.has_sent && yb_str_eqi(h->name, YB_STR("Date")) &&
+        yb_date_parse(h->value, &date)) {
+        m->made.has_sent = true;
+        m->made.sent_day = yb_date_day(date);
+    }
+    if (which == IMAPD_SEARCHED)
+        return;
+    add_searched(&m->searched[which], imapd_text_header(value, m->scratch), m->scratch);
+    if (which != IMAPD_SEARCHED_SUBJECT)
+        add_addresses(&m->searched[which], value, m->scratch);
+}
+
+bool
+imapd_making_step(struct imapd_making **making, struct imapd_parsed *out)
+{
+    struct imapd_making *m = *making;
+    struct yb_header h;
+
+    yb_arena_reset(m->scratch);
+    if (m->stage < 3) {
+        make_answer(m);
+        return true;
+    }
+    if (yb_header_next(&m->header, &h)) {
+        look_at_field(m, &h);
+        return true;
+    }
+    for (unsigned i = 0; i < IMAPD_SEARCHED; i++) {
+        if (m->searched[i] != NULL)
+            m->made.searched[i] = yb_arena_dup(m->arena, yb_buf_view(m->searched[i]));
+    }
+    *out = m->made;
+    imapd_making_free(making);
+    return false;
+}
+
 void
 imapd_parsed_make(const struct yb_mime_tree *tree, struct yb_arena *arena, struct imapd_parsed *out)
 {
-    struct yb_arena *scratch = yb_arena_new(SCRATCH);
-    struct yb_buf *b = yb_buf_new(TEXT_MAX);
+    struct imapd_making *m = imapd_making_new(tree, arena);
 
-    *out = (struct imapd_parsed){ .tree = *tree };
-    imapd_put_envelope(b, tree->parts[0].kept, scratch);
-    out->envelope = text_of(b, arena);
-    yb_buf_clear(b);
-    imapd_put_structure(b, tree, 0, false, scratch);
-    out->body = text_of(b, arena);
-    yb_buf_clear(b);
-    imapd_put_structure(b, tree, 0, true, scratch);
-    out->structure = text_of(b, arena);
-    yb_buf_free(&b);
-    yb_arena_free(&scratch);
-    make_searched(tree->parts[0].kept, arena, out);
+    while (imapd_making_step(&m, out))
+        continue;
 }
 
 /* --- encoding --- */

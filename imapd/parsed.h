@@ -29,10 +29,24 @@ struct imapd_parsed {
 
 /* Which of the kept texts is this field's; IMAPD_SEARCHED when none is. */
 enum imapd_searched imapd_searched_field(struct yb_str name);
-/* From the tree of a message's bytes (not one that was decoded), which goes into *out. Results live
- * in the arena. */
+/*
+ * Making it from the tree of a message's bytes (not one that was decoded), in steps: each makes one
+ * of the answers, or looks at one header field. Results live in the arena. The last step tells so by
+ * false, and *making is gone then.
+ */
+struct imapd_making;
+struct imapd_making *imapd_making_new(const struct yb_mime_tree *tree,
+                                      struct yb_arena *arena) YB_MUST_USE;
+bool imapd_making_step(struct imapd_making **making, struct imapd_parsed *out) YB_MUST_USE;
+/* Gives up. NULL is fine. */
+void imapd_making_free(struct imapd_making **making);
+/* All at once. */
 void imapd_parsed_make(const struct yb_mime_tree *tree, struct yb_arena *arena,
                        struct imapd_parsed *out);
+
+/* Longer header fields are searched up to here. */
+#define IMAPD_SEARCHED_MAX ((size_t)64 << 10)
+
 struct yb_str imapd_parsed_encode(const struct imapd_parsed *p, struct yb_arena *arena) YB_MUST_USE;
 /* Texts point into `bytes`. */
 bool imapd_parsed_decode(struct yb_str bytes, struct yb_arena *arena,

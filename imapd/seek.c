@@ -11,7 +11,7 @@
 #define SCRATCH 16384
 #define DECODED_MAX ((size_t)16 << 20) /* of a window: far more than any decoder makes of it */
 #define CONTENT_MAX 4096               /* of a part's Content-Type that its charset is taken from */
-#define WAITING_MAX ((size_t)256 << 10) /* of a text without ASCII that is not folded yet */
+#define FOLD_PIECE ((size_t)8 << 10)   /* of characters that become eighteen each, 20 ms of work */
 /* Between two looks at the clock: octets compared, and lines of headers. */
 #define COMPARED_A_LOOK ((size_t)1 << 20)
 #define STEPS_A_LOOK 64
@@ -38,6 +38,7 @@ struct imapd_seek {
 
     /* AT_TEXT */
     uint64_t at;
+    bool last; /* all of the text is read */
     struct yb_transfer transfer;
     struct yb_str charset_name;
     struct yb_charset *charset;
@@ -279,6 +280,7 @@ text_begin(struct imapd_seek *s, struct yb_err *err)
     s->transfer = yb_transfer_begin(
         s->encoding_value.p == NULL ? YB_TRANSFER_IDENTITY : yb_transfer_kind(s->encoding_value));
     yb_charset_close(&s->charset);
+    s->last = false;
     yb_buf_clear(s->utf8);
     yb_buf_clear(s->folded);
     return 0;
@@ -306,43 +308,65 @@ text_decode(struct imapd_seek *s, struct yb_str piece, bool last, struct yb_err 
     return last ? yb_charset_end(s->charset, s->utf8, err) : 0;
 }
 
-/* How much of a text whose end has not come can be folded: nothing that a later character might join
- * with, so up to the last one of ASCII. */
+/*
+ * How much of what was decoded is folded next: a piece, cut where no later character can join with
+ * what is before, that is before one of ASCII. A piece without any is cut between two characters. 0:
+ * more has to be read first.
+ */
 static size_t
-foldable(struct yb_str utf8)
+fold_piece(struct yb_str utf8, bool last)
 {
-    for (size_t n = utf8.n; n > 0; n--) {
-        if (((unsigned char)utf8.p[n - 1] & 0x80) == 0)
-            return n - 1;
+    size_t n = utf8.n < FOLD_PIECE ? utf8.n : FOLD_PIECE;
+
+    if (last && n == utf8.n)
+        return n;
+    for (size_t k = n; k > 1; k--) {
+        if (((unsigned char)utf8.p[k - 1] & 0x80) == 0)
+            return k - 1;
     }
-    return utf8.n > WAITING_MAX ? utf8.n : 0;
+    if (utf8.n < FOLD_PIECE)
+        return 0;
+    for (size_t k = n; k > n - 4; k--) {
+        if (k == utf8.n || ((unsigned char)utf8.p[k] & 0xc0) != 0x80)
+            return k;
+    }
+    return n; /* these are no characters */
 }
 
-/* One more window of a text. What is behind the last place where a needle could begin stays for the
- * next one. */
+/* One more window of a text. */
 static int
-text_step(struct imapd_seek *s, struct yb_err *err)
+text_read(struct imapd_seek *s, struct yb_err *err)
 {
     uint64_t end = s->m->parsed.tree.parts[s->part].end;
-    size_t keep = s->longest > 0 ? s->longest - 1 : 0, n;
     struct yb_str piece;
-    bool last;
 
     if (imapd_message_read(s->m, s->at, &piece, err) < 0)
         return -1;
     piece = yb_str_head(piece, end > s->at ? end - s->at : 0);
     s->at += piece.n;
-    last = piece.n == 0 || s->at >= end;
-    if (text_decode(s, piece, last, err) < 0)
-        return -1;
-    n = last ? yb_buf_size(s->utf8) : foldable(yb_buf_view(s->utf8));
+    s->last = piece.n == 0 || s->at >= end;
+    return text_decode(s, piece, s->last, err);
+}
+
+/* One more piece of a text. What is behind the last place where a needle could begin stays for the
+ * next one. */
+static int
+text_step(struct imapd_seek *s, struct yb_err *err)
+{
+    size_t keep = s->longest > 0 ? s->longest - 1 : 0;
+    size_t n = fold_piece(yb_buf_view(s->utf8), s->last);
+
+    if (n == 0 && !s->last)
+        return text_read(s, err);
+    if (n == 0) {
+        s->place = AT_TEXT_END;
+        return 0;
+    }
     if (yb_buf_size(s->folded) > keep)
         yb_buf_consume(s->folded, yb_buf_size(s->folded) - keep);
     if (yb_text_fold(yb_str_head(yb_buf_view(s->utf8), n), s->folded, err) < 0)
         return -1;
     yb_buf_consume(s->utf8, n);
-    if (last)
-        s->place = AT_TEXT_END;
     compare_begin(s, yb_buf_view(s->folded), 0);
     return 0;
 }

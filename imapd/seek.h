@@ -24,7 +24,7 @@ struct imapd_needle {
 };
 
 /* Longer header fields are looked at up to here. */
-#define IMAPD_SEEK_FIELD_MAX ((size_t)256 << 10)
+#define IMAPD_SEEK_FIELD_MAX ((size_t)64 << 10)
 
 /* What is behind: nothing, the header, everything. */
 enum imapd_seek_stage { IMAPD_SOUGHT_NOTHING, IMAPD_SOUGHT_HEADER, IMAPD_SOUGHT_ALL };

@@ -145,6 +145,9 @@ struct imapd_cmd {
     int (*step)(struct imapd_cmd *c, struct yb_err *err);
     void (*end)(
         struct imapd_cmd *c); /* releases what `job` holds, whatever happened; may be NULL */
+    /* The client takes nothing for now: lets go of what can be had again. May be NULL. */
+    void (*pause)(struct imapd_cmd *c);
+    bool answering; /* half an answer is written: nothing else may follow it */
     void *job;
 };
 

@@ -69,6 +69,13 @@ yb_arena_reset(struct yb_arena *a)
 {
     if (a->first == NULL)
         return;
+    if (a->first->size >
+        a->block_size) { /* made for one large request: it is not kept for small ones */
+        blocks_free(a, a->first);
+        a->first = a->last = NULL;
+        a->used = 0;
+        return;
+    }
     blocks_free(a, a->first->next);
     a->first->next = NULL;
     a->last = a->first;

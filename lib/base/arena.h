@@ -16,7 +16,7 @@ struct yb_arena *yb_arena_new(size_t block) YB_MUST_USE;
 /* The same; the budget, which outlives the arena, is charged with its blocks. NULL: with none. */
 struct yb_arena *yb_arena_new_charged(size_t block, struct yb_budget *budget) YB_MUST_USE;
 void yb_arena_free(struct yb_arena **a);
-/* Frees everything but the first block. */
+/* Frees everything but the first block, if it is of the usual size. */
 void yb_arena_reset(struct yb_arena *a);
 /* Zeroed memory, aligned for any type, until reset. Never NULL. */
 void *yb_arena_alloc(struct yb_arena *a, size_t n, size_t size) YB_MUST_USE;

@@ -260,8 +260,10 @@ high_run(struct yb_str s)
         ucs4_t ch;
         int len = u8_mbtoucr(&ch, (const uint8_t *)s.p + n, s.n - n);
 
-        if (len > 0 && n >= FOLD_RUN && uc_combining_class(ch) == 0 &&
-            (n >= 2 * FOLD_RUN || ch >= 0x1200 || ch < 0x1100)) /* Hangul letters join */
+        if (len > 0 && n >= FOLD_RUN &&
+            (n >= 4 * FOLD_RUN || /* nothing but accents: the work grows faster than the run */
+             (uc_combining_class(ch) == 0 &&
+              (n >= 2 * FOLD_RUN || ch >= 0x1200 || ch < 0x1100)))) /* Hangul letters join */
             break;
         n += len > 0 ? (size_t)len : 1;
     }

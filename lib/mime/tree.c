@@ -294,7 +294,8 @@ boundary_line(struct yb_mime_reader *r, const struct line *line)
 {
     bool close = false;
 
-    if (line->cut || line->text.n < 3 || line->text.p[0] != '-' || line->text.p[1] != '-')
+    if (line->cut || line->text.n > YB_MIME_LINE_MAX || line->text.n < 3 ||
+        line->text.p[0] != '-' || line->text.p[1] != '-')
         return false;
     for (size_t i = r->depth; i > 0; i--) {
         struct level *l = &r->levels[i - 1];

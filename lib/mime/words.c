@@ -12,6 +12,9 @@
             "?=") -                                                                                \
      1)
 #define LINE_MAX 76
+#define KEPT_CHARSETS 4
+/* Of one text: beyond that words of further charsets stay as they are. Nobody writes in so many. */
+#define OPENED_CHARSETS 32
 #define ROOM_MIN 36 /* a word on a line that is nearly full: longer than 76, shorter than 998 */
 
 struct word {
@@ -91,13 +94,39 @@ white_run(struct yb_str s)
     return n;
 }
 
+/* The charsets of one text. To open one takes far longer than to decode a word. */
+struct charsets {
+    struct yb_charset *open[KEPT_CHARSETS]; /* those used lately */
+    struct yb_str names[KEPT_CHARSETS];
+    size_t next; /* to be replaced */
+    unsigned opened;
+};
+
+/* NULL: it is unknown, or one too many. */
+static struct yb_charset *
+charset_get(struct charsets *c, struct yb_str name)
+{
+    for (size_t i = 0; i < KEPT_CHARSETS; i++) {
+        if (c->open[i] != NULL && yb_str_eqi(c->names[i], name))
+            return c->open[i];
+    }
+    if (c->opened == OPENED_CHARSETS)
+        return NULL;
+    c->opened++;
+    c->next = (c->next + 1) % KEPT_CHARSETS;
+    yb_charset_close(&c->open[c->next]);
+    c->open[c->next] = yb_charset_open(name);
+    c->names[c->next] = name;
+    return c->open[c->next];
+}
+
 /*
  * Takes the words at the start of *text that follow each other and share a charset, and appends
  * what they say. White space behind the last is taken if a word of another charset follows. A word
  * of an unknown charset is taken as it is. False (nothing taken) when there is no word.
  */
 static bool
-take_words(struct yb_str *text, struct yb_buf *out)
+take_words(struct yb_str *text, struct charsets *charsets, struct yb_buf *out)
 {
     struct word first, w;
     struct yb_charset *charset;
@@ -106,7 +135,7 @@ take_words(struct yb_str *text, struct yb_buf *out)
 
     if (!take_word(*text, &first))
         return false;
-    charset = yb_charset_open(first.charset);
+    charset = charset_get(charsets, first.charset);
     if (charset == NULL) {
         yb_buf_add(out, yb_str_head(*text, first.size));
         *text = yb_str_skip(*text, first.size);
@@ -127,13 +156,13 @@ take_words(struct yb_str *text, struct yb_buf *out)
     if (yb_charset_feed(charset, yb_buf_view(bytes), out, NULL) == 0)
         (void)!yb_charset_end(charset, out, NULL);
     yb_buf_free(&bytes);
-    yb_charset_close(&charset);
     return true;
 }
 
 struct yb_str
 yb_mime_words_decode(struct yb_str text, struct yb_arena *arena)
 {
+    struct charsets charsets = { 0 };
     struct yb_buf *out;
     struct yb_str plain, all;
 
@@ -144,7 +173,7 @@ yb_mime_words_decode(struct yb_str text, struct yb_arena *arena)
     while (text.n > 0) {
         size_t n = yb_str_find_str(text, YB_STR("=?"));
 
-        if (n == 0 && take_words(&text, out))
+        if (n == 0 && take_words(&text, &charsets, out))
             continue;
         n = n == 0 ? 2 : n; /* "=?" that begins no word */
         for (size_t i = 0; i < n && i < text.n; i++) {
@@ -153,6 +182,8 @@ yb_mime_words_decode(struct yb_str text, struct yb_arena *arena)
         }
         text = yb_str_skip(text, n);
     }
+    for (size_t i = 0; i < KEPT_CHARSETS; i++)
+        yb_charset_close(&charsets.open[i]);
     all = yb_buf_view(out);
     if (yb_str_utf8(all) || !yb_charset_to_utf8(YB_STR("utf-8"), all, 4 * all.n, arena, &plain))
         plain = yb_arena_dup(arena, all);

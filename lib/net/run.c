@@ -314,15 +314,13 @@ handle_one(struct yb_conn *c)
     return true;
 }
 
-/* The turn is over: others wait, and this one has had its share. Those of its own key wait although
- * workers are idle. */
+/* The turn is over: this one has had its share of lines or pieces while others wait, or of time. By
+ * time it ends in any case: what was posted for the connection meanwhile, its end above all, is seen
+ * when the next turn begins. */
 static bool
 is_over(const struct yb_conn *c, bool much, int64_t until)
 {
-    size_t running, waiting;
-
-    yb_pool_counts(c->net->pool, &running, &waiting);
-    return waiting > 0 && ((much && yb_pool_pressed(c->net->pool)) || yb_clock_ms() >= until);
+    return (much && yb_pool_pressed(c->net->pool)) || yb_clock_ms() >= until;
 }
 
 /* Output as far as it goes, the producer's too. */

@@ -66,6 +66,31 @@ ask(int64_t slice_ms, const char *command)
     return kept;
 }
 
+/* The same for a client that takes each piece when the next step is over, so that nothing is kept for
+ * it; *steps: how many there were. */
+static char *
+ask_slowly(const char *command, size_t *steps)
+{
+    struct yb_conn *c = rig_login(&rig, "ann@one.test", "INBOX");
+    struct yb_str got;
+    char *kept;
+
+    rig.server.slice_ms = 0;
+    fake_clear(c);
+    fake_slow(c);
+    fake_feed(c, yb_str_from(command), 0);
+    for (*steps = 1; *steps < 1000000; (*steps)++) {
+        got = fake_output(c);
+        if (yb_str_find_str(got, YB_STR("\na OK ")) < got.n || yb_str_starts(got, YB_STR("a OK ")))
+            break;
+        fake_produce(c);
+    }
+    kept = strdup(yb_arena_dup(yb_conn_scratch(c), fake_output(c)).p);
+    rig.server.slice_ms = IMAPD_SLICE_MS;
+    fake_free(&c);
+    return kept;
+}
+
 static void
 check_found(const char *command, bool found)
 {
@@ -137,8 +162,9 @@ static const char *const commands[] = {
 
 START_TEST(test_same)
 {
-    char *whole;
+    char *whole, *slow;
     const char *sliced;
+    size_t steps;
 
     store_large_header();
     store_multipart();
@@ -147,6 +173,10 @@ START_TEST(test_same)
     sliced = ask(0, commands[_i]);
     ck_assert_msg(strcmp(whole, sliced) == 0, "%s%.300s\nbut\n%.300s", commands[_i], whole, sliced);
     ck_assert_msg(strstr(whole, "a OK ") != NULL, "%s%.300s", commands[_i], whole);
+    slow = ask_slowly(commands[_i], &steps);
+    ck_assert_msg(strcmp(whole, slow) == 0, "%s%.300s\nbut slowly\n%.300s", commands[_i], whole,
+                  slow);
+    free(slow);
     free(whole);
 }
 END_TEST
@@ -237,6 +267,39 @@ START_TEST(test_window)
 }
 END_TEST
 
+/* Texts in which no octet is ASCII but the first, of several times what is folded at once. */
+START_TEST(test_no_ascii)
+{
+    add("Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n");
+    add("YeS4rQ=="); /* "a" and one character; padding in between is passed over */
+    fill_to(400000, "5Lit5Lit5Lit5Lit5Lit5Lit5Lit5Lit5Lit5Lit\r\n");
+    add("\r\n5Lya6K2w5Lit\r\n");
+    store();
+    check_found("a SEARCH CHARSET UTF-8 BODY {6+}\r\n\xe4\xbc\x9a\xe8\xad\xb0\r\n", true);
+    check_found("a SEARCH CHARSET UTF-8 BODY {6+}\r\n\xe4\xbc\x9a\xe4\xbc\x9a\r\n", false);
+}
+END_TEST
+
+/* A command looks at the clock after each message that it has read, whatever it looked for. */
+START_TEST(test_steps)
+{
+    static const char *const searches[] = {
+        "a SEARCH HEADER X-None x\r\n",
+        "a SEARCH BODY nothing\r\n",
+        "a SEARCH NOT SUBJECT x\r\n",
+        "a SEARCH SENTSINCE 1-Jan-2030\r\n",
+    };
+    size_t steps;
+
+    for (int i = 0; i < 20; i++) {
+        add("Subject: x\r\n\r\nbody\r\n");
+        store();
+    }
+    free(ask_slowly(searches[_i], &steps));
+    ck_assert_uint_ge(steps, 20);
+}
+END_TEST
+
 /* A text that ends in the middle of what is looked for does not hold it, nor do two parts together. */
 START_TEST(test_not_across)
 {
@@ -311,6 +374,44 @@ START_TEST(test_commands_memory)
 }
 END_TEST
 
+/* Asks slowly; memory is exhausted for good as soon as a part of the answer is there. What the client
+ * has then is no whole answer: no tagged line may follow it, only the end of the connection. */
+static void
+check_refused_half_way(const char *command, const char *cut)
+{
+    struct yb_budget others = { .pool = rig.server.memory, .limit = SIZE_MAX };
+    struct yb_conn *c = rig_login(&rig, "ann@one.test", "INBOX");
+    struct yb_str got;
+
+    rig.server.slice_ms = 0;
+    fake_slow(c);
+    fake_feed(c, yb_str_from(command), 0);
+    for (int k = 0; k < 1000 && fake_output(c).n == 0; k++)
+        fake_produce(c);
+    got = fake_output(c);
+    ck_assert_msg(yb_str_find_str(got, yb_str_from("a OK")) == got.n, "%s is over", command);
+    yb_budget_charge(&others, 2u << 20);
+    fake_produce(c);
+    got = fake_output(c);
+    ck_assert_msg(yb_str_find_str(got, yb_str_from(cut)) == got.n, "%s gives %.*s", command,
+                  (int)(got.n < 200 ? got.n : 200), got.p);
+    yb_budget_release(&others, 2u << 20);
+    fake_free(&c);
+    rig.server.slice_ms = IMAPD_SLICE_MS;
+}
+
+/* A command that is refused in the middle of a message's answer does not write into it. */
+START_TEST(test_memory_half_way)
+{
+    rig.server.memory = yb_budget_pool_new(1u << 20);
+    add("Subject: x\r\n\r\nbody\r\n");
+    store();
+    check_refused_half_way("a FETCH 1 (BODY.PEEK[])\r\n", "(a NO ");
+    check_refused_half_way("a FETCH 1 (UID BODY.PEEK[TEXT])\r\n", "1a NO ");
+    yb_budget_pool_free(&rig.server.memory);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -324,9 +425,12 @@ main(void)
     tcase_add_loop_test(tc, test_same, 0, YB_COUNT(commands));
     tcase_add_loop_test(tc, test_fields, 0, 2);
     tcase_add_loop_test(tc, test_window, 0, YB_COUNT(texts));
+    tcase_add_test(tc, test_no_ascii);
+    tcase_add_loop_test(tc, test_steps, 0, 4);
     tcase_add_test(tc, test_not_across);
     tcase_add_test(tc, test_command_memory);
     tcase_add_test(tc, test_commands_memory);
+    tcase_add_test(tc, test_memory_half_way);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

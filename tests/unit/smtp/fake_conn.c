@@ -260,6 +260,18 @@ yb_conn_write_file(struct yb_conn *c, struct yb_file *file, off_t at, size_t n)
 }
 
 void
+yb_conn_flush(struct yb_conn *c YB_UNUSED)
+{
+}
+
+/* What a slow client was told it has not taken. */
+size_t
+yb_conn_unsent(const struct yb_conn *c)
+{
+    return c->slow ? yb_buf_size(c->out) : 0;
+}
+
+void
 yb_conn_set_producer(struct yb_conn *c, bool (*producer)(struct yb_conn *c))
 {
     yb_assert(c->producer == NULL);
