@@ -3,7 +3,6 @@
 
 #include "lib/base/clock.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -11,33 +10,13 @@
 #define DEFAULT_LINE 2048
 #define DEFAULT_TIMEOUT_MS 300000
 
-static void
-addr_text(const union yb_addr *a, char *out, socklen_t size)
-{
-    const void *ip = &a->v4.sin_addr;
-    int family = a->any.sa_family;
-
-    if (family == AF_INET6) {
-        ip = &a->v6.sin6_addr;
-        if (IN6_IS_ADDR_V4MAPPED(&a->v6.sin6_addr)) {
-            family = AF_INET;
-            ip = a->v6.sin6_addr.s6_addr + 12;
-        }
-    } else if (family != AF_INET) {
-        memcpy(out, "unix", 5);
-        return;
-    }
-    if (inet_ntop(family, ip, out, size) == NULL)
-        out[0] = 0;
-}
-
 void
 yb_conn_set_peer(struct yb_conn *c, const union yb_addr *peer)
 {
     char sid[YB_NODE_ID_TEXT], key[sizeof(c->self)];
 
     c->peer = *peer;
-    addr_text(peer, c->peer_text, sizeof(c->peer_text));
+    yb_ip_text(yb_ip_of(&peer->any), c->peer_text);
     yb_log_ctx_cut(&c->log, 0);
     yb_log_ctx_add(&c->log, "sid", yb_str_from(yb_session_id_text(c->sid, sid)));
     yb_log_ctx_add(&c->log, "peer", yb_str_from(c->peer_text));
@@ -52,13 +31,12 @@ yb_conn_say_busy(const struct yb_listener *l, int fd, const union yb_addr *peer,
 {
     const char *text = l->spec.service->busy_text;
     struct yb_log_line line;
-    char ip[INET6_ADDRSTRLEN];
+    char ip[YB_IP_TEXT];
 
     atomic_fetch_add(&l->net->refused, 1);
-    addr_text(peer, ip, sizeof(ip));
     yb_log_begin(&line, YB_LOG_INFO, NULL, "net.accept.refused");
     yb_log_str(&line, "service", yb_str_from(l->spec.service->name));
-    yb_log_str(&line, "peer", yb_str_from(ip));
+    yb_log_str(&line, "peer", yb_str_from(yb_ip_text(yb_ip_of(&peer->any), ip)));
     yb_log_str(&line, "reason", yb_str_from(why));
     yb_log_end(&line);
     if (text == NULL || l->spec.tls) /* without a handshake there is nothing to say it in */

@@ -149,8 +149,8 @@ struct yb_tls_set *yb_net_tls(struct yb_net *n) YB_MUST_USE;
 uint64_t yb_net_key(const struct yb_net *n, const union yb_addr *addr);
 /* What a connection is counted as: a client network or an account. */
 struct yb_net_count {
-    uint8_t n; /* 0: not counted */
-    char key[1 + YB_ID_BYTES];
+    uint8_t n;                           /* 0: not counted */
+    char key[sizeof(struct yb_network)]; /* or an account's, which is shorter */
 };
 
 /* Counts one more connection of the network of `addr`, noted in *count; false when it has too many. */
@@ -217,7 +217,7 @@ struct yb_conn {
 
     union yb_addr peer, local;
     struct yb_session_id sid;
-    char peer_text[INET6_ADDRSTRLEN];
+    char peer_text[YB_IP_TEXT];
     struct yb_log_ctx log;
 };
 

@@ -1,6 +1,7 @@
 noinst_LIBRARIES += lib/net/libyb_net.a
 lib_net_libyb_net_a_SOURCES = \
 	lib/net/accept.c \
+	lib/net/addr.c lib/net/addr.h \
 	lib/net/conn.c lib/net/conn.h \
 	lib/net/engine.h \
 	lib/net/fair.c lib/net/fair.h \

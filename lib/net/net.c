@@ -157,32 +157,12 @@ yb_net_start(struct yb_net *n, struct yb_err *err)
 
 /* --- limits --- */
 
-/* The client's network as a key: family, then /24 or /64. Empty for what is not counted. */
-static struct yb_str
-network_key(const union yb_addr *a, char key[9])
-{
-    key[0] = (char)a->any.sa_family;
-    if (a->any.sa_family == AF_INET) {
-        memcpy(key + 1, &a->v4.sin_addr, 3);
-        return yb_str(key, 4);
-    }
-    if (a->any.sa_family != AF_INET6)
-        return yb_str(key, 0);
-    if (IN6_IS_ADDR_V4MAPPED(&a->v6.sin6_addr)) {
-        key[0] = AF_INET;
-        memcpy(key + 1, a->v6.sin6_addr.s6_addr + 12, 3);
-        return yb_str(key, 4);
-    }
-    memcpy(key + 1, &a->v6.sin6_addr, 8);
-    return yb_str(key, 9);
-}
-
 uint64_t
 yb_net_key(const struct yb_net *n, const union yb_addr *addr)
 {
-    char key[9];
+    struct yb_network network = yb_network_of(yb_ip_of(&addr->any));
 
-    return yb_siphash(n->hash_key, network_key(addr, key));
+    return yb_network_hash(&network, n->hash_key);
 }
 
 static bool
@@ -207,10 +187,10 @@ count_up(struct yb_net *n, struct yb_str key, size_t max, struct yb_net_count *c
 bool
 yb_net_admit(struct yb_net *n, const union yb_addr *addr, struct yb_net_count *count)
 {
-    char bytes[9];
-    struct yb_str key = network_key(addr, bytes);
+    struct yb_network network = yb_network_of(yb_ip_of(&addr->any));
 
-    return key.n == 0 || count_up(n, key, n->conf.max_conns_per_network, count);
+    return network.bits == 0 || /* no IP network: not counted */
+           count_up(n, yb_network_key(&network), n->conf.max_conns_per_network, count);
 }
 
 void
@@ -235,7 +215,7 @@ bool
 yb_conn_set_account(struct yb_conn *c, struct yb_account_id account, size_t max)
 {
     struct yb_net_count before = c->counted;
-    char key[1 + YB_ID_BYTES] = { 'a' }; /* no address family */
+    char key[1 + YB_ID_BYTES] = { 'a' }; /* shorter than a network's key, so never one */
 
     memcpy(key + 1, account.v, sizeof(account.v));
     if (!count_up(c->net, yb_str(key, sizeof(key)), max, &c->counted))

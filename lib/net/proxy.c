@@ -1,7 +1,5 @@
 #include "lib/net/proxy.h"
 
-#include <arpa/inet.h>
-
 static const char signature[12] = {
     '\r', '\n', '\r', '\n', 0, '\r', '\n', 'Q', 'U', 'I', 'T', '\n'
 };
@@ -80,28 +78,7 @@ yb_proxy_parse(struct yb_str header, union yb_addr *peer, union yb_addr *local, 
 bool
 yb_cidr_parse(struct yb_str text, struct yb_cidr *out)
 {
-    size_t slash = yb_str_find(text, '/');
-    char ip[INET6_ADDRSTRLEN];
-    uint64_t bits;
-    unsigned size;
-
-    memset(out, 0, sizeof(*out));
-    if (!yb_str_copy(yb_str_head(text, slash), ip, sizeof(ip)))
-        return false;
-    if (inet_pton(AF_INET, ip, out->bytes) != 1) {
-        if (inet_pton(AF_INET6, ip, out->bytes) != 1)
-            return false;
-        out->v6 = true;
-    }
-    size = out->v6 ? 128 : 32;
-    bits = size;
-    if (slash < text.n && !yb_str_u64(yb_str_skip(text, slash + 1), size, &bits))
-        return false;
-    out->bits = (unsigned)bits;
-    for (unsigned k = out->bits; k < size; k++)
-        if (out->bytes[k / 8] >> (7 - k % 8) & 1)
-            return false;
-    return true;
+    return yb_network_parse(text, &out->network);
 }
 
 int
@@ -127,32 +104,17 @@ yb_cidr_list(struct yb_str text, struct yb_cidr **list, size_t *n, struct yb_err
     return 0;
 }
 
-static bool
-cidr_match(const struct yb_cidr *c, const uint8_t *bytes, bool v6)
-{
-    unsigned whole = c->bits / 8, rest = c->bits % 8;
-
-    if (c->v6 != v6 || memcmp(c->bytes, bytes, whole) != 0)
-        return false;
-    return rest == 0 || ((c->bytes[whole] ^ bytes[whole]) >> (8 - rest)) == 0;
-}
-
 bool
 yb_cidr_has(const struct yb_cidr *list, size_t n, const union yb_addr *addr)
 {
-    const uint8_t *bytes;
-    bool v6 = false;
+    return yb_cidr_has_ip(list, n, yb_ip_of(&addr->any));
+}
 
-    if (addr->any.sa_family == AF_INET) {
-        bytes = (const uint8_t *)&addr->v4.sin_addr;
-    } else if (addr->any.sa_family == AF_INET6) {
-        v6 = !IN6_IS_ADDR_V4MAPPED(&addr->v6.sin6_addr);
-        bytes = addr->v6.sin6_addr.s6_addr + (v6 ? 0 : 12);
-    } else {
-        return false;
-    }
+bool
+yb_cidr_has_ip(const struct yb_cidr *list, size_t n, struct yb_ip ip)
+{
     for (size_t k = 0; k < n; k++)
-        if (cidr_match(&list[k], bytes, v6))
+        if (yb_network_has(&list[k].network, ip))
             return true;
     return false;
 }

@@ -6,16 +6,7 @@
 #define YB_NET_PROXY_H
 
 #include "lib/base/err.h"
-#include "lib/base/str.h"
-
-#include <netinet/in.h>
-
-/* An address with room for the two families we serve; a unix socket has only its family set. */
-union yb_addr {
-    struct sockaddr any;
-    struct sockaddr_in v4;
-    struct sockaddr_in6 v6;
-};
+#include "lib/net/addr.h"
 
 /* Signature, version, family and length; then so many bytes as the length says. */
 #define YB_PROXY_HEAD 16
@@ -32,17 +23,16 @@ size_t yb_proxy_size(struct yb_str head);
 bool yb_proxy_parse(struct yb_str header, union yb_addr *peer, union yb_addr *local,
                     bool *given) YB_MUST_USE;
 
+/* An entry of such a list, as yb_network_parse() takes it. */
 struct yb_cidr {
-    bool v6;
-    unsigned bits;
-    uint8_t bytes[16];
+    struct yb_network network;
 };
-/* "192.0.2.0/24", "2001:db8::/32" or one address. Bits behind the prefix must be zero. */
 bool yb_cidr_parse(struct yb_str text, struct yb_cidr *out) YB_MUST_USE;
 /* Comma list, spaces allowed; *list is for yb_free(). Empty text gives no element. */
 int yb_cidr_list(struct yb_str text, struct yb_cidr **list, size_t *n,
                  struct yb_err *err) YB_MUST_USE;
-/* An IPv4 address mapped into IPv6 counts as IPv4. */
+/* Whether one of them holds the address; what is no IP address is in none. */
 bool yb_cidr_has(const struct yb_cidr *list, size_t n, const union yb_addr *addr);
+bool yb_cidr_has_ip(const struct yb_cidr *list, size_t n, struct yb_ip ip);
 
 #endif

@@ -5,6 +5,10 @@ tests_unit_net_libkit_a_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS) $(OPENSSL_CFLA
 net_test_cppflags = $(AM_CPPFLAGS) $(CHECK_CFLAGS) $(OPENSSL_CFLAGS)
 NET_TEST_LIBS = tests/unit/net/libkit.a lib/net/libyb_net.a $(FLOOR0) $(OPENSSL_LIBS) $(CHECK_LIBS)
 
+check_PROGRAMS += tests/unit/net/test_addr
+tests_unit_net_test_addr_CPPFLAGS = $(net_test_cppflags)
+tests_unit_net_test_addr_LDADD    = $(NET_TEST_LIBS)
+
 check_PROGRAMS += tests/unit/net/test_conn
 tests_unit_net_test_conn_CPPFLAGS = $(net_test_cppflags)
 tests_unit_net_test_conn_LDADD    = $(NET_TEST_LIBS)
