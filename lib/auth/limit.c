@@ -1,8 +1,8 @@
 #include "lib/auth/limit.h"
 
 #include "lib/base/map.h"
+#include "lib/net/addr.h"
 
-#include <netinet/in.h>
 #include <pthread.h>
 #include <sys/queue.h>
 
@@ -60,37 +60,13 @@ yb_auth_limit_free(struct yb_auth_limit **l)
     *l = NULL;
 }
 
-/* The network part of an address: what a client can change at no cost is left out. */
-static struct yb_str
-network(const struct sockaddr *peer, uint8_t out[9])
-{
-    static const uint8_t mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
-    const uint8_t *v6;
-
-    if (peer != NULL && peer->sa_family == AF_INET) {
-        out[0] = 4;
-        memcpy(out + 1, &((const struct sockaddr_in *)(const void *)peer)->sin_addr, 3);
-        return yb_str((const char *)out, 4);
-    }
-    if (peer == NULL || peer->sa_family != AF_INET6)
-        return YB_STR("-");
-    v6 = ((const struct sockaddr_in6 *)(const void *)peer)->sin6_addr.s6_addr;
-    if (memcmp(v6, mapped, sizeof(mapped)) == 0) {
-        out[0] = 4;
-        memcpy(out + 1, v6 + 12, 3);
-        return yb_str((const char *)out, 4);
-    }
-    out[0] = 6;
-    memcpy(out + 1, v6, 8);
-    return yb_str((const char *)out, 9);
-}
-
 struct yb_str
 yb_auth_limit_key(struct yb_str name, const struct sockaddr *peer, char out[YB_AUTH_LIMIT_KEY])
 {
-    uint8_t net[9];
-    struct yb_str from = network(peer, net);
-    struct yb_str who = yb_str_head(name, YB_AUTH_LIMIT_KEY - sizeof(net));
+    struct yb_network network = yb_network_of(yb_ip_of(peer));
+    /* "-" for nowhere: what unknown users are shown is made of that key, and stays what it was. */
+    struct yb_str from = peer == NULL ? YB_STR("-") : yb_network_key(&network);
+    struct yb_str who = yb_str_head(name, YB_AUTH_LIMIT_KEY - sizeof(network));
 
     memcpy(out, from.p, from.n); /* fixed lengths by their first byte: no two pairs share a key */
     for (size_t i = 0; i < who.n; i++)

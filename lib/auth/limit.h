@@ -25,7 +25,8 @@ struct yb_auth_limit_conf {
 struct yb_auth_limit *yb_auth_limit_new(const struct yb_auth_limit_conf *conf) YB_MUST_USE;
 void yb_auth_limit_free(struct yb_auth_limit **l);
 
-/* The key of a pair: name (folded by the caller, lower-cased here), and the network (/24, /64). */
+/* The key of a pair: name (folded by the caller, lower-cased here), and the network of the peer
+ * (yb_network_of()); NULL: nowhere. */
 #define YB_AUTH_LIMIT_KEY 384
 struct yb_str yb_auth_limit_key(struct yb_str name, const struct sockaddr *peer,
                                 char out[YB_AUTH_LIMIT_KEY]);

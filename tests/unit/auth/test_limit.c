@@ -103,6 +103,16 @@ START_TEST(test_key)
 }
 END_TEST
 
+/* What unknown users are shown (their salt) is made of the key of nowhere, so that it never changes
+ * from one build to the next. */
+START_TEST(test_key_of_nowhere)
+{
+    char out[YB_AUTH_LIMIT_KEY];
+
+    ck_assert(yb_str_eq(yb_auth_limit_key(YB_STR("U@d.test"), NULL, out), YB_STR("-u@d.test")));
+}
+END_TEST
+
 int
 main(void)
 {
@@ -115,6 +125,7 @@ main(void)
     tcase_add_test(tc, test_cache);
     tcase_add_test(tc, test_limit);
     tcase_add_test(tc, test_key);
+    tcase_add_test(tc, test_key_of_nowhere);
     suite_add_tcase(suite, tc);
     srunner_run_all(runner, CK_ENV);
     failed = srunner_ntests_failed(runner);
