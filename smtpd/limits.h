@@ -26,7 +26,8 @@ enum smtpd_limit_state {
     SMTPD_BEGINS, /* one too many: it begins a block */
     SMTPD_BLOCKED /* not counted */
 };
-/* One more of that kind from the network, at `now_ms`: the first `most` in a window are within. */
+/* One more of that kind from the network (yb_network_number()), at `now_ms`: the first `most` in a
+ * window are within. */
 enum smtpd_limit_state smtpd_limits_count(struct smtpd_limits *l, uint64_t network,
                                           enum smtpd_limit kind, int64_t now_ms);
 bool smtpd_limits_blocked(struct smtpd_limits *l, uint64_t network, int64_t now_ms);

@@ -15,16 +15,9 @@ smtpd_of(const struct yb_smtp_session *s)
 static bool
 counted(const struct smtpd *d, const struct yb_smtp_session *s)
 {
-    const struct sockaddr *sa = yb_conn_peer(s->conn);
-    union yb_addr addr = { 0 };
+    struct yb_ip ip = yb_ip_of(yb_conn_peer(s->conn));
 
-    if (sa == NULL || (sa->sa_family != AF_INET && sa->sa_family != AF_INET6))
-        return false;
-    if (sa->sa_family == AF_INET)
-        memcpy(&addr.v4, sa, sizeof(addr.v4));
-    else
-        memcpy(&addr.v6, sa, sizeof(addr.v6));
-    return !yb_cidr_has(d->exempt, d->n_exempt, &addr);
+    return s->network.bits > 0 && !yb_cidr_has_ip(d->exempt, d->n_exempt, ip);
 }
 
 /* R-A79: known or not, the answer is the same. */
@@ -42,7 +35,7 @@ smtpd_count(struct yb_smtp_session *s, enum smtpd_limit kind, struct yb_err *err
 
     if (!counted(d, s))
         return 0;
-    switch (smtpd_limits_count(d->limits, s->network, kind, yb_clock_ms())) {
+    switch (smtpd_limits_count(d->limits, yb_network_number(&s->network), kind, yb_clock_ms())) {
     case SMTPD_WITHIN:
         return 0;
     case SMTPD_BEGINS:
@@ -66,7 +59,8 @@ smtpd_rcpt(struct yb_smtp_session *s, struct yb_smtp_rcpt *r, struct yb_err *err
     struct yb_handover_verdict verdict;
     int rc;
 
-    if (counted(d, s) && smtpd_limits_blocked(d->limits, s->network, yb_clock_ms()))
+    if (counted(d, s) &&
+        smtpd_limits_blocked(d->limits, yb_network_number(&s->network), yb_clock_ms()))
         return too_much(err);
     rc = yb_handover_rcpt(&d->handover, s, r, &verdict, err);
     if (rc < 0 && (verdict.why == YB_WHY_UNKNOWN || verdict.why == YB_WHY_NOT_HOSTED) &&

@@ -5,8 +5,6 @@
 #include "lib/base/map.h"
 #include "lib/mime/header.h"
 
-#include <arpa/inet.h>
-
 #define MAX_TARGETS 1000
 
 /* One mailbox a recipient leads to; what resolving told is copied, not kept. */
@@ -42,26 +40,11 @@ struct envelope {
 static bool
 is_our_literal(const struct yb_smtp_session *s, struct yb_str literal)
 {
-    const struct sockaddr *sa = yb_conn_local(s->conn);
-    char text[INET6_ADDRSTRLEN + 8] = "[";
-    const char *ok = NULL;
+    struct yb_ip local = yb_ip_of(yb_conn_local(s->conn));
+    char text[YB_IP_LITERAL];
 
-    if (sa != NULL && sa->sa_family == AF_INET) {
-        const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)sa;
-
-        ok = inet_ntop(AF_INET, &in->sin_addr, text + 1, INET6_ADDRSTRLEN);
-    } else if (sa != NULL && sa->sa_family == AF_INET6) {
-        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)sa;
-
-        if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr)) {
-            ok = inet_ntop(AF_INET, in6->sin6_addr.s6_addr + 12, text + 1, INET6_ADDRSTRLEN);
-        } else {
-            memcpy(text, "[IPv6:", sizeof("[IPv6:"));
-            ok = inet_ntop(AF_INET6, &in6->sin6_addr, text + 6, INET6_ADDRSTRLEN);
-        }
-    }
-    return ok != NULL && literal.n == strlen(text) + 1 && literal.p[literal.n - 1] == ']' &&
-           yb_str_eqi(yb_str_head(literal, literal.n - 1), yb_str_from(text));
+    return (local.kind == YB_IP_V4 || local.kind == YB_IP_V6) &&
+           yb_str_eqi(literal, yb_str_from(yb_ip_literal(local, text)));
 }
 
 /*

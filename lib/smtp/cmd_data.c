@@ -36,9 +36,10 @@ message_begin(struct yb_smtp_session *s, struct yb_err *err)
     if (srv->hooks.data != NULL && srv->hooks.data(s, err) < 0)
         return -1;
     if (srv->conf.pool != NULL) {
-        if (yb_msgbuf_pool_admit(srv->conf.pool, s->tx->declared, s->network, err) < 0)
+        if (yb_msgbuf_pool_admit(srv->conf.pool, s->tx->declared, yb_network_number(&s->network),
+                                 err) < 0)
             return -1;
-        s->tx->message = yb_msgbuf_new(srv->conf.pool, s->network);
+        s->tx->message = yb_msgbuf_new(srv->conf.pool, yb_network_number(&s->network));
     }
     return 0;
 }

@@ -39,7 +39,7 @@ mail_parse(struct yb_smtp_session *s, struct yb_str arg, struct yb_err *err)
         return yb_err_set(err, YB_PERM, "5.3.4", "Message too big, at most %llu octets are taken",
                           (unsigned long long)s->server->conf.max_message);
     if (s->server->conf.pool != NULL &&
-        yb_msgbuf_pool_admit(s->server->conf.pool, a.size, s->network, err) < 0)
+        yb_msgbuf_pool_admit(s->server->conf.pool, a.size, yb_network_number(&s->network), err) < 0)
         return -1;
     return 0;
 }

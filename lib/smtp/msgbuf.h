@@ -37,8 +37,8 @@ size_t yb_msgbuf_pool_memory(const struct yb_msgbuf_pool *p);
 /* The same of files. */
 uint64_t yb_msgbuf_pool_disk(const struct yb_msgbuf_pool *p);
 
-/* `network` is any number that stands for the client's network. Room is only ever taken for octets
- * that came: a declared size costs nothing. */
+/* `network` stands for the client's network: yb_network_number(). Room is only ever taken for
+ * octets that came: a declared size costs nothing. */
 struct yb_msgbuf *yb_msgbuf_new(struct yb_msgbuf_pool *p, uint64_t network) YB_MUST_USE;
 /* Gives everything back; *m is NULL afterwards, and may be before. */
 void yb_msgbuf_free(struct yb_msgbuf **m);

@@ -11,6 +11,7 @@
 
 #include "lib/event/event.h"
 #include "lib/mime/address.h"
+#include "lib/net/addr.h"
 #include "lib/net/conn.h"
 #include "lib/smtp/msgbuf.h"
 #include "lib/smtp/xparam.h"
@@ -57,7 +58,7 @@ struct yb_smtp_session {
     struct yb_conn *conn; /* of the handler that runs now */
     struct yb_smtp_tx *tx;
     struct yb_session_id id;      /* for XSESSION */
-    uint64_t network;             /* stands for the client's network (IPv4 /24, IPv6 /64) */
+    struct yb_network network;    /* the client's */
     void *data;                   /* the hook's own, set by `connect`, freed by `closed` */
     struct yb_tenant_id tenant;   /* submission, for events, set by the hook at login: whose user */
     struct yb_account_id account; /* … and who */

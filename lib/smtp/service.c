@@ -7,32 +7,7 @@
 #include "lib/smtp/dispatch.h"
 #include "lib/smtp/say.h"
 
-#include <netinet/in.h>
 #include <stdio.h>
-
-/* A number for the client's network: IPv4 /24, IPv6 /64; 0 for unix sockets. */
-static uint64_t
-network_of(const struct sockaddr *sa)
-{
-    uint64_t n = 0;
-
-    if (sa == NULL)
-        return 0;
-    if (sa->sa_family == AF_INET) {
-        const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)sa;
-
-        return (uint64_t)(ntohl(in->sin_addr.s_addr) >> 8) | (uint64_t)1 << 32;
-    }
-    if (sa->sa_family == AF_INET6) {
-        const uint8_t *v = ((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr.s6_addr;
-
-        if (IN6_IS_ADDR_V4MAPPED(&((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr))
-            return (uint64_t)v[12] << 16 | (uint64_t)v[13] << 8 | v[14] | (uint64_t)1 << 32;
-        for (size_t i = 0; i < 8; i++)
-            n = n << 8 | v[i];
-    }
-    return n;
-}
 
 static struct yb_smtp_session *
 session_of(struct yb_conn *c)
@@ -62,7 +37,7 @@ service_opened(struct yb_conn *c)
     s->server = yb_conn_listener_arg(c);
     s->conn = c;
     s->engine->state = ST_GREETED;
-    s->network = network_of(yb_conn_peer(c));
+    s->network = yb_network_of(yb_ip_of(yb_conn_peer(c)));
     s->id = yb_conn_session_id(c);
     yb_conn_set_session(c, s);
     yb_conn_set_timeout(c, s->server->conf.command_timeout_ms);

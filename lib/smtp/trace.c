@@ -27,9 +27,9 @@ yb_smtp_with_keyword(const struct yb_smtp_session *s)
 static struct yb_str
 peer_literal(const struct yb_smtp_session *s, struct yb_arena *arena)
 {
-    const char *text = yb_conn_peer_text(s->conn);
+    char text[YB_IP_LITERAL];
 
-    return yb_arena_printf(arena, strchr(text, ':') != NULL ? "[IPv6:%s]" : "[%s]", text);
+    return yb_arena_dup(arena, yb_str_from(yb_ip_literal(yb_ip_of(yb_conn_peer(s->conn)), text)));
 }
 
 /* A header is ASCII unless the message is an SMTPUTF8 one (RFC 6532), whatever a client calls itself
