@@ -4,7 +4,7 @@
 #define OPT_START(...) YB_CONF_OPT_START(struct imapd_conf, __VA_ARGS__)
 
 static const struct yb_conf_option options[] = {
-    YB_DAEMON_ROWS(struct imapd_conf, "yubin-mail", "yubin_imapd", "32"),
+    YB_ROLE_ROWS(struct imapd_conf, IMAPD, "32"),
     /* clang-format off */
     OPT_START(ADDRESSES, listen, "0.0.0.0:143, [::]:143", 0, 16,
         "Where IMAP begins without TLS; a login needs STARTTLS first."),
@@ -42,5 +42,5 @@ static const struct yb_conf_option options[] = {
     /* clang-format on */
 };
 
-const struct yb_conf_table imapd_conf_table =
-    YB_CONF_TABLE("imapd", struct imapd_conf, options, "Serves mailboxes of this node by IMAP.");
+const struct yb_conf_table imapd_conf_table = YB_CONF_TABLE(
+    YB_ROLE_NAME(IMAPD), struct imapd_conf, options, "Serves mailboxes of this node by IMAP.");

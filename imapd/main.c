@@ -161,8 +161,8 @@ main(int argc, char **argv)
         { "listen_tls", &imapd_service, true },
     };
     static const struct yb_daemon_spec spec = {
-        .name = "imapd",
-        .summary = "serves mailboxes by IMAP",
+        .name = YB_ROLE_NAME(IMAPD),
+        .summary = YB_ROLE_SUMMARY(IMAPD),
         .conf = &imapd_conf_table,
         .listeners = listeners,
         .n_listeners = YB_COUNT(listeners),

@@ -4,11 +4,11 @@
 #define OPT_START(...) YB_CONF_OPT_START(struct lmtpd_conf, __VA_ARGS__)
 
 static const struct yb_conf_option options[] = {
-    YB_DAEMON_ROWS(struct lmtpd_conf, "yubin-mail", "yubin_lmtpd", "32"),
+    YB_ROLE_ROWS(struct lmtpd_conf, LMTPD, "32"),
     /* clang-format off */
     OPT_START(ADDRESSES, listen, "unix:/run/yubin/lmtpd.lmtp", 1, 16,
         "Where smtpd, submitd and relayd of this node hand over."),
-    OPT_START(LIST, peers, "yubin-smtp yubin-submit yubin-relay", 1, 16,
+    OPT_START(LIST, peers, YB_ROLE_USER(SMTPD) " " YB_ROLE_USER(SUBMITD) " yubin-relay", 1, 16,
         "System users that may hand over, besides root and lmtpd's own; what they say of a "
         "recipient is believed."),
     OPT_START(SIZE, max_message, "64M", 1024, SIZE_MAX,
@@ -28,5 +28,6 @@ static const struct yb_conf_option options[] = {
     /* clang-format on */
 };
 
-const struct yb_conf_table lmtpd_conf_table = YB_CONF_TABLE(
-    "lmtpd", struct lmtpd_conf, options, "Stores messages into the Maildirs of this node.");
+const struct yb_conf_table lmtpd_conf_table =
+    YB_CONF_TABLE(YB_ROLE_NAME(LMTPD), struct lmtpd_conf, options,
+                  "Stores messages into the Maildirs of this node.");

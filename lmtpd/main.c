@@ -155,8 +155,8 @@ main(int argc, char **argv)
 {
     static const struct yb_daemon_listener listeners[] = { { "listen", &yb_lmtp_service, false } };
     static const struct yb_daemon_spec spec = {
-        .name = "lmtpd",
-        .summary = "stores messages into the Maildirs of this node",
+        .name = YB_ROLE_NAME(LMTPD),
+        .summary = YB_ROLE_SUMMARY(LMTPD),
         .conf = &lmtpd_conf_table,
         .listeners = listeners,
         .n_listeners = YB_COUNT(listeners),

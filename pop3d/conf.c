@@ -6,7 +6,7 @@
 #define OPT_START(...) YB_CONF_OPT_START(struct pop3d_conf, __VA_ARGS__)
 
 static const struct yb_conf_option options[] = {
-    YB_DAEMON_ROWS(struct pop3d_conf, "yubin-mail", "yubin_pop3d", "16"),
+    YB_ROLE_ROWS(struct pop3d_conf, POP3D, "16"),
     /* clang-format off */
     OPT_START(ADDRESSES, listen, "0.0.0.0:110 [::]:110", 0, 16,
         "Where it listens; a login needs STLS first."),
@@ -34,5 +34,6 @@ static const struct yb_conf_option options[] = {
     /* clang-format on */
 };
 
-const struct yb_conf_table pop3d_conf_table = YB_CONF_TABLE(
-    "pop3d", struct pop3d_conf, options, "Serves mailboxes of this node to POP3 programs.");
+const struct yb_conf_table pop3d_conf_table =
+    YB_CONF_TABLE(YB_ROLE_NAME(POP3D), struct pop3d_conf, options,
+                  "Serves mailboxes of this node to POP3 programs.");

@@ -132,8 +132,8 @@ main(int argc, char **argv)
     static const struct yb_daemon_listener listeners[] = { { "listen", &pop3d_service, false },
                                                            { "listen_tls", &pop3d_service, true } };
     static const struct yb_daemon_spec spec = {
-        .name = "pop3d",
-        .summary = "serves mailboxes of this node to POP3 programs",
+        .name = YB_ROLE_NAME(POP3D),
+        .summary = YB_ROLE_SUMMARY(POP3D),
         .conf = &pop3d_conf_table,
         .listeners = listeners,
         .n_listeners = YB_COUNT(listeners),

@@ -6,7 +6,7 @@
 #define OPT_START(...) YB_CONF_OPT_START(struct smtpd_conf, __VA_ARGS__)
 
 static const struct yb_conf_option options[] = {
-    YB_DAEMON_ROWS(struct smtpd_conf, "yubin-smtp", "yubin_smtpd", "64"),
+    YB_ROLE_ROWS(struct smtpd_conf, SMTPD, "64"),
     /* clang-format off */
     OPT_START(ADDRESSES, listen, "0.0.0.0:25, [::]:25", 1, 16,
         "Where mail from strangers is taken."),
@@ -41,7 +41,7 @@ check(void *values, struct yb_arena *a YB_UNUSED, struct yb_err *err)
 }
 
 const struct yb_conf_table smtpd_conf_table = {
-    .section = "smtpd",
+    .section = YB_ROLE_NAME(SMTPD),
     .title = "Receives mail from strangers.",
     .options = options,
     .n = YB_COUNT(options),

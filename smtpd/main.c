@@ -88,8 +88,8 @@ main(int argc, char **argv)
 {
     static const struct yb_daemon_listener listeners[] = { { "listen", &yb_smtp_service, false } };
     static const struct yb_daemon_spec spec = {
-        .name = "smtpd",
-        .summary = "receives mail from strangers",
+        .name = YB_ROLE_NAME(SMTPD),
+        .summary = YB_ROLE_SUMMARY(SMTPD),
         .conf = &smtpd_conf_table,
         .listeners = listeners,
         .n_listeners = YB_COUNT(listeners),

@@ -3,7 +3,7 @@
 #define OPT_START(...) YB_CONF_OPT_START(struct submitd_conf, __VA_ARGS__)
 
 static const struct yb_conf_option options[] = {
-    YB_DAEMON_ROWS(struct submitd_conf, "yubin-submit", "yubin_submitd", "32"),
+    YB_ROLE_ROWS(struct submitd_conf, SUBMITD, "32"),
     /* clang-format off */
     OPT_START(ADDRESSES, listen, "0.0.0.0:587, [::]:587", 0, 16,
         "Where users hand in mail after STARTTLS."),
@@ -19,5 +19,5 @@ static const struct yb_conf_option options[] = {
     /* clang-format on */
 };
 
-const struct yb_conf_table submitd_conf_table =
-    YB_CONF_TABLE("submitd", struct submitd_conf, options, "Takes mail from authenticated users.");
+const struct yb_conf_table submitd_conf_table = YB_CONF_TABLE(
+    YB_ROLE_NAME(SUBMITD), struct submitd_conf, options, "Takes mail from authenticated users.");

@@ -95,8 +95,8 @@ main(int argc, char **argv)
         { "listen_tls", &yb_submission_service, true },
     };
     static const struct yb_daemon_spec spec = {
-        .name = "submitd",
-        .summary = "takes mail from authenticated users",
+        .name = YB_ROLE_NAME(SUBMITD),
+        .summary = YB_ROLE_SUMMARY(SUBMITD),
         .conf = &submitd_conf_table,
         .listeners = listeners,
         .n_listeners = YB_COUNT(listeners),

@@ -7,6 +7,7 @@
 
 #include "lib/base/id.h"
 #include "lib/daemon/conf.h"
+#include "lib/daemon/roles.h"
 
 struct yb_common_conf {
     const char *hostname; /* this node's name in greetings and Received; never empty after build */
@@ -103,7 +104,7 @@ struct yb_daemon_conf {
                       "The longest such wait."),                                                   \
         YB_DAEMON_ROW(STRUCT, LIST, true, proxy_from, "", 0, 64,                                   \
                       "Networks (CIDR) whose connections begin with a PROXY v2 header."),          \
-        YB_DAEMON_ROW(STRUCT, STRING, true, socket_group, "yubin-lmtp", 0, 64,                     \
+        YB_DAEMON_ROW(STRUCT, STRING, true, socket_group, YB_ROLE_LMTP_GROUP, 0, 64,               \
                       "Group of the unix sockets it listens on; the users of the daemons that "    \
                       "connect are members. Empty means the daemon's own."),                       \
         YB_DAEMON_ROW(STRUCT, MODE, true, socket_mode, "0660", 0, 0777,                            \

@@ -7,7 +7,7 @@
  *
  *     #define OPT(...) YB_CONF_OPT(struct smtpd_conf, __VA_ARGS__)
  *     static const struct yb_conf_option options[] = {
- *         YB_DAEMON_ROWS(struct smtpd_conf, "yubin-smtp", "yubin_smtpd", "64"),
+ *         YB_ROLE_ROWS(struct smtpd_conf, SMTPD, "64"),
  *         OPT(SIZE, max_message, "50M", 1024, SIZE_MAX, "Largest message taken; announced as
  * SIZE."), OPT(UINT, max_rcpt, "100", 100, 10000, "Recipients per message (RFC 5321 wants >=
  * 100)."),

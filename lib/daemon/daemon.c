@@ -138,7 +138,7 @@ prepare_user(struct yb_process *p, struct yb_err *err)
     p->state_dir = join(common->state_dir, p->spec->name, "");
     p->event_dir = join(common->event_dir, p->spec->name, "");
     p->run_dir = join(common->run_dir, p->spec->name, "");
-    p->control_path = join(common->run_dir, p->spec->name, ".control");
+    p->control_path = join(common->run_dir, p->spec->name, YB_ROLE_CONTROL);
     if (yb_privs_folder(&p->privs, common->run_dir, p->run_dir, err) < 0 ||
         yb_privs_folder(&p->privs, common->state_dir, p->state_dir, err) < 0)
         return -1;

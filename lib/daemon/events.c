@@ -10,7 +10,9 @@ yb_daemon_events_open(const struct yb_daemon *d, const char *daemon, struct yb_n
         .daemon = daemon,
         .dir_limit = yb_conf_common(yb_daemon_conf(d))->event_limit,
     };
+    const struct yb_role *role = yb_role_find(yb_str_from(daemon));
 
+    yb_assert(role != NULL && role->writes_events); /* else nobody would read them */
     return yb_event_writer_open(yb_daemon_event_dir(d), &options, out, err);
 }
 

@@ -20,4 +20,5 @@ lib_daemon_libyb_daemon_a_SOURCES = \
 	lib/daemon/parent.c \
 	lib/daemon/privs.c lib/daemon/privs.h \
 	lib/daemon/probe.c \
-	lib/daemon/process.h
+	lib/daemon/process.h \
+	lib/daemon/roles.c lib/daemon/roles.h

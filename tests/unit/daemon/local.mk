@@ -10,6 +10,11 @@ tests_unit_daemon_test_control_SOURCES  = tests/unit/daemon/test_control.c
 tests_unit_daemon_test_control_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_daemon_test_control_LDADD    = $(DAEMON_LIBS) $(CHECK_LIBS)
 
+check_PROGRAMS += tests/unit/daemon/test_roles
+tests_unit_daemon_test_roles_SOURCES  = tests/unit/daemon/test_roles.c
+tests_unit_daemon_test_roles_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_daemon_test_roles_LDADD    = $(DAEMON_LIBS) $(CHECK_LIBS)
+
 check_PROGRAMS += tests/unit/daemon/test_notes
 tests_unit_daemon_test_notes_SOURCES  = tests/unit/daemon/test_notes.c
 tests_unit_daemon_test_notes_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
