@@ -1,4 +1,4 @@
-/* yubin config check|show|docs: from the tables of all programs, the only truth about options. */
+/* yubin config check|show|docs|roles: from the tables of all programs, the only truth about options. */
 #include "ctl/ctl.h"
 
 #include <stdio.h>
@@ -98,11 +98,93 @@ config_docs(struct ctl *c, json_t **out YB_UNUSED, struct yb_err *err)
     return rc;
 }
 
+/* The default of an option. */
+static const char *
+default_of(const struct yb_conf_table *t, const char *option)
+{
+    for (size_t i = 0; i < t->n; i++)
+        if (strcmp(t->options[i].name, option) == 0)
+            return t->options[i].def;
+    yb_assert(false);
+    return NULL;
+}
+
+/* What lies below a folder of [common] by default: the daemon's own. */
+static json_t *
+below(const struct ctl *c, const char *option, const char *name, const char *suffix)
+{
+    struct yb_str path = yb_arena_printf(c->arena, "%s/%s%s",
+                                         default_of(&yb_common_conf_table, option), name, suffix);
+
+    return json_stringn(path.p, path.n);
+}
+
+/* Words between commas and spaces. */
+static json_t *
+words(const char *text)
+{
+    struct yb_str rest = yb_str_from(text), part, word;
+    json_t *list = json_array();
+
+    while (yb_str_split(&rest, ',', &part)) {
+        part = yb_str_trim(part);
+        while ((word = yb_str_word(&part)).n > 0)
+            json_array_append_new(list, json_stringn(word.p, word.n));
+    }
+    return list;
+}
+
+/* Where it listens by default, for each option that says so; and the names of all its options. */
+static void
+put_options(json_t *o, const struct yb_role *role)
+{
+    json_t *listen = json_object(), *options = json_array();
+
+    for (size_t t = 0; t < YB_COUNT(tables); t++) {
+        for (size_t i = 0; i < tables[t]->n && strcmp(tables[t]->section, role->name) == 0; i++) {
+            const struct yb_conf_option *option = &tables[t]->options[i];
+
+            json_array_append_new(options, json_string(option->name));
+            if (option->type == YB_CONF_ADDRESSES)
+                json_object_set_new(listen, option->name, words(option->def));
+        }
+    }
+    yb_assert(json_array_size(options) > 0); /* every daemon has a table here */
+    json_object_set_new(o, "listen", listen);
+    json_object_set_new(o, "options", options);
+}
+
+static int
+config_roles(struct ctl *c, json_t **out, struct yb_err *err YB_UNUSED)
+{
+    *out = json_array();
+    for (size_t i = 0; i < YB_ROLES; i++) {
+        const struct yb_role *r = &yb_roles[i];
+        json_t *o = json_object();
+
+        json_object_set_new(o, "daemon", json_string(r->name));
+        json_object_set_new(o, "summary", json_string(r->summary));
+        json_object_set_new(o, "user", json_string(r->user));
+        json_object_set_new(o, "groups", words(r->groups));
+        json_object_set_new(o, "database_role", json_string(r->database));
+        json_object_set_new(o, "hands_over", json_boolean(r->hands_over));
+        json_object_set_new(o, "writes_events", json_boolean(r->writes_events));
+        json_object_set_new(o, "run_dir", below(c, "run_dir", r->name, ""));
+        json_object_set_new(o, "state_dir", below(c, "state_dir", r->name, ""));
+        json_object_set_new(o, "event_dir", below(c, "event_dir", r->name, ""));
+        json_object_set_new(o, "control", below(c, "run_dir", r->name, YB_ROLE_CONTROL));
+        put_options(o, r);
+        json_array_append_new(*out, o);
+    }
+    return 0;
+}
+
 /* clang-format off */
 const struct ctl_command ctl_config_commands[] = {
     { "config", "check", "", 0, 0, "reads everything as the daemons would and tells what is wrong", NULL, NULL, true, config_check },
     { "config", "show",  "", 0, 0, "the values in force, defaults too", show_options, NULL, true, config_show },
     { "config", "docs",  "FORM", 1, 1, "the reference of all options: markdown, man or sample", NULL, NULL, true, config_docs },
+    { "config", "roles", "", 0, 0, "the daemons: system user, groups, role in the database, by default", NULL, "daemon user groups database_role hands_over writes_events summary", true, config_roles },
     { NULL, NULL, NULL, 0, 0, NULL, NULL, NULL, false, NULL },
 };
 /* clang-format on */

@@ -21,9 +21,6 @@ static const struct ctl_option list_options[] = {
     { NULL, NULL, NULL },
 };
 
-/* Daemons that write events. */
-static const char *const writers[] = { "smtpd", "submitd", "lmtpd" };
-
 struct found {
     int64_t time_us;
     json_t *event;
@@ -131,10 +128,12 @@ read_folders(struct ctl *c, struct list *l, struct yb_err *err)
 
     if (ctl_common(c, &common, err) < 0)
         return -1;
-    for (size_t i = 0; i < YB_COUNT(writers); i++) {
-        const char *folder = yb_arena_printf(c->arena, "%s/%s", common->event_dir, writers[i]).p;
+    for (size_t i = 0; i < YB_ROLES; i++) {
+        const struct yb_role *role = &yb_roles[i];
+        const char *folder = yb_arena_printf(c->arena, "%s/%s", common->event_dir, role->name).p;
+        bool there = role->writes_events && access(folder, F_OK) == 0;
 
-        for (int g = 0; g < YB_EVENT_GRADES && access(folder, F_OK) == 0; g++) {
+        for (int g = 0; g < YB_EVENT_GRADES && there; g++) {
             if (read_grade(l, folder, (enum yb_event_grade)g, err) < 0)
                 return -1;
         }
@@ -156,7 +155,7 @@ event_list(struct ctl *c, json_t **out, struct yb_err *err)
         return -1;
     if (page.limit > 0)
         l.room = page.limit;
-    l.v = yb_alloc(l.room * YB_COUNT(writers) * YB_EVENT_GRADES, sizeof(*l.v));
+    l.v = yb_alloc(l.room * YB_ROLES * YB_EVENT_GRADES, sizeof(*l.v));
     rc = read_folders(c, &l, err);
     qsort(l.v, l.n, sizeof(*l.v), by_time);
     if (rc == 0)

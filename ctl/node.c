@@ -107,7 +107,7 @@ control(struct ctl *c, const char *command, struct yb_err *err)
 
     if (rc == 0) {
         struct yb_str path =
-            yb_arena_printf(c->arena, "%s/%s.control", common->run_dir, c->words[0]);
+            yb_arena_printf(c->arena, "%s/%s" YB_ROLE_CONTROL, common->run_dir, c->words[0]);
 
         rc = yb_control_call(path.p, yb_str_from(command), answer, yb_deadline_in(CONTROL_MS), err);
     }

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 static const struct ctl_option store_options[] = {
-    { "--owner", "USER", "whose files they are (root: yubin-mail)" },
+    { "--owner", "USER", "whose files they are (root: " YB_ROLE_USER(LMTPD) ")" },
     { NULL, NULL, NULL },
 };
 
@@ -69,10 +69,12 @@ make_root(struct ctl *c, const char *root, struct yb_err *err)
         return yb_err_sys(err, YB_TEMP, "4.3.0", "make %s", root);
     if (owner.n == 0 && geteuid() != 0)
         return 0;
-    pw = getpwnam(owner.n > 0 ? owner.p : "yubin-mail");
+    if (owner.n == 0)
+        owner = YB_STR(YB_ROLE_USER(LMTPD));
+    pw = getpwnam(owner.p);
     if (pw == NULL)
         return yb_err_set(err, YB_PERM, "5.3.5", "There is no user %s on this machine: say --owner",
-                          owner.n > 0 ? owner.p : "yubin-mail");
+                          owner.p);
     if (chown(root, pw->pw_uid, pw->pw_gid) < 0)
         return yb_err_sys(err, YB_TEMP, "4.3.0", "give %s to %s", root, pw->pw_name);
     return 0;

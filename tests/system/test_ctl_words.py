@@ -248,7 +248,11 @@ def node(p):
     card = as_json(p, "node", "show", name)
     assert (card["host"], card["state"]) == ("mx9.words.test", "leaving"), card
     run(p, "node", "set", name, "--state", "live")
-    for daemon in ("smtpd", "submitd", "lmtpd", "imapd", "pop3d"):
+    rows = as_json(p, "config", "roles")
+    assert {r["user"] for r in rows} == {"yubin-smtp", "yubin-submit", "yubin-mail"}, rows
+    assert [r["daemon"] for r in rows if r["hands_over"]] == ["smtpd", "submitd"], rows
+    assert rows[0]["state_dir"] == "/var/lib/yubin/smtpd" and rows[0]["listen"] == {"listen": ["0.0.0.0:25", "[::]:25"]}
+    for daemon in (r["daemon"] for r in rows):
         assert "pid " in run(p, "control", "status", daemon)
         assert "yubin_connections_total" in run(p, "control", "metrics", daemon)
     assert "Maildir" in run(p, "mailbox", "path", ANN)

@@ -70,7 +70,8 @@ START_TEST(test_rows)
     EACH_COMMAND(c)
     {
         size_t n = 0;
-        bool list = strcmp(c->verb, "list") == 0 || strcmp(c->verb, "retired") == 0;
+        bool list = strcmp(c->verb, "list") == 0 || strcmp(c->verb, "retired") == 0 ||
+                    strcmp(c->verb, "roles") == 0;
 
         ck_assert_msg(c->run != NULL && c->summary != NULL && *c->summary != '\0', "%s %s", c->noun,
                       c->verb);
@@ -85,6 +86,32 @@ START_TEST(test_rows)
         ck_assert_msg(n <= CTL_MAX_OPTIONS, "%s %s: %zu options", c->noun, c->verb, n);
         ck_assert_msg(times(c->noun, c->verb) == 1, "%s %s stands twice", c->noun, c->verb);
     }
+}
+END_TEST
+
+extern const struct yb_conf_table smtpd_conf_table, submitd_conf_table, lmtpd_conf_table,
+    imapd_conf_table, pop3d_conf_table;
+
+/* Each program's options have the defaults of its own row of the table of daemons. */
+START_TEST(test_roles)
+{
+    const struct yb_conf_table *const programs[YB_ROLES] = {
+        &smtpd_conf_table, &submitd_conf_table, &lmtpd_conf_table,
+        &imapd_conf_table, &pop3d_conf_table,
+    };
+    const struct yb_role *r = yb_role_find(yb_str_from(programs[_i]->section));
+    size_t seen = 0;
+
+    ck_assert_msg(r != NULL, "%s", programs[_i]->section);
+    for (size_t i = 0; i < programs[_i]->n; i++) {
+        const struct yb_conf_option *o = &programs[_i]->options[i];
+
+        if (strcmp(o->name, "user") == 0 && ++seen > 0)
+            ck_assert_str_eq(o->def, r->user);
+        if (strcmp(o->name, "database_user") == 0 && ++seen > 0)
+            ck_assert_str_eq(o->def, r->database);
+    }
+    ck_assert_uint_eq(seen, 2);
 }
 END_TEST
 
@@ -375,6 +402,7 @@ main(void)
 
     yb_log_init("test", YB_LOG_ERROR);
     tcase_add_test(tc, test_rows);
+    tcase_add_loop_test(tc, test_roles, 0, YB_ROLES);
     tcase_add_test(tc, test_manual);
     tcase_add_loop_test(tc, test_arguments, 0, (int)YB_COUNT(argument_cases));
     tcase_add_test(tc, test_taken);
