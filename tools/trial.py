@@ -5,6 +5,7 @@ the daemons become their own users; as anybody else everything runs as that user
 """
 import ctypes
 import fcntl
+import functools
 import json
 import os
 import pwd
@@ -18,18 +19,10 @@ import time
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 HOST = "127.0.0.1"
 PORTS = {"smtp": 25, "submission": 587, "submissions": 465, "imap": 143, "imaps": 993, "pop3": 110, "pop3s": 995}
-# daemon: its user, its database role, options that name ports
-DAEMONS = {
-    "lmtpd": ("yubin-mail", "yubin_lmtpd", {}),
-    "imapd": ("yubin-mail", "yubin_imapd", {"listen": "imap", "listen_tls": "imaps"}),
-    "pop3d": ("yubin-mail", "yubin_pop3d", {"listen": "pop3", "listen_tls": "pop3s"}),
-    "submitd": ("yubin-submit", "yubin_submitd", {"listen": "submission", "listen_tls": "submissions"}),
-    "smtpd": ("yubin-smtp", "yubin_smtpd", {"listen": "smtp"}),
-}
-USERS = ("yubin-smtp", "yubin-submit", "yubin-mail", "yubin-relay", "yubin-admin", "yubin-log")
-LMTP_USERS = ("yubin-smtp", "yubin-submit", "yubin-relay", "yubin-mail")
-ROLES = ("postgres", "yubin_operator", "yubin_smtpd", "yubin_submitd", "yubin_relayd", "yubin_lmtpd",
-         "yubin_imapd", "yubin_pop3d", "yubin_managesieved", "yubin_logd", "yubin_syncd", "yubin_api")
+CONTROL_GROUP = "yubin"
+# Who logs in to the database beside the daemons: operators, and the parts that are still to come.
+OTHER_LOGINS = ("postgres", "yubin_operator", "yubin_relayd", "yubin_managesieved", "yubin_logd", "yubin_syncd",
+                "yubin_api")
 START_SECONDS = 60
 os.environ["PATH"] += ":/usr/sbin:/sbin"  # useradd, for root without a login shell
 
@@ -60,8 +53,27 @@ def end_with_us():
     ctypes.CDLL(None).prctl(1, signal.SIGTERM)
 
 
-def make_users():
-    """The system users of the daemons, as packaging/sysusers.d/yubin.conf makes them."""
+@functools.lru_cache(None)
+def daemons(build):
+    """What this build knows of its daemons (`yubin config roles`): {name: row}, those that the others hand messages
+    to first."""
+    rows = json.loads(run(os.path.join(build, "ctl", "yubin"), "--json", "config", "roles"))
+    return {r["daemon"]: r for r in sorted(rows, key=lambda r: r["hands_over"])}
+
+
+def database_logins(build):
+    return OTHER_LOGINS + tuple(r["database_role"] for r in daemons(build).values())
+
+
+def port_options(row):
+    """The options that name a port, and the service that has this port by default."""
+    services = {str(port): service for service, port in PORTS.items()}
+    return {option: services[places[0].rpartition(":")[2]] for option, places in row["listen"].items()
+            if not places[0].startswith("unix:")}
+
+
+def make_users(build):
+    """The system users of the daemons, as the package makes them (sysusers.d)."""
     def exists(kind, name):
         return subprocess.run(["getent", kind, name], stdout=subprocess.DEVNULL, check=False).returncode == 0
 
@@ -69,15 +81,16 @@ def make_users():
     try:
         # Several platforms may begin at once, and these commands refuse to wait for each other.
         fcntl.flock(etc, fcntl.LOCK_EX)
-        for group in ("yubin", "yubin-lmtp"):
+        groups_of = {r["user"]: r["groups"] for r in daemons(build).values()}
+        for group in sorted({CONTROL_GROUP}.union(*groups_of.values())):
             if not exists("group", group):
                 run("groupadd", "--system", group)
-        for user in USERS:
+        for user, groups in groups_of.items():
             if not exists("passwd", user):
                 run("useradd", "--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent",
                     "--shell", "/usr/sbin/nologin", user)
-        for user in LMTP_USERS:
-            run("usermod", "--append", "--groups", "yubin-lmtp", user)
+            if groups:
+                run("usermod", "--append", "--groups", ",".join(groups), user)
     finally:
         os.close(etc)
 
@@ -85,8 +98,8 @@ def make_users():
 class Database:
     """A PostgreSQL of our own on a unix socket; system users become roles by peer authentication."""
 
-    def __init__(self, home, durable=True):
-        self.home, self.durable = home, durable
+    def __init__(self, home, durable=True, build=None):
+        self.home, self.durable, self.build = home, durable, build  # build: to start it
         self.data = os.path.join(home, "postgres")
         self.user = "postgres" if os.geteuid() == 0 else None
         versions = sorted(os.listdir("/usr/lib/postgresql"), key=float)
@@ -125,8 +138,8 @@ class Database:
     def _access(self):
         """Who may be which role: root and we ourselves any, a daemon's user the daemon's own."""
         me = pwd.getpwuid(os.geteuid()).pw_name
-        pairs = {(who, role) for who in {me, "root", "postgres"} for role in ROLES}
-        pairs |= {(user, role) for user, role, _ in DAEMONS.values()}
+        pairs = {(who, role) for who in {me, "root", "postgres"} for role in database_logins(self.build)}
+        pairs |= {(r["user"], r["database_role"]) for r in daemons(self.build).values()}
         for name, text in (("pg_hba.conf", "local all all peer map=yubin\n"),
                            ("pg_ident.conf", "".join("yubin %s %s\n" % p for p in sorted(pairs)))):
             path = os.path.join(self.data, name)
@@ -273,7 +286,7 @@ class Trial:
         self.conf = os.path.join(home, "yubin.conf")
         self.mail_root = os.path.join(home, "mail")
         self.run_dir = os.path.join(home, "run")
-        self.database = Database(home, durable)
+        self.database = Database(home, durable, build)
         self.daemons = {}
         self.environment = {}  # of the daemons
         self.ca = None
@@ -311,15 +324,15 @@ class Trial:
             "tls_keys": os.path.join(self.home, "tls", "server.key"),
             "auth_secret": os.path.join(self.home, "auth.secret"),
         }}
-        for name, (_, _, ports) in DAEMONS.items():
-            sections[name] = {o: "%s:%d" % (HOST, self.port(s)) for o, s in ports.items()}
+        for name, row in daemons(self.build).items():
+            sections[name] = {o: "%s:%d" % (HOST, self.port(s)) for o, s in port_options(row).items()}
             # Every test program comes from the same address, and many are the same few users.
             sections[name]["max_connections_per_network"] = "10000"
-            if name in ("imapd", "pop3d", "submitd"):
+            if "max_connections_per_account" in row["options"]:
                 sections[name]["max_connections_per_account"] = "10000"
+            if row["hands_over"]:
+                sections[name]["lmtpd"] = lmtp
         sections["lmtpd"]["listen"] = lmtp
-        for name in ("smtpd", "submitd"):
-            sections[name]["lmtpd"] = lmtp
         for name, values in self.options.items():
             sections.setdefault(name, {}).update(values)
         return sections
@@ -338,7 +351,7 @@ class Trial:
         os.chmod(self.home, 0o755)
         os.chmod(os.path.join(self.home, "log"), 0o755)
         if os.geteuid() == 0:
-            make_users()
+            make_users(self.build)
         secret = os.path.join(self.home, "auth.secret")
         if not os.path.exists(secret):
             write(secret, secrets.token_hex(32) + "\n", 0o640)
@@ -355,7 +368,7 @@ class Trial:
     def start(self, names=None):
         """All daemons that are built (or these), at once; returns when all are ready."""
         waiting = []
-        for name in names or DAEMONS:
+        for name in names or daemons(self.build):
             binary = self._built(name)
             if binary is None:
                 continue
@@ -365,7 +378,7 @@ class Trial:
             daemon.wait_ready(ready)
 
     def services(self):
-        return {s: self.port(s) for n in self.daemons for s in DAEMONS[n][2].values()}
+        return {s: self.port(s) for n in self.daemons for s in port_options(daemons(self.build)[n]).values()}
 
     def endpoints(self, accounts):
         """What test programs need to know (endpoints.json)."""

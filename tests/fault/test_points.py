@@ -16,7 +16,7 @@ import harness  # noqa: E402
 import load  # noqa: E402
 
 GONE = (OSError, imaplib.IMAP4.abort, poplib.error_proto, ssl.SSLError, EOFError)
-QUICK = {d: {"restart_wait": "20ms", "restart_wait_max": "50ms"} for d in harness.trial.DAEMONS}
+QUICK = {d: {"restart_wait": "20ms", "restart_wait_max": "50ms"} for d in harness.trial.daemons(harness.build_folder())}
 
 
 def points_in_source():

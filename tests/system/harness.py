@@ -165,6 +165,10 @@ def check_logs(running, passwords):
                     raise TrialError("%s log: %s" % (daemon.name, line))
 
 
+def build_folder():
+    return os.path.abspath(os.environ.get("YUBIN_BUILD", os.path.join(TOP, "build")))
+
+
 @contextlib.contextmanager
 def platform(options=None, start=True, environment=None):
     """A new platform; `options` are sections of yubin.conf. Everything is gone afterwards, also when
@@ -172,9 +176,8 @@ def platform(options=None, start=True, environment=None):
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     work = tempfile.mkdtemp(prefix="yb-", dir=os.environ.get("YUBIN_TEST_DIR", "/var/tmp"))
     os.chmod(work, 0o755)
-    build = os.path.abspath(os.environ.get("YUBIN_BUILD", os.path.join(TOP, "build")))
     base = int(os.environ.get("YUBIN_PORT_BASE") or free_port_base())
-    running = trial.Trial(work, build, base, options, durable=False, hostname=HOSTNAME)
+    running = trial.Trial(work, build_folder(), base, options, durable=False, hostname=HOSTNAME)
     running.environment = environment or {}
     try:
         running.write_conf()

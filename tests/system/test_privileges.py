@@ -1,12 +1,11 @@
 """Least rights per process (docs/architecture.md, processes): each child runs as its daemon's user, without
 capabilities and unable to gain any; keys and mail are out of reach of those that need them not; no secret
 stands in a command line or an environment."""
+import grp
 import os
 import pwd
 
 import harness
-
-USERS = {name: user for name, (user, _, _) in harness.trial.DAEMONS.items()}
 
 
 def status(pid):
@@ -30,6 +29,8 @@ def scenario(p):
     if os.geteuid() != 0:
         raise harness.Skip("not root: the daemons run as one user")
     trial = p.own()
+    rows = harness.trial.daemons(trial.build)
+    mail_user = rows["lmtpd"]["user"]
     p.tenant("rights", "rights.test")
     p.account("ann@rights.test")
     with p.smtp() as s:
@@ -38,8 +39,10 @@ def scenario(p):
     for name, daemon in trial.daemons.items():
         child = daemon.child_pid()
         seen = status(child)
-        uid = pwd.getpwnam(USERS[name]).pw_uid
-        assert seen["Uid"].split() == [str(uid)] * 4, (name, seen["Uid"])
+        user = pwd.getpwnam(rows[name]["user"])
+        assert seen["Uid"].split() == [str(user.pw_uid)] * 4, (name, seen["Uid"])
+        groups = {grp.getgrgid(int(g)).gr_name for g in seen["Groups"].split()}
+        assert groups == {grp.getgrgid(user.pw_gid).gr_name, *rows[name]["groups"]}, (name, groups)
         assert seen["NoNewPrivs"] == "1", name
         for kind in ("CapInh", "CapPrm", "CapEff", "CapAmb"):
             assert int(seen[kind], 16) == 0, (name, kind, seen[kind])
@@ -50,10 +53,10 @@ def scenario(p):
                 assert p.passwords["ann@rights.test"].encode() not in text and b"PRIVATE KEY" not in text, (name, what)
     maildir = p.yubin("mailbox", "path", "ann@rights.test").strip()
     key = os.path.join(trial.home, "tls", "server.key")
-    assert may_read("yubin-mail", maildir)
-    for user in set(USERS.values()):
+    assert may_read(mail_user, maildir)
+    for user in {row["user"] for row in rows.values()}:
         assert not may_read(user, key), "%s reads the private key" % user
-        assert user == "yubin-mail" or not may_read(user, maildir), "%s reads mail" % user
+        assert user == mail_user or not may_read(user, maildir), "%s reads mail" % user
     for folder, _, files in os.walk(trial.mail_root):
         for path in [folder] + [os.path.join(folder, f) for f in files]:
             assert os.lstat(path).st_mode & 0o077 == 0, "%s is open to others" % path

@@ -8,7 +8,6 @@ import subprocess
 import harness
 
 ONE, TWO = "info@one.test", "info@two.test"
-ROLES = [r for r in harness.trial.ROLES if r not in ("postgres", "yubin_operator")]
 TABLES = ("tenants", "domains", "accounts", "credentials", "aliases", "alias_targets", "forwards", "usage",
           "settings", "nodes", "tenant_cards", "account_cards")
 
@@ -68,7 +67,7 @@ def sql(p):
     was given."""
     trial = p.own()
     psql = ["psql", "-X", "-At", "-h", trial.database.socket, "-d", "yubin"]
-    for role in ROLES:
+    for role in set(harness.trial.database_logins(trial.build)) - {"postgres", "yubin_operator"}:
         for table in TABLES:
             done = subprocess.run([*psql, "-U", role, "-c", "SELECT * FROM yubin.%s" % table], text=True,
                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)

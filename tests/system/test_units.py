@@ -158,12 +158,12 @@ def main():
     if shutil.which("systemd-analyze") is None:
         print("skipped: no systemd-analyze, which knows what the groups of system calls hold")
         return 77
-    real = os.path.abspath(os.environ.get("YUBIN_BUILD", os.path.join(harness.TOP, "build")))
+    real = harness.build_folder()
     of = numbers()
     with tempfile.TemporaryDirectory(prefix="yb-units-", dir="/var/tmp") as folder:
         os.chmod(folder, 0o755)
         os.symlink(os.path.join(real, "ctl"), os.path.join(folder, "ctl"))
-        for name in harness.trial.DAEMONS:
+        for name in harness.trial.daemons(real):
             options = unit(name)
             assert not set(EVERY) - set(options), (name, set(EVERY) - set(options))
             assert options["OOMPolicy"] == ["continue"]
