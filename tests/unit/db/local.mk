@@ -6,7 +6,7 @@ db_test_cppflags = $(AM_CPPFLAGS) $(CHECK_CFLAGS) $(LIBPQ_CFLAGS)
 check_PROGRAMS += tests/unit/db/test_schema
 tests_unit_db_test_schema_SOURCES  = tests/unit/db/test_schema.c $(CLUSTER)
 tests_unit_db_test_schema_CPPFLAGS = $(db_test_cppflags)
-tests_unit_db_test_schema_LDADD    = $(DB_TEST_LIBS)
+tests_unit_db_test_schema_LDADD    = lib/daemon/libyb_daemon.a $(DB_TEST_LIBS)
 
 check_PROGRAMS += tests/unit/db/test_db
 tests_unit_db_test_db_SOURCES  = tests/unit/db/test_db.c $(CLUSTER)

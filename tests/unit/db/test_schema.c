@@ -1,5 +1,6 @@
 /* The walls in the database: who may see and do what, as every role. */
 #include "lib/cred/cred.h"
+#include "lib/daemon/roles.h"
 #include "tests/unit/db/cluster.h"
 
 #include <check.h>
@@ -137,6 +138,30 @@ START_TEST(test_every_function_is_closed)
     ck_assert_str_eq(cluster_sql(c, "SELECT count(*) FROM pg_roles WHERE rolname LIKE 'yubin%%'"
                                     " AND (rolsuper OR rolcreaterole OR rolcreatedb)"),
                      "0");
+}
+END_TEST
+
+/* Every daemon that exists logs in as a role of its own; who else does is not a daemon, or a part
+ * that is still to come. */
+START_TEST(test_daemons_log_in)
+{
+    char sql[600] = "SELECT string_agg(rolname, ' ' ORDER BY rolname) FROM pg_roles"
+                    " WHERE rolname LIKE 'yubin%' AND rolcanlogin AND rolname NOT IN (''";
+    size_t n = strlen(sql);
+
+    for (size_t i = 0; i < YB_ROLES; i++) {
+        ck_assert_msg(strcmp(cluster_sql(c,
+                                         "SELECT count(*) FROM pg_roles WHERE rolname = '%s'"
+                                         " AND rolcanlogin",
+                                         yb_roles[i].database),
+                             "1") == 0,
+                      "%s does not log in", yb_roles[i].database);
+        n += (size_t)snprintf(sql + n, sizeof(sql) - n, ", '%s'", yb_roles[i].database);
+    }
+    (void)snprintf(sql + n, sizeof(sql) - n, ")");
+    ck_assert_str_eq(
+        cluster_sql(c, "%s", sql),
+        "yubin_api yubin_logd yubin_managesieved yubin_operator yubin_relayd yubin_syncd");
 }
 END_TEST
 
@@ -742,6 +767,7 @@ main(void)
     fill();
     tcase_add_test(tc, test_every_table_forces_row_security);
     tcase_add_test(tc, test_every_function_is_closed);
+    tcase_add_test(tc, test_daemons_log_in);
     tcase_add_test(tc, test_daemons_reach_no_table);
     tcase_add_test(tc, test_roles_make_nothing);
     tcase_add_test(tc, test_public_has_nothing);
