@@ -35,6 +35,21 @@ yb_err_set(struct yb_err *err, enum yb_err_class class, const char *status, cons
 }
 
 int
+yb_err_as(struct yb_err *err, enum yb_err_kind kind, enum yb_err_class class, const char *status,
+          const char *fmt, ...)
+{
+    va_list args;
+
+    if (err == NULL)
+        return -1;
+    va_start(args, fmt);
+    err_fill(err, class, status, fmt, args);
+    va_end(args);
+    err->kind = kind;
+    return -1;
+}
+
+int
 yb_err_inside(struct yb_err *err, enum yb_err_class class, const char *status, const char *fmt, ...)
 {
     va_list args;

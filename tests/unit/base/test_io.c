@@ -205,7 +205,12 @@ START_TEST(test_err)
     ck_assert_str_eq(yb_err_public(&err), err.text);
     yb_err_set(&err, YB_PERM, "5.1.1", "wrapped: %s", err.text); /* its own text as an argument */
     ck_assert_str_eq(err.text, "wrapped: no user???");
+    ck_assert_int_eq(err.kind, YB_ERR_OTHER);
+    ck_assert_int_eq(yb_err_as(&err, YB_ERR_EXISTS, YB_PERM, "5.2.0", "%s\n", err.text), -1);
+    ck_assert(err.kind == YB_ERR_EXISTS && err.class == YB_PERM && !err.internal);
+    ck_assert_str_eq(err.text, "wrapped: no user????");
     yb_err_inside(&err, YB_PERM, "5.3.0", "/etc/secret");
+    ck_assert_int_eq(err.kind, YB_ERR_OTHER); /* nothing of what it was stays */
     ck_assert(err.internal && strstr(yb_err_public(&err), "secret") == NULL);
     errno = EACCES;
     ck_assert_int_eq(yb_err_sys(&err, YB_TEMP, "4.3.0", "open %s", "/x"), -1);
@@ -217,6 +222,7 @@ START_TEST(test_err)
     yb_err_sys(&err, YB_TEMP, "4.3.1", "write");
     ck_assert_ptr_nonnull(strstr(yb_err_public(&err), "storage"));
     ck_assert_int_eq(yb_err_set(NULL, YB_TEMP, "4.0.0", "x"), -1);
+    ck_assert_int_eq(yb_err_as(NULL, YB_ERR_EXISTS, YB_TEMP, "4.0.0", "x"), -1);
     ck_assert_int_eq(yb_err_inside(NULL, YB_TEMP, "4.0.0", "x"), -1);
     ck_assert_int_eq(yb_err_sys(NULL, YB_TEMP, "4.0.0", "x"), -1);
 }
