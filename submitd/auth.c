@@ -19,8 +19,8 @@ login(struct yb_smtp_session *s, const struct yb_auth_user *user, struct yb_err 
     uint64_t tenant;
 
     if (!yb_conn_set_account(s->conn, user->account, submitd_of(s)->max_per_account))
-        return yb_err_set(err, YB_TEMP, "4.7.0",
-                          "Your account has too many connections: close one of them");
+        return yb_err_as(err, YB_ERR_LIMIT, YB_TEMP, "4.7.0",
+                         "Your account has too many connections: close one of them");
     d->user = *user;
     address = yb_str_from(d->user.address);
     s->qualify = yb_str_skip(address, yb_str_rfind(address, '@') + 1);

@@ -32,7 +32,8 @@ check_address(struct yb_smtp_session *s, const struct yb_address *a, const char 
         return -1;
     if (may)
         return 0;
-    return yb_err_set(err, YB_PERM, "5.7.1", "%s address does not belong to you", what);
+    return yb_err_as(err, YB_ERR_DENIED, YB_PERM, "5.7.1", "%s address does not belong to you",
+                     what);
 }
 
 /*
@@ -52,11 +53,13 @@ check_user(struct yb_smtp_session *s, struct yb_err *err)
                            yb_str_skip(own, at + 1), s->tx->arena, &login, &away) < 0)
         return 0;
     if (!login.known || !yb_account_id_eq(login.account, d->user.account))
-        return yb_err_set(err, YB_PERM, "5.7.13", "This account is no more");
+        return yb_err_as(err, YB_ERR_DISABLED, YB_PERM, "5.7.13", "This account is no more");
     if (login.refused.n > 0)
-        return yb_err_set(err, YB_PERM, "5.7.13", "%.*s", YB_STR_ARG(login.refused));
+        return yb_err_as(err, YB_ERR_DISABLED, YB_PERM, "5.7.13", "%.*s",
+                         YB_STR_ARG(login.refused));
     if (!login.submission)
-        return yb_err_set(err, YB_PERM, "5.7.13", "This service is switched off for your account");
+        return yb_err_as(err, YB_ERR_DISABLED, YB_PERM, "5.7.13",
+                         "This service is switched off for your account");
     return 0;
 }
 

@@ -7,25 +7,31 @@
 #include <openssl/crypto.h>
 
 static void
-decide(struct yb_auth_attempt *at, enum yb_err_class class, const char *status, const char *text)
+decide(struct yb_auth_attempt *at, enum yb_err_kind kind, enum yb_err_class class,
+       const char *status, const char *text)
 {
     at->decided = true;
-    if (class == YB_OK)
-        at->verdict = (struct yb_err){ 0 };
-    else
-        yb_err_set(&at->verdict, class, status, "%s", text);
+    yb_err_as(&at->verdict, kind, class, status, "%s", text);
 }
 
 static void
 decide_wrong(struct yb_auth_attempt *at)
 {
-    decide(at, YB_PERM, "5.7.8", "Wrong user name or password");
+    decide(at, YB_ERR_CREDENTIALS, YB_PERM, "5.7.8", "Wrong user name or password");
 }
 
 static void
 decide_limited(struct yb_auth_attempt *at)
 {
-    decide(at, YB_TEMP, "4.7.0", "Too many wrong passwords for this account; try again later");
+    decide(at, YB_ERR_BLOCKED, YB_TEMP, "4.7.0",
+           "Too many wrong passwords for this account; try again later");
+}
+
+static void
+decide_yes(struct yb_auth_attempt *at)
+{
+    at->decided = true;
+    at->verdict = (struct yb_err){ 0 };
 }
 
 /* The password is right: what remains is whether the account may be used. */
@@ -35,9 +41,9 @@ decide_right(struct yb_auth_attempt *at)
     if (!at->record.found)
         decide_wrong(at);
     else if (at->record.refused[0] != '\0')
-        decide(at, YB_PERM, "5.7.13", at->record.refused);
+        decide(at, YB_ERR_DISABLED, YB_PERM, "5.7.13", at->record.refused);
     else
-        decide(at, YB_OK, NULL, NULL);
+        decide_yes(at);
 }
 
 /* A name no account can have is nobody's, and is treated like every other name of nobody. */
@@ -90,7 +96,8 @@ yb_auth_attempt_name(struct yb_auth_attempt *at, struct yb_str name)
         return 0;
     if (a->conf.source.lookup(a->conf.source.arg, name, at->arena, &at->record, &err) < 0) {
         yb_log_err(YB_LOG_WARN, at->facts->log, "auth.lookup.failed", &err);
-        decide(at, YB_TEMP, "4.3.0", "Accounts cannot be checked at the moment; try again later");
+        decide(at, YB_ERR_AWAY, YB_TEMP, "4.3.0",
+               "Accounts cannot be checked at the moment; try again later");
         return -1;
     }
     return 0;
@@ -205,7 +212,7 @@ check_hash(struct yb_auth_attempt *at, bool real, struct yb_str verifier, struct
     bool right;
 
     if (yb_gate_enter(a->hashing, &err) < 0) {
-        decide(at, YB_TEMP, "4.3.2", "Too busy checking passwords; try again later");
+        decide(at, YB_ERR_OTHER, YB_TEMP, "4.3.2", "Too busy checking passwords; try again later");
         return;
     }
     a->counters.hashed++;
@@ -322,9 +329,7 @@ yb_auth_attempt_refuse(struct yb_auth_attempt *at, const struct yb_err *err)
 static const char *
 reason(const struct yb_auth_attempt *at, struct counters *n)
 {
-    const char *status = at->verdict.status;
-
-    if (strcmp(status, "4.7.0") == 0) {
+    if (at->verdict.kind == YB_ERR_BLOCKED) {
         n->limited++;
         return "limited";
     }
@@ -332,7 +337,7 @@ reason(const struct yb_auth_attempt *at, struct counters *n)
         n->away++;
         return "away";
     }
-    if (strcmp(status, "5.7.13") == 0) {
+    if (at->verdict.kind == YB_ERR_DISABLED) {
         n->suspended++;
         return "suspended";
     }

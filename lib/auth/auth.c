@@ -146,7 +146,8 @@ yb_auth_password(struct yb_auth *a, struct yb_str name, struct yb_str password,
     int rc;
 
     if (!facts->tls)
-        return yb_err_set(err, YB_PERM, "5.7.11", "Encryption is needed before a password");
+        return yb_err_as(err, YB_ERR_NEED_TLS, YB_PERM, "5.7.11",
+                         "Encryption is needed before a password");
     at.arena = yb_arena_new(SCRATCH);
     if (yb_auth_attempt_name(&at, name) == 0)
         yb_auth_attempt_password(&at, password);

@@ -18,19 +18,21 @@
  *     }
  *     in closed(): yb_auth_abandon(&s->exchange);
  *
- * What o.err says (status → meaning), the same for every mechanism:
- *     PERM 5.7.8   wrong name or password (nobody learns which)
- *     PERM 5.7.13  right password, but account, domain or tenant is suspended, or the user has
- *                  switched this protocol off; the text says so
- *     TEMP 4.7.0   too many wrong passwords for this account from this network; ends by itself
- *     TEMP 4.3.0   the database is away and nothing known about the account: 454, [UNAVAILABLE]
- *     TEMP 4.3.2   too busy hashing passwords
- *     PERM 5.7.11  no TLS yet
- *     PERM 5.5.4   mechanism not offered here (SMTP 504)
- *     PERM 5.5.2   not base64, not what the mechanism wants, or channel binding was hidden from the
- *                  client (SMTP 501, IMAP BAD)
- *     PERM 5.7.0   (CANCELLED) the client sent "*" (SMTP 501, IMAP BAD)
- * Only 5.7.8 is a wrong password and counts for 4.7.0.
+ * What o.err says (kind, class and status → meaning), the same for every mechanism:
+ *     CREDENTIALS PERM 5.7.8   wrong name or password (nobody learns which)
+ *     DISABLED    PERM 5.7.13  right password, but account, domain or tenant is suspended, or the
+ *                              user has switched this protocol off; the text says so
+ *     BLOCKED     TEMP 4.7.0   too many wrong passwords for this account from this network; ends by
+ *                              itself
+ *     AWAY        TEMP 4.3.0   the database is away and nothing known about the account: 454,
+ *                              [UNAVAILABLE]
+ *     OTHER       TEMP 4.3.2   too busy hashing passwords
+ *     NEED_TLS    PERM 5.7.11  no TLS yet
+ *     UNSUPPORTED PERM 5.5.4   mechanism not offered here (SMTP 504)
+ *     SYNTAX      PERM 5.5.2   not base64, not what the mechanism wants, or channel binding was
+ *                              hidden from the client (SMTP 501, IMAP BAD)
+ *     CANCELLED   PERM 5.7.0   the client sent "*" (SMTP 501, IMAP BAD)
+ * Only CREDENTIALS is a wrong password and counts for BLOCKED.
  */
 #ifndef YB_AUTH_AUTH_H
 #define YB_AUTH_AUTH_H

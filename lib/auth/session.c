@@ -54,7 +54,8 @@ proxy_policy(sasl_conn_t *conn YB_UNUSED, void *context, const char *wanted, uns
     if (n_wanted == 0 || yb_str_eqi(yb_str(wanted, n_wanted), yb_str(who, n_who)))
         return SASL_OK;
     if (!at->decided || at->verdict.class == YB_OK) {
-        yb_err_set(&err, YB_PERM, "5.7.8", "You may not act for another account");
+        yb_err_as(&err, YB_ERR_CREDENTIALS, YB_PERM, "5.7.8",
+                  "You may not act for another account");
         yb_auth_attempt_refuse(at, &err);
     }
     return SASL_NOAUTHZ;
@@ -105,10 +106,10 @@ finish(struct yb_auth_session **s, struct yb_auth_outcome *out, enum yb_auth_res
 }
 
 static enum yb_auth_result
-fail(struct yb_auth_session **s, struct yb_auth_outcome *out, enum yb_err_class class,
-     const char *status, const char *text)
+fail(struct yb_auth_session **s, struct yb_auth_outcome *out, enum yb_err_kind kind,
+     enum yb_err_class class, const char *status, const char *text)
 {
-    yb_err_set(&out->err, class, status, "%s", text);
+    yb_err_as(&out->err, kind, class, status, "%s", text);
     return finish(s, out, YB_AUTH_FAILED);
 }
 
@@ -151,7 +152,7 @@ refused(struct yb_auth_session **s, int rc, struct yb_auth_outcome *out)
     }
     if (rc == SASL_BADPROT || rc == SASL_BADPARAM || rc == SASL_BADAUTH || rc == SASL_NOAUTHZ ||
         rc == SASL_BUFOVER || rc == SASL_FAIL || rc == SASL_NOUSER || rc == SASL_BADBINDING)
-        return fail(s, out, YB_PERM, "5.5.2", "Cannot understand this response");
+        return fail(s, out, YB_ERR_SYNTAX, YB_PERM, "5.5.2", "Cannot understand this response");
     yb_err_inside(&out->err, YB_TEMP, "4.3.0", "SASL: %s", sasl_errstring(rc, NULL, NULL));
     yb_log_err(YB_LOG_ERROR, x->at.facts->log, "auth.sasl.failed", &out->err);
     return finish(s, out, YB_AUTH_FAILED);
@@ -200,15 +201,15 @@ static bool
 first_good(const struct yb_auth_session *s, struct yb_str message, struct yb_err *err)
 {
     if (!is_safe(s, message)) {
-        yb_err_set(err, YB_PERM, "5.5.2", "Cannot understand this response");
+        yb_err_as(err, YB_ERR_SYNTAX, YB_PERM, "5.5.2", "Cannot understand this response");
         return false;
     }
     if (!is_downgraded(s, message))
         return true;
     yb_log(YB_LOG_WARN, s->at.facts->log, "auth.downgrade",
            "the client was not shown SCRAM-SHA-256-PLUS, which we offer");
-    yb_err_set(err, YB_PERM, "5.5.2",
-               "SCRAM-SHA-256-PLUS is offered here; something on the way hides it");
+    yb_err_as(err, YB_ERR_SYNTAX, YB_PERM, "5.5.2",
+              "SCRAM-SHA-256-PLUS is offered here; something on the way hides it");
     return false;
 }
 
@@ -222,7 +223,7 @@ feed(struct yb_auth_session **s, struct yb_str message, struct yb_auth_outcome *
     int rc;
 
     if (message.n > YB_AUTH_LINE || ++x->steps > STEPS_MAX)
-        return fail(s, out, YB_PERM, "5.5.2", "Cannot understand this response");
+        return fail(s, out, YB_ERR_SYNTAX, YB_PERM, "5.5.2", "Cannot understand this response");
     /* The first message of the client names him, but for LOGIN's request to be asked. */
     if (!x->named && (x->mechanism != MECH_LOGIN || x->started || message.n > 0)) {
         if (!first_good(x, message, &out->err))
@@ -245,7 +246,7 @@ feed(struct yb_auth_session **s, struct yb_str message, struct yb_auth_outcome *
         yb_auth_attempt_right(&x->at);
     /* PLAIN and LOGIN decided in CHECKPASS; a yes of the library alone is worth nothing. */
     if (!x->at.decided)
-        return fail(s, out, YB_BUG, "4.3.0", "Internal error");
+        return fail(s, out, YB_ERR_OTHER, YB_BUG, "4.3.0", "Internal error");
     return conclude(s, out);
 }
 
@@ -258,12 +259,12 @@ feed_line(struct yb_auth_session **s, struct yb_str line, bool initial, struct y
     size_t n = 0, room = line.n / 4 * 3 + 1;
 
     if (line.n > YB_AUTH_LINE)
-        return fail(s, out, YB_PERM, "5.5.2", "This response is too long");
+        return fail(s, out, YB_ERR_SYNTAX, YB_PERM, "5.5.2", "This response is too long");
     bytes = yb_alloc(1, room);
     if ((initial && yb_str_eq(line, YB_STR("="))) || yb_unbase64(line, bytes, &n))
         result = feed(s, yb_str((const char *)bytes, n), out);
     else
-        result = fail(s, out, YB_PERM, "5.5.2", "This response is not base64");
+        result = fail(s, out, YB_ERR_SYNTAX, YB_PERM, "5.5.2", "This response is not base64");
     explicit_bzero(bytes, room);
     yb_free(bytes);
     return result;
@@ -293,9 +294,10 @@ yb_auth_begin(struct yb_auth *a, struct yb_auth_session **s, struct yb_str mecha
     yb_auth_abandon(s);
     *out = (struct yb_auth_outcome){ .result = YB_AUTH_FAILED };
     if (!facts->tls)
-        return fail(s, out, YB_PERM, "5.7.11", "Encryption is needed before authentication");
+        return fail(s, out, YB_ERR_NEED_TLS, YB_PERM, "5.7.11",
+                    "Encryption is needed before authentication");
     if (m == MECH_COUNT)
-        return fail(s, out, YB_PERM, "5.5.4", "This mechanism is not offered");
+        return fail(s, out, YB_ERR_UNSUPPORTED, YB_PERM, "5.5.4", "This mechanism is not offered");
     x = *s = yb_alloc(1, sizeof(*x));
     x->mechanism = m;
     x->at = (struct yb_auth_attempt){ .auth = a,
@@ -320,7 +322,7 @@ yb_auth_step(struct yb_auth_session **s, struct yb_str line, const struct yb_aut
     *out = (struct yb_auth_outcome){ .result = YB_AUTH_FAILED };
     (*s)->at.facts = facts;
     if (yb_str_eq(line, YB_STR("*"))) {
-        yb_err_set(&out->err, YB_PERM, "5.7.0", "Authentication cancelled");
+        yb_err_as(&out->err, YB_ERR_CANCELLED, YB_PERM, "5.7.0", "Authentication cancelled");
         return finish(s, out, YB_AUTH_CANCELLED);
     }
     return feed_line(s, line, false, out);

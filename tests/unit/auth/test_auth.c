@@ -116,6 +116,34 @@ static const struct {
     /* clang-format on */
 };
 
+/* What is decided by: the kind that belongs to what is answered (auth.h). */
+static void
+check_kind(const struct yb_err *err)
+{
+    static const struct {
+        const char *status;
+        enum yb_err_kind kind;
+    } rows[] = {
+        /* clang-format off */
+        { "",       YB_ERR_OTHER },
+        { "5.7.8",  YB_ERR_CREDENTIALS },
+        { "5.7.13", YB_ERR_DISABLED },
+        { "4.7.0",  YB_ERR_BLOCKED },
+        { "4.3.0",  YB_ERR_AWAY },
+        { "5.7.11", YB_ERR_NEED_TLS },
+        { "5.5.4",  YB_ERR_UNSUPPORTED },
+        { "5.5.2",  YB_ERR_SYNTAX },
+        { "5.7.0",  YB_ERR_CANCELLED },
+        /* clang-format on */
+    };
+    size_t i = 0;
+
+    while (i < YB_COUNT(rows) && strcmp(rows[i].status, err->status) != 0)
+        i++;
+    ck_assert_msg(i < YB_COUNT(rows) && err->kind == rows[i].kind, "%s %s: kind %d", err->status,
+                  err->text, (int)err->kind);
+}
+
 START_TEST(test_login)
 {
     const struct login *l = &logins[_i].login;
@@ -124,6 +152,7 @@ START_TEST(test_login)
     ck_assert_int_eq(client_login(auth, l, &out), 0);
     ck_assert_msg(strcmp(out.err.status, logins[_i].status) == 0, "%s %s: %s %s", l->mechanism,
                   l->user, out.err.status, out.err.text);
+    check_kind(&out.err);
     if (logins[_i].status[0] == '\0') {
         ck_assert_int_eq(out.result, YB_AUTH_DONE);
         ck_assert(yb_str_eqi(yb_str_from(out.user.address), yb_str_from(l->user)));
@@ -217,8 +246,10 @@ START_TEST(test_needs_tls)
                                       &user, &err),
                      -1);
     ck_assert_str_eq(err.status, "5.7.11");
+    check_kind(&err);
     ck_assert_int_eq(yb_auth_begin(auth, &s, YB_STR("PLAIN"), NULL, &facts, &out), YB_AUTH_FAILED);
     ck_assert_str_eq(out.err.status, "5.7.11");
+    check_kind(&out.err);
     ck_assert_uint_eq(yb_auth_mechanisms(auth, &facts).n, 0);
     ck_assert_uint_eq(atomic_load(&accounts.asked), 0);
 }
@@ -281,6 +312,7 @@ START_TEST(test_odd)
     ck_assert_int_eq(out.result, odd[_i].result);
     ck_assert_msg(strcmp(out.err.status, odd[_i].status) == 0, "%s: %s", odd[_i].mechanism,
                   out.err.text);
+    check_kind(&out.err);
     ck_assert_ptr_null(s);
 }
 END_TEST
@@ -357,14 +389,18 @@ START_TEST(test_no_guess)
                              YB_AUTH_DONE);
             ck_assert_msg(strcmp(out.err.status, no_guesses[i].status) == 0, "%s: %s %s",
                           no_guesses[i].after, out.err.status, out.err.text);
+            check_kind(&out.err);
         }
         ck_assert_int_eq(client_login(auth, &downgraded, &out), 0);
         ck_assert_str_eq(out.err.status, "5.5.2");
+        check_kind(&out.err);
         ck_assert_int_eq(client_login(auth, &elsewhere, &out), 0);
         ck_assert_str_eq(out.err.status, "5.5.2");
+        check_kind(&out.err);
         atomic_store(&accounts.away, true);
         ck_assert_int_eq(password("alice@a.test", "wrong", HOME, &err), -1);
         ck_assert_str_eq(err.status, "4.3.0");
+        check_kind(&err);
         atomic_store(&accounts.away, false);
     }
     yb_auth_stats(auth, &n);
@@ -374,9 +410,11 @@ START_TEST(test_no_guess)
     for (int round = 0; round < 10; round++) {
         ck_assert_int_eq(scram_final("c=biws,", ",p=" PROOF, &out), YB_AUTH_FAILED);
         ck_assert_str_eq(out.err.status, "5.7.8");
+        check_kind(&out.err);
     }
     ck_assert_int_eq(password("alice@a.test", "correct horse", HOME, &err), -1);
     ck_assert_str_eq(err.status, "4.7.0");
+    check_kind(&err);
 }
 END_TEST
 
@@ -449,6 +487,7 @@ START_TEST(test_changed_password)
     mine[0].refused = "This account is suspended: test";
     ck_assert_int_eq(password("alice@a.test", "new horse", HOME, &err), -1);
     ck_assert_str_eq(err.status, "5.7.13");
+    check_kind(&err);
     ck_assert_str_eq(err.text, "This account is suspended: test");
 }
 END_TEST
@@ -532,6 +571,7 @@ START_TEST(test_away)
     ck_assert_int_eq(password("alice@a.test", "correct horse", HOME, &err), -1);
     ck_assert_int_eq(err.class, YB_TEMP);
     ck_assert_str_eq(err.status, "4.3.0");
+    check_kind(&err);
     for (size_t i = 0; i < YB_COUNT(mechanisms); i++) {
         struct login l = { AS(mechanisms[i], "alice@a.test", "correct horse") };
         struct yb_auth_outcome out = { 0 };
@@ -539,6 +579,7 @@ START_TEST(test_away)
         ck_assert_int_eq(client_login(auth, &l, &out), 0);
         ck_assert_int_eq(out.result, YB_AUTH_FAILED);
         ck_assert_str_eq(out.err.status, "4.3.0");
+        check_kind(&out.err);
     }
     atomic_store(&accounts.away, false);
     ck_assert_int_eq(password("alice@a.test", "correct horse", HOME, &err), 0);
@@ -558,12 +599,15 @@ START_TEST(test_limit)
         snprintf(word, sizeof(word), "guess %d", i);
         ck_assert_int_eq(password("alice@a.test", word, HOME + 4, &err), -1);
         ck_assert_str_eq(err.status, "5.7.8");
+        check_kind(&err);
     }
     ck_assert_int_eq(password("Alice@A.test", "correct horse", HOME, &err), -1);
     ck_assert_int_eq(err.class, YB_TEMP);
     ck_assert_str_eq(err.status, "4.7.0");
+    check_kind(&err);
     ck_assert_int_eq(client_login(auth, &scram, &out), 0); /* comes from the same network */
     ck_assert_str_eq(out.err.status, "4.7.0");
+    check_kind(&out.err);
     ck_assert_int_eq(password("alice@a.test", "correct horse", AWAY, &err), 0);
     ck_assert_int_eq(password("alice@b.test", "another horse", HOME, &err), 0);
     clock_move(15 * 60 * 1000);
@@ -602,8 +646,10 @@ START_TEST(test_same_wrong_password)
     for (int i = 0; i < 50; i++) {
         ck_assert_int_eq(password("alice@a.test", "old horse", HOME, &err), -1);
         ck_assert_str_eq(err.status, "5.7.8");
+        check_kind(&err);
         ck_assert_int_eq(client_login(auth, &login, &out), 0);
         ck_assert_str_eq(out.err.status, "5.7.8");
+        check_kind(&out.err);
     }
     yb_auth_stats(auth, &n);
     ck_assert_uint_eq(n.hashed, 1);
