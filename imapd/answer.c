@@ -4,8 +4,6 @@
 
 #include "imapd/utf7.h"
 
-#include <errno.h>
-
 #define QUOTED_MAX 1000
 
 static bool
@@ -125,49 +123,4 @@ imapd_put_date(struct yb_buf *b, int64_t seconds)
     yb_buf_add_c(b, '"');
     yb_buf_add(b, yb_str_from(yb_internal_date_format((struct yb_date){ .utc = seconds }, text)));
     yb_buf_add_c(b, '"');
-}
-
-/* --- errors --- */
-
-/* clang-format off */
-static const struct { const char *status; const char *code; } status_codes[] = {
-    { "5.7.8",  "[AUTHENTICATIONFAILED] " },
-    { "5.7.13", "[AUTHORIZATIONFAILED] " },
-    { "4.7.0",  "[AUTHENTICATIONFAILED] " },
-    { "5.7.11", "[PRIVACYREQUIRED] " },
-    { "5.2.2",  "[OVERQUOTA] " },
-    { "4.2.2",  "[OVERQUOTA] " },
-    { "5.3.4",  "[TOOBIG] " },
-};
-/* clang-format on */
-
-static const char *
-code_of(const struct yb_err *err)
-{
-    if (err->text[0] == '[' && !err->internal)
-        return ""; /* the text brings its own */
-    for (size_t i = 0; i < YB_COUNT(status_codes); i++) {
-        if (strcmp(err->status, status_codes[i].status) == 0)
-            return status_codes[i].code;
-    }
-    if (err->class == YB_BUG)
-        return "[SERVERBUG] ";
-    if (err->sys == ENOSPC || err->sys == EDQUOT)
-        return "[UNAVAILABLE] ";
-    return err->class == YB_TEMP ? "[UNAVAILABLE] " : "[CANNOT] ";
-}
-
-void
-imapd_put_err(struct yb_buf *b, struct yb_str tag, const struct yb_err *err)
-{
-    /* Not base64, or the client took it back: its own words were wrong (RFC 3501 §6.2.2). */
-    bool bad = strcmp(err->status, "5.5.2") == 0 || strcmp(err->status, "5.7.0") == 0;
-    char ascii[sizeof(err->text)]; /* RFC 3501 §9, text */
-
-    yb_buf_add(b, tag);
-    yb_buf_add(b, bad ? YB_STR(" BAD ") : YB_STR(" NO "));
-    if (!bad)
-        yb_buf_add(b, yb_str_from(code_of(err)));
-    yb_buf_add(b, yb_str(ascii, yb_str_put_ascii(yb_str_from(yb_err_public(err)), ascii)));
-    yb_buf_add(b, YB_STR("\r\n"));
 }

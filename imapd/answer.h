@@ -29,10 +29,4 @@ void imapd_put_flags(struct yb_buf *b, uint32_t flags, uint32_t keywords,
 /* A quoted INTERNALDATE in UTC. */
 void imapd_put_date(struct yb_buf *b, int64_t seconds);
 
-/*
- * `tag NO …` or `tag BAD …` for an error: a response code (RFC 5530) that the text brings along in
- * brackets, or that of the error's class. Answers of lib/auth and lib/store are mapped here alone.
- */
-void imapd_put_err(struct yb_buf *b, struct yb_str tag, const struct yb_err *err);
-
 #endif

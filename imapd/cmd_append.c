@@ -17,7 +17,8 @@ struct imapd_incoming {
 int
 imapd_cmd_append(struct imapd_cmd *c YB_UNUSED, struct yb_err *err)
 {
-    return yb_err_set(err, YB_PERM, "5.5.4", "APPEND ends with a message as a literal");
+    return yb_err_as(err, YB_ERR_SYNTAX, YB_PERM, "5.5.4",
+                     "APPEND ends with a message as a literal");
 }
 
 /* RFC 3501 §6.3.11: say TRYCREATE where creating the mailbox would help. */
@@ -27,8 +28,8 @@ find_mailbox(struct imapd_session *s, struct yb_str name, struct yb_err *err)
     struct yb_mailbox *m = NULL;
 
     if (yb_mailbox_open(s->account, name, &m, err) < 0) {
-        if (yb_str_starts(yb_str_from(err->text), YB_STR("[NONEXISTENT]")))
-            yb_err_set(err, YB_PERM, "5.2.0", "[TRYCREATE] There is no such mailbox");
+        if (err->kind == YB_ERR_NOT_FOUND)
+            yb_err_as(err, YB_ERR_TRY_CREATE, YB_PERM, "5.2.0", "There is no such mailbox");
         return -1;
     }
     yb_mailbox_close(&m);
@@ -41,16 +42,17 @@ check_size(struct imapd_session *s, uint64_t size, struct yb_err *err)
     struct yb_usage usage;
 
     if (size > s->conf->max_message)
-        return yb_err_set(err, YB_PERM, "5.3.4", "The message is larger than %llu bytes",
-                          (unsigned long long)s->conf->max_message);
+        return yb_err_as(err, YB_ERR_TOO_BIG, YB_PERM, "5.3.4",
+                         "The message is larger than %llu bytes",
+                         (unsigned long long)s->conf->max_message);
     if (size == 0)
-        return yb_err_set(err, YB_PERM, "5.6.0", "[CANNOT] The message is empty");
+        return yb_err_as(err, YB_ERR_CONTENT, YB_PERM, "5.6.0", "The message is empty");
     if (s->quota == 0)
         return 0;
     if (yb_store_usage(s->account, &usage, err) < 0)
         return -1;
     if (usage.bytes > s->quota || size > s->quota - usage.bytes)
-        return yb_err_set(err, YB_PERM, "5.2.2", "The mailbox is full");
+        return yb_err_as(err, YB_ERR_FULL, YB_PERM, "5.2.2", "The mailbox is full");
     return 0;
 }
 
@@ -101,7 +103,7 @@ imapd_append_data(struct imapd_incoming *in, struct yb_str block, unsigned flags
     if (in->failed)
         return;
     if ((flags & YB_IN_NUL) != 0) {
-        yb_err_set(&in->err, YB_PERM, "5.6.0", "[CANNOT] The message holds a NUL byte");
+        yb_err_as(&in->err, YB_ERR_CONTENT, YB_PERM, "5.6.0", "The message holds a NUL byte");
         in->failed = true;
     } else if (block.n > 0 && yb_store_put_write(in->message, &v, 1, &in->err) < 0) {
         in->failed = true;

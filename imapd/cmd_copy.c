@@ -61,8 +61,8 @@ transfer_begin(struct imapd_cmd *c, struct transfer *t, struct yb_err *err)
     t->done.new_uids = yb_arena_alloc(c->arena, t->n + 1, sizeof(uint32_t));
     if (yb_mailbox_open(s->account, args.mailbox, &t->to, err) == 0)
         return 0;
-    if (yb_str_starts(yb_str_from(err->text), YB_STR("[NONEXISTENT]")))
-        yb_err_set(err, YB_PERM, "5.2.0", "[TRYCREATE] There is no such mailbox");
+    if (err->kind == YB_ERR_NOT_FOUND)
+        yb_err_as(err, YB_ERR_TRY_CREATE, YB_PERM, "5.2.0", "There is no such mailbox");
     return -1;
 }
 
@@ -72,7 +72,7 @@ nothing_left(const struct transfer *t, struct yb_err *err)
 {
     if (t->n > 0 || !t->gone)
         return 0;
-    return yb_err_set(err, YB_PERM, "5.2.0", "[EXPUNGEISSUED] The messages are gone");
+    return yb_err_as(err, YB_ERR_GONE, YB_PERM, "5.2.0", "The messages are gone");
 }
 
 int

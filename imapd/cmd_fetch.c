@@ -632,8 +632,8 @@ static int
 fetch_answer(struct imapd_cmd *c, const struct fetch_job *j, struct yb_err *err)
 {
     if (j->lost)
-        return yb_err_set(err, YB_PERM, "5.2.0",
-                          "[EXPUNGEISSUED] Some of the messages no longer exist");
+        return yb_err_as(err, YB_ERR_GONE, YB_PERM, "5.2.0",
+                         "Some of the messages no longer exist");
     imapd_ok(c, YB_STR("FETCH completed"));
     return 0;
 }

@@ -25,7 +25,7 @@ imapd_cmd_getquota(struct imapd_cmd *c, struct yb_err *err)
     if (!imapd_lex_astring(&c->lex, &root) || !imapd_lex_end(&c->lex))
         return imapd_wrong(c, err);
     if (root.n > 0 || c->s->quota == 0)
-        return yb_err_set(err, YB_PERM, "5.2.0", "[NONEXISTENT] There is no such quota root");
+        return yb_err_as(err, YB_ERR_NOT_FOUND, YB_PERM, "5.2.0", "There is no such quota root");
     if (tell_quota(c, err) < 0)
         return -1;
     imapd_ok(c, YB_STR("GETQUOTA completed"));
@@ -56,5 +56,6 @@ imapd_cmd_setquota(struct imapd_cmd *c, struct yb_err *err)
 
     if (!imapd_parse_setquota(&c->lex, &root))
         return imapd_wrong(c, err);
-    return yb_err_set(err, YB_PERM, "5.7.1", "[NOPERM] The quota is set by your administrator");
+    return yb_err_as(err, YB_ERR_DENIED, YB_PERM, "5.7.1",
+                     "The quota is set by your administrator");
 }

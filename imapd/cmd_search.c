@@ -501,8 +501,7 @@ imapd_cmd_search(struct imapd_cmd *c, struct yb_err *err)
     if (!imapd_parse_search(&c->lex, &j->args))
         return imapd_wrong(c, err);
     if (j->args.charset_unknown)
-        return yb_err_set(err, YB_PERM, "5.2.0",
-                          "[BADCHARSET (US-ASCII UTF-8)] The charset is not known");
+        return yb_err_as(err, YB_ERR_CHARSET, YB_PERM, "5.2.0", "The charset is not known");
     if (j->args.uses_modseq)
         imapd_enable_condstore(c);
     if (yb_view_rows(s->mailbox, &s->view, &j->rows, err) < 0)

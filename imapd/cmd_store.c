@@ -134,8 +134,8 @@ store_answer(struct imapd_cmd *c, struct store_job *j, struct yb_err *err)
     struct imapd_set_writer w;
 
     if (j->gone)
-        return yb_err_set(err, YB_PERM, "5.2.0",
-                          "[EXPUNGEISSUED] Some of the messages no longer exist");
+        return yb_err_as(err, YB_ERR_GONE, YB_PERM, "5.2.0",
+                         "Some of the messages no longer exist");
     text = yb_buf_new((size_t)8 << 20);
     if (j->n_failed > 0) {
         w = (struct imapd_set_writer){ .out = text };

@@ -91,60 +91,6 @@ command_find(struct yb_str name, bool uid)
     return NULL;
 }
 
-/* --- answers --- */
-
-void
-imapd_ok(struct imapd_cmd *c, struct yb_str text)
-{
-    if (c->s->state == IMAPD_ST_BOX)
-        imapd_sync(c, c->row == NULL || (c->row->needs & NO_EXPUNGE) == 0);
-    if (c->s->closing)
-        return; /* the mailbox went away: BYE is the answer */
-    if (c->s->state != IMAPD_ST_START)
-        c->s->bad = 0;
-    yb_buf_add(c->out, c->tag);
-    yb_buf_add(c->out, YB_STR(" OK "));
-    yb_buf_add(c->out, text);
-    yb_buf_add(c->out, YB_STR("\r\n"));
-}
-
-void
-imapd_no(struct imapd_cmd *c, const struct yb_err *err)
-{
-    if (err->internal || err->class == YB_BUG)
-        yb_log_err(err->class == YB_BUG ? YB_LOG_ERROR : YB_LOG_WARN, yb_conn_log(c->conn),
-                   "imap.error", err);
-    if (c->s->state == IMAPD_ST_BOX && !c->s->closing)
-        imapd_sync(c, c->row == NULL || (c->row->needs & NO_EXPUNGE) == 0);
-    imapd_put_err(c->out, c->tag, err);
-}
-
-void
-imapd_bad(struct imapd_cmd *c, struct yb_str text)
-{
-    struct imapd_session *s = c->s;
-    unsigned max = s->state == IMAPD_ST_START ? (s->conf->max_bad_commands + 3) / 4
-                                              : s->conf->max_bad_commands;
-
-    yb_buf_add(c->out, c->tag.n > 0 ? c->tag : YB_STR("*"));
-    yb_buf_add(c->out, YB_STR(" BAD "));
-    yb_buf_add(c->out, text);
-    yb_buf_add(c->out, YB_STR("\r\n"));
-    imapd_count(s->server, IMAPD_COUNT_BAD_COMMANDS, 1);
-    if (++s->bad < max || s->closing)
-        return;
-    yb_log(YB_LOG_INFO, yb_conn_log(c->conn), "imap.bad", "too many wrong commands");
-    yb_buf_add(c->out, YB_STR("* BYE Too many wrong commands\r\n"));
-    s->closing = true;
-}
-
-int
-imapd_wrong(struct imapd_cmd *c, struct yb_err *err)
-{
-    return yb_err_set(err, YB_PERM, "5.5.4", "%s",
-                      c->lex.why != NULL ? c->lex.why : "The arguments are wrong");
-}
-
 /* --- a command's life --- */
 
 void
@@ -218,11 +164,11 @@ ask_memory(struct imapd_cmd *c, struct yb_err *err)
     case YB_BUDGET_OK:
         break;
     case YB_BUDGET_OVER:
-        return yb_err_set(err, YB_PERM, "5.3.4",
-                          "[LIMIT] The command needs too much memory: ask for less at once");
+        return yb_err_as(err, YB_ERR_LIMIT, YB_PERM, "5.3.4",
+                         "The command needs too much memory: ask for less at once");
     case YB_BUDGET_EXHAUSTED:
-        return yb_err_set(err, YB_TEMP, "4.3.1",
-                          "[LIMIT] The server is short of memory, try again later");
+        return yb_err_as(err, YB_ERR_LIMIT, YB_TEMP, "4.3.1",
+                         "The server is short of memory, try again later");
     }
     return 0;
 }
@@ -237,11 +183,8 @@ cmd_step(struct imapd_cmd *c, int (*step)(struct imapd_cmd *c, struct yb_err *er
     c->until = yb_clock_ms() + c->s->server->slice_ms;
     if (rc == 0)
         rc = step(c, &err);
-
-    if (rc < 0 && strcmp(err.status, "5.5.4") == 0)
-        imapd_bad(c, yb_str_from(yb_err_public(&err)));
-    else if (rc < 0)
-        imapd_no(c, &err);
+    if (rc < 0)
+        imapd_refuse(c, &err);
     return rc > 0;
 }
 
@@ -287,17 +230,18 @@ command_run(struct imapd_cmd *c, const struct imapd_command *row)
     struct yb_err err = { 0 };
 
     c->row = row;
+    c->no_expunge = (row->needs & NO_EXPUNGE) != 0;
     if (refusal != NULL) {
         imapd_bad(c, yb_str_from(refusal));
         return;
     }
     if ((row->needs & NEED_TLS) != 0 && !yb_conn_is_tls(c->conn)) {
-        yb_err_set(&err, YB_PERM, "5.7.11", "Begin TLS first");
+        yb_err_as(&err, YB_ERR_NEED_TLS, YB_PERM, "5.7.11", "Begin TLS first");
         imapd_no(c, &err);
         return;
     }
     if ((row->needs & WRITES) != 0 && c->s->view.read_only) {
-        yb_err_set(&err, YB_PERM, "5.2.0", "[READ-ONLY] The mailbox is selected read-only");
+        yb_err_as(&err, YB_ERR_READ_ONLY, YB_PERM, "5.2.0", "The mailbox is selected read-only");
         imapd_no(c, &err);
         return;
     }

@@ -4,6 +4,7 @@
 #define IMAPD_COMMANDS_H
 
 #include "imapd/parse.h"
+#include "imapd/reply.h"
 #include "imapd/session.h"
 
 /* cmd_auth.c */

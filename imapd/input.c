@@ -66,10 +66,7 @@ refuse(struct yb_conn *conn, struct imapd_session *s, const struct yb_err *err)
     if (!imapd_lex_tag(&l, &tag))
         tag = yb_str(NULL, 0);
     imapd_cmd_begin(&c, conn, tag);
-    if (strcmp(err->status, "5.5.4") == 0 || tag.n == 0)
-        imapd_bad(&c, yb_str_from(yb_err_public(err)));
-    else
-        imapd_no(&c, err);
+    imapd_refuse(&c, err);
     imapd_input_free(s);
     imapd_cmd_end(&c);
 }
@@ -110,7 +107,7 @@ append_literal(struct yb_conn *conn, struct imapd_session *s, struct imapd_appen
         !imapd_lex_word(&l, YB_STR("APPEND")) || !imapd_lex_char(&l, ' '))
         return 0;
     if (!imapd_parse_append(&l, args))
-        return yb_err_set(err, YB_PERM, "5.5.4", "%s", l.why);
+        return yb_err_as(err, YB_ERR_SYNTAX, YB_PERM, "5.5.4", "%s", l.why);
     return 0;
 }
 
@@ -151,7 +148,7 @@ begin_literal(struct yb_conn *conn, struct imapd_session *s, uint64_t size, bool
     }
     limit = s->state == IMAPD_ST_START ? IMAPD_COMMAND_BEFORE_LOGIN : IMAPD_COMMAND_MAX;
     if (used + 2 > limit || size > limit - used - 2) {
-        yb_err_set(&err, YB_PERM, "5.5.4", "[TOOBIG] The command is too long");
+        yb_err_as(&err, YB_ERR_TOO_LONG, YB_PERM, "5.5.4", "The command is too long");
         refuse_literal(conn, s, size, nonsync, &err);
         return;
     }
@@ -187,11 +184,11 @@ command_line(struct yb_conn *conn, struct imapd_session *s, struct yb_str line)
     if (in->append != NULL) { /* a second message: its bytes are no commands */
         imapd_append_abort(&in->append);
         in->skipping = true;
-        yb_err_set(&in->err, YB_PERM, "5.5.4", "Something follows the message");
+        yb_err_as(&in->err, YB_ERR_SYNTAX, YB_PERM, "5.5.4", "Something follows the message");
     }
     if (!in->skipping && yb_buf_size(in->text) + line.n > limit) {
         in->skipping = true;
-        yb_err_set(&in->err, YB_PERM, "5.5.4", "[TOOBIG] The command is too long");
+        yb_err_as(&in->err, YB_ERR_TOO_LONG, YB_PERM, "5.5.4", "The command is too long");
     }
     if (!in->skipping)
         yb_buf_add(in->text, line);
@@ -276,6 +273,6 @@ imapd_input_data(struct yb_conn *conn YB_UNUSED, struct imapd_session *s, struct
     /* RFC 3501 §9: CHAR8 is any octet but NUL. */
     if (last && (flags & YB_IN_NUL) != 0) {
         in->skipping = true;
-        yb_err_set(&in->err, YB_PERM, "5.5.4", "A literal holds a NUL");
+        yb_err_as(&in->err, YB_ERR_SYNTAX, YB_PERM, "5.5.4", "A literal holds a NUL");
     }
 }

@@ -21,6 +21,7 @@ imapd_libimapd_a_SOURCES = \
 	imapd/parsed.c imapd/parsed.h \
 	imapd/probe.c \
 	imapd/push.c imapd/push.h \
+	imapd/reply.c imapd/reply.h \
 	imapd/seek.c imapd/seek.h \
 	imapd/session.c imapd/session.h \
 	imapd/set.c imapd/set.h \

@@ -112,7 +112,7 @@ imapd_message_open(struct imapd_message *m, struct yb_err *err)
     if (m->file != NULL)
         return 0;
     if (m->record->expunged)
-        return yb_err_set(err, YB_PERM, "5.2.0", "[EXPUNGEISSUED] The message is gone");
+        return yb_err_as(err, YB_ERR_GONE, YB_PERM, "5.2.0", "The message is gone");
     if (yb_mailbox_message(m->from.mailbox, m->record, &fd, err) < 0)
         return -1;
     m->file = yb_file_new(fd);

@@ -75,7 +75,7 @@ void imapd_message_rest(struct imapd_message *m);
 void imapd_message_pause(struct imapd_message *m);
 void imapd_message_end(struct imapd_message *m);
 
-/* Each does what it needs to, once. -1: PERM "[EXPUNGEISSUED]" when the message is gone, TEMP else. Of
+/* Each does what it needs to, once. -1: PERM, YB_ERR_GONE, when the message is gone, TEMP else. Of
  * a condemned message there are the octets as a whole, and what the index knows. */
 int imapd_message_open(struct imapd_message *m, struct yb_err *err) YB_MUST_USE;
 /* Where the header ends. 1: the slice is over. */

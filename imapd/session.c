@@ -63,14 +63,14 @@ imapd_login(struct yb_conn *conn, struct imapd_session *s, const struct yb_auth_
     uint64_t fair;
 
     if (!yb_node_id_is_zero(user->home) && !yb_node_id_eq(user->home, s->server->node))
-        return yb_err_set(err, YB_TEMP, "4.3.0",
-                          "[UNAVAILABLE] Your mailbox is served by another host");
+        return yb_err_as(err, YB_ERR_AWAY, YB_TEMP, "4.3.0",
+                         "Your mailbox is served by another host");
     if (yb_store_open(s->server->store, user->account, true, &s->account, err) < 0)
         return -1;
     if (!yb_conn_set_account(conn, user->account, s->conf->max_connections_per_account)) {
         yb_store_close(&s->account);
-        return yb_err_set(err, YB_TEMP, "4.7.0",
-                          "[LIMIT] Your account has too many connections: close one of them");
+        return yb_err_as(err, YB_ERR_LIMIT, YB_TEMP, "4.7.0",
+                         "Your account has too many connections: close one of them");
     }
     s->state = IMAPD_ST_USER;
     s->account_id = user->account;

@@ -131,6 +131,7 @@ struct imapd_cmd {
     const struct imapd_command *row;
     struct yb_str tag;
     bool uid;             /* UID FETCH … */
+    bool no_expunge;      /* its numbers must hold until it is answered (RFC 3501 §7.4.1) */
     struct imapd_lex lex; /* stands at the arguments */
     struct yb_arena *arena;
     struct yb_arena *own_arena; /* the same, for a command that may last over several calls */
@@ -165,16 +166,6 @@ void imapd_abandon(struct imapd_session *s);
 void imapd_cmd_begin(struct imapd_cmd *c, struct yb_conn *conn, struct yb_str tag);
 /* Sends what it wrote. */
 void imapd_cmd_end(struct imapd_cmd *c);
-
-/* Tells what is new in the selected mailbox (where the command allows it), then `tag OK text`. The
- * text may begin with a response code. */
-void imapd_ok(struct imapd_cmd *c, struct yb_str text);
-/* The same with an error. */
-void imapd_no(struct imapd_cmd *c, const struct yb_err *err);
-/* `tag BAD text`, counted. */
-void imapd_bad(struct imapd_cmd *c, struct yb_str text);
-/* What an argument parser said, as an error for the handler to return. */
-int imapd_wrong(struct imapd_cmd *c, struct yb_err *err) YB_MUST_USE;
 
 /* Writes the capabilities of now, without line end: "CAPABILITY IMAP4rev1 …". */
 void imapd_put_capability(struct imapd_cmd *c);

@@ -167,7 +167,8 @@ imapd_targets(struct imapd_cmd *c, struct imapd_set *set, bool uid, const struct
         bool all = set->n == 1 && set->v[0].lo == 1 && set->v[0].hi == IMAPD_STAR;
 
         if (imapd_set_largest(set) > n && !(n == 0 && all))
-            return yb_err_set(err, YB_PERM, "5.5.4", "There is no message of that number");
+            return yb_err_as(err, YB_ERR_SYNTAX, YB_PERM, "5.5.4",
+                             "There is no message of that number");
         if (n == 0)
             return 0;
         imapd_set_resolve(set, n);

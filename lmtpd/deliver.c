@@ -22,7 +22,7 @@ deliver_of(const struct yb_smtp_session *s)
 static int
 mailbox_full(struct yb_err *err)
 {
-    return yb_err_set(err, YB_TEMP, "4.2.2", "Mailbox full");
+    return yb_err_as(err, YB_ERR_FULL, YB_TEMP, "4.2.2", "Mailbox full");
 }
 
 /* Only the daemons of this node hand over: what they say of a recipient is believed. */
@@ -33,7 +33,8 @@ on_connect(struct yb_smtp_session *s, struct yb_err *err)
     uid_t uid;
 
     if (!yb_conn_peer_user(s->conn, &uid))
-        return yb_err_set(err, YB_PERM, "5.7.1", "Only processes of this node may hand over");
+        return yb_err_as(err, YB_ERR_DENIED, YB_PERM, "5.7.1",
+                         "Only processes of this node may hand over");
     if (uid == 0 || uid == geteuid())
         return 0;
     for (size_t i = 0; i < d->n_peers; i++) {
@@ -42,7 +43,7 @@ on_connect(struct yb_smtp_session *s, struct yb_err *err)
     }
     yb_log(YB_LOG_WARN, yb_conn_log(s->conn), "lmtpd.peer.refused", "user %u is not in peers",
            (unsigned)uid);
-    return yb_err_set(err, YB_PERM, "5.7.1", "This user may not hand over mail");
+    return yb_err_as(err, YB_ERR_DENIED, YB_PERM, "5.7.1", "This user may not hand over mail");
 }
 
 /* Whoever connects, it is the tenant whose mail takes the workers' time. */
@@ -83,7 +84,7 @@ on_rcpt(struct yb_smtp_session *s, struct yb_smtp_rcpt *r, struct yb_err *err)
     struct hand_over *h;
 
     if (yb_account_id_is_zero(r->x.account) || yb_delivery_id_is_zero(r->x.delivery))
-        return yb_err_set(err, YB_PERM, "5.5.4", "RCPT needs XACCOUNT and XDELIVERY");
+        return yb_err_as(err, YB_ERR_SYNTAX, YB_PERM, "5.5.4", "RCPT needs XACCOUNT and XDELIVERY");
     h = yb_arena_alloc(s->tx->arena, 1, sizeof(*h));
     if (yb_store_open(d->store, r->x.account, true, &h->account, err) < 0)
         return -1;
@@ -168,7 +169,7 @@ place(const struct yb_smtp_rcpt *r)
 
     if (h->file == NULL || yb_store_put_place(h->file, &put, &h->stored, &err) == 0)
         return;
-    if (err.class == YB_PERM && strcmp(err.status, "5.2.2") == 0)
+    if (err.kind == YB_ERR_FULL)
         (void)mailbox_full(&err);
     give_up(h, &err);
 }

@@ -3,6 +3,7 @@ pop3d_libpop3d_a_SOURCES = \
 	pop3d/conf.c pop3d/conf.h \
 	pop3d/login.c \
 	pop3d/maildrop.c pop3d/maildrop.h \
+	pop3d/reply.c pop3d/reply.h \
 	pop3d/session.c pop3d/session.h \
 	pop3d/stuff.c pop3d/stuff.h \
 	pop3d/transaction.c

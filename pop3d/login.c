@@ -33,10 +33,10 @@ open_maildrop(struct yb_conn *c, struct pop3d_session *s, const struct yb_auth_u
     if (atomic_load(&s->pop3d->draining))
         return yb_err_set(err, YB_TEMP, "4.3.2", "The server is being stopped; try again");
     if (!yb_node_id_is_zero(user->home) && !yb_node_id_eq(user->home, s->pop3d->node))
-        return yb_err_set(err, YB_TEMP, "4.3.0", "This mailbox lives on another node");
+        return yb_err_as(err, YB_ERR_AWAY, YB_TEMP, "4.3.0", "This mailbox lives on another node");
     if (!yb_conn_set_account(c, user->account, s->pop3d->max_per_account))
-        return yb_err_set(err, YB_TEMP, "4.7.0",
-                          "[IN-USE] Your account has too many connections: close one of them");
+        return yb_err_as(err, YB_ERR_IN_USE, YB_TEMP, "4.7.0",
+                         "Your account has too many connections: close one of them");
     return pop3d_maildrop_open(s->pop3d->store, user->account, &s->drop, err);
 }
 
@@ -52,7 +52,7 @@ welcome(struct yb_conn *c, struct pop3d_session *s, const struct yb_auth_user *u
 
     yb_log_ctx_add(log, "user", yb_str_from(user->address));
     if (open_maildrop(c, s, user, &err) < 0) {
-        if (strncmp(err.text, "[IN-USE]", strlen("[IN-USE]")) == 0)
+        if (err.kind == YB_ERR_IN_USE)
             atomic_fetch_add(&s->pop3d->counts.in_use, 1);
         yb_log_err(YB_LOG_WARN, log, "pop3.open.failed", &err);
         yb_log_ctx_cut(log, n_log);
@@ -81,8 +81,8 @@ welcome(struct yb_conn *c, struct pop3d_session *s, const struct yb_auth_user *u
 static void
 refuse(struct yb_conn *c, struct pop3d_session *s, const struct yb_err *err)
 {
-    bool no_login =
-        strncmp(err->status, "5.5.", strlen("5.5.")) == 0 || strcmp(err->status, "5.7.0") == 0;
+    bool no_login = err->kind == YB_ERR_SYNTAX || err->kind == YB_ERR_UNSUPPORTED ||
+                    err->kind == YB_ERR_CANCELLED;
 
     s->state = POP3D_AUTHORIZATION;
     pop3d_reply_err(c, err);

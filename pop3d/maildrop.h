@@ -14,7 +14,7 @@ struct pop3d_totals {
     uint64_t bytes;
 };
 
-/* TEMP with "[IN-USE] …" when another session has it. A new account has an empty one. */
+/* TEMP, YB_ERR_IN_USE, when another session has it. A new account has an empty one. */
 int pop3d_maildrop_open(struct yb_store *store, struct yb_account_id id, struct pop3d_maildrop **d,
                         struct yb_err *err) YB_MUST_USE;
 /* Forgets all marks and gives the lock back. NULL inside is fine. */
@@ -28,7 +28,7 @@ size_t pop3d_maildrop_count(const struct pop3d_maildrop *d);
 struct pop3d_totals pop3d_maildrop_totals(const struct pop3d_maildrop *d);
 /* The message of this number; NULL when there is none or it is marked. */
 const struct yb_record *pop3d_maildrop_message(const struct pop3d_maildrop *d, uint64_t number);
-/* Its bytes, for reading. PERM when somebody else has removed it meanwhile. */
+/* Its bytes, for reading. PERM, YB_ERR_GONE, when somebody else has removed it meanwhile. */
 int pop3d_maildrop_read(const struct pop3d_maildrop *d, const struct yb_record *r, int *fd,
                         struct yb_err *err) YB_MUST_USE;
 void pop3d_maildrop_mark(struct pop3d_maildrop *d, uint64_t number);

@@ -123,26 +123,6 @@ on_line(struct yb_conn *c, struct yb_str line, unsigned flags)
         cmd->run(c, s, arg);
 }
 
-void
-pop3d_reply_err(struct yb_conn *c, const struct yb_err *err)
-{
-    const char *text = yb_err_public(err), *code;
-    char ascii[sizeof(err->text)]; /* RFC 6856: more than ASCII only after UTF8, which we lack */
-
-    if (strncmp(text, "[IN-USE]", strlen("[IN-USE]")) == 0)
-        code = "";
-    else if (strcmp(err->status, "5.7.8") == 0)
-        code = "[AUTH] ";
-    else if (err->class != YB_PERM)
-        code = "[SYS/TEMP] ";
-    else if (strcmp(err->status, "5.7.13") == 0)
-        code = "[SYS/PERM] ";
-    else
-        code = "";
-    yb_conn_printf(c, "-ERR %s%.*s\r\n", code, (int)yb_str_put_ascii(yb_str_from(text), ascii),
-                   ascii);
-}
-
 bool
 pop3d_number(struct yb_str word, uint64_t *out)
 {

@@ -8,6 +8,7 @@
 
 #include "lib/auth/auth.h"
 #include "pop3d/maildrop.h"
+#include "pop3d/reply.h"
 #include "pop3d/stuff.h"
 
 #include <stdatomic.h>
@@ -58,8 +59,6 @@ pop3d_command pop3d_noop, pop3d_rset, pop3d_quit;
 /* The next line of an AUTH exchange. */
 void pop3d_auth_line(struct yb_conn *c, struct pop3d_session *s, struct yb_str line);
 
-/* "-ERR [CODE] text": AUTH for a wrong password, SYS/TEMP and SYS/PERM for trouble (RFC 3206). */
-void pop3d_reply_err(struct yb_conn *c, const struct yb_err *err);
 /* Counts one more command that was none (it was answered); who talks so for too long is let go. */
 void pop3d_nonsense(struct yb_conn *c, struct pop3d_session *s);
 /* A number of at most ten digits; false for anything else. */

@@ -96,8 +96,9 @@ folder_open(struct yb_store_account *a, int root_fd, bool create, struct yb_err 
     if (outer_fd >= 0)
         a->dir_fd = folder_enter(outer_fd, id, create);
     if (a->dir_fd < 0) {
-        rc = errno == ENOENT ? yb_err_set(err, YB_PERM, "5.1.1", "The account has no mail yet")
-                             : yb_err_sys(err, YB_TEMP, "4.3.0", "open the account's folder");
+        rc = errno == ENOENT
+                 ? yb_err_as(err, YB_ERR_NOT_FOUND, YB_PERM, "5.1.1", "The account has no mail yet")
+                 : yb_err_sys(err, YB_TEMP, "4.3.0", "open the account's folder");
         yb_sys_close(&outer_fd);
         return rc;
     }
@@ -105,7 +106,7 @@ folder_open(struct yb_store_account *a, int root_fd, bool create, struct yb_err 
     if (there == 0 && create)
         rc = folder_make(root_fd, outer_fd, a->dir_fd, id, err);
     else if (there == 0)
-        rc = yb_err_set(err, YB_PERM, "5.1.1", "The account has no mail yet");
+        rc = yb_err_as(err, YB_ERR_NOT_FOUND, YB_PERM, "5.1.1", "The account has no mail yet");
     else if (there < 0)
         rc = -1;
     close(outer_fd);
@@ -657,7 +658,7 @@ yb_store_lock_pop(struct yb_store_account *a, int *lock, struct yb_err *err)
         return 0;
     }
     if (errno == EAGAIN || errno == EACCES)
-        rc = yb_err_set(err, YB_TEMP, "4.2.0", "[IN-USE] Another session has the mailbox");
+        rc = yb_err_as(err, YB_ERR_IN_USE, YB_TEMP, "4.2.0", "Another session has the mailbox");
     else
         rc = yb_err_sys(err, YB_TEMP, "4.3.0", "lock " LOCK_FILE);
     close(fd);

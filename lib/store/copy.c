@@ -103,7 +103,7 @@ check_quota(struct job *j, struct yb_err *err)
     }
     if (used <= j->quota_bytes && want <= j->quota_bytes - used)
         return 0;
-    return yb_err_set(err, YB_PERM, "5.2.2", "[OVERQUOTA] Mailbox full");
+    return yb_err_as(err, YB_ERR_FULL, YB_PERM, "5.2.2", "Mailbox full");
 }
 
 static struct yb_index_slot

@@ -80,7 +80,7 @@ name_normal(struct yb_str name, struct yb_arena *arena, struct yb_str *out, stru
         return 0;
     }
     if (!yb_folder_from_dir(yb_str_from(dir.s), buf, out))
-        return yb_err_set(err, YB_PERM, "5.2.0", "[CANNOT] No mailbox can have this name");
+        return yb_err_as(err, YB_ERR_CANNOT, YB_PERM, "5.2.0", "No mailbox can have this name");
     *out = yb_arena_dup(arena, *out);
     return 0;
 }
@@ -265,7 +265,7 @@ create_locked(struct yb_store_account *a, const struct yb_folder_dir *dir, struc
     int rc = -1;
 
     if (dir_exists(a, dir->s))
-        return yb_err_set(err, YB_PERM, "5.2.0", "[ALREADYEXISTS] The mailbox exists already");
+        return yb_err_as(err, YB_ERR_EXISTS, YB_PERM, "5.2.0", "The mailbox exists already");
     if (begin_folders(a, err) < 0)
         return -1;
     if (yb_mailbox_find_entered(a, dir, true, &m, err) == 0)
@@ -342,7 +342,7 @@ yb_store_delete(struct yb_store_account *a, struct yb_str name, struct yb_err *e
     if (yb_folder_to_dir(name, &dir, err) < 0)
         return -1;
     if (dir.s[0] == '\0')
-        return yb_err_set(err, YB_PERM, "5.2.0", "[CANNOT] INBOX stays");
+        return yb_err_as(err, YB_ERR_CANNOT, YB_PERM, "5.2.0", "INBOX stays");
     if (yb_account_lock(a, err) < 0)
         return -1;
     rc = delete_locked(a, &dir, trash, err);
@@ -425,16 +425,17 @@ static int
 rename_check(const struct yb_store_account *a, const struct rename_list *r, struct yb_err *err)
 {
     if (!r->self && r->n == 0)
-        return yb_err_set(err, YB_PERM, "5.2.0", "[NONEXISTENT] The mailbox does not exist");
+        return yb_err_as(err, YB_ERR_NOT_FOUND, YB_PERM, "5.2.0", "The mailbox does not exist");
     if (dir_exists(a, r->to->s))
-        return yb_err_set(err, YB_PERM, "5.2.0", "[ALREADYEXISTS] The mailbox exists already");
+        return yb_err_as(err, YB_ERR_EXISTS, YB_PERM, "5.2.0", "The mailbox exists already");
     for (size_t i = 0; i < r->n; i++) {
         struct yb_folder_dir to;
 
         if (!rename_target(r, &r->v[i], &to))
-            return yb_err_set(err, YB_PERM, "5.2.0", "[LIMIT] A name below it would be too long");
+            return yb_err_as(err, YB_ERR_LIMIT, YB_PERM, "5.2.0",
+                             "A name below it would be too long");
         if (dir_exists(a, to.s))
-            return yb_err_set(err, YB_PERM, "5.2.0", "[ALREADYEXISTS] A name below it is taken");
+            return yb_err_as(err, YB_ERR_EXISTS, YB_PERM, "5.2.0", "A name below it is taken");
     }
     return 0;
 }
@@ -578,11 +579,11 @@ yb_store_rename(struct yb_store_account *a, struct yb_str from, struct yb_str to
         name_normal(to, arena, &names.to, err) < 0) {
         rc = -1;
     } else if (to_dir.s[0] == '\0') {
-        rc = yb_err_set(err, YB_PERM, "5.2.0", "[ALREADYEXISTS] INBOX exists");
+        rc = yb_err_as(err, YB_ERR_EXISTS, YB_PERM, "5.2.0", "INBOX exists");
     } else if (from_dir.s[0] == '\0') {
         rc = rename_inbox(a, to, err);
     } else if (is_below(names.to, names.from)) {
-        rc = yb_err_set(err, YB_PERM, "5.2.0", "[CANNOT] A mailbox cannot move below itself");
+        rc = yb_err_as(err, YB_ERR_CANNOT, YB_PERM, "5.2.0", "A mailbox cannot move below itself");
     } else if (yb_account_lock(a, err) == 0) {
         rc = rename_locked(a, &r, &names, err);
         yb_account_unlock(a);
@@ -651,7 +652,7 @@ yb_store_set_special(struct yb_store_account *a, struct yb_str name, const char 
             e.special = yb_str_from(specials[i]);
     }
     if (rc == 0 && special[0] != '\0' && e.special.n == 0)
-        rc = yb_err_set(err, YB_PERM, "5.2.0", "[CANNOT] No such special use");
+        rc = yb_err_as(err, YB_ERR_CANNOT, YB_PERM, "5.2.0", "No such special use");
     if (rc == 0)
         rc = yb_account_lock(a, err);
     if (rc == 0) {

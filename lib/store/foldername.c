@@ -4,9 +4,9 @@
 #include <uninorm.h>
 
 static int
-refuse(struct yb_err *err, const char *text)
+refuse(struct yb_err *err, enum yb_err_kind kind, const char *text)
 {
-    return yb_err_set(err, YB_PERM, "5.2.0", "%s", text);
+    return yb_err_as(err, kind, YB_PERM, "5.2.0", "%s", text);
 }
 
 static bool
@@ -62,13 +62,13 @@ put_name(struct yb_str name, struct yb_folder_dir *dir, struct yb_err *err)
 
     while (yb_str_split(&rest, '/', &level)) {
         if (level.n == 0)
-            return refuse(err, "[CANNOT] A mailbox name has an empty level");
+            return refuse(err, YB_ERR_CANNOT, "A mailbox name has an empty level");
         if (++levels > YB_FOLDER_LEVELS)
-            return refuse(err, "[LIMIT] A mailbox name has at most 16 levels");
+            return refuse(err, YB_ERR_LIMIT, "A mailbox name has at most 16 levels");
         if (levels == 1 && yb_str_eqi(level, YB_STR("INBOX")))
             level = YB_STR("INBOX");
         if (!put_level(dir, &n, level))
-            return refuse(err, "[LIMIT] The mailbox name is too long");
+            return refuse(err, YB_ERR_LIMIT, "The mailbox name is too long");
     }
     return 0;
 }
@@ -86,15 +86,15 @@ yb_folder_to_dir(struct yb_str name, struct yb_folder_dir *dir, struct yb_err *e
     if (yb_str_eqi(name, YB_STR("INBOX")))
         return 0;
     if (name.n == 0)
-        return refuse(err, "[CANNOT] A mailbox name is not empty");
+        return refuse(err, YB_ERR_CANNOT, "A mailbox name is not empty");
     if (name.n > 4 * YB_FOLDER_NAME_MAX)
-        return refuse(err, "[LIMIT] A mailbox name has at most 200 bytes");
+        return refuse(err, YB_ERR_LIMIT, "A mailbox name has at most 200 bytes");
     if (!yb_str_utf8(name) || has_controls(name))
-        return refuse(err, "[CANNOT] A mailbox name is UTF-8 without control characters");
+        return refuse(err, YB_ERR_CANNOT, "A mailbox name is UTF-8 without control characters");
     nfc = u8_normalize(UNINORM_NFC, (const uint8_t *)name.p, name.n, NULL, &n);
     yb_assert(nfc != NULL); /* well-formed UTF-8: only memory can be missing */
     if (n > YB_FOLDER_NAME_MAX)
-        rc = refuse(err, "[LIMIT] A mailbox name has at most 200 bytes");
+        rc = refuse(err, YB_ERR_LIMIT, "A mailbox name has at most 200 bytes");
     else
         rc = put_name(yb_str((const char *)nfc, n), dir, err);
     free(nfc);

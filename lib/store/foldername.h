@@ -18,7 +18,7 @@ struct yb_folder_dir {
     char s[YB_FOLDER_DIR_MAX];
 };
 
-/* PERM 5.2.0 "[CANNOT] …" or "[LIMIT] …" for names that no mailbox may have. */
+/* PERM 5.2.0, YB_ERR_CANNOT or YB_ERR_LIMIT, for names that no mailbox may have. */
 int yb_folder_to_dir(struct yb_str name, struct yb_folder_dir *dir, struct yb_err *err) YB_MUST_USE;
 /* The name of a folder found on disk, in `out` (NUL-terminated). False for what is none of ours:
  * not NFC UTF-8, not escaped as we do, too long. */

@@ -167,7 +167,7 @@ make_letter(struct yb_mailbox *m, int fd, struct yb_str name, size_t given, size
         *letter = find_name(&k, name);
         *count = k.n;
         if (*letter == LETTERS || n == FILE_LIMIT)
-            rc = yb_err_set(err, YB_PERM, "5.2.0", "[LIMIT] No more keywords in this mailbox");
+            rc = yb_err_as(err, YB_ERR_LIMIT, YB_PERM, "5.2.0", "No more keywords in this mailbox");
         else if (*letter == k.n && (append_line(fd, yb_str(text, (size_t)n), *letter, name) < 0 ||
                                     (n == 0 && yb_sys_fsync(m->dir_fd) < 0)))
             rc = yb_err_sys(err, YB_TEMP, "4.3.0", "write " FILE_NAME);
@@ -206,7 +206,7 @@ yb_mailbox_keyword(struct yb_mailbox *m, struct yb_str name, bool create, uint32
 
     *bit = 0;
     if (!name_fits(name))
-        return yb_err_set(err, YB_PERM, "5.2.0", "[CANNOT] Not a keyword");
+        return yb_err_as(err, YB_ERR_CANNOT, YB_PERM, "5.2.0", "Not a keyword");
     if (read_file(m, &k, given, err) < 0)
         return -1;
     letter = find_name(&k, name);
@@ -216,7 +216,7 @@ yb_mailbox_keyword(struct yb_mailbox *m, struct yb_str name, bool create, uint32
     }
     fd = yb_sys_open(m->dir_fd, FILE_NAME, O_RDWR | O_CREAT | O_NOFOLLOW);
     if (fd < 0 && errno == ENOENT) /* the folder was removed */
-        return yb_err_set(err, YB_PERM, "5.2.0", "[NONEXISTENT] The mailbox does not exist");
+        return yb_err_as(err, YB_ERR_NOT_FOUND, YB_PERM, "5.2.0", "The mailbox does not exist");
     if (fd < 0 || flock(fd, LOCK_EX) < 0) {
         rc = yb_err_sys(err, YB_TEMP, "4.3.0", "open " FILE_NAME);
         yb_sys_close(&fd);

@@ -37,7 +37,7 @@ yb_mailbox_log(const struct yb_mailbox *m, const char *event, const struct yb_er
 static int
 err_gone(struct yb_err *err)
 {
-    return yb_err_set(err, YB_PERM, "5.2.0", "[NONEXISTENT] The mailbox does not exist");
+    return yb_err_as(err, YB_ERR_NOT_FOUND, YB_PERM, "5.2.0", "The mailbox does not exist");
 }
 
 int
@@ -840,6 +840,6 @@ yb_mailbox_message(struct yb_mailbox *m, const struct yb_record *r, int *fd, str
     }
     yb_account_unlock(m->account);
     if (rc == 0 && *fd < 0)
-        rc = yb_err_set(err, YB_PERM, "5.2.0", "[EXPUNGEISSUED] The message is gone");
+        rc = yb_err_as(err, YB_ERR_GONE, YB_PERM, "5.2.0", "The message is gone");
     return rc;
 }

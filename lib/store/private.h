@@ -152,12 +152,13 @@ int yb_account_busy(struct yb_store_account *a, struct yb_err *err) YB_MUST_USE;
 int yb_account_settle(struct yb_store_account *a, struct yb_err *err) YB_MUST_USE;
 
 /* --- mailbox.c; all under the account lock --- */
-/* The open mailbox of a folder, with a reference. PERM 5.2.0 "[NONEXISTENT]"; `create` makes it. */
+/* The open mailbox of a folder, with a reference. PERM 5.2.0, YB_ERR_NOT_FOUND; `create` makes it.
+ */
 int yb_mailbox_find(struct yb_store_account *a, const struct yb_folder_dir *dir, bool create,
                     struct yb_mailbox **m, struct yb_err *err) YB_MUST_USE;
 /* Makes m->head current and whole: opens a replaced index, compares after a busy mark, rebuilds.
- * PERM "[NONEXISTENT]" when it was deleted, or its UIDVALIDITY lost: whoever has UIDs of the handle
- * has UIDs of nothing. */
+ * PERM, YB_ERR_NOT_FOUND, when it was deleted, or its UIDVALIDITY lost: whoever has UIDs of the
+ * handle has UIDs of nothing. */
 int yb_mailbox_enter(struct yb_mailbox *m, struct yb_err *err) YB_MUST_USE;
 /* yubin-uid was not as expected: as after entering, or TEMP when it is again. Always -1. */
 int yb_mailbox_doubt(struct yb_mailbox *m, struct yb_err *err);

@@ -192,7 +192,7 @@ check_quota(const struct yb_incoming *i, const struct yb_put *put, struct yb_err
     if (put->quota_bytes == 0 || put->over_quota_ok ||
         (used <= put->quota_bytes && i->size <= put->quota_bytes - used))
         return 0;
-    return yb_err_set(err, YB_PERM, "5.2.2", "Mailbox full");
+    return yb_err_as(err, YB_ERR_FULL, YB_PERM, "5.2.2", "Mailbox full");
 }
 
 /* L3 to L4: the record, counts, usage and the ring of ids of a message that has its name. */
@@ -267,7 +267,7 @@ find_target(struct yb_incoming *i, const struct yb_put *put, const struct yb_fol
     if (yb_mailbox_find_entered(i->account, dir, create, &i->m, err) == 0)
         return 0;
     if (i->m == NULL && err != NULL && err->class == YB_PERM)
-        yb_err_set(err, YB_PERM, "5.2.0", "[TRYCREATE] The mailbox does not exist");
+        yb_err_as(err, YB_ERR_TRY_CREATE, YB_PERM, "5.2.0", "The mailbox does not exist");
     return -1;
 }
 
@@ -281,7 +281,7 @@ place_once(struct yb_incoming *i, const struct yb_put *put, const struct yb_fold
 
     yb_lockfile_read_durable(a->lock_fd, &d);
     if (d.state != YB_ACCOUNT_HOME)
-        return yb_err_set(err, YB_TEMP, "4.3.2", "The mailbox is being moved");
+        return yb_err_as(err, YB_ERR_MOVING, YB_TEMP, "4.3.2", "The mailbox is being moved");
     if (find_target(i, put, dir, err) < 0)
         return -1;
     if (put->repeat && find_repeat(i, put, out)) {

@@ -80,7 +80,7 @@ int yb_store_usage(struct yb_store_account *a, struct yb_usage *out,
  * many were written (at most max). */
 size_t yb_store_changed_usage(struct yb_store *s, struct yb_account_id *ids, struct yb_usage *usage,
                               size_t max);
-/* pop3d's exclusive use: fails at once (TEMP, status 4.2.0, text "[IN-USE] …") when another process
+/* pop3d's exclusive use: fails at once (TEMP 4.2.0, YB_ERR_IN_USE) when another process
  * or session has it. Deliveries and IMAP go on. Dropped with yb_store_unlock_pop() or the process.
  */
 int yb_store_lock_pop(struct yb_store_account *a, int *lock, struct yb_err *err) YB_MUST_USE;
@@ -130,7 +130,8 @@ int yb_store_put_write(struct yb_incoming *i, const struct iovec *v, int n,
 /* Copies `n` bytes of fd from `at` (copy_file_range or read/write). */
 int yb_store_put_file(struct yb_incoming *i, int fd, off_t at, uint64_t n,
                       struct yb_err *err) YB_MUST_USE;
-/* Over quota: PERM 5.2.2 "Mailbox full"; no such mailbox: PERM 5.2.0 "[TRYCREATE] …". */
+/* Over quota: PERM 5.2.2, YB_ERR_FULL; no such mailbox: PERM 5.2.0, YB_ERR_TRY_CREATE; the account
+ * leaves this node: TEMP 4.3.2, YB_ERR_MOVING. */
 int yb_store_put_place(struct yb_incoming *i, const struct yb_put *put, struct yb_put_result *out,
                        struct yb_err *err) YB_MUST_USE;
 int yb_store_put_commit(struct yb_incoming **i, struct yb_err *err) YB_MUST_USE;
@@ -148,8 +149,7 @@ struct yb_folder {
 int yb_store_list(struct yb_store_account *a, struct yb_arena *arena, struct yb_folder **out,
                   size_t *n, struct yb_err *err) YB_MUST_USE;
 /* Name rules: NFC UTF-8, 200 bytes, 16 levels, no control characters, no empty level (a trailing
- * "/" is dropped). PERM 5.2.0 with "[ALREADYEXISTS]", "[NONEXISTENT]", "[CANNOT]", "[LIMIT]" at the
- * text's start where an IMAP response code fits (RFC 5530). */
+ * "/" is dropped). PERM 5.2.0 is YB_ERR_EXISTS, YB_ERR_NOT_FOUND, YB_ERR_CANNOT or YB_ERR_LIMIT. */
 int yb_store_create(struct yb_store_account *a, struct yb_str name, struct yb_err *err) YB_MUST_USE;
 int yb_store_delete(struct yb_store_account *a, struct yb_str name, struct yb_err *err) YB_MUST_USE;
 int yb_store_rename(struct yb_store_account *a, struct yb_str from, struct yb_str to,
@@ -162,7 +162,7 @@ int yb_store_set_special(struct yb_store_account *a, struct yb_str name, const c
 /* --- an open mailbox --- */
 
 /* Finds foreign changes (directory mtimes), rebuilds a missing or damaged index. PERM 5.2.0
- * "[NONEXISTENT]". */
+ * YB_ERR_NOT_FOUND. */
 int yb_mailbox_open(struct yb_store_account *a, struct yb_str name, struct yb_mailbox **m,
                     struct yb_err *err) YB_MUST_USE;
 struct yb_mailbox *yb_mailbox_ref(struct yb_mailbox *m) YB_MUST_USE;
@@ -175,7 +175,7 @@ void yb_mailbox_close(struct yb_mailbox **m);
  */
 const char *yb_mailbox_folder(const struct yb_mailbox *m);
 /* The mailbox again, also when it was renamed meanwhile; without the account's lock while the store
- * still has it open. PERM 5.2.0 "[NONEXISTENT]": it was deleted or has a new UIDVALIDITY. */
+ * still has it open. PERM 5.2.0, YB_ERR_NOT_FOUND: it was deleted or has a new UIDVALIDITY. */
 int yb_mailbox_resume(struct yb_store_account *a, const char *folder, uint32_t uidvalidity,
                       struct yb_mailbox **m, struct yb_err *err) YB_MUST_USE;
 
@@ -262,11 +262,11 @@ int yb_view_changes(struct yb_mailbox *m, struct yb_view *v, bool with_expunges,
 int yb_mailbox_keywords(struct yb_mailbox *m, struct yb_arena *arena, struct yb_str names[26],
                         size_t *n, struct yb_err *err) YB_MUST_USE;
 /* The letter's bit of a keyword; a new letter is synced before it is used. 0 when it has none and
- * `create` is false. PERM "[LIMIT]" when full, "[CANNOT]" for what is no keyword. */
+ * `create` is false. PERM, YB_ERR_LIMIT when full, YB_ERR_CANNOT for what is no keyword. */
 int yb_mailbox_keyword(struct yb_mailbox *m, struct yb_str name, bool create, uint32_t *bit,
                        struct yb_err *err) YB_MUST_USE;
 
-/* The message's file for reading (the caller closes it). PERM 5.2.0 "[EXPUNGEISSUED]" when it is
+/* The message's file for reading (the caller closes it). PERM 5.2.0, YB_ERR_GONE, when it is
  * gone. */
 int yb_mailbox_message(struct yb_mailbox *m, const struct yb_record *r, int *fd,
                        struct yb_err *err) YB_MUST_USE;
@@ -304,8 +304,8 @@ int yb_mailbox_expunge(struct yb_mailbox *m, const uint32_t *uids, size_t n, boo
                        bool durable, struct yb_err *err) YB_MUST_USE;
 /* Copies (moves) n UIDs (ascending) in order; done and durable before it returns, or (copy) nothing
  * is. new_uids has room for n: 0 for a message that is gone already. MOVE keeps the delivery id and
- * takes no quota; a move that fails half-way reports what moved. Over quota: PERM 5.2.2
- * "[OVERQUOTA]". */
+ * takes no quota; a move that fails half-way reports what moved. Over quota: PERM 5.2.2,
+ * YB_ERR_FULL. */
 struct yb_copy {
     uint32_t uidvalidity; /* of the target */
     uint32_t *new_uids;

@@ -206,7 +206,7 @@ view_lost(const struct yb_table *t, const struct yb_view *v, const struct yb_ind
 static int
 err_lost(struct yb_err *err)
 {
-    return yb_err_set(err, YB_PERM, "5.2.0", "[NONEXISTENT] The mailbox was replaced");
+    return yb_err_as(err, YB_ERR_NOT_FOUND, YB_PERM, "5.2.0", "The mailbox was replaced");
 }
 
 int

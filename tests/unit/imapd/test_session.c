@@ -113,8 +113,9 @@ START_TEST(test_too_many_wrong)
 
     for (unsigned i = 0; i < 60; i++)
         PLAY(c, { "a NOSUCH\r\n", { "a BAD" } }, { "b NOOP\r\n", { "b OK" } });
-    for (unsigned i = 0; i < 39; i++)
-        PLAY(c, { "a NOSUCH\r\n", { "a BAD", "!BYE" } });
+    for (unsigned i = 0; i < 13; i++) /* no such command, wrong arguments, a literal in them */
+        PLAY(c, { "a NOSUCH\r\n", { "a BAD", "!BYE" } }, { "a SELECT (\r\n", { "a BAD", "!BYE" } },
+             { "a APPEND x ({1+}\r\nx\r\n", { "a BAD", "!BYE" } });
     PLAY(c, { "a NOSUCH\r\n", { "* BYE Too many" } });
     ck_assert(fake_is_closed(c));
     fake_free(&c);

@@ -100,38 +100,6 @@ START_TEST(test_searched)
 END_TEST
 
 /* clang-format off */
-static const struct { const char *status, *text; enum yb_err_class class; const char *want; } errors[] = {
-    { "5.7.8",  "Wrong",             YB_PERM, "t NO [AUTHENTICATIONFAILED] Wrong\r\n" },
-    { "5.7.13", "Suspended",         YB_PERM, "t NO [AUTHORIZATIONFAILED] Suspended\r\n" },
-    { "5.2.2",  "Full",              YB_PERM, "t NO [OVERQUOTA] Full\r\n" },
-    { "5.2.0",  "[TRYCREATE] None",  YB_PERM, "t NO [TRYCREATE] None\r\n" },
-    { "5.2.0",  "So not",            YB_PERM, "t NO [CANNOT] So not\r\n" },
-    { "4.3.0",  "Away",              YB_TEMP, "t NO [UNAVAILABLE] Away\r\n" },
-    { "4.3.0",  "Oops",              YB_BUG,  "t NO [SERVERBUG] Oops\r\n" },
-    { "5.5.2",  "Not base64",        YB_PERM, "t BAD Not base64\r\n" },
-    { "5.7.0",  "Cancelled",         YB_PERM, "t BAD Cancelled\r\n" },
-};
-/* clang-format on */
-
-START_TEST(test_errors)
-{
-    struct yb_buf *b = yb_buf_new(1000);
-    struct yb_err err = { 0 };
-
-    yb_err_set(&err, errors[_i].class, errors[_i].status, "%s", errors[_i].text);
-    imapd_put_err(b, YB_STR("t"), &err);
-    check_text(yb_buf_view(b), errors[_i].want, "answer");
-    /* What is inside stays inside. */
-    yb_buf_clear(b);
-    yb_err_inside(&err, YB_TEMP, "4.3.0", "[secret] /var/lib/x");
-    imapd_put_err(b, YB_STR("t"), &err);
-    check_text(yb_buf_view(b), "t NO [UNAVAILABLE] Temporary local problem, try again later\r\n",
-               "inside");
-    yb_buf_free(&b);
-}
-END_TEST
-
-/* clang-format off */
 static const struct { const char *in; size_t n; const char *want; } strings[] = {
     { "", 0, "\"\"" }, { "a b", 3, "\"a b\"" }, { "a\"b\\c", 5, "\"a\\\"b\\\\c\"" },
     { "a\r\nb", 4, "{4}\r\na\r\nb" }, { "\xc3\xa9", 2, "{2}\r\n\xc3\xa9" }, { "a\0b", 3, "\"a?b\"" },
@@ -159,7 +127,6 @@ main(void)
 
     tcase_add_loop_test(tc, test_structure, 0, YB_COUNT(cases));
     tcase_add_test(tc, test_searched);
-    tcase_add_loop_test(tc, test_errors, 0, YB_COUNT(errors));
     tcase_add_loop_test(tc, test_strings, 0, YB_COUNT(strings));
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);

@@ -259,7 +259,7 @@ int
 yb_store_lock_pop(struct yb_store_account *a, int *lock, struct yb_err *err)
 {
     if (a->fake->in_use || a->fake->locks > 0)
-        return yb_err_set(err, YB_TEMP, "4.2.0", "[IN-USE] Another session has this mailbox");
+        return yb_err_as(err, YB_ERR_IN_USE, YB_TEMP, "4.2.0", "Another session has this mailbox");
     a->fake->locks++;
     *lock = 1;
     return 0;
@@ -350,7 +350,7 @@ yb_mailbox_message(struct yb_mailbox *m, const struct yb_record *r, int *fd, str
     const struct fake_message *message = &m->fake->messages[m->fake->many > 0 ? 0 : r->uid - 1];
 
     if (m->fake->lost)
-        return yb_err_set(err, YB_PERM, "5.2.0", "[EXPUNGEISSUED] gone");
+        return yb_err_as(err, YB_ERR_GONE, YB_PERM, "5.2.0", "gone");
     *fd = memfd_create("message", MFD_CLOEXEC);
     yb_assert(*fd >= 0 && yb_pwrite_all(*fd, message->bytes, 0) == 0);
     return 0;

@@ -34,10 +34,10 @@ START_TEST(test_quota)
 
     OK(help_try_put(h.a, &put, 1, 600, &out, &err));
     put.id = help_id(2);
-    FAILS(help_try_put(h.a, &put, 2, 401, &out, &err), YB_PERM, "Mailbox full");
+    FAILS(help_try_put(h.a, &put, 2, 401, &out, &err), YB_PERM, YB_ERR_FULL);
     OK(help_try_put(h.a, &put, 2, 400, &out, &err)); /* to the byte */
     put.id = help_id(3);
-    FAILS(help_try_put(h.a, &put, 3, 1, &out, &err), YB_PERM, "Mailbox full");
+    FAILS(help_try_put(h.a, &put, 3, 1, &out, &err), YB_PERM, YB_ERR_FULL);
     put.over_quota_ok = true; /* answered 250 before: stored, never bounced */
     OK(help_try_put(h.a, &put, 3, 500, &out, &err));
     ck_assert_uint_eq(help_usage(&h).bytes, 1500);
@@ -64,7 +64,7 @@ race(void *arg)
     struct yb_err err = { 0 };
 
     r->stored = help_try_put(r->a, &put, 100 + r->n, RACER_BYTES, &out, &err) == 0;
-    if (!r->stored && (err.class != YB_PERM || strcmp(err.status, "5.2.2") != 0))
+    if (!r->stored && (err.class != YB_PERM || err.kind != YB_ERR_FULL))
         abort();
     return NULL;
 }
@@ -194,7 +194,7 @@ START_TEST(test_put_file)
     ck_assert_uint_eq(map.v[0].size, 199011);
     ck_assert_int_eq(map.v[0].internal_date, -5);
     OK(yb_store_put_begin(h.a, 10, &i, &err));
-    FAILS(yb_store_put_file(i, fd, 0, 200001, &err), YB_TEMP, "");
+    FAILS(yb_store_put_file(i, fd, 0, 200001, &err), YB_TEMP, YB_ERR_OTHER);
     yb_store_put_abort(&i);
     close(fd);
     unlink(path);
@@ -208,10 +208,10 @@ START_TEST(test_refused)
     struct yb_store_account *a;
     struct yb_account_id nobody = { { 9, 9, 9 } };
 
-    FAILS(help_try_put(h.a, &put, 1, 50, &out, &err), YB_PERM, "[TRYCREATE]");
+    FAILS(help_try_put(h.a, &put, 1, 50, &out, &err), YB_PERM, YB_ERR_TRY_CREATE);
     put.mailbox = "a//b";
-    FAILS(help_try_put(h.a, &put, 1, 50, &out, &err), YB_PERM, "[CANNOT]");
-    FAILS(yb_store_open(h.s, nobody, false, &a, &err), YB_PERM, "");
+    FAILS(help_try_put(h.a, &put, 1, 50, &out, &err), YB_PERM, YB_ERR_CANNOT);
+    FAILS(yb_store_open(h.s, nobody, false, &a, &err), YB_PERM, YB_ERR_NOT_FOUND);
     ck_assert_uint_eq(help_usage(&h).bytes, 0);
 }
 END_TEST
@@ -228,16 +228,16 @@ START_TEST(test_root_away)
 
     snprintf(file, sizeof(file), "%s/.yubin-store", h.root);
     snprintf(aside, sizeof(aside), "%s.away", file);
-    FAILS(yb_store_init(h.root, text, &err), YB_PERM, "");
+    FAILS(yb_store_init(h.root, text, &err), YB_PERM, YB_ERR_OTHER);
     ck_assert_int_eq(rename(file, aside), 0);
     OK(yb_store_root_open(&conf, NULL, &s, &err)); /* degraded, not dead */
-    FAILS(yb_store_open(s, id, true, &a, &err), YB_TEMP, "");
+    FAILS(yb_store_open(s, id, true, &a, &err), YB_TEMP, YB_ERR_OTHER);
     ck_assert_int_eq(rename(aside, file), 0);
     OK(yb_store_open(s, id, true, &a, &err)); /* by itself */
     yb_store_close(&a);
     yb_store_root_close(&s);
     OK(yb_store_root_open(&conf, "00112233445566778899aabbccddeeff", &s, &err));
-    FAILS(yb_store_open(s, id, true, &a, &err), YB_TEMP, ""); /* another store's disk */
+    FAILS(yb_store_open(s, id, true, &a, &err), YB_TEMP, YB_ERR_OTHER); /* another store's disk */
     yb_store_root_close(&s);
 }
 END_TEST
@@ -248,9 +248,9 @@ START_TEST(test_pop_lock)
     int first, second;
 
     OK(yb_store_lock_pop(h.a, &first, &err));
-    FAILS(yb_store_lock_pop(h.a, &second, &err), YB_TEMP, "[IN-USE]");
+    FAILS(yb_store_lock_pop(h.a, &second, &err), YB_TEMP, YB_ERR_IN_USE);
     help_open(&other);
-    FAILS(yb_store_lock_pop(other.a, &second, &err), YB_TEMP, "[IN-USE]");
+    FAILS(yb_store_lock_pop(other.a, &second, &err), YB_TEMP, YB_ERR_IN_USE);
     help_put(&other, NULL, 1, 10, 0); /* deliveries go on */
     yb_store_unlock_pop(h.a, &first);
     OK(yb_store_lock_pop(other.a, &second, &err));
@@ -289,8 +289,8 @@ START_TEST(test_remove)
     help_open(&other);
     OK(yb_store_remove(other.s, h.id, &err));
     ck_assert_int_eq(access(path, F_OK), -1);
-    FAILS(yb_store_usage(h.a, &u, &err), YB_TEMP, "");
-    FAILS(help_try_put(h.a, &put, 3, 10, &out, &err), YB_TEMP, "");
+    FAILS(yb_store_usage(h.a, &u, &err), YB_TEMP, YB_ERR_OTHER);
+    FAILS(help_try_put(h.a, &put, 3, 10, &out, &err), YB_TEMP, YB_ERR_OTHER);
     help_close(&other);
     help_reopen(&h); /* the id's next life is empty */
     ck_assert_uint_eq(help_usage(&h).messages, 0);

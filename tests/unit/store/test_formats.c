@@ -60,28 +60,28 @@ START_TEST(test_name)
 END_TEST
 
 static const struct {
-    const char *name, *dir; /* NULL: refused with `why` */
-    const char *why;
+    const char *name, *dir; /* NULL: refused as `why` */
+    enum yb_err_kind why;
 } folders[] = {
-    { "INBOX", "", NULL },
-    { "inBox", "", NULL },
-    { "Sent", ".Sent", NULL },
-    { "Sent/", ".Sent", NULL },
-    { "inbox/Work", ".INBOX.Work", NULL },
-    { "Work/inbox", ".Work.inbox", NULL },
-    { "a.b/100%", ".a%2Eb.100%25", NULL },
-    { "e\xcc\x81", ".\xc3\xa9", NULL }, /* NFC */
-    { "../x", ".%2E%2E.x", NULL },
-    { "a/b/c/d/e/f/g/h/i/j/k/l/m/n/o/p", ".a.b.c.d.e.f.g.h.i.j.k.l.m.n.o.p", NULL },
-    { "a/b/c/d/e/f/g/h/i/j/k/l/m/n/o/p/q", NULL, "[LIMIT]" },
-    { "", NULL, "[CANNOT]" },
-    { "/", NULL, "[CANNOT]" },
-    { "/a", NULL, "[CANNOT]" },
-    { "a//b", NULL, "[CANNOT]" },
-    { "a\tb", NULL, "[CANNOT]" },
-    { "a\xc2\x85", NULL, "[CANNOT]" },
-    { "a\xff", NULL, "[CANNOT]" },
-    { "a\xed\xa0\x80", NULL, "[CANNOT]" },
+    { "INBOX", "", YB_ERR_OTHER },
+    { "inBox", "", YB_ERR_OTHER },
+    { "Sent", ".Sent", YB_ERR_OTHER },
+    { "Sent/", ".Sent", YB_ERR_OTHER },
+    { "inbox/Work", ".INBOX.Work", YB_ERR_OTHER },
+    { "Work/inbox", ".Work.inbox", YB_ERR_OTHER },
+    { "a.b/100%", ".a%2Eb.100%25", YB_ERR_OTHER },
+    { "e\xcc\x81", ".\xc3\xa9", YB_ERR_OTHER }, /* NFC */
+    { "../x", ".%2E%2E.x", YB_ERR_OTHER },
+    { "a/b/c/d/e/f/g/h/i/j/k/l/m/n/o/p", ".a.b.c.d.e.f.g.h.i.j.k.l.m.n.o.p", YB_ERR_OTHER },
+    { "a/b/c/d/e/f/g/h/i/j/k/l/m/n/o/p/q", NULL, YB_ERR_LIMIT },
+    { "", NULL, YB_ERR_CANNOT },
+    { "/", NULL, YB_ERR_CANNOT },
+    { "/a", NULL, YB_ERR_CANNOT },
+    { "a//b", NULL, YB_ERR_CANNOT },
+    { "a\tb", NULL, YB_ERR_CANNOT },
+    { "a\xc2\x85", NULL, YB_ERR_CANNOT },
+    { "a\xff", NULL, YB_ERR_CANNOT },
+    { "a\xed\xa0\x80", NULL, YB_ERR_CANNOT },
 };
 
 START_TEST(test_folder_name)
@@ -112,9 +112,9 @@ START_TEST(test_folder_length)
 
     memset(name, 'n', sizeof(name));
     OK(yb_folder_to_dir(yb_str(name, 200), &dir, &err));
-    FAILS(yb_folder_to_dir(yb_str(name, 201), &dir, &err), YB_PERM, "[LIMIT]");
+    FAILS(yb_folder_to_dir(yb_str(name, 201), &dir, &err), YB_PERM, YB_ERR_LIMIT);
     memset(name, '.', sizeof(name)); /* escaped it would not fit into a file name */
-    FAILS(yb_folder_to_dir(yb_str(name, 150), &dir, &err), YB_PERM, "[LIMIT]");
+    FAILS(yb_folder_to_dir(yb_str(name, 150), &dir, &err), YB_PERM, YB_ERR_LIMIT);
 }
 END_TEST
 
@@ -188,7 +188,7 @@ START_TEST(test_uidfile)
     ck_assert_int_eq(pwrite(fd, "torn", 4, 20), 4);
     ck_assert_int_eq(yb_uidfile_read(folder_fd, &u, NULL), 0);
     close(fd);
-    FAILS(yb_uidfile_raise(folder_fd, &u, 3000, 0, &err), YB_PERM, "");
+    FAILS(yb_uidfile_raise(folder_fd, &u, 3000, 0, &err), YB_PERM, YB_ERR_OTHER);
 }
 END_TEST
 
@@ -198,7 +198,7 @@ START_TEST(test_uidfile_other)
 
     OK(yb_uidfile_create(folder_fd, &u, &err));
     u.uidvalidity = 78; /* it was made anew by somebody */
-    FAILS(yb_uidfile_raise(folder_fd, &u, 3000, 0, &err), YB_PERM, "");
+    FAILS(yb_uidfile_raise(folder_fd, &u, 3000, 0, &err), YB_PERM, YB_ERR_OTHER);
 }
 END_TEST
 

@@ -103,7 +103,7 @@ START_TEST(test_no_symlinks)
     snprintf(target, sizeof(target), "%s/elsewhere", h.root);
     ck_assert_int_eq(mkdir(target, 0700), 0);
     ck_assert_int_eq(symlink(target, help_path(&h, ".Out")), 0);
-    FAILS(yb_mailbox_open(h.a, YB_STR("Out"), &m, &err), YB_TEMP, "");
+    FAILS(yb_mailbox_open(h.a, YB_STR("Out"), &m, &err), YB_TEMP, YB_ERR_OTHER);
     ck_assert_int_eq(unlink(help_path(&h, ".Out")), 0);
     ck_assert_int_eq(rmdir(target), 0); /* nothing was made in it */
 }
@@ -247,7 +247,7 @@ START_TEST(test_expunged_message)
     OK(yb_view_begin(m, false, &v, &err));
     OK(yb_view_rows(m, &v, &rows, &err));
     OK(yb_mailbox_expunge(m, &uid, 1, false, true, &err));
-    FAILS(yb_mailbox_message(m, &rows->v[1], &fd, &err), YB_PERM, "[EXPUNGEISSUED]");
+    FAILS(yb_mailbox_message(m, &rows->v[1], &fd, &err), YB_PERM, YB_ERR_GONE);
     OK(yb_mailbox_message(m, &rows->v[2], &fd, &err));
     close(fd);
     yb_rows_release(&rows);
@@ -341,8 +341,8 @@ START_TEST(test_keywords)
         bits |= bit;
     }
     ck_assert_uint_eq(bits, 0x3fffffe);
-    FAILS(yb_mailbox_keyword(m, YB_STR("more"), true, &bit, &err), YB_PERM, "[LIMIT]");
-    FAILS(yb_mailbox_keyword(m, YB_STR("not one"), true, &bit, &err), YB_PERM, "[CANNOT]");
+    FAILS(yb_mailbox_keyword(m, YB_STR("more"), true, &bit, &err), YB_PERM, YB_ERR_LIMIT);
+    FAILS(yb_mailbox_keyword(m, YB_STR("not one"), true, &bit, &err), YB_PERM, YB_ERR_CANNOT);
     op.keywords = 1u << 25 | 2;
     OK(yb_mailbox_store(m, uids, 2, &op, &err));
     yb_view_end(m, &v);
@@ -380,7 +380,7 @@ START_TEST(test_keyword_gone)
     OK(yb_store_create(h.a, YB_STR("Gone"), &err));
     m = help_mailbox(&h, "Gone");
     OK(yb_store_delete(h.a, YB_STR("Gone"), &err));
-    FAILS(yb_mailbox_keyword(m, YB_STR("$Label1"), true, &bit, &err), YB_PERM, "[NONEXISTENT]");
+    FAILS(yb_mailbox_keyword(m, YB_STR("$Label1"), true, &bit, &err), YB_PERM, YB_ERR_NOT_FOUND);
     yb_mailbox_close(&m);
 }
 END_TEST
@@ -419,7 +419,7 @@ START_TEST(test_copy)
     ck_assert_int_eq(b.v[0].internal_date, a.v[0].internal_date);
     /* Over quota nothing is copied. */
     FAILS(yb_mailbox_copy(from, uids, 3, to, help_usage(&h).bytes + 200, &out, &err), YB_PERM,
-          "[OVERQUOTA]");
+          YB_ERR_FULL);
     ck_assert_uint_eq(help_usage(&h).messages, 7);
     ck_assert_uint_eq(help_files(&h, ".Sent/"), 3);
     /* Into itself. */
@@ -660,7 +660,7 @@ START_TEST(test_resume)
     ck_assert_str_eq(yb_mailbox_folder(m), ".Elsewhere");
     yb_mailbox_close(&m);
     OK(yb_store_delete(h.a, YB_STR("Elsewhere"), &err));
-    FAILS(yb_mailbox_resume(h.a, ".Box", box, &m, &err), YB_PERM, "[NONEXISTENT]");
+    FAILS(yb_mailbox_resume(h.a, ".Box", box, &m, &err), YB_PERM, YB_ERR_NOT_FOUND);
     ck_assert_ptr_null(m);
     OK(yb_mailbox_resume(h.a, "", inbox, &m, &err));
     yb_mailbox_close(&m);
@@ -765,13 +765,13 @@ START_TEST(test_folders)
 
     OK(yb_store_create(h.a, YB_STR("Lists/yubin.dev/"), &err));
     OK(yb_store_create(h.a, YB_STR("\xe9\x83\xb5\xe4\xbe\xbf"), &err));
-    FAILS(yb_store_create(h.a, YB_STR("Lists/yubin.dev"), &err), YB_PERM, "[ALREADYEXISTS]");
-    FAILS(yb_store_create(h.a, YB_STR("Inbox"), &err), YB_PERM, "[ALREADYEXISTS]");
-    FAILS(yb_store_delete(h.a, YB_STR("INBOX"), &err), YB_PERM, "[CANNOT]");
-    FAILS(yb_store_delete(h.a, YB_STR("none"), &err), YB_PERM, "[NONEXISTENT]");
+    FAILS(yb_store_create(h.a, YB_STR("Lists/yubin.dev"), &err), YB_PERM, YB_ERR_EXISTS);
+    FAILS(yb_store_create(h.a, YB_STR("Inbox"), &err), YB_PERM, YB_ERR_EXISTS);
+    FAILS(yb_store_delete(h.a, YB_STR("INBOX"), &err), YB_PERM, YB_ERR_CANNOT);
+    FAILS(yb_store_delete(h.a, YB_STR("none"), &err), YB_PERM, YB_ERR_NOT_FOUND);
     OK(yb_store_create(h.a, YB_STR("Sent"), &err));
     OK(yb_store_set_special(h.a, YB_STR("Sent"), "\\Sent", &err));
-    FAILS(yb_store_set_special(h.a, YB_STR("Sent"), "\\Nothing", &err), YB_PERM, "[CANNOT]");
+    FAILS(yb_store_set_special(h.a, YB_STR("Sent"), "\\Nothing", &err), YB_PERM, YB_ERR_CANNOT);
     OK(yb_store_subscribe(h.a, YB_STR("Sent"), true, &err));
     OK(yb_store_subscribe(h.a, YB_STR("Sent"), true, &err));
     OK(yb_store_subscribe(h.a, YB_STR("gone"), true, &err));
@@ -848,7 +848,7 @@ START_TEST(test_delete_create)
     ck_assert_uint_eq(help_usage(&h).bytes, 11);
     OK(yb_view_changes(old, &v, true, arena, &c, &err));
     ck_assert(c.invalid);
-    FAILS(yb_mailbox_status(old, &st, &err), YB_PERM, "[NONEXISTENT]");
+    FAILS(yb_mailbox_status(old, &st, &err), YB_PERM, YB_ERR_NOT_FOUND);
     help_put(&h, "Temp", 3, 10, 0);
     m = help_mailbox(&h, "Temp");
     ck_assert_uint_gt(yb_mailbox_uidvalidity(m), validity);
@@ -872,13 +872,13 @@ START_TEST(test_rename)
     help_put(&h, "Ab", 4, 10, 0);
     m = help_mailbox(&h, "A/b");
     help_map(&h, "A/b/c", &before);
-    FAILS(yb_store_rename(h.a, YB_STR("A"), YB_STR("A/x"), &err), YB_PERM, "[CANNOT]");
-    FAILS(yb_store_rename(h.a, YB_STR("A"), YB_STR("Ab"), &err), YB_PERM, "[ALREADYEXISTS]");
-    FAILS(yb_store_rename(h.a, YB_STR("Z"), YB_STR("Y"), &err), YB_PERM, "[NONEXISTENT]");
+    FAILS(yb_store_rename(h.a, YB_STR("A"), YB_STR("A/x"), &err), YB_PERM, YB_ERR_CANNOT);
+    FAILS(yb_store_rename(h.a, YB_STR("A"), YB_STR("Ab"), &err), YB_PERM, YB_ERR_EXISTS);
+    FAILS(yb_store_rename(h.a, YB_STR("Z"), YB_STR("Y"), &err), YB_PERM, YB_ERR_NOT_FOUND);
     OK(yb_store_rename(h.a, YB_STR("A"), YB_STR("Z/new"), &err));
     help_map(&h, "Z/new/b/c", &after);
     help_same(&before, &after, "renamed");
-    FAILS(yb_mailbox_open(h.a, YB_STR("A/b"), &again, &err), YB_PERM, "[NONEXISTENT]");
+    FAILS(yb_mailbox_open(h.a, YB_STR("A/b"), &again, &err), YB_PERM, YB_ERR_NOT_FOUND);
     ck_assert_uint_eq(help_put(&h, "Z/new/b", 5, 10, 0), 2);
     ck_assert_uint_eq(help_status(m).messages, 2);
     ck_assert_uint_eq(help_files(&h, ".Ab/"), 1);
@@ -905,14 +905,14 @@ START_TEST(test_names_across_processes)
     help_put(&h, "A", 1, 10, 0);
     help_open(&other);
     OK(yb_store_rename(other.a, YB_STR("A"), YB_STR("B"), &err));
-    FAILS(help_try_put(h.a, &put, 77, 10, &out, &err), YB_PERM, "[TRYCREATE]");
+    FAILS(help_try_put(h.a, &put, 77, 10, &out, &err), YB_PERM, YB_ERR_TRY_CREATE);
     help_put(&h, "B", 2, 10, 0);
     m = help_mailbox(&other, "B");
     ck_assert_uint_eq(help_status(m).messages, 2);
     OK(yb_store_delete(h.a, YB_STR("B"), &err));
     yb_mailbox_close(&m);
     put.mailbox = "B";
-    FAILS(help_try_put(other.a, &put, 77, 10, &out, &err), YB_PERM, "[TRYCREATE]");
+    FAILS(help_try_put(other.a, &put, 77, 10, &out, &err), YB_PERM, YB_ERR_TRY_CREATE);
     help_close(&other);
 }
 END_TEST

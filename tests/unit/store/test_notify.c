@@ -267,9 +267,10 @@ START_TEST(test_half_done)
         locks_left = 1;
         atomic_store(&heard, 0);
         if (i == 0)
-            FAILS(yb_mailbox_store(m, uids, YB_COUNT(uids), &op, &err), YB_TEMP, "");
+            FAILS(yb_mailbox_store(m, uids, YB_COUNT(uids), &op, &err), YB_TEMP, YB_ERR_OTHER);
         else
-            FAILS(yb_mailbox_expunge(m, uids, YB_COUNT(uids), false, false, &err), YB_TEMP, "");
+            FAILS(yb_mailbox_expunge(m, uids, YB_COUNT(uids), false, false, &err), YB_TEMP,
+                  YB_ERR_OTHER);
         locks_left = -1;
         ck_assert_uint_ge(atomic_load(&heard), 1);
     }

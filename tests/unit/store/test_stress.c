@@ -64,14 +64,12 @@ chance(struct worker *w, unsigned n)
 static bool
 expected(const struct yb_err *err)
 {
-    static const char *const codes[] = { "[NONEXISTENT]", "[TRYCREATE]", "[ALREADYEXISTS]",
-                                         "[EXPUNGEISSUED]", "[LIMIT]" };
+    static const bool races[YB_ERR_KINDS] = {
+        [YB_ERR_NOT_FOUND] = true, [YB_ERR_TRY_CREATE] = true, [YB_ERR_EXISTS] = true,
+        [YB_ERR_GONE] = true,      [YB_ERR_LIMIT] = true,
+    };
 
-    for (size_t i = 0; i < YB_COUNT(codes); i++) {
-        if (err->class == YB_PERM && strncmp(err->text, codes[i], strlen(codes[i])) == 0)
-            return true;
-    }
-    return false;
+    return err->class == YB_PERM && races[err->kind];
 }
 
 static bool

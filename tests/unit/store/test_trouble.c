@@ -182,8 +182,8 @@ START_TEST(test_deleted_meanwhile)
     make(".Other/cur/deep/er/still");
     OK(yb_store_delete(h.a, YB_STR("Other"), &err));
     FAILS(yb_mailbox_move(inbox, (uint32_t[]){ 1 }, 1, target, &out, &err), YB_PERM,
-          "[NONEXISTENT]");
-    FAILS(help_try_put(other.a, &put, 12, 50, &stored, &err), YB_PERM, "[TRYCREATE]");
+          YB_ERR_NOT_FOUND);
+    FAILS(help_try_put(other.a, &put, 12, 50, &stored, &err), YB_PERM, YB_ERR_TRY_CREATE);
     help_map(&other, "INBOX", &map);
     ck_assert_uint_eq(map.n, 1);
     ck_assert_uint_eq(help_usage(&h).messages, 1);
@@ -203,7 +203,7 @@ START_TEST(test_first_index_fails)
 
     make(".Other");
     make(".Other/yubin-index.tmp");
-    FAILS(yb_mailbox_open(h.a, YB_STR("Other"), &m, &err), YB_TEMP, "");
+    FAILS(yb_mailbox_open(h.a, YB_STR("Other"), &m, &err), YB_TEMP, YB_ERR_OTHER);
     ck_assert_int_eq(rmdir(help_path(&h, ".Other/yubin-index.tmp")), 0);
     help_open(&other);
     for (unsigned n = 1; n <= 3; n++)
@@ -292,7 +292,7 @@ START_TEST(test_refused_without_repair)
     inbox = help_mailbox(&h, "INBOX");
     other = help_mailbox(&h, "Other");
     FAILS(yb_mailbox_copy(inbox, (uint32_t[]){ 1 }, 1, other, 350, &out, &err), YB_PERM,
-          "[OVERQUOTA]");
+          YB_ERR_FULL);
     ck_assert_uint_eq(yb_map_count(h.a->mailboxes), 2);
     ck_assert_uint_eq(help_usage(&h).bytes, 300);
     yb_mailbox_close(&inbox);
@@ -356,12 +356,13 @@ START_TEST(test_no_file)
     few = (struct rlimit){ (rlim_t)fd, before.rlim_max };
     close(fd);
     ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
-    FAILS(yb_mailbox_message(m, &r, &fd, &err), YB_TEMP, ""); /* no descriptor: it is not gone */
+    /* No descriptor: it is not gone. */
+    FAILS(yb_mailbox_message(m, &r, &fd, &err), YB_TEMP, YB_ERR_OTHER);
     ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
     only_file("cur", name);
     ck_assert_int_eq(unlink(help_path(&h, name)), 0);
     ck_assert_int_eq(mkfifo(help_path(&h, name), 0600), 0);
-    FAILS(yb_mailbox_message(m, &r, &fd, &err), YB_PERM, "[EXPUNGEISSUED]");
+    FAILS(yb_mailbox_message(m, &r, &fd, &err), YB_PERM, YB_ERR_GONE);
     ck_assert_uint_eq(help_status(m).messages, 0);
     yb_mailbox_close(&m);
 }
@@ -429,8 +430,8 @@ START_TEST(test_removed_meanwhile)
     make("cur/deep/er");
     make("cur/deep/er/still");
     make("cur/deep/er/still/more");
-    FAILS(yb_store_remove(h.s, h.id, &err), YB_TEMP, "");
-    FAILS(help_try_put(other.a, &put, 2, 50, &out, &err), YB_TEMP, "");
+    FAILS(yb_store_remove(h.s, h.id, &err), YB_TEMP, YB_ERR_OTHER);
+    FAILS(help_try_put(other.a, &put, 2, 50, &out, &err), YB_TEMP, YB_ERR_OTHER);
     yb_account_id_text(h.id, text);
     snprintf(aside, sizeof(aside), "%s/%.2s/.removed.%s", h.root, text, text);
     ck_assert_int_eq(access(aside, F_OK), 0);
