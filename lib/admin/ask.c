@@ -31,7 +31,7 @@ yb_admin_about(struct yb_str name, struct yb_err *err)
 {
     const struct yb_err why = *err;
 
-    return yb_err_set(err, why.class, why.status, "%.*s: %s", YB_STR_ARG(name), why.text);
+    return yb_err_as(err, why.kind, why.class, why.status, "%.*s: %s", YB_STR_ARG(name), why.text);
 }
 
 int
@@ -139,9 +139,7 @@ yb_admin_explain(const struct yb_db_conn *c, struct yb_err *err)
         { "accounts_quota_bytes_check", "Limits are not negative" },
         { "mail_address_check", "A contact, catch-all or target is an address, local@domain" },
     };
-    static const char prefix[] = "database: ";
     const char *constraint = yb_db_constraint(c);
-    char text[sizeof(err->text)];
 
     for (size_t i = 0; i < YB_COUNT(rows); i++) {
         if (strcmp(rows[i].constraint, constraint) == 0) {
@@ -149,11 +147,9 @@ yb_admin_explain(const struct yb_db_conn *c, struct yb_err *err)
             return;
         }
     }
-    /* A value that is no number, time or yes/no: the database's own sentence names it. */
-    if (err->class == YB_PERM && strncmp(err->text, prefix, sizeof(prefix) - 1) == 0) {
-        memcpy(text, err->text, sizeof(text));
-        yb_err_set(err, YB_PERM, "5.5.4", "%s", text + sizeof(prefix) - 1);
-    }
+    /* The operator may read the database's own sentence. */
+    if (err->kind == YB_ERR_VALUE)
+        yb_err_as(err, YB_ERR_VALUE, YB_PERM, "5.5.4", "%s", err->text);
 }
 
 int

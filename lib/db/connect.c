@@ -337,7 +337,11 @@ yb_pq_fail(PGconn *pg, const PGresult *r, struct yb_err *err)
         return yb_err_set(err, YB_PERM, "5.3.0", "%s", text);
     if (strncmp(state, "23", 2) == 0 && constraint == NULL) /* raised by a trigger of ours */
         return yb_err_set(err, YB_PERM, "5.3.0", "%s", text);
-    if (strncmp(state, "23", 2) == 0 || strncmp(state, "22", 2) == 0)
-        return yb_err_inside(err, YB_PERM, "5.3.0", "database: %s", text);
+    if (strncmp(state, "23", 2) == 0 || strncmp(state, "22", 2) == 0) {
+        yb_err_inside(err, YB_PERM, "5.3.0", "%s", text);
+        if (err != NULL)
+            err->kind = YB_ERR_VALUE;
+        return -1;
+    }
     return yb_err_inside(err, YB_BUG, "4.3.0", "database: %s (%s)", text, state);
 }

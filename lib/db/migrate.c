@@ -245,7 +245,7 @@ file_run(PGconn *pg, const struct file *f, struct yb_err *err)
     }
     if (rc == 0)
         return 0;
-    return yb_err_set(err, why.class, why.status, "%s: %s", f->name, why.text);
+    return yb_err_as(err, why.kind, why.class, why.status, "%s: %s", f->name, why.text);
 }
 
 /* What comes next, unless another run was faster: under the lock the record is read again. */

@@ -473,9 +473,7 @@ resolve_walk(struct walk *w, struct yb_str local, struct yb_str domain, struct y
 static void
 resolve_malformed(const struct yb_err *why, struct yb_resolution *out)
 {
-    bool domain = strcmp(why->status, "5.1.2") == 0;
-
-    out->answer = answer_make(domain ? YB_WHY_NOT_HOSTED : YB_WHY_UNKNOWN);
+    out->answer = answer_make(why->kind == YB_ERR_DOMAIN ? YB_WHY_NOT_HOSTED : YB_WHY_UNKNOWN);
 }
 
 int

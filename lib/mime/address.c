@@ -137,11 +137,11 @@ yb_domain_normal(struct yb_str domain, struct yb_arena *arena, struct yb_str *ou
     struct yb_str name = domain;
 
     if (domain.n > YB_DOMAIN_MAX)
-        return yb_err_set(err, YB_PERM, "5.1.2", "Domain name too long");
+        return yb_err_as(err, YB_ERR_DOMAIN, YB_PERM, "5.1.2", "Domain name too long");
     if (name.n > 0 && name.p[name.n - 1] == '.')
         name.n--;
     if ((has_high(name) && !name_to_ascii(name, arena, &name)) || !name_is_valid(name))
-        return yb_err_set(err, YB_PERM, "5.1.2", "Invalid domain name");
+        return yb_err_as(err, YB_ERR_DOMAIN, YB_PERM, "5.1.2", "Invalid domain name");
     *out = lower_copy(name, arena);
     return 0;
 }

@@ -145,7 +145,8 @@ check_room(const struct yb_handover *h, const struct yb_smtp_tx *tx, struct yb_r
     }
     if (tight == 0 || tight < res->n_targets)
         return 0;
-    return yb_err_set(err, YB_TEMP, "4.2.2", "this mailbox has no room for it, try again later");
+    return yb_err_as(err, YB_ERR_FULL, YB_TEMP, "4.2.2",
+                     "this mailbox has no room for it, try again later");
 }
 
 /* The same address again, in whatever case or quotes, is one recipient, who gets one message. */
@@ -166,7 +167,8 @@ add_recipient(const struct yb_handover *h, struct yb_smtp_session *s, struct yb_
     if (repeated)
         res->n_targets = 0;
     if (e->n_targets + res->n_targets > limit)
-        return yb_err_set(err, YB_TEMP, "4.5.3", "Too many recipients, send the rest again");
+        return yb_err_as(err, YB_ERR_LIMIT, YB_TEMP, "4.5.3",
+                         "Too many recipients, send the rest again");
     r->data = keep_recipient(res, address, hash, s->tx->arena);
     if (!repeated)
         *at = r->data;
@@ -185,7 +187,7 @@ yb_handover_rcpt(const struct yb_handover *h, struct yb_smtp_session *s, struct 
     if (is_relay_form(s, &r->address)) {
         verdict->why = YB_WHY_NOT_HOSTED;
         verdict->form = true;
-        return yb_err_set(err, YB_PERM, "5.7.1", "Relaying denied");
+        return yb_err_as(err, YB_ERR_DENIED, YB_PERM, "5.7.1", "Relaying denied");
     }
     if (yb_directory_resolve(h->directory, r->address.local, domain, yb_conn_scratch(s->conn), &res,
                              err) < 0)
@@ -197,7 +199,8 @@ yb_handover_rcpt(const struct yb_handover *h, struct yb_smtp_session *s, struct 
     yb_assert(res.n_targets > 0);
     if (!all_here(h, &res)) {
         verdict->elsewhere = true;
-        return yb_err_set(err, YB_TEMP, "4.3.0", "Cannot deliver there now, try again later");
+        return yb_err_as(err, YB_ERR_AWAY, YB_TEMP, "4.3.0",
+                         "Cannot deliver there now, try again later");
     }
     if (check_room(h, s->tx, &res, err) < 0) {
         verdict->why = YB_WHY_FULL;
@@ -234,9 +237,12 @@ send_rcpts(const struct yb_smtp_tx *tx, size_t n)
 static bool
 may_be_final(const struct yb_err *err)
 {
-    return err->class == YB_PERM &&
-           (strncmp(err->status, "5.1.", 4) == 0 || strncmp(err->status, "5.2.", 4) == 0 ||
-            strncmp(err->status, "5.6.", 4) == 0 || strcmp(err->status, "5.3.4") == 0);
+    static const bool finals[YB_ERR_KINDS] = {
+        [YB_ERR_NOT_FOUND] = true, [YB_ERR_DISABLED] = true, [YB_ERR_FULL] = true,
+        [YB_ERR_TOO_BIG] = true,   [YB_ERR_CANNOT] = true,   [YB_ERR_CONTENT] = true,
+    };
+
+    return err->class == YB_PERM && finals[err->kind];
 }
 
 /* What became of all recipients together. */
@@ -311,7 +317,7 @@ note_rooms(const struct yb_handover *h, const struct yb_smtp_send *send)
     for (size_t i = 0; h->noroom != NULL && send->n_rcpts > 1 && i < send->n_rcpts; i++) {
         const struct yb_smtp_send_rcpt *r = &send->rcpts[i];
 
-        if (r->fate == YB_FATE_REFUSED && strcmp(r->err.status, "4.2.2") == 0)
+        if (r->fate == YB_FATE_REFUSED && r->err.kind == YB_ERR_FULL && r->err.class == YB_TEMP)
             yb_noroom_note(h->noroom, r->x.account, octets, yb_clock_ms());
     }
 }

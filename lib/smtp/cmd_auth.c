@@ -55,11 +55,13 @@ smtp_cmd_auth(struct yb_smtp_session *s, struct yb_str arg, struct yb_err *err)
     enum yb_smtp_auth result;
 
     if (s->engine->authenticated)
-        return yb_err_set(err, YB_PERM, "5.5.1", "Already authenticated");
+        return yb_err_as(err, YB_ERR_SEQUENCE, YB_PERM, "5.5.1", "Already authenticated");
     if (s->server->hooks.mechanisms(s).n == 0)
-        return yb_err_set(err, YB_PERM, "5.7.0", "Must issue a STARTTLS command first");
+        return yb_err_as(err, YB_ERR_NEED_TLS, YB_PERM, "5.7.0",
+                         "Must issue a STARTTLS command first");
     if (!yb_smtp_auth_parse(arg, &mechanism, &initial))
-        return yb_err_set(err, YB_PERM, "5.5.4", "Syntax: AUTH mechanism [initial response]");
+        return yb_err_as(err, YB_ERR_SYNTAX, YB_PERM, "5.5.4",
+                         "Syntax: AUTH mechanism [initial response]");
     result = s->server->hooks.auth_begin(s, mechanism, initial.p == NULL ? NULL : &initial,
                                          &challenge, &auth_err);
     auth_result(s, result, challenge, &auth_err);

@@ -149,8 +149,9 @@ message_take(struct yb_smtp_session *s, struct yb_str block)
     int rc;
 
     if (tx->size + block.n > srv->conf.max_message) {
-        yb_err_set(&in->err, YB_PERM, "5.3.4", "Message too big, at most %llu octets are taken",
-                   (unsigned long long)srv->conf.max_message);
+        yb_err_as(&in->err, YB_ERR_TOO_BIG, YB_PERM, "5.3.4",
+                  "Message too big, at most %llu octets are taken",
+                  (unsigned long long)srv->conf.max_message);
         give_up_message(s);
         return;
     }
@@ -234,10 +235,10 @@ message_check(struct yb_smtp_session *s, struct yb_err *err)
         return -1;
     }
     if ((in->flags & YB_IN_NUL) != 0)
-        return yb_err_set(err, YB_PERM, "5.6.0", "Message holds a NUL octet");
+        return yb_err_as(err, YB_ERR_CONTENT, YB_PERM, "5.6.0", "Message holds a NUL octet");
     if ((in->flags & (YB_IN_BARE_CR | YB_IN_BARE_LF)) != 0 || (in->chunked && in->after_cr))
-        return yb_err_set(err, YB_PERM, "5.6.0",
-                          "Lines of a message end with CR LF, not with one of them");
+        return yb_err_as(err, YB_ERR_CONTENT, YB_PERM, "5.6.0",
+                         "Lines of a message end with CR LF, not with one of them");
     if (s->tx->message != NULL)
         return message_loops(s, err);
     return 0;

@@ -36,8 +36,9 @@ mail_parse(struct yb_smtp_session *s, struct yb_str arg, struct yb_err *err)
     tx->x = a.x;
     tx->id = yb_message_id_is_zero(a.x.message) ? yb_message_id_new() : a.x.message;
     if (a.size > s->server->conf.max_message)
-        return yb_err_set(err, YB_PERM, "5.3.4", "Message too big, at most %llu octets are taken",
-                          (unsigned long long)s->server->conf.max_message);
+        return yb_err_as(err, YB_ERR_TOO_BIG, YB_PERM, "5.3.4",
+                         "Message too big, at most %llu octets are taken",
+                         (unsigned long long)s->server->conf.max_message);
     if (s->server->conf.pool != NULL &&
         yb_msgbuf_pool_admit(s->server->conf.pool, a.size, yb_network_number(&s->network), err) < 0)
         return -1;
@@ -116,7 +117,8 @@ smtp_cmd_rcpt(struct yb_smtp_session *s, struct yb_str arg, struct yb_err *err)
 
     /* RFC 5321 §4.5.3.1.10: 452, and those already accepted stay. */
     if (s->tx->n_rcpts >= s->server->conf.max_rcpt)
-        return yb_err_set(err, YB_TEMP, "4.5.3", "Too many recipients, send the rest again");
+        return yb_err_as(err, YB_ERR_LIMIT, YB_TEMP, "4.5.3",
+                         "Too many recipients, send the rest again");
     arg = yb_smtp_path_complete(arg, s->qualify, scratch);
     if (yb_smtp_rcpt_parse(arg, params_allowed(s), s->tx->utf8, scratch, &a, err) < 0) {
         r.text = arg;

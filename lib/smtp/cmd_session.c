@@ -41,7 +41,7 @@ static int
 hello(struct yb_smtp_session *s, struct yb_str name, bool extended, struct yb_err *err)
 {
     if (!yb_smtp_helo_valid(name))
-        return yb_err_set(err, YB_PERM, "5.5.4", "Invalid name");
+        return yb_err_as(err, YB_ERR_SYNTAX, YB_PERM, "5.5.4", "Invalid name");
     smtp_tx_reset(s); /* RFC 5321 §4.1.4: as RSET */
     yb_free(s->engine->helo);
     s->engine->helo = yb_dup(name.p, name.n);

@@ -172,6 +172,13 @@ count_idle(struct yb_smtp_session *s, const struct yb_smtp_command *cmd)
     smtp_farewell(s, "4.7.0", "too many commands without mail");
 }
 
+/* What a program of a mail system does not say; anything else may be meant well. */
+static bool
+is_wrong_command(const struct yb_err *err)
+{
+    return err->kind == YB_ERR_SYNTAX || err->kind == YB_ERR_SEQUENCE;
+}
+
 static void
 run_command(struct yb_smtp_session *s, struct yb_str line)
 {
@@ -205,7 +212,7 @@ run_command(struct yb_smtp_session *s, struct yb_str line)
         smtp_count_error(s);
     } else if (cmd->run(s, line, &err) < 0) {
         smtp_reply_err(s, &err);
-        if (err.class == YB_PERM && strncmp(err.status, "5.5.", 4) == 0)
+        if (is_wrong_command(&err))
             smtp_count_error(s);
     } else if ((cmd->needs & PROGRESS) != 0) {
         s->engine->idle_commands = 0;

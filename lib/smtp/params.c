@@ -74,8 +74,8 @@ next_param(struct yb_str *s, struct yb_str *key, struct yb_str *value)
 static int
 bad_param(struct yb_str key, struct yb_err *err)
 {
-    return yb_err_set(err, YB_PERM, "5.5.4", "Bad parameter %.*s",
-                      YB_STR_ARG(yb_str_head(key, 40)));
+    return yb_err_as(err, YB_ERR_SYNTAX, YB_PERM, "5.5.4", "Bad parameter %.*s",
+                     YB_STR_ARG(yb_str_head(key, 40)));
 }
 
 /* What reading a parameter of LMTP said. */
@@ -156,7 +156,7 @@ yb_smtp_mail_parse(struct yb_str arg, unsigned allow, struct yb_arena *arena,
 
     memset(out, 0, sizeof(*out));
     if (!take_keyword(&arg, YB_STR("FROM:")))
-        return yb_err_set(err, YB_PERM, "5.5.4", "Syntax: MAIL FROM:<address>");
+        return yb_err_as(err, YB_ERR_SYNTAX, YB_PERM, "5.5.4", "Syntax: MAIL FROM:<address>");
     if (yb_path_parse(arg, YB_PATH_REVERSE, true, arena, &out->from, &rest, err) < 0)
         return -1;
     out->text = out->from.routed ? yb_address_write(&out->from, arena) : path_text(arg, rest);
@@ -165,7 +165,7 @@ yb_smtp_mail_parse(struct yb_str arg, unsigned allow, struct yb_arena *arena,
             return -1;
     }
     if (more < 0)
-        return yb_err_set(err, YB_PERM, "5.5.4", "Syntax error in parameters");
+        return yb_err_as(err, YB_ERR_SYNTAX, YB_PERM, "5.5.4", "Syntax error in parameters");
     if (out->from.utf8 && !out->utf8)
         return yb_err_set(err, YB_PERM, "5.6.7", "Address is not ASCII and SMTPUTF8 is missing");
     return 0;
@@ -180,7 +180,7 @@ yb_smtp_rcpt_parse(struct yb_str arg, unsigned allow, bool utf8, struct yb_arena
 
     memset(out, 0, sizeof(*out));
     if (!take_keyword(&arg, YB_STR("TO:")))
-        return yb_err_set(err, YB_PERM, "5.5.4", "Syntax: RCPT TO:<address>");
+        return yb_err_as(err, YB_ERR_SYNTAX, YB_PERM, "5.5.4", "Syntax: RCPT TO:<address>");
     if (yb_path_parse(arg, YB_PATH_FORWARD, utf8, arena, &out->to, &rest, err) < 0)
         return -1;
     out->text = out->to.routed ? yb_address_write(&out->to, arena) : path_text(arg, rest);
@@ -193,7 +193,7 @@ yb_smtp_rcpt_parse(struct yb_str arg, unsigned allow, bool utf8, struct yb_arena
             return -1;
     }
     if (more < 0)
-        return yb_err_set(err, YB_PERM, "5.5.4", "Syntax error in parameters");
+        return yb_err_as(err, YB_ERR_SYNTAX, YB_PERM, "5.5.4", "Syntax error in parameters");
     return 0;
 }
 

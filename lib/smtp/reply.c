@@ -188,12 +188,38 @@ yb_smtp_reply_line(struct yb_str line, bool first, struct yb_smtp_reply *r)
     return line.n > 3 && line.p[3] == '-' ? YB_REPLY_MORE : YB_REPLY_LAST;
 }
 
+/* What is meant by a status that a server sent; the first row that matches counts. */
+static enum yb_err_kind
+kind_of(const char *status)
+{
+    static const struct {
+        const char *detail;
+        enum yb_err_kind kind;
+    } kinds[] = {
+        /* clang-format off */
+        { "1.*", YB_ERR_NOT_FOUND }, /* the address */
+        { "2.1", YB_ERR_DISABLED },
+        { "2.2", YB_ERR_FULL },
+        { "2.3", YB_ERR_TOO_BIG },
+        { "2.*", YB_ERR_CANNOT }, /* of the mailbox, no more is said */
+        { "3.4", YB_ERR_TOO_BIG },
+        { "6.*", YB_ERR_CONTENT },
+        /* clang-format on */
+    };
+
+    for (size_t i = 0; i < YB_COUNT(kinds); i++) {
+        if (detail_matches(kinds[i].detail, status + 2))
+            return kinds[i].kind;
+    }
+    return YB_ERR_OTHER;
+}
+
 int
 yb_smtp_reply_to_err(const struct yb_smtp_reply *r, struct yb_err *err)
 {
     if (r->code / 100 == 5)
-        return yb_err_set(err, YB_PERM, r->status, "%s", r->text);
+        return yb_err_as(err, kind_of(r->status), YB_PERM, r->status, "%s", r->text);
     if (r->code / 100 == 4)
-        return yb_err_set(err, YB_TEMP, r->status, "%s", r->text);
+        return yb_err_as(err, kind_of(r->status), YB_TEMP, r->status, "%s", r->text);
     return yb_err_inside(err, YB_TEMP, "4.5.0", "unexpected reply %d %s", r->code, r->text);
 }

@@ -39,7 +39,8 @@ enum yb_smtp_reply_part { YB_REPLY_LAST, YB_REPLY_MORE, YB_REPLY_BAD };
  * lines of one reply must carry the same code (RFC 5321 §4.2.1).
  */
 enum yb_smtp_reply_part yb_smtp_reply_line(struct yb_str line, bool first, struct yb_smtp_reply *r);
-/* A negative reply as an error: 4xx is YB_TEMP, 5xx YB_PERM, anything else YB_TEMP 4.5.0. */
+/* A negative reply as an error: 4xx is YB_TEMP, 5xx YB_PERM, its kind what the enhanced status
+ * says of recipient, mailbox and content; anything else is YB_TEMP 4.5.0. */
 int yb_smtp_reply_to_err(const struct yb_smtp_reply *r, struct yb_err *err);
 
 #endif

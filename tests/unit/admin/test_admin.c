@@ -380,6 +380,7 @@ take(const struct step *s)
         ck_assert_msg(rc < 0, "%s was done", s->ask);
         ck_assert_msg(err.class == YB_PERM && strstr(err.text, s->want + 1) != NULL, "%s: %s",
                       s->ask, err.text);
+        ck_assert_msg(!err.internal, "%s: %s", s->ask, err.text); /* the operator reads it */
         ck_assert_msg(strstr(err.text, "database:") == NULL, "%s: %s", s->ask, err.text);
         ck_assert_ptr_null(out);
     } else {

@@ -303,6 +303,43 @@ START_TEST(test_line)
 }
 END_TEST
 
+static const struct {
+    const char *line;
+    enum yb_err_class class;
+    enum yb_err_kind kind;
+} refusals[] = {
+    /* clang-format off */
+    { "550 5.1.1 a",  YB_PERM, YB_ERR_NOT_FOUND },
+    { "450 4.1.8 a",  YB_TEMP, YB_ERR_NOT_FOUND },
+    { "550 5.2.1 a",  YB_PERM, YB_ERR_DISABLED },
+    { "452 4.2.2 a",  YB_TEMP, YB_ERR_FULL },
+    { "552 5.2.2 a",  YB_PERM, YB_ERR_FULL },
+    { "552 5.2.3 a",  YB_PERM, YB_ERR_TOO_BIG },
+    { "550 5.2.0 a",  YB_PERM, YB_ERR_CANNOT },
+    { "550 5.2.22 a", YB_PERM, YB_ERR_CANNOT },
+    { "552 5.3.4 a",  YB_PERM, YB_ERR_TOO_BIG },
+    { "452 4.3.1 a",  YB_TEMP, YB_ERR_OTHER },
+    { "501 5.5.4 a",  YB_PERM, YB_ERR_OTHER }, /* our mistake, not the client's */
+    { "550 5.6.0 a",  YB_PERM, YB_ERR_CONTENT },
+    { "550 5.7.13 a", YB_PERM, YB_ERR_OTHER },
+    { "550 mailbox",  YB_PERM, YB_ERR_OTHER },
+    { "250 2.2.2 a",  YB_TEMP, YB_ERR_OTHER }, /* no refusal at all */
+    /* clang-format on */
+};
+
+/* A peer's reply becomes a kind where it is read. */
+START_TEST(test_refusal)
+{
+    struct yb_smtp_reply r = { 0 };
+    struct yb_err err = { 0 };
+
+    ck_assert(yb_smtp_reply_line(yb_str_from(refusals[_i].line), true, &r) == YB_REPLY_LAST);
+    ck_assert_int_eq(yb_smtp_reply_to_err(&r, &err), -1);
+    ck_assert_msg(err.class == refusals[_i].class && err.kind == refusals[_i].kind,
+                  "%s: class %d, kind %d", refusals[_i].line, (int)err.class, (int)err.kind);
+}
+END_TEST
+
 START_TEST(test_format)
 {
     char out[YB_SMTP_REPLY_LINE], text[900];
@@ -333,6 +370,7 @@ main(void)
     tcase_add_test(tc, test_lmtp_round);
     tcase_add_loop_test(tc, test_code, 0, YB_COUNT(mapped));
     tcase_add_loop_test(tc, test_line, 0, YB_COUNT(lines));
+    tcase_add_loop_test(tc, test_refusal, 0, YB_COUNT(refusals));
     tcase_add_test(tc, test_format);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);

@@ -300,6 +300,12 @@ START_TEST(test_limits)
     ck_assert_str_eq(codes, "220 500 500 500 421");
     ck_assert(fake_is_closed(r.conn));
     rig_close(&r);
+    rig_open(&r, &(struct rig_spec){ .dialect = YB_SMTP_MX, .max_errors = 3 });
+    rig_say(&r, HELLO, 0, codes, sizeof(codes));
+    rig_say(&r, "MAIL x\r\nMAIL FROM:<a@c.test> SIZE=x\r\nDATA\r\n", 0, codes, sizeof(codes));
+    ck_assert_str_eq(codes, "501 501 503 421");
+    ck_assert(fake_is_closed(r.conn));
+    rig_close(&r);
     /* Refused recipients are no mistakes of the protocol: a list owner may have many. */
     rig_open(&r, &(struct rig_spec){ .dialect = YB_SMTP_MX, .max_errors = 3 });
     rig_say(&r, HELLO "", 0, codes, sizeof(codes));
