@@ -83,7 +83,8 @@ login_done(struct imapd_cmd *c, const struct yb_auth_user *user)
     yb_buf_add(c->out, YB_STR("] Logged in\r\n"));
 }
 
-/* A refused login counts as a wrong command: nobody guesses for long on one connection. */
+/* A refused login counts as a wrong command: nobody guesses for long on one connection. Our own
+ * troubles are nobody's guess. */
 static void
 login_failed(struct imapd_cmd *c, const struct yb_err *err)
 {
@@ -91,7 +92,7 @@ login_failed(struct imapd_cmd *c, const struct yb_err *err)
 
     imapd_count(s->server, IMAPD_COUNT_LOGIN_FAILURES, 1);
     imapd_no(c, err);
-    if (++s->bad < (s->conf->max_bad_commands + 3) / 4)
+    if (err->class != YB_PERM || ++s->bad < (s->conf->max_bad_commands + 3) / 4)
         return;
     yb_log(YB_LOG_INFO, yb_conn_log(c->conn), "imap.bad", "too many failed logins");
     yb_buf_add(c->out, YB_STR("* BYE Too many failed logins\r\n"));

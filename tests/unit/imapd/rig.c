@@ -14,11 +14,13 @@ static struct rig *woken_rig;
 
 static int
 lookup(void *arg YB_UNUSED, struct yb_str name, struct yb_arena *arena YB_UNUSED,
-       struct yb_auth_record *out, struct yb_err *err YB_UNUSED)
+       struct yb_auth_record *out, struct yb_err *err)
 {
     bool ann = yb_str_eqi(name, YB_STR("ann@one.test"));
     bool bob = yb_str_eqi(name, YB_STR("bob@two.test"));
 
+    if (yb_str_eqi(name, YB_STR("away@one.test")))
+        return yb_err_as(err, YB_ERR_AWAY, YB_TEMP, "4.3.0", "The database is away");
     *out = (struct yb_auth_record){ .found = ann || bob };
     memset(out->user.account.v, ann ? 0xa1 : 0xb2, sizeof(out->user.account.v));
     out->user.quota = bob ? woken_rig->quota : 0;

@@ -1,7 +1,8 @@
 /*
  * imapd's sessions for tests and fuzz targets: connections without sockets (fake_conn.h), a real
  * store in a new folder, real logins with accounts in memory. Users are "ann@one.test" and
- * "bob@two.test", password "secret"; bob has a quota of 20 000 bytes.
+ * "bob@two.test", password "secret"; bob has a quota of 20 000 bytes; of "away@one.test" nothing can
+ * be found out.
  */
 #ifndef TESTS_IMAPD_RIG_H
 #define TESTS_IMAPD_RIG_H

@@ -674,6 +674,20 @@ START_TEST(test_many_changes)
 }
 END_TEST
 
+/* Logins that we cannot judge bring nobody nearer to the end; wrong ones do. */
+START_TEST(test_failed_logins)
+{
+    struct yb_conn *c = rig_connect(&rig);
+
+    for (unsigned i = 0; i < 3 * 11; i++)
+        PLAY(c, { "a LOGIN away@one.test secret\r\n", { "a NO [UNAVAILABLE]", "!BYE" } });
+    for (unsigned i = 0; i < 9; i++)
+        PLAY(c, { "b LOGIN ann@one.test wrong\r\n", { "b NO [", "!BYE" } });
+    PLAY(c, { "b LOGIN ann@one.test wrong\r\n", { "b NO [", "* BYE Too many failed logins" } });
+    fake_free(&c);
+}
+END_TEST
+
 /* --- messages that ended the process, or may have --- */
 
 /* The first message of ann's inbox. */
@@ -780,6 +794,7 @@ main(void)
     tcase_add_test(tc, test_last_leaves);
     tcase_add_test(tc, test_idle);
     tcase_add_test(tc, test_many_changes);
+    tcase_add_test(tc, test_failed_logins);
     tcase_add_test(tc, test_suspect);
     tcase_set_timeout(tc, 60);
     suite_add_tcase(suite, tc);
