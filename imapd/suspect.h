@@ -36,7 +36,7 @@ void imapd_parsed_condemned(uint64_t size, struct yb_arena *arena, struct imapd_
  */
 int imapd_probe(const struct yb_conf *conf, const struct yb_note *note,
                 struct yb_err *err) YB_MUST_USE;
-/* The slowest good messages seen, 50 MB of letters beyond ASCII, take 10 s; a slow machine may take
+/* Of processor time. The slowest good messages seen, 50 MB of letters beyond ASCII, take 10 s; a slow machine may take
  * several times that. */
 #define IMAPD_PROBE_MS 60000
 

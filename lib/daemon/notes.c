@@ -33,6 +33,7 @@ struct known {
     struct yb_note note;
     enum yb_verdict verdict; /* YB_NOTE_CLEAR: empty */
     bool written;            /* condemned: and written down */
+    unsigned cut_off;        /* how often what the verdict asks for was */
     uint64_t since;
 };
 
@@ -279,6 +280,7 @@ yb_notes_judge(struct yb_notes *n, const struct yb_note *note, enum yb_verdict v
     if (k == NULL)
         return;
     k->verdict = verdict;
+    k->cut_off = 0;
     publish(n, (size_t)(k - n->known));
     publish_count(n);
 }
@@ -299,4 +301,12 @@ yb_notes_postpone(struct yb_notes *n, const struct yb_note *note)
 
     if (k != NULL)
         k->since = n->clock++;
+}
+
+unsigned
+yb_notes_cut_off(struct yb_notes *n, const struct yb_note *note)
+{
+    struct known *k = find(n, note);
+
+    return k == NULL ? 0 : ++k->cut_off;
 }

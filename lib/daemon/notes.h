@@ -4,7 +4,7 @@
  *
  *   state       of what                                    left by
  *   working     a thread has it in a slot                  yb_notes_end(); death: suspect
- *   suspect     it was in a slot when the child died       the probe's end: cleared or condemned
+ *   suspect     it was in a slot when the child died       a trial's end: cleared or condemned
  *   condemned   the probe died of it too                   a new build of the program (condemned.h)
  *
  * A child may have been taken over when it died: to the parent a note is octets to be handed on and
@@ -62,5 +62,7 @@ void yb_notes_judge(struct yb_notes *n, const struct yb_note *note, enum yb_verd
 void yb_notes_written(struct yb_notes *n, const struct yb_note *note);
 /* It could not be tried: it waits behind the others. */
 void yb_notes_postpone(struct yb_notes *n, const struct yb_note *note);
+/* Its trial, or the writing down, was cut off by something else. Returns how often by now. */
+unsigned yb_notes_cut_off(struct yb_notes *n, const struct yb_note *note);
 
 #endif

@@ -10,6 +10,13 @@
  *
  * Beside it, for what the dead child's threads had noted (notes.h): at most one probe, begun as soon
  * as there is something to try, also before the next child; probe_kill_at: SIGKILL.
+ *
+ *   the probe's end                                  what was on trial
+ *   exit 0                                           cleared
+ *   exit 75: it could not be tried                   postponed
+ *   a signal that the work itself brings about       condemned
+ *   any other exit code: the work ended the process  condemned
+ *   any other signal: it was cut off                 postponed; cleared after TRIES
  */
 #include "lib/daemon/process.h"
 
@@ -33,6 +40,13 @@
 #define PASS_MS 5000       /* a frame to or from the child */
 #define KILL_AFTER_MS 5000 /* beyond stop_timeout */
 #define TRY_AGAIN_MS 2000  /* a suspect that could not be tried */
+/* A trial that is cut off says nothing of the work: the machine was busy or out of memory, or
+ * somebody sent a signal. What is cut off this often is cleared: work that neither dies nor uses
+ * processor time ends no process, and others wait for their trials. */
+#define TRIES 3
+/* The wall clock's limit of a trial, in times of its processor time (probe_ms): an endless loop that
+ * gets a tenth of a core meets the limit of processor time first, which condemns it. */
+#define WALL_TIMES 10
 
 struct parent {
     struct yb_process *p;
@@ -213,7 +227,7 @@ start_probe(struct parent *s)
         s->probe_at = yb_deadline_in(TRY_AGAIN_MS);
         return;
     }
-    s->probe_kill_at = yb_deadline_in(s->p->spec->probe_ms);
+    s->probe_kill_at = yb_deadline_in(WALL_TIMES * s->p->spec->probe_ms);
 }
 
 /* The end of a line about a trial. */
@@ -227,27 +241,50 @@ log_trial(const struct parent *s, struct yb_log_line *l, int status)
     yb_log_end(l);
 }
 
+/* By a signal that the work does not bring about itself. */
+static bool
+was_cut_off(int status)
+{
+    static const int own[] = { SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL, SIGSYS, SIGTRAP, SIGXCPU };
+
+    for (size_t i = 0; i < YB_COUNT(own); i++)
+        if (WIFSIGNALED(status) && WTERMSIG(status) == own[i])
+            return false;
+    return WIFSIGNALED(status);
+}
+
+static void
+try_again(struct parent *s)
+{
+    yb_notes_postpone(s->p->notes, &s->probed);
+    s->probe_at = yb_deadline_in(TRY_AGAIN_MS);
+}
+
 /* The suspect's trial, or the remembering of a condemned one, is over; the next may begin. */
 static void
 probe_ended(struct parent *s, int status)
 {
     struct yb_notes *notes = s->p->notes;
     int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    bool cut_off = was_cut_off(status);
     struct yb_log_line l;
 
     s->probe = 0;
     s->probe_at = yb_deadline_in(0);
     s->probe_kill_at = yb_deadline_never();
-    if (s->probe_task == YB_NOTE_CONDEMN) {
+    if (cut_off && yb_notes_cut_off(notes, &s->probed) < TRIES) {
+        try_again(s);
+        yb_log_begin(&l, YB_LOG_WARN, NULL, "daemon.probe_cut_off");
+        log_trial(s, &l, status);
+    } else if (s->probe_task == YB_NOTE_CONDEMN) {
         yb_notes_written(notes, &s->probed);
         if (code != YB_EXIT_OK) {
             yb_log_begin(&l, YB_LOG_ERROR, NULL, "daemon.not_remembered");
             log_trial(s, &l, status);
         }
     } else if (code == YB_EXIT_TEMP) {
-        yb_notes_postpone(notes, &s->probed);
-        s->probe_at = yb_deadline_in(TRY_AGAIN_MS);
-    } else if (code == YB_EXIT_OK) {
+        try_again(s);
+    } else if (code == YB_EXIT_OK || cut_off) {
         yb_notes_judge(notes, &s->probed, YB_NOTE_CLEAR);
         yb_log_begin(&l, YB_LOG_INFO, NULL, "daemon.cleared");
         log_trial(s, &l, status);

@@ -17,7 +17,8 @@
 /* What a piece of work of ordinary size may take; a hook that finds a larger one raises it. */
 #define MEMORY ((rlim_t)1 << 30)
 
-/* The soft limit; at the one of processor time the kernel ends the process. */
+/* The soft limit, below any hard one: at the soft one of processor time the kernel sends SIGXCPU,
+ * which is the work's own doing; at the hard one SIGKILL, which anybody may have sent. */
 static int
 limit(__rlimit_resource_t what, rlim_t most, struct yb_err *err)
 {
@@ -25,7 +26,7 @@ limit(__rlimit_resource_t what, rlim_t most, struct yb_err *err)
 
     if (getrlimit(what, &r) < 0)
         return yb_err_sys(err, YB_TEMP, "4.3.0", "getrlimit");
-    r.rlim_cur = r.rlim_max < most ? r.rlim_max : most;
+    r.rlim_cur = r.rlim_max > most ? most : r.rlim_max - (r.rlim_max > 0 ? 1 : 0);
     return setrlimit(what, &r) < 0 ? yb_err_sys(err, YB_TEMP, "4.3.0", "setrlimit") : 0;
 }
 
@@ -34,7 +35,22 @@ limit_all(int64_t ms, struct yb_err *err)
 {
     if (!YB_SANITIZED && limit(RLIMIT_AS, MEMORY, err) < 0)
         return -1;
-    return limit(RLIMIT_CPU, (rlim_t)ms / 1000 + 1, err);
+    return limit(RLIMIT_CPU, ((rlim_t)ms + 999) / 1000, err);
+}
+
+/* What is sent to all processes of the daemon is the parent's to act upon: it ends this one by
+ * SIGKILL. Whoever started the daemon may have left SIGXCPU ignored. */
+static void
+set_signals(void)
+{
+    sigset_t none;
+
+    signal(SIGTERM, SIG_IGN);
+    signal(SIGINT, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
+    signal(SIGXCPU, SIG_DFL);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
 int
@@ -42,7 +58,6 @@ yb_probe_run(struct yb_process *p, enum yb_note_task task, const struct yb_note 
 {
     const struct yb_daemon_spec *spec = p->spec;
     struct yb_err err = { 0 };
-    sigset_t none;
     int rc;
 
     /* For ps, and whoever looks for the child that serves. */
@@ -50,8 +65,7 @@ yb_probe_run(struct yb_process *p, enum yb_note_task task, const struct yb_note 
     for (size_t i = 0; i < p->n_bound; i++)
         close(p->bound[i].fd);
     close(p->control_fd);
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
+    set_signals();
     if (yb_privs_become(&p->privs, parent, FILES, &err) < 0 || yb_confine(&err) < 0 ||
         limit_all(spec->probe_ms, &err) < 0)
         rc = -1;

@@ -26,6 +26,7 @@
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -233,6 +234,14 @@ probe(const struct yb_conf *conf YB_UNUSED, const struct yb_note *note, struct y
     if (strcmp(name, "endless") == 0)
         for (;;)
             pause();
+    if (strcmp(name, "burning") == 0)
+        for (volatile unsigned turns = 0;;)
+            turns++;
+    if (strcmp(name, "lingering") == 0) {
+        dprintf(STDERR_FILENO, "lingering %d\n", (int)getpid());
+        while (!has_file("here"))
+            poll(NULL, 0, 10);
+    }
     if (strcmp(name, "elsewhere") == 0 && !has_file("here"))
         return yb_err_inside(err, YB_TEMP, "4.2.0", "not here yet");
     return 0;
@@ -241,7 +250,7 @@ probe(const struct yb_conf *conf YB_UNUSED, const struct yb_note *note, struct y
 static const struct yb_daemon_listener listeners[] = { { "listen", &service, false } };
 static const struct yb_daemon_command commands[] = { { "who", command_who },
                                                      { "try", command_try } };
-static const struct yb_daemon_spec spec = {
+static struct yb_daemon_spec spec = {
     .name = "smtpd",
     .summary = "a test",
     .conf = &tiny_table,
@@ -252,7 +261,6 @@ static const struct yb_daemon_spec spec = {
     .init = init,
     .metrics = metrics,
     .probe = probe,
-    .probe_ms = 3000,
 };
 
 /* --- around it --- */
@@ -305,6 +313,7 @@ static void
 set_up(void)
 {
     parent = 0;
+    spec.probe_ms = 3000;
     snprintf(folder, sizeof(folder), "/tmp/yb-daemon-XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(folder));
     ck_assert_int_eq(chmod(folder, 0755), 0);
@@ -949,15 +958,120 @@ START_TEST(test_note_cleared)
 }
 END_TEST
 
-/* A trial without end is ended; while it lasts the next child serves, and sees the suspect. */
+/* Work that only waits is ended by the wall clock, which says nothing of it: it is tried again, and
+ * cleared at last. While that lasts the next child serves, and sees the suspect. */
 START_TEST(test_note_endless)
 {
+    spec.probe_ms = 100;
     start_noting();
     tell("die", "endless");
     wait_verdict("endless", "suspect");
-    wait_log("event=daemon.condemned signal=9");
-    wait_verdict("endless", "condemned");
+    wait_log("event=daemon.cleared signal=9");
+    wait_verdict("endless", "clear");
+    ck_assert_uint_eq(log_count("event=daemon.probe_cut_off signal=9"), 2);
     ck_assert_uint_eq(log_count("event=daemon.child_died"), 1);
+    ck_assert(!log_has("daemon.condemned") && !has_file("state/smtpd/condemned"));
+}
+END_TEST
+
+/* Work that uses processor time without end is condemned for that, also where the daemon was started
+ * with a hard limit below what a trial may use, or with the signal ignored. */
+START_TEST(test_note_burning)
+{
+    const struct rlimit low = { 3, 3 };
+
+    spec.probe_ms = _i == 1 ? 100000 : 1000;
+    if (_i == 1)
+        ck_assert_int_eq(setrlimit(RLIMIT_CPU, &low), 0);
+    if (_i == 2)
+        signal(SIGXCPU, SIG_IGN);
+    start_noting();
+    tell("die", "burning");
+    wait_log("event=daemon.condemned signal=24");
+    wait_verdict("burning", "condemned");
+    ck_assert_uint_eq(log_count("event=daemon.child_died"), 1);
+}
+END_TEST
+
+/* The process of the nth trial of lingering work. */
+static pid_t
+wait_lingering(unsigned nth)
+{
+    struct yb_deadline by = yb_deadline_in(WAIT_MS);
+    const char mark[] = "lingering ";
+    struct yb_err err = { 0 };
+    uint64_t pid = 0;
+    size_t size;
+    char *data;
+
+    while (log_count(mark) < nth)
+        look_again(by);
+    ck_assert_int_eq(yb_read_file(log_path, 1u << 20, &data, &size, &err), 0);
+    for (const char *p = data; (p = strstr(p, mark)) != NULL;) {
+        p += strlen(mark);
+        ck_assert(yb_str_u64(yb_str(p, strcspn(p, "\n")), INT32_MAX, &pid));
+    }
+    yb_free(data);
+    return (pid_t)pid;
+}
+
+/* Somebody, or the machine without memory, kills a trial: that says nothing of the work. */
+START_TEST(test_note_killed)
+{
+    static const int by[] = { SIGKILL, SIGUSR1 };
+
+    start_noting();
+    tell("die", "lingering");
+    for (unsigned i = 0; i < YB_COUNT(by); i++) {
+        char want[60];
+
+        kill(wait_lingering(i + 1), by[i]);
+        snprintf(want, sizeof(want), "event=daemon.probe_cut_off signal=%d", by[i]);
+        wait_log(want);
+        wait_verdict("lingering", "suspect");
+    }
+    wait_lingering(3);
+    put("here", YB_STR(""), 0644);
+    wait_log("event=daemon.cleared code=0");
+    wait_verdict("lingering", "clear");
+    ck_assert(!log_has("daemon.condemned"));
+}
+END_TEST
+
+/* What stops or reloads the daemon is nothing to a trial. */
+START_TEST(test_note_signals)
+{
+    pid_t pid;
+
+    start_noting();
+    tell("die", "lingering");
+    pid = wait_lingering(1);
+    kill(pid, SIGTERM);
+    kill(pid, SIGINT);
+    kill(pid, SIGHUP);
+    put("here", YB_STR(""), 0644);
+    wait_log("event=daemon.cleared code=0");
+    ck_assert_uint_eq(log_count("lingering "), 1);
+}
+END_TEST
+
+/* A condemned one whose writing down is cut off is written down all the same. */
+START_TEST(test_condemn_cut_off)
+{
+    struct yb_deadline by = yb_deadline_in(WAIT_MS);
+    char path[128];
+
+    spec.probe_ms = 500;
+    start_noting();
+    in_folder(path, sizeof(path), "state/smtpd/condemned.new");
+    ck_assert_int_eq(mkfifo(path, 0600), 0); /* who opens it waits */
+    ck_assert_int_eq(chmod(path, 0666), 0);
+    tell("die", "fatal");
+    wait_log("event=daemon.probe_cut_off signal=9");
+    ck_assert_int_eq(unlink(path), 0);
+    while (!has_file("state/smtpd/condemned"))
+        look_again(by);
+    ck_assert(!log_has("daemon.not_remembered"));
 }
 END_TEST
 
@@ -1074,6 +1188,10 @@ main(void)
     tcase_add_test(tc, test_note_condemned);
     tcase_add_test(tc, test_note_cleared);
     tcase_add_test(tc, test_note_endless);
+    tcase_add_loop_test(tc, test_note_burning, 0, 3);
+    tcase_add_test(tc, test_note_killed);
+    tcase_add_test(tc, test_note_signals);
+    tcase_add_test(tc, test_condemn_cut_off);
     tcase_add_test(tc, test_note_stop);
     tcase_add_test(tc, test_note_later);
     tcase_add_test(tc, test_note_ended);

@@ -117,6 +117,28 @@ START_TEST(test_order)
 }
 END_TEST
 
+/* Trials that were cut off are counted for each, anew for each verdict. */
+START_TEST(test_cut_off)
+{
+    struct yb_notes *n = yb_notes_new();
+    struct yb_note first = named(1), second = named(2), none = named(3);
+
+    die_with(n, 1, 2);
+    ck_assert_uint_eq(yb_notes_take(n), 2);
+    ck_assert_uint_eq(yb_notes_cut_off(n, &first), 1);
+    ck_assert_uint_eq(yb_notes_cut_off(n, &first), 2);
+    ck_assert_uint_eq(yb_notes_cut_off(n, &second), 1);
+    ck_assert_uint_eq(yb_notes_cut_off(n, &none), 0);
+    judge(n, 1, YB_NOTE_CONDEMNED);
+    ck_assert_uint_eq(yb_notes_cut_off(n, &first), 1);
+    judge(n, 2, YB_NOTE_CLEAR);
+    die_with(n, 2, 1);
+    ck_assert_uint_eq(yb_notes_take(n), 1);
+    ck_assert_uint_eq(yb_notes_cut_off(n, &second), 1);
+    yb_notes_free(&n);
+}
+END_TEST
+
 /* A full house of suspects takes no more; the condemned make room for each other. */
 START_TEST(test_limits)
 {
@@ -258,6 +280,7 @@ main(void)
 
     tcase_add_test(tc, test_life);
     tcase_add_test(tc, test_order);
+    tcase_add_test(tc, test_cut_off);
     tcase_add_test(tc, test_limits);
     tcase_add_test(tc, test_none);
     tcase_add_test(tc, test_file);
