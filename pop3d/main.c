@@ -11,6 +11,7 @@
 #include "lib/daemon/daemon.h"
 #include "lib/home/home.h"
 #include "pop3d/conf.h"
+#include "pop3d/service.h"
 #include "pop3d/session.h"
 
 struct program {

@@ -1,5 +1,7 @@
 #include "pop3d/reply.h"
 
+#define NONSENSE_MAX 20 /* commands that are none, then good bye */
+
 /*
  * Kinds that a client is to tell apart. Without a code it may not conclude anything, least of all
  * from an old server's habits, so all others go by their class: SYS/TEMP says that it is not the
@@ -23,4 +25,13 @@ pop3d_reply_err(struct yb_conn *c, const struct yb_err *err)
     if (code == NULL)
         code = err->class == YB_PERM ? "" : "[SYS/TEMP] ";
     yb_conn_printf(c, "-ERR %s%.*s\r\n", code, (int)n, ascii);
+}
+
+void
+pop3d_nonsense(struct yb_conn *c, struct pop3d_session *s)
+{
+    if (++s->nonsense >= NONSENSE_MAX) {
+        s->end = "nonsense";
+        yb_conn_close(c);
+    }
 }

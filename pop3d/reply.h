@@ -5,10 +5,11 @@
 #ifndef POP3D_REPLY_H
 #define POP3D_REPLY_H
 
-#include "lib/base/err.h"
-#include "lib/net/conn.h"
+#include "pop3d/session.h"
 
 /* "-ERR [CODE] text". */
 void pop3d_reply_err(struct yb_conn *c, const struct yb_err *err);
+/* Counts one more command that was none (it was answered); who talks so for too long is let go. */
+void pop3d_nonsense(struct yb_conn *c, struct pop3d_session *s);
 
 #endif

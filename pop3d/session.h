@@ -1,17 +1,20 @@
 /*
- * One POP3 connection (RFC 1939, 2449, 2595, 3206, 5034): its state, the table of commands, and
- * what its handlers share. A parked connection keeps a struct pop3d_session and, once logged in,
- * its maildrop.
+ * One POP3 connection (RFC 1939, 2449, 2595, 3206, 5034): its state, and what all connections
+ * share. A parked connection keeps a struct pop3d_session and, once logged in, its maildrop.
+ * Above it stand, each on those before: errors as they are said (reply.h), the commands (cmd.h),
+ * their table and its checks (dispatch.h), and the handlers for lib/net (service.h).
  */
 #ifndef POP3D_SESSION_H
 #define POP3D_SESSION_H
 
 #include "lib/auth/auth.h"
 #include "pop3d/maildrop.h"
-#include "pop3d/reply.h"
 #include "pop3d/stuff.h"
 
 #include <stdatomic.h>
+
+/* RFC 2449 §4 wants 255; AUTH with a long initial response needs more. */
+#define POP3D_COMMAND_LINE 2048
 
 /* What all connections share: the arg of their listeners. */
 struct pop3d {
@@ -48,20 +51,5 @@ struct pop3d_session {
     uint64_t retrieved, deleted, bytes; /* for the log */
     const char *end;                    /* how it ended, for the log */
 };
-
-extern const struct yb_service pop3d_service;
-
-typedef void pop3d_command(struct yb_conn *c, struct pop3d_session *s, struct yb_str arg);
-pop3d_command pop3d_capa, pop3d_stls, pop3d_user, pop3d_pass, pop3d_auth;
-pop3d_command pop3d_stat, pop3d_list, pop3d_uidl, pop3d_retr, pop3d_top_command, pop3d_dele;
-pop3d_command pop3d_noop, pop3d_rset, pop3d_quit;
-
-/* The next line of an AUTH exchange. */
-void pop3d_auth_line(struct yb_conn *c, struct pop3d_session *s, struct yb_str line);
-
-/* Counts one more command that was none (it was answered); who talks so for too long is let go. */
-void pop3d_nonsense(struct yb_conn *c, struct pop3d_session *s);
-/* A number of at most ten digits; false for anything else. */
-bool pop3d_number(struct yb_str word, uint64_t *out) YB_MUST_USE;
 
 #endif

@@ -6,6 +6,7 @@
 #ifndef YB_TESTS_POP3D_FAKE_H
 #define YB_TESTS_POP3D_FAKE_H
 
+#include "pop3d/service.h"
 #include "pop3d/session.h"
 
 #define FAKE_MESSAGES 8

@@ -1,5 +1,6 @@
 /* The open maildrop: STAT to QUIT. Long answers are written by producers, piece by piece. */
-#include "pop3d/session.h"
+#include "pop3d/cmd.h"
+#include "pop3d/reply.h"
 
 #include <errno.h>
 #include <unistd.h>
@@ -7,13 +8,20 @@
 #define PIECE 32768     /* of a message, read at once */
 #define LISTING_LINE 64 /* longest line of LIST and UIDL */
 
+/* A number of at most ten digits; false for anything else. */
+static bool
+number_of(struct yb_str word, uint64_t *out)
+{
+    return word.n <= 10 && yb_str_u64(word, UINT32_MAX, out);
+}
+
 /* The message a command names; says so and returns NULL when there is none. */
 static const struct yb_record *
 find_message(struct yb_conn *c, struct pop3d_session *s, struct yb_str word, uint64_t *number)
 {
     const struct yb_record *r = NULL;
 
-    if (pop3d_number(word, number))
+    if (number_of(word, number))
         r = pop3d_maildrop_message(s->drop, *number);
     if (r == NULL)
         yb_conn_write(c, YB_STR("-ERR There is no such message\r\n"));
@@ -226,7 +234,7 @@ pop3d_top_command(struct yb_conn *c, struct pop3d_session *s, struct yb_str arg)
     uint64_t number, lines;
     const struct yb_record *r;
 
-    if (!pop3d_number(arg, &lines)) {
+    if (!number_of(arg, &lines)) {
         yb_conn_write(c, YB_STR("-ERR TOP wants a message and a number of lines\r\n"));
         return;
     }

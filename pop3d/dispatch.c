@@ -1,13 +1,8 @@
-#include "pop3d/session.h"
+/* The table of commands, and everything that is checked before a command (cmd.h) runs. */
+#include "pop3d/dispatch.h"
 
-#include "lib/base/log.h"
-
-#include <unistd.h>
-
-#define COMMAND_LINE                                                                               \
-    2048                /* RFC 2449 §4 wants 255; AUTH with a long initial response needs more    \
-                         */
-#define NONSENSE_MAX 20 /* commands that are none, then good bye */
+#include "pop3d/cmd.h"
+#include "pop3d/reply.h"
 
 enum {
     NEED_TLS = 1, /* shows a password */
@@ -56,15 +51,6 @@ command_find(struct yb_str verb)
     return NULL;
 }
 
-void
-pop3d_nonsense(struct yb_conn *c, struct pop3d_session *s)
-{
-    if (++s->nonsense >= NONSENSE_MAX) {
-        s->end = "nonsense";
-        yb_conn_close(c);
-    }
-}
-
 /* Says no. */
 static void
 nonsense(struct yb_conn *c, struct pop3d_session *s, const char *text)
@@ -94,23 +80,22 @@ may_run(struct yb_conn *c, struct pop3d_session *s, const struct command *cmd, s
     return text == NULL;
 }
 
-static void
-on_line(struct yb_conn *c, struct yb_str line, unsigned flags)
+void
+pop3d_dispatch(struct yb_conn *c, struct pop3d_session *s, struct yb_str line, unsigned flags)
 {
-    struct pop3d_session *s = yb_conn_session(c);
     const struct command *cmd;
     struct yb_str verb, arg;
 
     if ((flags & (YB_IN_TOO_LONG | YB_IN_NUL | YB_IN_BARE_CR)) != 0) {
         yb_auth_abandon(&s->exchange);
-        yb_conn_set_line_limit(c, COMMAND_LINE);
+        yb_conn_set_line_limit(c, POP3D_COMMAND_LINE);
         nonsense(c, s, (flags & YB_IN_TOO_LONG) != 0 ? "Line too long" : "Forbidden character");
         return;
     }
     if (s->exchange != NULL) {
         pop3d_auth_line(c, s, line);
         if (s->exchange == NULL)
-            yb_conn_set_line_limit(c, COMMAND_LINE);
+            yb_conn_set_line_limit(c, POP3D_COMMAND_LINE);
         return;
     }
     /* Only one space belongs to the command: a password may begin or end with more. */
@@ -122,77 +107,3 @@ on_line(struct yb_conn *c, struct yb_str line, unsigned flags)
     else if (may_run(c, s, cmd, arg))
         cmd->run(c, s, arg);
 }
-
-bool
-pop3d_number(struct yb_str word, uint64_t *out)
-{
-    return word.n <= 10 && yb_str_u64(word, UINT32_MAX, out);
-}
-
-static void
-on_opened(struct yb_conn *c)
-{
-    struct pop3d *p = yb_conn_listener_arg(c);
-    struct pop3d_session *s = yb_alloc(1, sizeof(*s));
-
-    s->pop3d = p;
-    s->state = POP3D_AUTHORIZATION;
-    s->fd = -1;
-    s->end = "lost";
-    yb_conn_set_session(c, s);
-    yb_conn_set_line_limit(c, COMMAND_LINE);
-    yb_conn_set_deadline(c, p->login_timeout_ms);
-    /* No timestamp in the greeting: APOP protects nothing that TLS does not (RFC 1939 §7). */
-    yb_conn_write(c, YB_STR("+OK POP3 ready\r\n"));
-    atomic_fetch_add(&p->counts.sessions, 1);
-}
-
-/* RFC 2595 §4: what was learned before the handshake is forgotten. */
-static void
-on_tls_started(struct yb_conn *c)
-{
-    struct pop3d_session *s = yb_conn_session(c);
-
-    yb_free(s->user);
-    s->user = NULL;
-    s->state = POP3D_AUTHORIZATION;
-}
-
-/* RFC 1939 §3: closed without a word, and nothing is deleted. */
-static void
-on_timed_out(struct yb_conn *c)
-{
-    ((struct pop3d_session *)yb_conn_session(c))->end = "timeout";
-}
-
-static void
-on_closed(struct yb_conn *c)
-{
-    struct pop3d_session *s = yb_conn_session(c);
-    struct yb_log_line line;
-
-    if (s->state == POP3D_TRANSACTION) {
-        yb_log_begin(&line, YB_LOG_INFO, yb_conn_log(c), "pop3.end");
-        yb_log_str(&line, "reason", yb_str_from(s->end));
-        yb_log_num(&line, "retrieved", (int64_t)s->retrieved);
-        yb_log_num(&line, "deleted", (int64_t)s->deleted);
-        yb_log_num(&line, "bytes", (int64_t)s->bytes);
-        yb_log_end(&line);
-    }
-    yb_auth_abandon(&s->exchange);
-    pop3d_maildrop_close(&s->drop);
-    if (s->fd >= 0)
-        close(s->fd);
-    yb_free(s->user);
-    yb_free(s);
-}
-
-const struct yb_service pop3d_service = {
-    .name = "pop3",
-    .busy_text = "-ERR [SYS/TEMP] Too many connections; try again later",
-    .opened = on_opened,
-    .line = on_line,
-    .tls_started = on_tls_started,
-    .timed_out = on_timed_out,
-    .closed = on_closed,
-};

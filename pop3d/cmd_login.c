@@ -1,5 +1,6 @@
 /* Before the mailbox is open: CAPA, STLS, and the ways to log in. */
-#include "pop3d/session.h"
+#include "pop3d/cmd.h"
+#include "pop3d/reply.h"
 
 void
 pop3d_capa(struct yb_conn *c, struct pop3d_session *s, struct yb_str arg YB_UNUSED)
