@@ -2,7 +2,8 @@
  * APPEND: the message's literal goes to the store as it comes. Whether it is wanted (mailbox, size,
  * quota) is said before it is sent; the OK comes when it is on disk.
  */
-#include "imapd/commands.h"
+#include "imapd/cmd.h"
+#include "imapd/reply.h"
 
 struct imapd_incoming {
     struct imapd_session *s;
@@ -137,7 +138,7 @@ imapd_append_end(struct yb_conn *conn, struct imapd_incoming **in, struct yb_str
         imapd_no(&c, &err);
     else
         answer_appended(&c, &result);
-    imapd_cmd_end(&c);
+    imapd_cmd_flush(&c);
     imapd_append_abort(in);
 }
 

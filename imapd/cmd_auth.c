@@ -1,5 +1,7 @@
 /* Who is it, what can this server do: CAPABILITY, LOGIN, AUTHENTICATE, STARTTLS, ID, ENABLE. */
-#include "imapd/commands.h"
+#include "imapd/cmd.h"
+#include "imapd/reply.h"
+#include "imapd/sync.h"
 
 void
 imapd_put_capability(struct imapd_cmd *c)
@@ -194,7 +196,7 @@ imapd_auth_line(struct yb_conn *conn, struct imapd_session *s, struct yb_str lin
             yb_conn_set_line_limit(conn, IMAPD_COMMAND_BEFORE_LOGIN);
         auth_leave(s);
     }
-    imapd_cmd_end(&c);
+    imapd_cmd_flush(&c);
 }
 
 /* --- ID, ENABLE --- */

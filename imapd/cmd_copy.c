@@ -1,5 +1,7 @@
 /* COPY, MOVE (RFC 6851), EXPUNGE and UID EXPUNGE (RFC 4315). */
-#include "imapd/commands.h"
+#include "imapd/cmd.h"
+#include "imapd/reply.h"
+#include "imapd/sync.h"
 
 /* "[COPYUID validity from to] " for what was done; nothing when nothing was. */
 static void

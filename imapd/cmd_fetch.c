@@ -4,8 +4,10 @@
  * the client is waited for, no more than a place in the answer is kept. RFC 3501 §6.4.5, §7.4.2;
  * CHANGEDSINCE and MODSEQ of RFC 7162.
  */
-#include "imapd/commands.h"
+#include "imapd/cmd.h"
 #include "imapd/message.h"
+#include "imapd/reply.h"
+#include "imapd/sync.h"
 
 #include "lib/base/clock.h"
 #include "lib/base/io.h"

@@ -1,6 +1,8 @@
 /* Folders: CREATE, DELETE, RENAME, SUBSCRIBE, STATUS, NAMESPACE. The rules for names are the
  * store's. */
-#include "imapd/commands.h"
+#include "imapd/cmd.h"
+#include "imapd/reply.h"
+#include "imapd/sync.h"
 
 int
 imapd_cmd_namespace(struct imapd_cmd *c, struct yb_err *err YB_UNUSED)

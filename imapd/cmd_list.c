@@ -1,6 +1,7 @@
 /* LIST, with the forms of RFC 5258 and RFC 6154, and LSUB, in slices of time. */
-#include "imapd/commands.h"
+#include "imapd/cmd.h"
 #include "imapd/match.h"
+#include "imapd/reply.h"
 #include "imapd/utf7.h"
 
 #include "lib/base/clock.h"

@@ -1,6 +1,7 @@
 /* QUOTA (RFC 9208): one root, "", for the whole account, with STORAGE in units of 1024 octets. An
  * account without a limit has none: a root without resources could not be told. */
-#include "imapd/commands.h"
+#include "imapd/cmd.h"
+#include "imapd/reply.h"
 
 static int
 tell_quota(struct imapd_cmd *c, struct yb_err *err)

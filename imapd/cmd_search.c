@@ -4,9 +4,11 @@
  * then bodies; what those two need is found out once a message for all keys (seek.h). RFC 3501
  * §6.4.4, ESEARCH of RFC 4731, MODSEQ of RFC 7162 §3.1.5.
  */
-#include "imapd/commands.h"
+#include "imapd/cmd.h"
 #include "imapd/message.h"
+#include "imapd/reply.h"
 #include "imapd/seek.h"
+#include "imapd/sync.h"
 #include "imapd/text.h"
 
 #include "lib/base/clock.h"

@@ -1,5 +1,7 @@
 /* A mailbox is opened, watched in IDLE, and let go. */
-#include "imapd/commands.h"
+#include "imapd/cmd.h"
+#include "imapd/reply.h"
+#include "imapd/sync.h"
 
 static void
 tell_code(struct yb_buf *b, struct yb_str code, uint64_t number, struct yb_str text)
@@ -164,7 +166,7 @@ imapd_idle_line(struct yb_conn *conn, struct imapd_session *s, struct yb_str lin
         imapd_ok(&c, YB_STR("IDLE completed"));
     else
         imapd_bad(&c, YB_STR("DONE was expected"));
-    imapd_cmd_end(&c);
+    imapd_cmd_flush(&c);
     yb_free(tag);
 }
 
@@ -180,5 +182,5 @@ imapd_idle_woken(struct yb_conn *conn, struct imapd_session *s)
         imapd_push_again(s->server->push, &s->push);
     if (yb_buf_size(c.out) > 0)
         imapd_count(s->server, IMAPD_COUNT_PUSHED, 1);
-    imapd_cmd_end(&c);
+    imapd_cmd_flush(&c);
 }

@@ -2,7 +2,9 @@
  * STORE, in slices: each is changed under the account's lock, and what changed meanwhile (by this
  * session or others) is told. RFC 3501 §6.4.6; UNCHANGEDSINCE and MODIFIED of RFC 7162 §3.1.3.
  */
-#include "imapd/commands.h"
+#include "imapd/cmd.h"
+#include "imapd/reply.h"
+#include "imapd/sync.h"
 
 #define SLICE 1024
 

@@ -5,7 +5,11 @@
  * block by block. A literal that is refused before its bytes come ("{n}") is answered at once; one
  * that comes anyway ("{n+}") is read and thrown away up to the end of its command.
  */
-#include "imapd/commands.h"
+#include "imapd/input.h"
+
+#include "imapd/cmd.h"
+#include "imapd/dispatch.h"
+#include "imapd/reply.h"
 
 /* Literals that come unasked are thrown away up to here; beyond it the connection ends. */
 #define SKIP_MAX ((uint64_t)256 << 20)
@@ -68,7 +72,7 @@ refuse(struct yb_conn *conn, struct imapd_session *s, const struct yb_err *err)
     imapd_cmd_begin(&c, conn, tag);
     imapd_refuse(&c, err);
     imapd_input_free(s);
-    imapd_cmd_end(&c);
+    imapd_cmd_flush(&c);
 }
 
 /* The command is wrong at a literal: answered now, or when the bytes that come unasked are over. */
@@ -225,7 +229,7 @@ wrong_line(struct yb_conn *conn, struct imapd_session *s, struct yb_str line)
     yb_free(s->tag);
     s->tag = NULL;
     imapd_bad(&c, YB_STR("Lines end with CRLF and hold no NUL"));
-    imapd_cmd_end(&c);
+    imapd_cmd_flush(&c);
 }
 
 void

@@ -1,6 +1,7 @@
 noinst_LIBRARIES += imapd/libimapd.a
 imapd_libimapd_a_SOURCES = \
 	imapd/answer.c imapd/answer.h \
+	imapd/cmd.h \
 	imapd/cmd_append.c \
 	imapd/cmd_auth.c \
 	imapd/cmd_copy.c \
@@ -11,9 +12,9 @@ imapd_libimapd_a_SOURCES = \
 	imapd/cmd_search.c \
 	imapd/cmd_select.c \
 	imapd/cmd_store.c \
-	imapd/commands.c imapd/commands.h \
 	imapd/conf.c imapd/conf.h \
-	imapd/input.c \
+	imapd/dispatch.c imapd/dispatch.h \
+	imapd/input.c imapd/input.h \
 	imapd/lex.c imapd/lex.h \
 	imapd/match.c imapd/match.h \
 	imapd/message.c imapd/message.h \
@@ -23,11 +24,12 @@ imapd_libimapd_a_SOURCES = \
 	imapd/push.c imapd/push.h \
 	imapd/reply.c imapd/reply.h \
 	imapd/seek.c imapd/seek.h \
+	imapd/service.c imapd/service.h \
 	imapd/session.c imapd/session.h \
 	imapd/set.c imapd/set.h \
 	imapd/structure.c imapd/structure.h \
 	imapd/suspect.c imapd/suspect.h \
-	imapd/sync.c \
+	imapd/sync.c imapd/sync.h \
 	imapd/text.c imapd/text.h \
 	imapd/utf7.c imapd/utf7.h
 

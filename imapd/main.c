@@ -12,6 +12,7 @@
 #include "lib/daemon/daemon.h"
 #include "lib/home/home.h"
 
+#include "imapd/service.h"
 #include "imapd/session.h"
 #include "imapd/suspect.h"
 

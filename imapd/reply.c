@@ -1,8 +1,11 @@
 #include "imapd/reply.h"
 
-#include "imapd/session.h"
+#include "imapd/sync.h"
 
 #include <errno.h>
+
+/* Text of an answer that one handler call may write before it is sent. */
+#define OUT_MAX ((size_t)64 << 20)
 
 /*
  * Every kind of error, by RFC 3501 §7.1 and RFC 5530. NULL: by its class. BAD is for what the
@@ -136,4 +139,52 @@ imapd_wrong(struct imapd_cmd *c, struct yb_err *err)
 {
     return yb_err_as(err, YB_ERR_SYNTAX, YB_PERM, "5.5.4", "%s",
                      c->lex.why != NULL ? c->lex.why : "The arguments are wrong");
+}
+
+/* --- what is written --- */
+
+void
+imapd_out_begin(struct imapd_cmd *c)
+{
+    c->out = yb_buf_new_charged(OUT_MAX, c->budget);
+}
+
+void
+imapd_cmd_begin(struct imapd_cmd *c, struct yb_conn *conn, struct yb_str tag)
+{
+    *c = (struct imapd_cmd){
+        .conn = conn,
+        .s = yb_conn_session(conn),
+        .tag = tag,
+        .arena = yb_conn_scratch(conn),
+        .scratch = yb_conn_scratch(conn),
+    };
+    c->budget = &c->s->budget;
+    imapd_out_begin(c);
+}
+
+void
+imapd_cmd_flush(struct imapd_cmd *c)
+{
+    if (yb_buf_overflowed(c->out)) {
+        yb_log(YB_LOG_ERROR, yb_conn_log(c->conn), "imap.error", "an answer is too long");
+        yb_buf_free(&c->out);
+        yb_conn_abort(c->conn);
+        return;
+    }
+    if (yb_buf_size(c->out) > 0)
+        yb_conn_write(c->conn, yb_buf_view(c->out));
+    yb_buf_free(&c->out);
+    if (c->s->closing)
+        yb_conn_close(c->conn);
+}
+
+void
+imapd_bye(struct yb_conn *conn, struct imapd_session *s, struct yb_str text)
+{
+    yb_conn_write(conn, YB_STR("* BYE "));
+    yb_conn_write(conn, text);
+    yb_conn_write(conn, YB_STR("\r\n"));
+    s->closing = true;
+    yb_conn_close(conn);
 }

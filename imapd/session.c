@@ -1,7 +1,5 @@
-/* The engine's handlers: greeting, lines and blocks to input.c, notices, timeouts, farewell. */
+/* The life of a session: its limits, login, the selected mailbox, rest. */
 #include "imapd/session.h"
-
-#include "imapd/commands.h"
 
 #define LOGINS_TAKE 5 /* login_timeouts until somebody must be logged in */
 
@@ -25,8 +23,8 @@ imapd_count(struct imapd_server *server, enum imapd_counter which, uint64_t by)
 
 /* Lines are bounded by what a command may be long; an exchange may need longer ones before login.
  */
-static void
-set_limits(struct yb_conn *conn, const struct imapd_session *s)
+void
+imapd_set_limits(struct yb_conn *conn, const struct imapd_session *s)
 {
     bool in = s->state != IMAPD_ST_START;
 
@@ -34,26 +32,6 @@ set_limits(struct yb_conn *conn, const struct imapd_session *s)
     yb_conn_set_timeout(conn, in ? s->conf->idle_timeout : s->conf->login_timeout);
     /* NOOPs before login do not keep a connection for ever. */
     yb_conn_set_deadline(conn, in ? 0 : LOGINS_TAKE * s->conf->login_timeout);
-}
-
-static void
-session_opened(struct yb_conn *conn)
-{
-    struct imapd_server *server = yb_conn_listener_arg(conn);
-    struct imapd_session *s = yb_alloc(1, sizeof(*s));
-    struct imapd_cmd c;
-
-    s->server = server;
-    s->conf = atomic_load(&server->conf);
-    s->state = IMAPD_ST_START;
-    s->budget = (struct yb_budget){ .pool = server->memory, .limit = s->conf->command_memory };
-    yb_conn_set_session(conn, s);
-    set_limits(conn, s);
-    imapd_cmd_begin(&c, conn, YB_STR("*"));
-    yb_buf_add(c.out, YB_STR("* OK ["));
-    imapd_put_capability(&c);
-    yb_buf_add(c.out, YB_STR("] yubin is ready\r\n"));
-    imapd_cmd_end(&c);
 }
 
 int
@@ -79,7 +57,7 @@ imapd_login(struct yb_conn *conn, struct imapd_session *s, const struct yb_auth_
     memcpy(&fair, user->tenant.v, sizeof(fair));
     yb_conn_set_fair_key(conn, fair);
     yb_log_ctx_add(yb_conn_log(conn), "user", yb_str_from(user->address));
-    set_limits(conn, s);
+    imapd_set_limits(conn, s);
     imapd_count(s->server, IMAPD_COUNT_LOGINS, 1);
     yb_log(YB_LOG_INFO, yb_conn_log(conn), "imap.login", "%s",
            yb_conn_is_tls(conn) ? yb_conn_tls_version(conn) : "plain");
@@ -175,86 +153,3 @@ imapd_rest(struct imapd_session *s)
     yb_mailbox_close(&s->mailbox);
     yb_store_close(&s->account);
 }
-
-/* --- handlers --- */
-
-void
-imapd_bye(struct yb_conn *conn, struct imapd_session *s, struct yb_str text)
-{
-    yb_conn_write(conn, YB_STR("* BYE "));
-    yb_conn_write(conn, text);
-    yb_conn_write(conn, YB_STR("\r\n"));
-    s->closing = true;
-    yb_conn_close(conn);
-}
-
-static void
-session_line(struct yb_conn *conn, struct yb_str line, unsigned flags)
-{
-    struct imapd_session *s = yb_conn_session(conn);
-
-    imapd_input_line(conn, s, line, flags);
-    imapd_rest(s);
-}
-
-static void
-session_data(struct yb_conn *conn, struct yb_str block, bool last, unsigned flags)
-{
-    struct imapd_session *s = yb_conn_session(conn);
-
-    imapd_input_data(conn, s, block, last, flags);
-    imapd_rest(s);
-}
-
-/* A notice may come late, when IDLE is over already: then NOOP or any other command tells it. At the
- * server's end nobody is let go without a BYE (RFC 3501 §3.4). */
-static void
-session_woken(struct yb_conn *conn)
-{
-    struct imapd_session *s = yb_conn_session(conn);
-
-    if (s->closing)
-        return;
-    if (atomic_load(&s->server->stopping))
-        imapd_bye(conn, s, YB_STR("[UNAVAILABLE] The server is restarted, come back in a moment"));
-    else if (s->mode == IMAPD_IN_IDLE)
-        imapd_idle_woken(conn, s);
-    imapd_rest(s);
-}
-
-static void
-session_timed_out(struct yb_conn *conn)
-{
-    struct imapd_session *s = yb_conn_session(conn);
-
-    yb_log(YB_LOG_INFO, yb_conn_log(conn), "imap.timeout", "%s",
-           s->state == IMAPD_ST_START ? "before login" : "after login");
-    imapd_bye(conn, s, YB_STR("You were silent for too long"));
-}
-
-static void
-session_closed(struct yb_conn *conn)
-{
-    struct imapd_session *s = yb_conn_session(conn);
-
-    imapd_abandon(s);
-    imapd_input_free(s);
-    yb_auth_abandon(&s->exchange);
-    if (s->state != IMAPD_ST_START)
-        yb_log(YB_LOG_INFO, yb_conn_log(conn), "imap.logout", "closed");
-    imapd_deselect(s);
-    yb_store_close(&s->account);
-    yb_free(s->tag);
-    yb_free(s);
-}
-
-const struct yb_service imapd_service = {
-    .name = "imap",
-    .busy_text = "* BYE [UNAVAILABLE] Too many connections, try again later",
-    .opened = session_opened,
-    .line = session_line,
-    .data = session_data,
-    .woken = session_woken,
-    .timed_out = session_timed_out,
-    .closed = session_closed,
-};

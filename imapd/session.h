@@ -11,6 +11,10 @@
  * descriptor but its socket. imapd_resume() opens account and mailbox again when something happens
  * (at no cost while the store still has them open), imapd_rest() lets them go. What a command needs
  * beside lives in its arena.
+ *
+ * Above it stand, each on those before: what is new (sync.h), what is said (reply.h), the commands
+ * (cmd.h), their table and its checks (dispatch.h), whole commands from lines and literals
+ * (input.h), and the handlers for lib/net (service.h).
  */
 #ifndef IMAPD_SESSION_H
 #define IMAPD_SESSION_H
@@ -95,11 +99,12 @@ struct imapd_session {
     char *tag;                 /* of AUTHENTICATE or IDLE under way */
 };
 
-/* The handlers for the engine; a listener's arg is the struct imapd_server. */
-extern const struct yb_service imapd_service;
+/* Text of a command before login and after, literals included. */
+#define IMAPD_COMMAND_BEFORE_LOGIN 8192
+#define IMAPD_COMMAND_MAX 65536
 
-/* Says BYE with this text and closes. */
-void imapd_bye(struct yb_conn *conn, struct imapd_session *s, struct yb_str text);
+/* How long lines may be, and how long the client may be silent, in the session's state. */
+void imapd_set_limits(struct yb_conn *conn, const struct imapd_session *s);
 /* Makes `m`, of which *view was begun, the selected mailbox; `watched`: yb_mailbox_watch()'s. */
 void imapd_select(struct imapd_session *s, struct yb_conn *conn, struct yb_mailbox *m,
                   const struct yb_view *view, uint32_t watched);
@@ -144,73 +149,12 @@ struct imapd_cmd {
     /* A command that answers piece by piece: called until it returns 0 (answered) or -1; 1: again,
      * when what it wrote is sent. */
     int (*step)(struct imapd_cmd *c, struct yb_err *err);
-    void (*end)(
-        struct imapd_cmd *c); /* releases what `job` holds, whatever happened; may be NULL */
+    /* Releases what `job` holds, whatever happened. May be NULL. */
+    void (*end)(struct imapd_cmd *c);
     /* The client takes nothing for now: lets go of what can be had again. May be NULL. */
     void (*pause)(struct imapd_cmd *c);
     bool answering; /* half an answer is written: nothing else may follow it */
     void *job;
 };
-
-/*
- * Runs a whole command (its lines and literals as lex.h wants them, without the last line end).
- * Everything wrong is answered.
- */
-void imapd_dispatch(struct yb_conn *conn, struct imapd_session *s, struct yb_str text);
-/* The producer of a running command. */
-bool imapd_produce(struct yb_conn *conn);
-/* Gives up the running command, when the connection is gone. */
-void imapd_abandon(struct imapd_session *s);
-
-/* A command that is made for an occasion: woken in IDLE, the end of APPEND. */
-void imapd_cmd_begin(struct imapd_cmd *c, struct yb_conn *conn, struct yb_str tag);
-/* Sends what it wrote. */
-void imapd_cmd_end(struct imapd_cmd *c);
-
-/* Writes the capabilities of now, without line end: "CAPABILITY IMAP4rev1 …". */
-void imapd_put_capability(struct imapd_cmd *c);
-
-/* --- what is new (sync.c) --- */
-
-/* Collects it and brings the view up to date. `expunges` where EXPUNGE may be told. */
-int imapd_look(struct imapd_cmd *c, bool expunges, struct yb_changes *out,
-               struct yb_err *err) YB_MUST_USE;
-/* The same; a mailbox that is gone ends the session. */
-int imapd_changes(struct imapd_cmd *c, bool expunges, struct yb_changes *out,
-                  struct yb_err *err) YB_MUST_USE;
-/* Tells it: EXPUNGE, EXISTS, RECENT, FLAGS, FETCH. */
-void imapd_tell(struct imapd_cmd *c, const struct yb_changes *changes);
-/* Both; an error is logged, and told at the next occasion. True: there is more to tell, which is left
- * for then too. */
-bool imapd_sync(struct imapd_cmd *c, bool expunges);
-/* `* n FETCH (FLAGS (…))` with UID and MODSEQ where the session wants them. */
-void imapd_tell_flags(struct imapd_cmd *c, uint32_t seq, const struct yb_record *r);
-/* The keywords of the selected mailbox, read once a command. */
-const struct imapd_keywords *imapd_keywords(struct imapd_cmd *c);
-/* FLAGS and PERMANENTFLAGS. */
-void imapd_tell_keywords(struct imapd_cmd *c);
-/* RFC 7162 §3.1: the first command that asks for it enables CONDSTORE. */
-void imapd_enable_condstore(struct imapd_cmd *c);
-
-/* A set of sequence numbers or (`uid`) UIDs as sequence numbers of the rows, resolved. A sequence
- * number that is not there is an error. */
-int imapd_targets(struct imapd_cmd *c, struct imapd_set *set, bool uid, const struct yb_rows *rows,
-                  struct imapd_set *seqs, struct yb_err *err) YB_MUST_USE;
-/* The UIDs of a resolved set of sequence numbers, dead messages left out (*gone: there were some).
- */
-uint32_t *imapd_uids(struct imapd_cmd *c, const struct imapd_set *seqs, const struct yb_rows *rows,
-                     size_t *n, bool *gone) YB_MUST_USE;
-
-/* --- input (input.c) --- */
-
-/* Text of a command before login and after, literals included. */
-#define IMAPD_COMMAND_BEFORE_LOGIN 8192
-#define IMAPD_COMMAND_MAX 65536
-
-void imapd_input_line(struct yb_conn *conn, struct imapd_session *s, struct yb_str line,
-                      unsigned flags);
-void imapd_input_data(struct yb_conn *conn, struct imapd_session *s, struct yb_str block, bool last,
-                      unsigned flags);
-void imapd_input_free(struct imapd_session *s);
 
 #endif

@@ -3,7 +3,7 @@
  * is four numbers; lib/store compares them with the mailbox and says what the session does not know
  * yet.
  */
-#include "imapd/session.h"
+#include "imapd/sync.h"
 
 int
 imapd_look(struct imapd_cmd *c, bool expunges, struct yb_changes *out, struct yb_err *err)

@@ -7,6 +7,7 @@
 #ifndef TESTS_IMAPD_RIG_H
 #define TESTS_IMAPD_RIG_H
 
+#include "imapd/service.h"
 #include "imapd/session.h"
 #include "tests/unit/smtp/fake_conn.h"
 

@@ -2,12 +2,12 @@
  * The command surface, and the dispatcher that alone checks states, TLS, arguments and counts, and
  * runs what answers piece by piece.
  */
-#include "imapd/commands.h"
+#include "imapd/dispatch.h"
 
+#include "imapd/cmd.h"
+#include "imapd/reply.h"
 #include "lib/base/clock.h"
 
-/* Text of an answer that one handler call may write before it is sent. */
-#define OUT_MAX ((size_t)64 << 20)
 #define ARENA_BLOCK 4096
 /* How long a step waits for memory that other commands hold, who keep little of it for longer than a
  * slice. */
@@ -92,43 +92,6 @@ command_find(struct yb_str name, bool uid)
 }
 
 /* --- a command's life --- */
-
-void
-imapd_cmd_begin(struct imapd_cmd *c, struct yb_conn *conn, struct yb_str tag)
-{
-    *c = (struct imapd_cmd){
-        .conn = conn,
-        .s = yb_conn_session(conn),
-        .tag = tag,
-        .arena = yb_conn_scratch(conn),
-        .scratch = yb_conn_scratch(conn),
-    };
-    c->budget = &c->s->budget;
-    c->out = yb_buf_new_charged(OUT_MAX, c->budget);
-}
-
-/* What was written goes to the connection; a session that is closing closes behind it. */
-static void
-cmd_flush(struct imapd_cmd *c)
-{
-    if (yb_buf_overflowed(c->out)) {
-        yb_log(YB_LOG_ERROR, yb_conn_log(c->conn), "imap.error", "an answer is too long");
-        yb_buf_free(&c->out);
-        yb_conn_abort(c->conn);
-        return;
-    }
-    if (yb_buf_size(c->out) > 0)
-        yb_conn_write(c->conn, yb_buf_view(c->out));
-    yb_buf_free(&c->out);
-    if (c->s->closing)
-        yb_conn_close(c->conn);
-}
-
-void
-imapd_cmd_end(struct imapd_cmd *c)
-{
-    cmd_flush(c);
-}
 
 /* Between two steps: a client that does not take the answer holds no memory by it. */
 static void
@@ -278,6 +241,30 @@ command_read(struct imapd_cmd *c)
     return row;
 }
 
+/* The producer of a running command. */
+static bool
+produce(struct yb_conn *conn)
+{
+    struct imapd_session *s = yb_conn_session(conn);
+    struct imapd_cmd *c = s->running;
+    bool more;
+
+    if (c == NULL)
+        return false;
+    c->conn = conn;
+    c->scratch = yb_conn_scratch(conn);
+    imapd_out_begin(c);
+    more = cmd_step(c, c->step) && !s->closing;
+    imapd_cmd_flush(c);
+    cmd_pause(c, more);
+    if (!more) {
+        s->running = NULL;
+        cmd_free(c);
+        imapd_rest(s);
+    }
+    return more;
+}
+
 void
 imapd_dispatch(struct yb_conn *conn, struct imapd_session *s, struct yb_str text)
 {
@@ -299,7 +286,7 @@ imapd_dispatch(struct yb_conn *conn, struct imapd_session *s, struct yb_str text
     }
     if (row != NULL)
         command_run(c, row);
-    cmd_flush(c);
+    imapd_cmd_flush(c);
     if (c->own_arena == NULL)
         return;
     if (c->step == NULL || s->closing) {
@@ -308,30 +295,7 @@ imapd_dispatch(struct yb_conn *conn, struct imapd_session *s, struct yb_str text
     }
     s->running = c;
     cmd_pause(c, true);
-    yb_conn_set_producer(conn, imapd_produce);
-}
-
-bool
-imapd_produce(struct yb_conn *conn)
-{
-    struct imapd_session *s = yb_conn_session(conn);
-    struct imapd_cmd *c = s->running;
-    bool more;
-
-    if (c == NULL)
-        return false;
-    c->conn = conn;
-    c->scratch = yb_conn_scratch(conn);
-    c->out = yb_buf_new_charged(OUT_MAX, c->budget);
-    more = cmd_step(c, c->step) && !s->closing;
-    cmd_flush(c);
-    cmd_pause(c, more);
-    if (!more) {
-        s->running = NULL;
-        cmd_free(c);
-        imapd_rest(s);
-    }
-    return more;
+    yb_conn_set_producer(conn, produce);
 }
 
 void

@@ -1,13 +1,17 @@
-/* The command table's handlers, one file a family. Each reads its arguments from c->lex; it answers
- * with imapd_ok() and returns 0, or sets c->step and returns 0, or returns -1 with *err. */
-#ifndef IMAPD_COMMANDS_H
-#define IMAPD_COMMANDS_H
+/*
+ * The commands, as the rows of dispatch.c name them, one file a family, and what goes on with one
+ * after its line. Each reads its arguments from c->lex; it answers with imapd_ok() and returns 0,
+ * or sets c->step and returns 0, or returns -1 with *err.
+ */
+#ifndef IMAPD_CMD_H
+#define IMAPD_CMD_H
 
 #include "imapd/parse.h"
-#include "imapd/reply.h"
 #include "imapd/session.h"
 
 /* cmd_auth.c */
+/* Writes the capabilities of now, without line end: "CAPABILITY IMAP4rev1 …". */
+void imapd_put_capability(struct imapd_cmd *c);
 int imapd_cmd_capability(struct imapd_cmd *c, struct yb_err *err) YB_MUST_USE;
 int imapd_cmd_noop(struct imapd_cmd *c, struct yb_err *err) YB_MUST_USE;
 int imapd_cmd_logout(struct imapd_cmd *c, struct yb_err *err) YB_MUST_USE;
