@@ -153,8 +153,7 @@ imapd_parse_copy(struct imapd_lex *l, struct imapd_copy *out)
            imapd_lex_mailbox(l, &out->mailbox) && imapd_lex_end(l);
 }
 
-/* True when the input ends with the literal head it stands at: the bytes of it are not there yet.
- */
+/* True when the input ends with the literal head it stands at: its bytes are not there yet. */
 static bool
 at_open_literal(const struct imapd_lex *l)
 {

@@ -79,8 +79,8 @@ key_new(struct imapd_lex *l, struct imapd_search *s, enum imapd_key_kind kind,
     return true;
 }
 
-/* MODSEQ [entry-name SP entry-type-req SP] value: the entry may be anything, one number serves all.
- */
+/* MODSEQ [entry-name SP entry-type-req SP] value: the entry may be anything, one number serves
+ * all. */
 static bool
 parse_modseq_key(struct imapd_lex *l, struct imapd_search *s, struct imapd_key *k)
 {

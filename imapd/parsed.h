@@ -10,13 +10,14 @@
 #include "lib/base/arena.h"
 #include "lib/mime/tree.h"
 
-enum imapd_searched { /* the fields whose texts are kept */
-                      IMAPD_SEARCHED_FROM,
-                      IMAPD_SEARCHED_TO,
-                      IMAPD_SEARCHED_CC,
-                      IMAPD_SEARCHED_BCC,
-                      IMAPD_SEARCHED_SUBJECT,
-                      IMAPD_SEARCHED
+/* The fields whose texts are kept. */
+enum imapd_searched {
+    IMAPD_SEARCHED_FROM,
+    IMAPD_SEARCHED_TO,
+    IMAPD_SEARCHED_CC,
+    IMAPD_SEARCHED_BCC,
+    IMAPD_SEARCHED_SUBJECT,
+    IMAPD_SEARCHED
 };
 
 struct imapd_parsed {

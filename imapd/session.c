@@ -21,8 +21,8 @@ imapd_count(struct imapd_server *server, enum imapd_counter which, uint64_t by)
     atomic_fetch_add_explicit(&server->counts[which], by, memory_order_relaxed);
 }
 
-/* Lines are bounded by what a command may be long; an exchange may need longer ones before login.
- */
+/* Lines are bounded by what a command may be long; an exchange may need longer ones before
+ * login. */
 void
 imapd_set_limits(struct yb_conn *conn, const struct imapd_session *s)
 {

@@ -162,8 +162,8 @@ imapd_targets(struct imapd_cmd *c, struct imapd_set *set, bool uid, const struct
 
     *seqs = (struct imapd_set){ 0 };
     if (!uid) {
-        /* RFC 3501 §9, seq-number; "1:*" of an empty mailbox names nothing, and everybody says it.
-         */
+        /* RFC 3501 §9, seq-number; "1:*" of an empty mailbox names nothing, and everybody says
+         * it. */
         bool all = set->n == 1 && set->v[0].lo == 1 && set->v[0].hi == IMAPD_STAR;
 
         if (imapd_set_largest(set) > n && !(n == 0 && all))

@@ -28,8 +28,8 @@ void imapd_enable_condstore(struct imapd_cmd *c);
  * number that is not there is an error. */
 int imapd_targets(struct imapd_cmd *c, struct imapd_set *set, bool uid, const struct yb_rows *rows,
                   struct imapd_set *seqs, struct yb_err *err) YB_MUST_USE;
-/* The UIDs of a resolved set of sequence numbers, dead messages left out (*gone: there were some).
- */
+/* The UIDs of a resolved set of sequence numbers, dead messages left out (*gone: there were
+ * some). */
 uint32_t *imapd_uids(struct imapd_cmd *c, const struct imapd_set *seqs, const struct yb_rows *rows,
                      size_t *n, bool *gone) YB_MUST_USE;
 

@@ -7,7 +7,7 @@
  *           when it dies (after restart_wait, doubling; from the beginning after a minute of life),
  *           re-reads everything on SIGHUP and passes it on.
  *   child   becomes the daemon's user, gives up what it need not have, runs the engine (lib/net)
- * and the program's hooks. It is killed when its parent dies.
+ *           and the program's hooks. It is killed when its parent dies.
  *   probe   of a program that has one: when the child died, what its threads were at by their notes
  *           (notes.h) is tried once more, one after the other, each in a process of its own.
  *

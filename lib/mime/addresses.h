@@ -2,10 +2,12 @@
  * Address lists of header fields (RFC 5322 §3.4 with the obsolete forms of §4.4: routes, comments
  * and spaces inside addresses, empty list members). Two readers share one parser:
  * - yb_mime_addresses() is for showing (IMAP ENVELOPE): it gives what can be recognised in any
- * bytes;
+ *   bytes;
  * - yb_mime_field_addresses() is for deciding (does this From belong to the user?): it gives every
  *   address of every field of that name, or an error when another program could read something
- * else. Pure functions; results live in the arena.
+ *   else.
+ *
+ * Pure functions; results live in the arena.
  */
 #ifndef YB_MIME_ADDRESSES_H
 #define YB_MIME_ADDRESSES_H
@@ -22,8 +24,9 @@ enum yb_mime_address_kind {
 
 struct yb_mime_address {
     enum yb_mime_address_kind kind;
-    struct yb_str name;   /* display name without quotes, encoded words as they are; without one the
-                             last comment, as "a@b (Full Name)" means it; p == NULL: none */
+    /* Display name without quotes, encoded words as they are; without one the last comment, as
+     * "a@b (Full Name)" means it; p == NULL: none. */
+    struct yb_str name;
     struct yb_str route;  /* "@a,@b" of an obsolete route; p == NULL: none */
     struct yb_str local;  /* without quotes and backslashes */
     struct yb_str domain; /* as written, without comments and spaces; not in normal form */
@@ -35,10 +38,11 @@ struct yb_mime_address {
 struct yb_mime_addresses {
     struct yb_mime_address *first;
     size_t n;
-    bool
-        broken; /* something was not an address list; what followed the next comma was read again */
-    bool obscure; /* well-formed, but programs differ in how they read it: a route, a comment or
-                     space inside an addr-spec, a comment with '@', '<' or '>' */
+    /* Something was not an address list; what followed the next comma was read again. */
+    bool broken;
+    /* Well-formed, but programs differ in how they read it: a route, a comment or space inside an
+     * addr-spec, a comment with '@', '<' or '>'. */
+    bool obscure;
 };
 
 /* Reads the value of an address field, folded or not. Never fails; see `broken`. */

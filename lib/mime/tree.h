@@ -27,9 +27,9 @@
 
 enum yb_mime_kind {
     YB_MIME_LEAF,
-    YB_MIME_MULTIPART, /* children: its parts; none when it has no boundary or nothing between them
-                        */
-    YB_MIME_MESSAGE    /* message/rfc822: exactly one child, the message inside */
+    /* Children: its parts; none when it has no boundary or nothing between them. */
+    YB_MIME_MULTIPART,
+    YB_MIME_MESSAGE /* message/rfc822: exactly one child, the message inside */
 };
 
 /* Header fields a part is described by; the first of each name counts. */

@@ -17,8 +17,7 @@ struct yb_str yb_mime_words_decode(struct yb_str text, struct yb_arena *arena) Y
 /*
  * UTF-8 as header text: unchanged when it is printable ASCII without "=?"; else encoded words of at
  * most 75 characters with "\r\n " between them. `used` is how much of the first line is taken
- * already
- * ("Subject: "). Ill-formed UTF-8 is encoded as U+FFFD.
+ * already ("Subject: "). Ill-formed UTF-8 is encoded as U+FFFD.
  */
 struct yb_str yb_mime_words_encode(struct yb_str utf8, size_t used,
                                    struct yb_arena *arena) YB_MUST_USE;

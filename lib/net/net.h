@@ -12,11 +12,11 @@ struct yb_tls_set; /* tls.h */
 struct yb_net_conf {
     unsigned loops; /* 0: one a core */
     unsigned workers;
-    size_t max_conns;             /* over it: busy_text and close; 0: 10000 */
-    size_t max_conns_per_network; /* per client /24 or /64 (unix sockets and who has logged in are
-                                     not counted); 0: any */
-    size_t max_input_total;       /* bytes of half lines of all connections; over it the longest
-                                   * waiting is closed; 0: any */
+    size_t max_conns; /* over it: busy_text and close; 0: 10000 */
+    /* Per client /24 or /64 (unix sockets and who has logged in are not counted); 0: any. */
+    size_t max_conns_per_network;
+    /* Bytes of half lines of all connections; over it the longest waiting is closed; 0: any. */
+    size_t max_input_total;
     int64_t handshake_timeout_ms; /* TLS handshake, from accept or STARTTLS; 0: 30 s */
 };
 
