@@ -35,6 +35,14 @@ put_replacing(struct yb_buf *b, struct yb_str s, char odd, const char *by)
 }
 
 void
+imapd_put_literal_head(struct yb_buf *b, uint64_t n)
+{
+    yb_buf_add_c(b, '{');
+    yb_buf_add_u64(b, n);
+    yb_buf_add(b, YB_STR("}\r\n"));
+}
+
+void
 imapd_put_string(struct yb_buf *b, struct yb_str s)
 {
     if (s.n == 0) {
@@ -42,9 +50,7 @@ imapd_put_string(struct yb_buf *b, struct yb_str s)
         return;
     }
     if (!is_quotable(s)) {
-        yb_buf_add_c(b, '{');
-        yb_buf_add_u64(b, s.n);
-        yb_buf_add(b, YB_STR("}\r\n"));
+        imapd_put_literal_head(b, s.n);
         put_replacing(b, s, '\0', "?");
         return;
     }

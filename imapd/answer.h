@@ -10,6 +10,8 @@
 #include "lib/base/buf.h"
 #include "lib/store/store.h"
 
+/* "{n}" and the line end: n octets follow. */
+void imapd_put_literal_head(struct yb_buf *b, uint64_t n);
 /* A quoted string, or a literal for 8-bit bytes, line ends and long texts. NUL, which neither may
  * hold, becomes '?'. */
 void imapd_put_string(struct yb_buf *b, struct yb_str s);

@@ -5,38 +5,23 @@
  * CHANGEDSINCE and MODSEQ of RFC 7162.
  */
 #include "imapd/cmd.h"
+#include "imapd/fields.h"
 #include "imapd/message.h"
 #include "imapd/reply.h"
 #include "imapd/sync.h"
 
 #include "lib/base/clock.h"
 #include "lib/base/io.h"
-#include "lib/mime/header.h"
 
 /* Longer ranges of a file are sent by the engine straight from it. */
 #define COPY_MAX 16384
 #define MESSAGE_ARENA 16384
 /* Messages whose \Seen is set at once, before their bodies are answered. */
 #define SEEN_BATCH 64
-/* Header fields up to here are picked out once; of more the octets are counted first. */
-#define FIELDS_KEPT 16384
-/* Between two looks at the clock: lines of a header, messages left out. */
-#define LINES_A_LOOK 64
-#define ROWS_A_LOOK 4096
+#define ROWS_A_LOOK 4096 /* messages left out, between two looks at the clock */
 
 /* Where in the answer to a message. */
 enum place { AT_START, AT_ITEMS, AT_SECTIONS };
-
-/* HEADER.FIELDS under way. */
-struct fields {
-    struct imapd_lines lines;
-    uint64_t start;
-    bool wanted;       /* the field under way is */
-    bool counting;     /* its octets are not told yet */
-    uint64_t n;        /* octets of all, those that were written or counted so far */
-    uint64_t from, to; /* of these are asked for */
-    struct yb_buf *kept;
-};
 
 struct fetch_job {
     struct imapd_fetch args;
@@ -54,12 +39,12 @@ struct fetch_job {
     struct imapd_message message;
     uint32_t at_seq;
     enum place place;
-    size_t item;               /* parsed item, or section; prepared, at the start */
-    bool begun;                /* something of it was written */
-    uint64_t item_at, item_n;  /* octets of its text written, and all of them */
-    struct yb_str between;     /* what parts it from the one before */
-    size_t head_at, head_sent; /* where its answer begins: in the buffer, of `written` */
-    struct fields fields;
+    size_t item;                /* parsed item, or section; prepared, at the start */
+    bool begun;                 /* something of it was written */
+    uint64_t item_at, item_n;   /* octets of its text written, and all of them */
+    struct yb_str between;      /* what parts it from the one before */
+    size_t head_at, head_sent;  /* where its answer begins: in the buffer, of `written` */
+    struct imapd_fields fields; /* of a section under way */
     /* Flags as text, for the common case of many messages with the same. */
     uint32_t text_flags, text_keywords;
     bool text_recent;
@@ -81,7 +66,7 @@ fetch_end(struct imapd_cmd *c)
         yb_rows_release(&j->rows);
     if (j->arena != NULL && c->s->mailbox != NULL)
         yb_mailbox_cache_settle(c->s->mailbox);
-    yb_buf_free(&j->fields.kept);
+    imapd_fields_end(&j->fields);
     yb_buf_free(&j->text);
     yb_arena_free(&j->arena);
 }
@@ -234,14 +219,6 @@ flush(struct imapd_cmd *c, struct fetch_job *j)
     yb_buf_clear(c->out);
 }
 
-static void
-put_literal_head(struct yb_buf *b, uint64_t n)
-{
-    yb_buf_add_c(b, '{');
-    yb_buf_add_u64(b, n);
-    yb_buf_add(b, YB_STR("}\r\n"));
-}
-
 /* Octets [start, end) of the message's file as a literal. */
 static int
 put_range(struct imapd_cmd *c, struct fetch_job *j, uint64_t start, uint64_t end,
@@ -251,7 +228,7 @@ put_range(struct imapd_cmd *c, struct fetch_job *j, uint64_t start, uint64_t end
     size_t n = (size_t)(end - start);
     char *to;
 
-    put_literal_head(c->out, n);
+    imapd_put_literal_head(c->out, n);
     if (n <= COPY_MAX) {
         to = yb_buf_room(c->out, n + 1);
         if (to == NULL || yb_pread_full(yb_file_fd(m->file), to, n, (off_t)start) != (ssize_t)n)
@@ -265,102 +242,6 @@ put_range(struct imapd_cmd *c, struct fetch_job *j, uint64_t start, uint64_t end
     return 0;
 }
 
-/* --- HEADER.FIELDS and its opposite: whole fields, and the empty line --- */
-
-static bool
-is_named(const struct imapd_section *s, struct yb_str name)
-{
-    for (size_t i = 0; i < s->n_fields; i++) {
-        if (yb_str_eqi(s->fields[i], name))
-            return true;
-    }
-    return false;
-}
-
-static void
-fields_begin(struct fetch_job *j, uint64_t start, uint64_t end)
-{
-    struct fields *f = &j->fields;
-    struct yb_buf *kept = f->kept != NULL ? f->kept : yb_buf_new(FIELDS_KEPT);
-
-    yb_buf_clear(kept);
-    *f = (struct fields){
-        .lines = { .at = start, .end = end }, .start = start, .counting = true, .kept = kept
-    };
-}
-
-/* Octets of a field that was asked for. */
-static void
-fields_take(struct imapd_cmd *c, struct fields *f, struct yb_str text)
-{
-    uint64_t at = f->n;
-
-    f->n += text.n;
-    if (f->counting) {
-        yb_buf_add(f->kept, text);
-        return;
-    }
-    if (f->n > f->to)
-        text = yb_str_head(text, f->to > at ? (size_t)(f->to - at) : 0);
-    if (at < f->from)
-        text = yb_str_skip(text, f->from - at < text.n ? (size_t)(f->from - at) : text.n);
-    yb_buf_add(c->out, text);
-}
-
-/* Goes on through the header: 0 at its end, 1 when the slice is over or the piece is full. */
-static int
-fields_walk(struct imapd_cmd *c, struct fetch_job *j, const struct imapd_section *s,
-            struct yb_err *err)
-{
-    struct fields *f = &j->fields;
-    struct imapd_line line;
-
-    for (unsigned k = 1;; k++) {
-        if (imapd_message_line(&j->message, &f->lines, &line, err) < 0)
-            return -1;
-        if (line.text.n == 0)
-            return 0;
-        if (line.begins && line.text.p[0] != ' ' && line.text.p[0] != '\t') {
-            struct yb_str name = yb_header_name(line.text);
-
-            f->wanted = name.n > 0 && is_named(s, name) == (s->text == IMAPD_TEXT_FIELDS);
-        }
-        if (f->wanted)
-            fields_take(c, f, line.text);
-        if (piece_is_full(c, j) || (k % LINES_A_LOOK == 0 && yb_clock_ms() >= c->until))
-            return 1;
-    }
-}
-
-static int
-fields_step(struct imapd_cmd *c, struct fetch_job *j, const struct imapd_section *s,
-            struct yb_err *err)
-{
-    struct fields *f = &j->fields;
-    int rc = fields_walk(c, j, s, err);
-
-    if (rc != 0)
-        return rc;
-    fields_take(c, f, YB_STR("\r\n"));
-    if (!f->counting) {
-        item_done(j);
-        return 0;
-    }
-    f->from = s->partial && s->offset < f->n ? s->offset : s->partial ? f->n : 0;
-    f->to = s->partial && f->n - f->from > s->length ? f->from + s->length : f->n;
-    put_literal_head(c->out, f->to - f->from);
-    if (yb_buf_overflowed(f->kept)) { /* once more, from the file */
-        f->lines = (struct imapd_lines){ .at = f->start, .end = f->lines.end };
-        f->counting = f->wanted = false;
-        f->n = 0;
-        return 0;
-    }
-    yb_buf_add(c->out, yb_str_head(yb_str_skip(yb_buf_view(f->kept), (size_t)f->from),
-                                   (size_t)(f->to - f->from)));
-    item_done(j);
-    return 0;
-}
-
 /* The next section, or a piece of it. */
 static int
 put_section(struct imapd_cmd *c, struct fetch_job *j, struct yb_err *err)
@@ -370,8 +251,12 @@ put_section(struct imapd_cmd *c, struct fetch_job *j, struct yb_err *err)
     bool exists;
     int rc;
 
-    if (j->begun)
-        return fields_step(c, j, s, err);
+    if (j->begun) {
+        rc = imapd_fields_step(&j->fields, c, &j->message, j->written, err);
+        if (rc == 0)
+            item_done(j);
+        return rc;
+    }
     rc = imapd_message_section(&j->message, s, &start, &end, &exists, err);
     if (rc != 0)
         return rc;
@@ -379,7 +264,7 @@ put_section(struct imapd_cmd *c, struct fetch_job *j, struct yb_err *err)
     yb_buf_add(c->out, s->label);
     yb_buf_add_c(c->out, ' ');
     if (exists && (s->text == IMAPD_TEXT_FIELDS || s->text == IMAPD_TEXT_FIELDS_NOT)) {
-        fields_begin(j, start, end);
+        imapd_fields_begin(&j->fields, s, start, end);
         j->begun = true;
         return 0;
     }
