@@ -9,7 +9,7 @@
  * a key is | it has                            | it is found                       | left by
  * ---------|-----------------------------------|-----------------------------------|--------------
  * waiting  | jobs in its queue                 | in its bucket and in the heap     | take
- * running  | jobs on workers, none in its queue | in its bucket                    | push, ended
+ * running  | jobs on workers, none waiting     | in its bucket                     | push, ended
  * resting  | only debt: vtime > now            | in its bucket and the list `rest` | push, sweep()
  */
 #ifndef YB_NET_FAIR_H
