@@ -375,6 +375,7 @@ converse(struct yb_conn *c, unsigned events)
     bool readable =
         (events & (YB_EV_IN | YB_EV_HUP)) != 0 || c->read_want == EPOLLOUT || yb_stream_pending(c);
     int64_t until = yb_clock_ms() + TURN_MS;
+    uint64_t key = c->job.key; /* whom this turn is charged to */
     int lines = 0;
 
     for (;;) {
@@ -385,7 +386,7 @@ converse(struct yb_conn *c, unsigned events)
             call(c, c->listener->spec.service->woken);
         }
         while (may_handle(c) && c->in_n > 0 && !c->starved) {
-            if (++lines > 1 && is_over(c, lines > LINES_A_TURN, until))
+            if (++lines > 1 && (c->job.key != key || is_over(c, lines > LINES_A_TURN, until)))
                 return yb_stream_flush(c) ? YIELD : GONE;
             if (!handle_one(c))
                 break;
@@ -393,6 +394,8 @@ converse(struct yb_conn *c, unsigned events)
         next = send_some(c, until);
         if (next != PARK)
             return next;
+        if (c->job.key != key)
+            return YIELD; /* what comes next is another's to pay */
         if (c->state != YB_CONN_OPEN)
             return PARK;
         if (c->start_tls && c->out.size == 0) {
