@@ -4,7 +4,7 @@
  * yubin-uid itself is unreadable there is another UIDVALIDITY.
  */
 #include "lib/base/log.h"
-#include "lib/store/private.h"
+#include "lib/store/handles.h"
 
 #include <fcntl.h>
 #include <ftw.h>

@@ -3,6 +3,7 @@
  * the place; a place that leads to something else is as good as none. Never synced: it can be made
  * again from the messages.
  */
+#include "lib/store/cache.h"
 #include "lib/base/buf.h"
 #include "lib/base/io.h"
 #include "lib/store/sum.h"
@@ -15,10 +16,8 @@
 
 #define FILE_NAME "yubin-cache"
 #define UNIT 8
-#define PENDING 64
 #define ENTRY_LIMIT (1u << 20)
 #define TAIL_FULL ((size_t)256 << 10)
-#define TAIL_SMALL 4096   /* so much may wait while nobody works */
 #define GUESS 1024        /* bytes read at first: most entries are smaller */
 #define MAGIC 0x45434259u /* "YBCE" */
 #define HEAD "YBCACHE1"   /* the file begins so: UNIT octets */
@@ -28,16 +27,11 @@ struct entry {
     uint64_t sum;
 };
 
-struct pending {
-    uint32_t uid, place;
-    uint32_t at; /* in `tail` */
-};
-
 /* New entries wait in memory and are written together: one write, and one look at the account's
  * lock, for many messages. */
 struct yb_cache {
     int fd;
-    struct pending pending[PENDING];
+    struct yb_cached pending[YB_CACHED_MOST];
     size_t n_pending;
     struct yb_buf *tail; /* their bytes, as they will stand in the file */
 };
@@ -91,7 +85,7 @@ yb_cache_reset(struct yb_mailbox *m)
 }
 
 /* m->mutex held: what waits to be written of a UID, or NULL. */
-static const struct pending *
+static const struct yb_cached *
 waiting_of(const struct yb_mailbox *m, uint32_t uid)
 {
     for (size_t i = 0; m->cache != NULL && i < m->cache->n_pending; i++) {
@@ -113,7 +107,7 @@ place_of(const struct yb_mailbox *m, uint32_t uid)
 
 /* m->mutex held: a copy of an entry that waits. */
 static struct yb_str
-waiting_data(const struct yb_cache *c, const struct pending *p, struct yb_arena *arena)
+waiting_data(const struct yb_cache *c, const struct yb_cached *p, struct yb_arena *arena)
 {
     struct yb_str from = yb_str_skip(yb_buf_view(c->tail), p->at);
     struct entry e;
@@ -170,7 +164,7 @@ bool
 yb_mailbox_cache_get(struct yb_mailbox *m, const struct yb_record *r, struct yb_arena *arena,
                      struct yb_str *out)
 {
-    const struct pending *waiting;
+    const struct yb_cached *waiting;
     bool found = true;
 
     pthread_mutex_lock(&m->mutex);
@@ -202,20 +196,20 @@ static void
 entry_add(struct yb_cache *c, uint32_t uid, struct yb_str data)
 {
     if (c->tail == NULL)
-        c->tail = yb_buf_new(PENDING * (ENTRY_LIMIT + sizeof(struct entry) + UNIT));
-    c->pending[c->n_pending++] = (struct pending){ uid, 0, (uint32_t)yb_buf_size(c->tail) };
+        c->tail = yb_buf_new(YB_CACHED_MOST * (ENTRY_LIMIT + sizeof(struct entry) + UNIT));
+    c->pending[c->n_pending++] = (struct yb_cached){ uid, 0, (uint32_t)yb_buf_size(c->tail) };
     (void)entry_put(c->tail, uid, data);
 }
 
-void
-yb_mailbox_cache_put(struct yb_mailbox *m, const struct yb_record *r, struct yb_str data)
+bool
+yb_cache_wait(struct yb_mailbox *m, const struct yb_record *r, struct yb_str data)
 {
     const uint32_t *place;
     struct yb_cache *c;
     bool full;
 
     if (data.n > ENTRY_LIMIT)
-        return;
+        return false;
     pthread_mutex_lock(&m->mutex);
     if (m->cache == NULL) {
         m->cache = yb_alloc(1, sizeof(*m->cache));
@@ -223,12 +217,12 @@ yb_mailbox_cache_put(struct yb_mailbox *m, const struct yb_record *r, struct yb_
     }
     c = m->cache;
     place = place_of(m, r->uid);
-    if (c->n_pending < PENDING && waiting_of(m, r->uid) == NULL && (place == NULL || *place == 0))
+    if (c->n_pending < YB_CACHED_MOST && waiting_of(m, r->uid) == NULL &&
+        (place == NULL || *place == 0))
         entry_add(c, r->uid, data);
-    full = c->n_pending == PENDING || (c->tail != NULL && yb_buf_size(c->tail) > TAIL_FULL);
+    full = c->n_pending == YB_CACHED_MOST || (c->tail != NULL && yb_buf_size(c->tail) > TAIL_FULL);
     pthread_mutex_unlock(&m->mutex);
-    if (full)
-        yb_cache_flush(m);
+    return full;
 }
 
 void
@@ -267,9 +261,8 @@ tail_write(struct yb_mailbox *m)
         c->pending[i].place = (uint32_t)((begin + c->pending[i].at) / UNIT);
 }
 
-/* m->mutex held: what waits is written, goes into the table, and out to the caller. */
-static size_t
-take_pending(struct yb_mailbox *m, struct pending out[PENDING])
+size_t
+yb_cache_take(struct yb_mailbox *m, struct yb_cached out[YB_CACHED_MOST])
 {
     struct yb_cache *c = m->cache;
     size_t n = c == NULL ? 0 : c->n_pending;
@@ -285,65 +278,20 @@ take_pending(struct yb_mailbox *m, struct pending out[PENDING])
             *place = out[i].place;
     }
     c->n_pending = 0;
-    yb_buf_free(&c->tail); /* a parked session keeps nothing of it */
+    yb_buf_free(&c->tail);
     return n;
 }
 
-/* Under the account lock: the records of a run of UIDs in ascending order say where their entries
- * are, as far as the records stand side by side. Returns how many were served. */
-static size_t
-record_run(struct yb_mailbox *m, const struct pending *p, size_t n, size_t *hint)
+size_t
+yb_cache_waiting(struct yb_mailbox *m, size_t *octets)
 {
-    struct yb_index_slot slots[PENDING];
-    size_t place, got, k = 0;
-
-    if (p[0].place == 0 || !yb_mailbox_slot(m, p[0].uid, *hint, &slots[0], &place))
-        return 1;
-    got = m->head.slots - place < n ? m->head.slots - place : n;
-    got = yb_index_read_slots(m->index_fd, place, got, slots);
-    while (k < n && k < got && slots[k].uid == p[k].uid) {
-        if ((slots[k].state & YB_SLOT_LIVE) != 0)
-            slots[k].cache = p[k].place;
-        k++;
-    }
-    if (k == 0)
-        return 1;
-    *hint = place + k;
-    (void)!yb_index_write_slots(m->index_fd, place, k, slots);
-    return k;
-}
-
-void
-yb_cache_flush(struct yb_mailbox *m)
-{
-    struct pending pending[PENDING];
-    size_t n, hint = 0;
+    size_t n;
 
     pthread_mutex_lock(&m->mutex);
     n = m->cache == NULL ? 0 : m->cache->n_pending;
+    *octets = m->cache == NULL || m->cache->tail == NULL ? 0 : yb_buf_size(m->cache->tail);
     pthread_mutex_unlock(&m->mutex);
-    if (n == 0 || yb_account_lock(m->account, NULL) < 0)
-        return;
-    if (yb_mailbox_enter(m, NULL) == 0) {
-        pthread_mutex_lock(&m->mutex);
-        n = take_pending(m, pending);
-        pthread_mutex_unlock(&m->mutex);
-        for (size_t i = 0; i < n;)
-            i += record_run(m, &pending[i], n - i, &hint);
-    }
-    yb_account_unlock(m->account);
-}
-
-void
-yb_mailbox_cache_settle(struct yb_mailbox *m)
-{
-    bool much;
-
-    pthread_mutex_lock(&m->mutex);
-    much = m->cache != NULL && m->cache->tail != NULL && yb_buf_size(m->cache->tail) > TAIL_SMALL;
-    pthread_mutex_unlock(&m->mutex);
-    if (much)
-        yb_cache_flush(m);
+    return n;
 }
 
 /* --- compaction --- */

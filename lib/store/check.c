@@ -2,12 +2,12 @@
  * Looking after mailboxes: the full compare of `yubin store check`, and compaction, which drops old
  * tombstones by writing the index anew as another generation.
  */
-#include "lib/base/fault.h"
-#include "lib/store/private.h"
+#include "lib/store/cache.h"
+#include "lib/store/dirty.h"
+#include "lib/store/life.h"
 #include "lib/store/sys.h"
 
 #include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -105,26 +105,6 @@ yb_store_check(struct yb_store_account *a, struct yb_store_check *out, struct yb
 }
 
 /* --- compaction --- */
-
-int
-yb_index_replace(struct yb_mailbox *m, struct yb_index_slot *slots, size_t n, struct yb_err *err)
-{
-    const char *tmp = YB_INDEX_FILE ".tmp";
-    int fd = yb_sys_open(m->dir_fd, tmp, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW), rc = -1;
-
-    m->head.slots = (uint32_t)n;
-    if (fd >= 0 && (n == 0 || yb_index_write_slots(fd, 0, n, slots) == 0) &&
-        yb_index_write_head(fd, &m->head) == 0)
-        rc = yb_sys_replace(m->dir_fd, tmp, YB_INDEX_FILE);
-    if (rc == 0) {
-        yb_mailbox_reopen_index(m); /* others see that theirs has no name any more */
-        rc = m->index_fd < 0 ? -1 : 0;
-    }
-    if (rc < 0)
-        yb_err_sys(err, YB_TEMP, "4.3.0", "write " YB_INDEX_FILE);
-    yb_sys_close(&fd);
-    return rc;
-}
 
 /* Are there enough tombstones to be worth it, old or not? */
 static bool

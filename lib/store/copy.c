@@ -9,8 +9,10 @@
  * told what moved.
  */
 #include "lib/base/fault.h"
-#include "lib/store/private.h"
+#include "lib/store/deeds.h"
+#include "lib/store/notify.h"
 #include "lib/store/sys.h"
+#include "lib/store/table.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -3,8 +3,10 @@
  * for up to YB_BATCH messages: busy marks and MODSEQ; unlink; record; … head with counts; usage.
  */
 #include "lib/base/fault.h"
-#include "lib/store/private.h"
+#include "lib/store/deeds.h"
+#include "lib/store/notify.h"
 #include "lib/store/sys.h"
+#include "lib/store/table.h"
 
 #include <errno.h>
 #include <unistd.h>

@@ -4,8 +4,10 @@
  * without its record is found by comparing.
  */
 #include "lib/base/fault.h"
-#include "lib/store/private.h"
+#include "lib/store/deeds.h"
+#include "lib/store/notify.h"
 #include "lib/store/sys.h"
+#include "lib/store/table.h"
 
 #include <errno.h>
 

@@ -144,3 +144,28 @@ yb_folder_from_dir(struct yb_str dir, char out[YB_FOLDER_NAME_MAX + 1], struct y
     /* The one form: what we would call this mailbox is this folder. */
     return yb_folder_to_dir(*name, &again, NULL) == 0 && yb_str_eq(yb_str_from(again.s), dir);
 }
+
+int
+yb_folder_normal(struct yb_str name, struct yb_arena *arena, struct yb_str *out, struct yb_err *err)
+{
+    struct yb_folder_dir dir;
+    char buf[YB_FOLDER_NAME_MAX + 1];
+
+    if (yb_folder_to_dir(name, &dir, err) < 0)
+        return -1;
+    if (dir.s[0] == '\0') {
+        *out = YB_STR("INBOX");
+        return 0;
+    }
+    if (!yb_folder_from_dir(yb_str_from(dir.s), buf, out))
+        return yb_err_as(err, YB_ERR_CANNOT, YB_PERM, "5.2.0", "No mailbox can have this name");
+    *out = yb_arena_dup(arena, *out);
+    return 0;
+}
+
+bool
+yb_folder_is_below(struct yb_str name, struct yb_str parent)
+{
+    return name.n > parent.n && name.p[parent.n] == '/' &&
+           yb_str_eq(yb_str_head(name, parent.n), parent);
+}

@@ -6,6 +6,7 @@
 #ifndef YB_STORE_FOLDERNAME_H
 #define YB_STORE_FOLDERNAME_H
 
+#include "lib/base/arena.h"
 #include "lib/base/err.h"
 #include "lib/base/str.h"
 
@@ -24,5 +25,10 @@ int yb_folder_to_dir(struct yb_str name, struct yb_folder_dir *dir, struct yb_er
  * not NFC UTF-8, not escaped as we do, too long. */
 bool yb_folder_from_dir(struct yb_str dir, char out[YB_FOLDER_NAME_MAX + 1],
                         struct yb_str *name) YB_MUST_USE;
+/* The name in the one form it has in lists; into the arena. */
+int yb_folder_normal(struct yb_str name, struct yb_arena *arena, struct yb_str *out,
+                     struct yb_err *err) YB_MUST_USE;
+/* "a/b" is below "a". */
+bool yb_folder_is_below(struct yb_str name, struct yb_str parent);
 
 #endif

@@ -13,6 +13,7 @@
 #include "lib/base/err.h"
 #include "lib/base/id.h"
 
+#define YB_LOCK_FILE "lock"
 #define YB_RING 1024
 
 struct yb_lock_head {

@@ -15,7 +15,8 @@
  */
 #include "lib/base/fault.h"
 #include "lib/base/io.h"
-#include "lib/store/private.h"
+#include "lib/store/deeds.h"
+#include "lib/store/notify.h"
 #include "lib/store/sys.h"
 
 #include <errno.h>

@@ -6,8 +6,8 @@
 #define YB_STORE_SCAN_H
 
 #include "lib/base/arena.h"
+#include "lib/store/handles.h"
 #include "lib/store/name.h"
-#include "lib/store/private.h"
 
 struct yb_found {
     struct yb_name name;

@@ -1,7 +1,5 @@
 #include "lib/store/table.h"
 
-#include "lib/store/sys.h"
-
 #include <stdlib.h>
 
 #define CHUNK 1024 /* records read at once: 128 KiB */
@@ -309,55 +307,13 @@ table_refresh(struct yb_mailbox *m, const struct yb_index_head *head)
     return 0;
 }
 
-/* m->mutex held. */
-static bool
-head_read(struct yb_mailbox *m, struct yb_index_head *head)
-{
-    bool ok = false;
-
-    if (m->index_fd < 0 || yb_sys_gone(m->index_fd))
-        return false;
-    for (int i = 0; i < 3 && !ok; i++)
-        ok = yb_index_read_seen(m->index_fd, head);
-    return ok && (head->marks & YB_INDEX_GONE) == 0 && head->uidvalidity == m->uidvalidity;
-}
-
-/* Under the account lock nobody writes: what cannot be read now is broken, and made anew once. */
-static int
-table_get_locked(struct yb_mailbox *m, struct yb_index_head *head, struct yb_err *err)
-{
-    for (int i = 0; i < 2; i++) {
-        if (yb_mailbox_enter(m, err) < 0)
-            return -1;
-        pthread_mutex_lock(&m->mutex);
-        *head = m->head;
-        if (table_refresh(m, head) == 0) {
-            lru_touch(m->table);
-            return 0;
-        }
-        pthread_mutex_unlock(&m->mutex);
-        m->damaged = true;
-    }
-    return yb_err_inside(err, YB_TEMP, "4.3.0", "the index cannot be read");
-}
-
 int
-yb_table_get(struct yb_mailbox *m, struct yb_index_head *head, struct yb_err *err)
+yb_table_refresh(struct yb_mailbox *m, const struct yb_index_head *head)
 {
-    int rc;
-
-    pthread_mutex_lock(&m->mutex);
-    if (head_read(m, head) && table_refresh(m, head) == 0) {
-        lru_touch(m->table);
-        return 0;
-    }
-    pthread_mutex_unlock(&m->mutex);
-    /* A record or the head was being written, or is broken: without the lock that looks the same. */
-    if (yb_account_lock(m->account, err) < 0)
+    if (table_refresh(m, head) < 0)
         return -1;
-    rc = table_get_locked(m, head, err);
-    yb_account_unlock(m->account);
-    return rc;
+    lru_touch(m->table);
+    return 0;
 }
 
 void

@@ -6,7 +6,7 @@
 #ifndef YB_STORE_TABLE_H
 #define YB_STORE_TABLE_H
 
-#include "lib/store/private.h"
+#include "lib/store/handles.h"
 
 /* An array of records that several row lists share. What lies below a list's end never changes
  * while somebody else holds the block. */
@@ -46,14 +46,22 @@ struct yb_table {
     struct yb_table *prev, *next; /* store.mutex */
 };
 
-/* Makes the table current by *head, which is read too. Returns with m->mutex HELD, or -1 without.
- */
-int yb_table_get(struct yb_mailbox *m, struct yb_index_head *head, struct yb_err *err) YB_MUST_USE;
+/* m->mutex held: makes the table current by *head, and the one used last; -1 when a record is
+ * broken. */
+int yb_table_refresh(struct yb_mailbox *m, const struct yb_index_head *head) YB_MUST_USE;
 /* Gives m->mutex back and drops tables over the budget. */
 void yb_table_put(struct yb_mailbox *m);
 /* Index of the first record whose UID is at least `uid`. */
 size_t yb_block_find(const struct yb_record *v, size_t n, uint32_t uid);
 struct yb_block *yb_block_new(size_t room) YB_MUST_USE;
 void yb_block_release(struct yb_block *b);
+/* m->mutex held, or the mailbox no longer used. */
+void yb_table_drop(struct yb_mailbox *m);
+/* Under the account lock: this process changed a record; the table follows without reading. Call
+ * yb_table_expect() after entering and before the change, yb_table_tell() per record, then
+ * yb_table_settle() when the head is written. */
+void yb_table_expect(struct yb_mailbox *m);
+void yb_table_tell(struct yb_mailbox *m, const struct yb_index_slot *slot, size_t place);
+void yb_table_settle(struct yb_mailbox *m);
 
 #endif

@@ -3,8 +3,8 @@
  * an orderly stop, and then its mark is cleared if nobody changed it since: after a power cut only
  * what is still marked has to be made anew. Deliveries never wait for it.
  */
-#include "lib/base/log.h"
-#include "lib/store/private.h"
+#include "lib/store/dirty.h"
+#include "lib/store/life.h"
 #include "lib/store/sys.h"
 
 #include <errno.h>
@@ -14,86 +14,7 @@
 
 #define PASSES 12    /* in the time that a mailbox has to be quiet */
 #define PASS_MOST 64 /* mailboxes synced in one pass */
-#define NOTED_MOST 65536
 #define STOP_MS 5000 /* what is left then stays marked: safe, only slower after a power cut */
-
-struct noted {
-    struct yb_account_id account;
-    struct yb_folder_dir dir;
-    int64_t last_ms;
-    uint64_t changes; /* the head's count after our last change */
-};
-
-struct yb_tidy {
-    struct yb_store *store;
-    pthread_t thread;
-    pthread_mutex_t mutex;
-    pthread_cond_t stop;
-    bool stopping;
-    struct yb_map *noted;
-};
-
-static struct yb_str
-noted_key(const struct yb_mailbox *m, char buf[YB_ID_BYTES + YB_FOLDER_DIR_MAX])
-{
-    size_t n = strlen(m->dir.s);
-
-    memcpy(buf, m->account->id.v, YB_ID_BYTES);
-    memcpy(buf + YB_ID_BYTES, m->dir.s, n);
-    return yb_str(buf, YB_ID_BYTES + n);
-}
-
-void
-yb_tidy_note(struct yb_mailbox *m)
-{
-    struct yb_tidy *t = m->account->store->tidy;
-    char buf[YB_ID_BYTES + YB_FOLDER_DIR_MAX];
-    struct yb_str key = noted_key(m, buf);
-    struct noted *n;
-
-    if (t == NULL)
-        return;
-    pthread_mutex_lock(&t->mutex);
-    n = yb_map_get(t->noted, key);
-    if (n == NULL && yb_map_count(t->noted) < NOTED_MOST) {
-        n = yb_alloc(1, sizeof(*n));
-        n->account = m->account->id;
-        n->dir = m->dir;
-        yb_map_put(t->noted, key, n);
-    }
-    if (n != NULL) {
-        n->last_ms = yb_clock_ms();
-        n->changes = m->head.changes;
-    }
-    pthread_mutex_unlock(&t->mutex);
-}
-
-/* Takes up to `max` entries that were quiet until `before_ms`; returns how many. */
-static size_t
-take_quiet(struct yb_tidy *t, int64_t before_ms, struct noted *out, size_t max)
-{
-    struct yb_str key;
-    void *value;
-    size_t at = 0, n = 0;
-
-    pthread_mutex_lock(&t->mutex);
-    while (n < max && yb_map_next(t->noted, &at, &key, &value)) {
-        const struct noted *e = value;
-
-        if (e->last_ms <= before_ms)
-            out[n++] = *e;
-    }
-    for (size_t i = 0; i < n; i++) {
-        char buf[YB_ID_BYTES + YB_FOLDER_DIR_MAX];
-        size_t len = strlen(out[i].dir.s);
-
-        memcpy(buf, out[i].account.v, YB_ID_BYTES);
-        memcpy(buf + YB_ID_BYTES, out[i].dir.s, len);
-        yb_free(yb_map_remove(t->noted, yb_str(buf, YB_ID_BYTES + len)));
-    }
-    pthread_mutex_unlock(&t->mutex);
-    return n;
-}
 
 /* Under no lock: the index first, then the names it speaks of. */
 static int
@@ -114,7 +35,7 @@ sync_mailbox(struct yb_mailbox *m)
 
 /* Clears the mark when nothing changed since the noted change; `synced`: it is on disk already. */
 static void
-clean(struct yb_store *s, const struct noted *e, bool synced)
+clean(struct yb_store *s, const struct yb_noted *e, bool synced)
 {
     struct yb_store_account *a;
     struct yb_mailbox *m = NULL;
@@ -142,7 +63,7 @@ static void *
 tidy_main(void *arg)
 {
     struct yb_tidy *t = arg;
-    struct noted *quiet = yb_alloc(PASS_MOST, sizeof(*quiet));
+    struct yb_noted *quiet = yb_alloc(PASS_MOST, sizeof(*quiet));
 
     pthread_mutex_lock(&t->mutex);
     while (!t->stopping) {
@@ -153,7 +74,7 @@ tidy_main(void *arg)
         if (pthread_cond_timedwait(&t->stop, &t->mutex, &until) != ETIMEDOUT)
             continue;
         pthread_mutex_unlock(&t->mutex);
-        n = take_quiet(t, yb_clock_ms() - quiet_ms, quiet, PASS_MOST);
+        n = yb_dirty_take(t, yb_clock_ms() - quiet_ms, quiet, PASS_MOST);
         for (size_t i = 0; i < n; i++)
             clean(t->store, &quiet[i], false);
         pthread_mutex_lock(&t->mutex);
@@ -194,7 +115,7 @@ yb_tidy_stop(struct yb_store *s)
 {
     struct yb_tidy *t = s->tidy;
     struct yb_deadline deadline = yb_deadline_in(STOP_MS);
-    struct noted e;
+    struct yb_noted e;
 
     if (t == NULL)
         return;
@@ -205,11 +126,11 @@ yb_tidy_stop(struct yb_store *s)
     pthread_join(t->thread, NULL);
     s->tidy = NULL; /* what cleaning does is not noted again */
     if (yb_map_count(t->noted) > 0 && s->root_fd >= 0 && syncfs(s->root_fd) == 0) {
-        while (yb_deadline_left(deadline) > 0 && take_quiet(t, INT64_MAX, &e, 1) == 1)
+        while (yb_deadline_left(deadline) > 0 && yb_dirty_take(t, INT64_MAX, &e, 1) == 1)
             clean(s, &e, true);
     }
     for (;;) {
-        if (take_quiet(t, INT64_MAX, &e, 1) == 0)
+        if (yb_dirty_take(t, INT64_MAX, &e, 1) == 0)
             break;
     }
     yb_map_free(&t->noted);

@@ -3,6 +3,7 @@
  * view). The sequence number of a record is its rank among those in the view.
  */
 #include "lib/base/fault.h"
+#include "lib/store/deeds.h"
 #include "lib/store/sys.h"
 #include "lib/store/table.h"
 
@@ -12,6 +13,57 @@ struct rows {
     struct yb_rows rows; /* what the caller sees */
     struct yb_block *block;
 };
+
+/* --- the table --- */
+
+/* m->mutex held. */
+static bool
+head_read(struct yb_mailbox *m, struct yb_index_head *head)
+{
+    bool ok = false;
+
+    if (m->index_fd < 0 || yb_sys_gone(m->index_fd))
+        return false;
+    for (int i = 0; i < 3 && !ok; i++)
+        ok = yb_index_read_seen(m->index_fd, head);
+    return ok && (head->marks & YB_INDEX_GONE) == 0 && head->uidvalidity == m->uidvalidity;
+}
+
+/* Under the account lock nobody writes: what cannot be read now is broken, and made anew once. */
+static int
+table_get_locked(struct yb_mailbox *m, struct yb_index_head *head, struct yb_err *err)
+{
+    for (int i = 0; i < 2; i++) {
+        if (yb_mailbox_enter(m, err) < 0)
+            return -1;
+        pthread_mutex_lock(&m->mutex);
+        *head = m->head;
+        if (yb_table_refresh(m, head) == 0)
+            return 0;
+        pthread_mutex_unlock(&m->mutex);
+        m->damaged = true;
+    }
+    return yb_err_inside(err, YB_TEMP, "4.3.0", "the index cannot be read");
+}
+
+/* Makes the table current by *head, which is read too. Returns with m->mutex HELD, or -1 without.
+ */
+static int
+table_get(struct yb_mailbox *m, struct yb_index_head *head, struct yb_err *err)
+{
+    int rc;
+
+    pthread_mutex_lock(&m->mutex);
+    if (head_read(m, head) && yb_table_refresh(m, head) == 0)
+        return 0;
+    pthread_mutex_unlock(&m->mutex);
+    /* A record or the head was being written, or is broken: without the lock that looks the same. */
+    if (yb_account_lock(m->account, err) < 0)
+        return -1;
+    rc = table_get_locked(m, head, err);
+    yb_account_unlock(m->account);
+    return rc;
+}
 
 /* --- taking new messages --- */
 
@@ -130,7 +182,7 @@ yb_view_begin(struct yb_mailbox *m, bool read_only, struct yb_view *v, struct yb
     if (rc != -2)
         yb_account_unlock(m->account);
     /* Every record is read now: a broken one is mended before anything is told, not after. */
-    if (rc < 0 || yb_table_get(m, &head, err) < 0)
+    if (rc < 0 || table_get(m, &head, err) < 0)
         return -1;
     *v = (struct yb_view){ .uidvalidity = head.uidvalidity,
                            .uidnext = head.uidnext,
@@ -219,7 +271,7 @@ yb_view_rows(struct yb_mailbox *m, const struct yb_view *v, const struct yb_rows
     size_t n_live, n_dead;
     int rc = 0;
 
-    if (yb_table_get(m, &head, err) < 0)
+    if (table_get(m, &head, err) < 0)
         return -1;
     t = m->table;
     if (view_lost(t, v, &head)) {
@@ -447,7 +499,7 @@ yb_view_changes(struct yb_mailbox *m, struct yb_view *v, bool with_expunges, str
         out->highest_modseq = head.modseq;
         return 0;
     }
-    if (yb_table_get(m, &head, &why) < 0) {
+    if (table_get(m, &head, &why) < 0) {
         out->invalid = why.class == YB_PERM;
         if (out->invalid)
             return 0;

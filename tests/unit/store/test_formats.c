@@ -1,7 +1,7 @@
 /* The forms on disk, each by itself: file names, folder names, yubin-uid, lock file, index. */
 #include "tests/unit/store/help.h"
 
-#include "lib/store/private.h"
+#include "lib/store/handles.h"
 
 #include <fcntl.h>
 #include <stdio.h>

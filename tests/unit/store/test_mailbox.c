@@ -1,7 +1,7 @@
 /* Views, flags, copies, keywords, cache and folders, with two sessions looking at each other. */
 #include "tests/unit/store/help.h"
 
-#include "lib/store/private.h"
+#include "lib/store/handles.h"
 
 #include <dirent.h>
 #include <fcntl.h>

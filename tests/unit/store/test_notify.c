@@ -1,7 +1,7 @@
 /* Notices: every change is told, merged, over connections that stall and break; inotify; tidying. */
 #include "tests/unit/store/help.h"
 
-#include "lib/store/private.h"
+#include "lib/store/notify.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -4,7 +4,7 @@
  */
 #include "tests/unit/store/help.h"
 
-#include "lib/store/private.h"
+#include "lib/store/handles.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -1,0 +1,154 @@
+/*
+ * Subscriptions and special uses: two small files of lines beside the folders, written anew under
+ * the account's lock.
+ */
+#include "lib/store/deeds.h"
+#include "lib/store/sys.h"
+
+#include <errno.h>
+
+#define LIST_LIMIT (4u << 20)
+
+static const char *const specials[] = { "\\Drafts", "\\Sent", "\\Junk", "\\Trash", "\\Archive" };
+
+int
+yb_listfile_read(struct yb_store_account *a, const char *file, struct yb_arena *arena,
+                 struct yb_str *out, struct yb_err *err)
+{
+    char *text = NULL;
+    size_t n = 0;
+
+    *out = YB_STR("");
+    if (yb_sys_read_file(a->maildir_fd, file, LIST_LIMIT, &text, &n) < 0)
+        return errno == ENOENT ? 0 : yb_err_sys(err, YB_TEMP, "4.3.0", "read %s", file);
+    *out = yb_arena_dup(arena, yb_str(text, n));
+    yb_free(text);
+    return 0;
+}
+
+/* A list file with `edit` applied to each line: the line as it shall be, or an empty one to drop
+ * it. */
+static int
+list_edit(struct yb_store_account *a, const char *file,
+          struct yb_str (*edit)(void *arg, struct yb_str line, struct yb_arena *arena), void *arg,
+          struct yb_str added, struct yb_err *err)
+{
+    struct yb_arena *arena = yb_arena_new(8192);
+    struct yb_str text, line;
+    char *out;
+    size_t n = 0;
+    int rc = -1;
+
+    if (yb_listfile_read(a, file, arena, &text, err) == 0) {
+        out = yb_alloc(text.n * 2 + LIST_LIMIT / 4, 1);
+        while (yb_str_split(&text, '\n', &line)) {
+            line = line.n == 0 ? line : edit(arg, line, arena);
+            if (line.n > 0 && n + line.n + added.n + 2 < LIST_LIMIT / 4) {
+                memcpy(out + n, line.p, line.n);
+                n += line.n;
+                out[n++] = '\n';
+            }
+        }
+        if (added.n > 0) {
+            memcpy(out + n, added.p, added.n);
+            n += added.n;
+            out[n++] = '\n';
+        }
+        rc = yb_sys_write_file(a->maildir_fd, file, out, n) == 0
+                 ? 0
+                 : yb_err_sys(err, YB_TEMP, "4.3.0", "write %s", file);
+        yb_free(out);
+    }
+    yb_arena_free(&arena);
+    return rc;
+}
+
+/* Special uses go with their mailbox. */
+static struct yb_str
+edit_renamed(void *arg, struct yb_str line, struct yb_arena *arena)
+{
+    const struct yb_renamed *r = arg;
+    size_t space = yb_str_find(line, ' ');
+    struct yb_str name = yb_str_skip(line, space + 1);
+
+    if (space == line.n || !(yb_str_eq(name, r->from) || yb_folder_is_below(name, r->from)))
+        return line;
+    return yb_arena_printf(arena, "%.*s %.*s%.*s", YB_STR_ARG(yb_str_head(line, space)),
+                           YB_STR_ARG(r->to), YB_STR_ARG(yb_str_skip(name, r->from.n)));
+}
+
+int
+yb_special_renamed(struct yb_store_account *a, struct yb_renamed *names, struct yb_err *err)
+{
+    return list_edit(a, YB_SPECIAL, edit_renamed, names, YB_STR(""), err);
+}
+
+static struct yb_str
+edit_drop_name(void *arg, struct yb_str line, struct yb_arena *arena)
+{
+    const struct yb_str *name = arg;
+
+    (void)arena;
+    return yb_str_eq(line, *name) ? YB_STR("") : line;
+}
+
+int
+yb_store_subscribe(struct yb_store_account *a, struct yb_str name, bool on, struct yb_err *err)
+{
+    struct yb_arena *arena = yb_arena_new(1024);
+    struct yb_str normal;
+    int rc = yb_folder_normal(name, arena, &normal, err);
+
+    if (rc == 0)
+        rc = yb_account_lock(a, err);
+    if (rc == 0) {
+        rc = list_edit(a, YB_SUBSCRIPTIONS, edit_drop_name, &normal, on ? normal : YB_STR(""), err);
+        yb_account_unlock(a);
+    }
+    yb_arena_free(&arena);
+    return rc;
+}
+
+struct special_edit {
+    struct yb_str name, special;
+};
+
+/* One use a mailbox, one mailbox a use. */
+static struct yb_str
+edit_drop_special(void *arg, struct yb_str line, struct yb_arena *arena)
+{
+    const struct special_edit *e = arg;
+    size_t space = yb_str_find(line, ' ');
+    bool drop = yb_str_eq(yb_str_skip(line, space + 1), e->name) ||
+                (e->special.n > 0 && yb_str_eq(yb_str_head(line, space), e->special));
+
+    (void)arena;
+    return drop ? YB_STR("") : line;
+}
+
+int
+yb_store_set_special(struct yb_store_account *a, struct yb_str name, const char *special,
+                     struct yb_err *err)
+{
+    struct yb_arena *arena = yb_arena_new(1024);
+    struct special_edit e = { .special = YB_STR("") };
+    struct yb_str line = YB_STR("");
+    int rc = yb_folder_normal(name, arena, &e.name, err);
+
+    for (size_t i = 0; i < YB_COUNT(specials); i++) {
+        if (yb_str_eqi(yb_str_from(special), yb_str_from(specials[i])))
+            e.special = yb_str_from(specials[i]);
+    }
+    if (rc == 0 && special[0] != '\0' && e.special.n == 0)
+        rc = yb_err_as(err, YB_ERR_CANNOT, YB_PERM, "5.2.0", "No such special use");
+    if (rc == 0)
+        rc = yb_account_lock(a, err);
+    if (rc == 0) {
+        if (e.special.n > 0)
+            line = yb_arena_printf(arena, "%s %.*s", e.special.p, YB_STR_ARG(e.name));
+        rc = list_edit(a, YB_SPECIAL, edit_drop_special, &e, line, err);
+        yb_account_unlock(a);
+    }
+    yb_arena_free(&arena);
+    return rc;
+}
