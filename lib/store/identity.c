@@ -95,7 +95,7 @@ yb_mailbox_identify(struct yb_mailbox *m, const struct yb_index_head *head, stru
         return -1;
     }
     if (rc == 0) {
-        uint32_t above = yb_scan_validity(m), validity;
+        uint32_t above = yb_scan_validity(m->cur_fd, m->new_fd), validity;
 
         if (head != NULL && head->uidvalidity > above)
             above = head->uidvalidity;

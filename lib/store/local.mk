@@ -8,6 +8,7 @@ lib_store_libyb_store_a_SOURCES = \
 	lib/store/uidfile.h lib/store/uidfile.c \
 	lib/store/lockfile.h lib/store/lockfile.c \
 	lib/store/index.h lib/store/index.c \
+	lib/store/scan.h lib/store/scan.c \
 	lib/store/keywordfile.h lib/store/keywordfile.c \
 	lib/store/handles.h \
 	lib/store/root.c lib/store/account.c lib/store/queue.c lib/store/mailbox.c lib/store/head.c \
@@ -17,7 +18,6 @@ lib_store_libyb_store_a_SOURCES = \
 	lib/store/dirty.h lib/store/dirty.c \
 	lib/store/truth.h \
 	lib/store/lock.c lib/store/repair.c lib/store/trash.c lib/store/identity.c lib/store/enter.c lib/store/open.c \
-	lib/store/scan.h lib/store/scan.c \
 	lib/store/merge.h lib/store/merge.c lib/store/rebuild.c \
 	lib/store/deeds.h \
 	lib/store/put.c lib/store/flags.c lib/store/copy.c lib/store/expunge.c lib/store/view.c lib/store/remember.c \

@@ -28,7 +28,8 @@ move_aside(struct yb_compare *c, struct yb_found *f, const char *text, struct yb
     char to[NAME_MAX + 16];
 
     snprintf(to, sizeof(to), LOST "/%s", text);
-    if (yb_sys_mkdir(m->dir_fd, LOST) < 0 || renameat(yb_found_fd(m, f), text, m->dir_fd, to) < 0)
+    if (yb_sys_mkdir(m->dir_fd, LOST) < 0 ||
+        renameat(yb_found_fd(&c->scan, f), text, m->dir_fd, to) < 0)
         return yb_err_sys(err, YB_TEMP, "4.3.0", "move a message to " LOST);
     snprintf(note.text, sizeof(note.text), "size is not S=: moved to %.200s", to);
     yb_mailbox_log(m, "store.message.lost", &note);
@@ -47,7 +48,7 @@ yb_compare_sizes(struct yb_compare *c, struct yb_err *err)
         const char *text = yb_found_text(f, buf);
         struct stat st;
 
-        if (fstatat(yb_found_fd(c->m, f), text, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        if (fstatat(yb_found_fd(&c->scan, f), text, &st, AT_SYMLINK_NOFOLLOW) < 0)
             f->drop = true;
         else if ((uint64_t)st.st_size != f->name.size && move_aside(c, f, text, err) < 0)
             return -1;
@@ -191,8 +192,8 @@ rename_found(struct yb_compare *c, struct yb_found *f, bool into_new, struct yb_
     char name[YB_NAME_MAX], buf[YB_NAME_MAX];
 
     yb_name_format(&f->name, into_new, name);
-    if (yb_sys_rename(yb_found_fd(m, f), yb_found_text(f, buf), into_new ? m->new_fd : m->cur_fd,
-                      name) == 0) {
+    if (yb_sys_rename(yb_found_fd(&c->scan, f), yb_found_text(f, buf),
+                      into_new ? m->new_fd : m->cur_fd, name) == 0) {
         c->renamed = true;
         return 0;
     }
@@ -211,7 +212,7 @@ yb_compare_straighten(struct yb_compare *c, struct yb_err *err)
         bool into_new = yb_found_into_new(f);
 
         if (!f->ours && f->drop) {
-            if (unlinkat(yb_found_fd(c->m, f), f->text, 0) < 0 && errno != ENOENT)
+            if (unlinkat(yb_found_fd(&c->scan, f), f->text, 0) < 0 && errno != ENOENT)
                 return yb_err_sys(err, YB_TEMP, "4.3.0", "remove a second name");
             c->renamed = true;
         } else if (f->ours && !f->drop && (f->text != NULL || into_new != f->in_new)) {
@@ -231,7 +232,7 @@ yb_compare_adopt(struct yb_compare *c, uint32_t first_uid, struct yb_err *err)
         struct yb_index_slot slot;
         struct stat st;
 
-        if (f->drop || fstatat(yb_found_fd(c->m, f), f->text, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        if (f->drop || fstatat(yb_found_fd(&c->scan, f), f->text, &st, AT_SYMLINK_NOFOLLOW) < 0)
             continue;
         adopt_name(c, f, &st, first_uid);
         if (rename_found(c, f, into_new, err) < 0)

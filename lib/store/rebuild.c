@@ -95,7 +95,7 @@ disown_buried(struct yb_compare *c)
         any = true;
     }
     if (any)
-        c->n_ours = yb_scan_order(&c->scan, c->m);
+        c->n_ours = yb_scan_order(&c->scan);
 }
 
 static int
@@ -117,12 +117,17 @@ take_stock(struct yb_compare *c, bool valid, struct yb_err *err)
     }
     if (!c->valid)
         begin_anew(c, &u);
-    c->scan = (struct yb_scan){ .known = c->old, .n_known = c->n_old };
+    c->scan = (struct yb_scan){ .cur_fd = m->cur_fd,
+                                .new_fd = m->new_fd,
+                                .uidvalidity = m->uidvalidity,
+                                .uid_ceiling = u.uid_ceiling,
+                                .known = c->old,
+                                .n_known = c->n_old };
     c->cur_mtime = yb_sys_mtime(m->cur_fd);
     c->new_mtime = yb_sys_mtime(m->new_fd);
-    if (yb_scan_read(&c->scan, m, u.uid_ceiling, err) < 0)
+    if (yb_scan_read(&c->scan, err) < 0)
         return -1;
-    c->n_ours = yb_scan_order(&c->scan, m);
+    c->n_ours = yb_scan_order(&c->scan);
     if (c->valid && index_is_older(c)) {
         begin_anew(c, &u);
     } else if (c->valid) {

@@ -65,25 +65,23 @@ scan_folder(struct yb_scan *scan, int folder_fd, bool in_new, struct yb_err *err
 }
 
 int
-yb_scan_read(struct yb_scan *scan, struct yb_mailbox *m, uint32_t uid_ceiling, struct yb_err *err)
+yb_scan_read(struct yb_scan *scan, struct yb_err *err)
 {
     scan->arena = yb_arena_new(ARENA_BLOCK);
-    scan->uidvalidity = m->uidvalidity;
-    scan->uid_ceiling = uid_ceiling;
     /* cur/ last: a file that another program moves from new/ to cur/ meanwhile is seen twice, not
      * never. */
-    if (scan_folder(scan, m->new_fd, true, err) < 0)
+    if (scan_folder(scan, scan->new_fd, true, err) < 0)
         return -1;
-    return scan_folder(scan, m->cur_fd, false, err);
+    return scan_folder(scan, scan->cur_fd, false, err);
 }
 
 uint32_t
-yb_scan_validity(struct yb_mailbox *m)
+yb_scan_validity(int cur_fd, int new_fd)
 {
-    struct yb_scan scan = { 0 };
+    struct yb_scan scan = { .cur_fd = cur_fd, .new_fd = new_fd };
     uint32_t highest = 0;
 
-    if (yb_scan_read(&scan, m, 0, NULL) == 0) {
+    if (yb_scan_read(&scan, NULL) == 0) {
         for (size_t i = 0; i < scan.n; i++) {
             if (scan.v[i].name.uidvalidity > highest)
                 highest = scan.v[i].name.uidvalidity;
@@ -111,9 +109,9 @@ yb_found_text(const struct yb_found *f, char buf[YB_NAME_MAX])
 }
 
 int
-yb_found_fd(const struct yb_mailbox *m, const struct yb_found *f)
+yb_found_fd(const struct yb_scan *scan, const struct yb_found *f)
 {
-    return f->in_new ? m->new_fd : m->cur_fd;
+    return f->in_new ? scan->new_fd : scan->cur_fd;
 }
 
 static int
@@ -193,13 +191,13 @@ presort(struct yb_scan *scan)
 }
 
 static bool
-same_file(const struct yb_mailbox *m, const struct yb_found *a, const struct yb_found *b)
+same_file(const struct yb_scan *scan, const struct yb_found *a, const struct yb_found *b)
 {
     char abuf[YB_NAME_MAX], bbuf[YB_NAME_MAX];
     struct stat x, y;
 
-    return fstatat(yb_found_fd(m, a), yb_found_text(a, abuf), &x, AT_SYMLINK_NOFOLLOW) == 0 &&
-           fstatat(yb_found_fd(m, b), yb_found_text(b, bbuf), &y, AT_SYMLINK_NOFOLLOW) == 0 &&
+    return fstatat(yb_found_fd(scan, a), yb_found_text(a, abuf), &x, AT_SYMLINK_NOFOLLOW) == 0 &&
+           fstatat(yb_found_fd(scan, b), yb_found_text(b, bbuf), &y, AT_SYMLINK_NOFOLLOW) == 0 &&
            x.st_ino == y.st_ino && x.st_dev == y.st_dev;
 }
 
@@ -226,7 +224,7 @@ is_known(const struct yb_scan *scan, const struct yb_found *f)
 
 /* A group of files with one UID: v[first] stays. */
 static void
-settle_group(struct yb_scan *scan, struct yb_mailbox *m, size_t first, size_t end)
+settle_group(struct yb_scan *scan, size_t first, size_t end)
 {
     qsort(scan->v + first, end - first, sizeof(*scan->v), found_order);
     for (size_t i = first; i < end; i++) { /* of several, the one with the right name */
@@ -242,7 +240,7 @@ settle_group(struct yb_scan *scan, struct yb_mailbox *m, size_t first, size_t en
         struct yb_found *f = &scan->v[i];
         char buf[YB_NAME_MAX];
 
-        if (same_file(m, &scan->v[first], f))
+        if (same_file(scan, &scan->v[first], f))
             f->drop = true;
         f->ours = false;
         if (f->text == NULL)
@@ -251,7 +249,7 @@ settle_group(struct yb_scan *scan, struct yb_mailbox *m, size_t first, size_t en
 }
 
 size_t
-yb_scan_order(struct yb_scan *scan, struct yb_mailbox *m)
+yb_scan_order(struct yb_scan *scan)
 {
     size_t n_ours = 0, kept = 0;
     struct yb_found *sorted;
@@ -265,7 +263,7 @@ yb_scan_order(struct yb_scan *scan, struct yb_mailbox *m)
         for (end = i + 1; end < n_ours && scan->v[end].name.uid == scan->v[i].name.uid;)
             end++;
         if (end - i > 1)
-            settle_group(scan, m, i, end);
+            settle_group(scan, i, end);
     }
     /* Those that turned foreign go behind the others. */
     sorted = yb_alloc(scan->n, sizeof(*sorted));

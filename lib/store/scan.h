@@ -6,7 +6,7 @@
 #define YB_STORE_SCAN_H
 
 #include "lib/base/arena.h"
-#include "lib/store/handles.h"
+#include "lib/store/index.h"
 #include "lib/store/name.h"
 
 struct yb_found {
@@ -18,26 +18,28 @@ struct yb_found {
 };
 
 struct yb_scan {
-    struct yb_arena *arena; /* holds the texts */
-    struct yb_found *v;
-    size_t n, room;
+    int cur_fd, new_fd;
     uint32_t uidvalidity, uid_ceiling;
     const struct yb_index_slot *known; /* records by UID: of files with one UID, theirs stays */
     size_t n_known;
+
+    struct yb_arena *arena; /* holds the texts */
+    struct yb_found *v;
+    size_t n, room;
 };
 
-/* Reads both folders (`known` is set by the caller). A name is ours when its UIDVALIDITY is this and its UID below the ceiling. */
-int yb_scan_read(struct yb_scan *scan, struct yb_mailbox *m, uint32_t uid_ceiling,
-                 struct yb_err *err) YB_MUST_USE;
+/* Reads both folders: the caller has set what is above `arena`. A name is ours when its UIDVALIDITY
+ * is this and its UID below the ceiling. */
+int yb_scan_read(struct yb_scan *scan, struct yb_err *err) YB_MUST_USE;
 /* The highest UIDVALIDITY in names of our form: one that was given before, whoever forgot it. */
-uint32_t yb_scan_validity(struct yb_mailbox *m);
+uint32_t yb_scan_validity(int cur_fd, int new_fd);
 void yb_scan_free(struct yb_scan *scan);
 /* Ours first by UID, then the foreign ones oldest first. Returns how many are ours; of several
  * files with one UID the first stays, another name of the same file is dropped, the rest turn
  * foreign. */
-size_t yb_scan_order(struct yb_scan *scan, struct yb_mailbox *m);
+size_t yb_scan_order(struct yb_scan *scan);
 /* The name on disk. */
 const char *yb_found_text(const struct yb_found *f, char buf[YB_NAME_MAX]);
-int yb_found_fd(const struct yb_mailbox *m, const struct yb_found *f);
+int yb_found_fd(const struct yb_scan *scan, const struct yb_found *f);
 
 #endif
