@@ -17,14 +17,10 @@ struct yb_budget_pool *
 yb_budget_pool_new(size_t limit)
 {
     struct yb_budget_pool *p = yb_alloc(1, sizeof(*p));
-    pthread_condattr_t attr;
 
     atomic_store(&p->limit, limit);
     pthread_mutex_init(&p->lock, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&p->given_back, &attr);
-    pthread_condattr_destroy(&attr);
+    yb_clock_cond_init(&p->given_back);
     return p;
 }
 

@@ -79,6 +79,17 @@ yb_clock_wait(int64_t ms)
 }
 
 void
+yb_clock_cond_init(pthread_cond_t *cond)
+{
+    pthread_condattr_t attr;
+
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(cond, &attr);
+    pthread_condattr_destroy(&attr);
+}
+
+void
 yb_clock_rest_us(int64_t us)
 {
     struct timespec t = { us / 1000000, us % 1000000 * 1000 };

@@ -7,6 +7,7 @@
 
 #include "lib/base/base.h"
 
+#include <pthread.h>
 #include <time.h>
 
 /* Monotonic milliseconds, for deadlines; never goes back, starts anywhere. */
@@ -15,6 +16,8 @@ int64_t yb_clock_us(void);
 /* The kernel's CLOCK_MONOTONIC `ms` from now, for pthread_cond_timedwait(); yb_clock_advance()
  * does not move it. */
 struct timespec yb_clock_wait(int64_t ms);
+/* A condition whose waits end by that clock. */
+void yb_clock_cond_init(pthread_cond_t *cond);
 /* Rests for so long: between tries of what nobody announces (a file lock of another process). */
 void yb_clock_rest_us(int64_t us);
 /* Wall clock: seconds, and microseconds, since 1970. */

@@ -63,7 +63,6 @@ yb_db_new(const struct yb_db_conf *conf)
     struct yb_gate_conf gate = {
         .name = "database", .inside = n, .wait_ms = 250, .break_after = 5, .open_ms = 5000
     };
-    pthread_condattr_t attr;
 
     db->deadline_ms = conf->deadline_ms > 0 ? conf->deadline_ms : DEFAULT_DEADLINE_MS;
     db->hosts = yb_db_hosts_new(conf->conninfo, conf->application);
@@ -71,10 +70,7 @@ yb_db_new(const struct yb_db_conf *conf)
     db->idle = yb_alloc(n, sizeof(struct yb_db_conn *));
     db->grow_after_ms = conf->grow_after_ms > 0 ? conf->grow_after_ms : DEFAULT_GROW_AFTER_MS;
     pthread_mutex_init(&db->lock, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&db->moved, &attr);
-    pthread_condattr_destroy(&attr);
+    yb_clock_cond_init(&db->moved);
     return db;
 }
 

@@ -20,7 +20,6 @@ struct yb_gate *
 yb_gate_new(const struct yb_gate_conf *conf)
 {
     struct yb_gate *g = yb_alloc(1, sizeof(*g));
-    pthread_condattr_t attr;
 
     g->conf = *conf;
     if (!yb_str_copy(yb_str_from(conf->name), g->name, sizeof(g->name)))
@@ -29,10 +28,7 @@ yb_gate_new(const struct yb_gate_conf *conf)
     if (g->conf.inside == 0)
         g->conf.inside = 1;
     pthread_mutex_init(&g->lock, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&g->left, &attr);
-    pthread_condattr_destroy(&attr);
+    yb_clock_cond_init(&g->left);
     return g;
 }
 

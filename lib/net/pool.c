@@ -32,7 +32,6 @@ struct yb_pool *
 yb_pool_new(const struct yb_pool_conf *conf)
 {
     struct yb_pool *p = yb_alloc(1, sizeof(*p));
-    pthread_condattr_t attr;
 
     p->conf = *conf;
     if (p->conf.workers == 0)
@@ -41,10 +40,7 @@ yb_pool_new(const struct yb_pool_conf *conf)
         p->conf.clock_us = yb_clock_us;
     p->fairs.workers = p->conf.workers;
     pthread_mutex_init(&p->lock, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&p->quiet, &attr);
-    pthread_condattr_destroy(&attr);
+    yb_clock_cond_init(&p->quiet);
     p->workers = yb_alloc(p->conf.workers, sizeof(p->workers[0]));
     for (unsigned k = 0; k < p->conf.workers; k++) {
         p->workers[k].pool = p;

@@ -37,7 +37,6 @@ static bool
 queue_enter(struct yb_store_account *a, struct yb_deadline deadline)
 {
     struct yb_waiter w = { .granted = false };
-    pthread_condattr_t attr;
     struct timespec until;
 
     pthread_mutex_lock(&a->queue_mutex);
@@ -46,10 +45,7 @@ queue_enter(struct yb_store_account *a, struct yb_deadline deadline)
         pthread_mutex_unlock(&a->queue_mutex);
         return true;
     }
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&w.turn, &attr);
-    pthread_condattr_destroy(&attr);
+    yb_clock_cond_init(&w.turn);
     if (a->last_waiter == NULL)
         a->first_waiter = &w;
     else

@@ -88,16 +88,12 @@ int
 yb_tidy_start(struct yb_store *s, struct yb_err *err)
 {
     struct yb_tidy *t = yb_alloc(1, sizeof(*t));
-    pthread_condattr_t attr;
     int rc;
 
     t->store = s;
     t->noted = yb_map_new();
     pthread_mutex_init(&t->mutex, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&t->stop, &attr);
-    pthread_condattr_destroy(&attr);
+    yb_clock_cond_init(&t->stop);
     s->tidy = t; /* the thread's own changes are noted, too */
     rc = pthread_create(&t->thread, NULL, tidy_main, t);
     if (rc != 0) {
