@@ -6,6 +6,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
+#include "lib/daemon/certs.h"
 #include "lib/daemon/condemned.h"
 #include "lib/daemon/confine.h"
 #include "lib/daemon/control.h"
@@ -190,7 +191,7 @@ start(struct yb_daemon *d, struct yb_err *err)
 {
     struct yb_tls_set *tls = NULL;
 
-    if (yb_process_tls(d->p->conf, &tls, err) < 0) {
+    if (yb_certs_load(d->p->conf, &tls, err) < 0) {
         err->class = YB_PERM; /* bytes do not change by trying again */
         return -1;
     }
@@ -228,7 +229,7 @@ reload(struct yb_daemon *d, struct yb_str bytes, struct yb_err *err)
         yb_err_set(err, YB_PERM, "5.3.5", "%.*s", YB_STR_ARG(yb_buf_view(errors.text)));
     yb_conf_errors_free(&errors);
     yb_conf_source_free(&source);
-    if (conf == NULL || yb_process_tls(conf, &tls, err) < 0) {
+    if (conf == NULL || yb_certs_load(conf, &tls, err) < 0) {
         yb_conf_free(&conf);
         return -1;
     }

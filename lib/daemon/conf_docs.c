@@ -1,3 +1,4 @@
+/* The option tables as reference, manual page and sample file. */
 #include "lib/daemon/conf.h"
 #include "lib/daemon/conf_value.h"
 

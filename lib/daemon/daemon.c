@@ -1,13 +1,13 @@
 #include "lib/daemon/daemon.h"
 
 #include "lib/base/log.h"
+#include "lib/daemon/certs.h"
 #include "lib/daemon/listen.h"
 #include "lib/daemon/process.h"
 #include "lib/net/tls.h"
 
 #include <errno.h>
 #include <getopt.h>
-#include <openssl/sha.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -68,34 +68,6 @@ parse_arguments(const struct yb_daemon_spec *spec, int argc, char **argv, struct
         return -1;
     usage(spec, stderr);
     return YB_EXIT_USAGE;
-}
-
-int
-yb_process_tls(const struct yb_conf *conf, struct yb_tls_set **out, struct yb_err *err)
-{
-    const struct yb_common_conf *c = yb_conf_common(conf);
-    const int versions[] = { 0x0303, 0x0304 };
-    size_t n = c->tls_certificates.n;
-    unsigned char secret[SHA256_DIGEST_LENGTH];
-    struct yb_str tickets = YB_STR("");
-    struct yb_tls_pair *pairs;
-
-    *out = NULL;
-    if (n == 0)
-        return 0;
-    pairs = (struct yb_tls_pair *)yb_alloc(n, sizeof(*pairs));
-    for (size_t i = 0; i < n; i++)
-        pairs[i] = (struct yb_tls_pair){ c->tls_certificates.v[i].bytes, c->tls_keys.v[i].bytes };
-    if (c->tls_ticket_secret.n > 0) { /* the file holds any 32 bytes or more; the engine wants 32 */
-        const struct yb_str *file = &c->tls_ticket_secret.v[0].bytes;
-
-        SHA256((const unsigned char *)file->p, file->n, secret);
-        tickets = yb_str((const char *)secret, sizeof(secret));
-    }
-    *out = yb_tls_set_new(pairs, n, tickets, versions[c->tls_min_version], err);
-    explicit_bzero(secret, sizeof(secret));
-    yb_free(pairs);
-    return *out == NULL ? -1 : 0;
 }
 
 /* The configuration and all it names; every error goes to stderr, one a line. */
@@ -259,7 +231,7 @@ check_only(const struct yb_process *p)
     struct yb_tls_set *tls = NULL;
     struct yb_err err = { 0 };
 
-    if (yb_process_tls(p->conf, &tls, &err) < 0) {
+    if (yb_certs_load(p->conf, &tls, &err) < 0) {
         fprintf(stderr, "%s: [common] tls_certificates: %s\n", p->conf_path, err.text);
         return YB_EXIT_CONFIG;
     }

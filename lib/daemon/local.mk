@@ -1,10 +1,12 @@
 noinst_LIBRARIES += lib/daemon/libyb_daemon.a
 lib_daemon_libyb_daemon_a_SOURCES = \
+	lib/daemon/certs.c lib/daemon/certs.h \
 	lib/daemon/child.c \
 	lib/daemon/common_conf.c lib/daemon/common_conf.h \
 	lib/daemon/condemned.c lib/daemon/condemned.h \
 	lib/daemon/conf.c lib/daemon/conf.h \
 	lib/daemon/conf_docs.c \
+	lib/daemon/conf_errors.c \
 	lib/daemon/conf_ini.c lib/daemon/conf_ini.h \
 	lib/daemon/conf_source.c lib/daemon/conf_source.h \
 	lib/daemon/conf_value.c lib/daemon/conf_value.h \

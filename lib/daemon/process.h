@@ -52,9 +52,6 @@ yb_process_daemon_conf(const struct yb_process *p)
     return (const struct yb_daemon_conf *)yb_conf_section(p->conf, p->spec->conf);
 }
 
-/* Certificates of a configuration as a set for the engine; *out is NULL when it names none. */
-int yb_process_tls(const struct yb_conf *conf, struct yb_tls_set **out,
-                   struct yb_err *err) YB_MUST_USE;
 /* The parent's life: returns the exit code. */
 int yb_parent_run(struct yb_process *p);
 /* The child's, with its end of the socketpair: returns the exit code. */

@@ -1,3 +1,4 @@
+/* Reading events back: the segments of a folder in order, each line proved by its seal. */
 #include "lib/base/io.h"
 #include "lib/event/segment.h"
 

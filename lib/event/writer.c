@@ -1,3 +1,4 @@
+/* Writing events: lines appended to segment files, the oldest thrown away over the bound. */
 #include "lib/base/buf.h"
 #include "lib/base/clock.h"
 #include "lib/base/io.h"

@@ -41,6 +41,7 @@ struct ssl_st;
 #define YB_READ_SIZE 65536        /* one read(2) */
 #define YB_LINE_MAX 65536         /* longest line limit */
 #define YB_OUT_HIGH (256u * 1024) /* queued output over which no input is handled */
+#define YB_CLOSE_MS 30000         /* for the rest of the output to move */
 
 /* --- slots (slot.c) --- */
 
@@ -89,6 +90,8 @@ struct yb_listener {
     struct yb_listener *next;
     struct yb_net *net;
     struct yb_listener_spec spec;
+    /* What becomes of an accepted socket, which it owns from then on. */
+    void (*accepted)(const struct yb_listener *l, int fd, const union yb_addr *peer);
     struct yb_cidr *proxy_from;
     size_t n_proxy_from;
     bool is_unix;
@@ -143,6 +146,9 @@ struct yb_net {
 /* A worker's buffers, for the pool; on its thread. */
 void *yb_net_worker_new(void *net) YB_MUST_USE;
 void yb_net_worker_free(void *worker);
+
+/* --- what connections share (shared.c) --- */
+
 /* A reference to the current certificates, or NULL. */
 struct yb_tls_set *yb_net_tls(struct yb_net *n) YB_MUST_USE;
 /* The fairness key of a client's network. */
@@ -223,7 +229,7 @@ struct yb_conn {
 
 /* A connection for an accepted socket, scheduled or armed; owns fd. (accept.c) */
 void yb_conn_accept(const struct yb_listener *l, int fd, const union yb_addr *peer);
-/* Sets peer, its text, the log context and the fairness key. */
+/* Sets peer, its text, the log context and the fairness key. (peer.c) */
 void yb_conn_set_peer(struct yb_conn *c, const union yb_addr *peer);
 /* Tells the client that it is one too many. */
 void yb_conn_say_busy(const struct yb_listener *l, int fd, const union yb_addr *peer,
@@ -232,6 +238,8 @@ void yb_conn_say_busy(const struct yb_listener *l, int fd, const union yb_addr *
 void yb_conn_run(struct yb_job *job, void *worker);
 /* Calls `closed` where it is due and releases everything. c->w is set. */
 void yb_conn_end(struct yb_conn *c);
+/* The next line or block may go to its handler. (wait.c, as what follows) */
+bool yb_conn_may_handle(const struct yb_conn *c);
 /* Waits for what the state needs; the last thing before parking. */
 void yb_conn_arm(struct yb_conn *c);
 void yb_conn_set_timer(struct yb_conn *c);

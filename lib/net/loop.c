@@ -1,6 +1,7 @@
 /*
  * An event loop: waits in epoll, for sockets and for the earliest timer, and posts what it sees to
- * the connections concerned. It never reads, writes or calls a handler. The first loop accepts.
+ * the connections concerned. It never reads, writes or calls a handler. The first loop accepts,
+ * and knows nothing of what the listener makes of the socket.
  */
 #include "lib/net/engine.h"
 
@@ -132,7 +133,7 @@ accept_some(struct yb_loop *l, struct yb_listener *listener)
         int fd = accept4(listener->spec.fd, &peer.any, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
         if (fd >= 0) {
-            yb_conn_accept(listener, fd, &peer);
+            listener->accepted(listener, fd, &peer);
         } else if (errno == EAGAIN) {
             return;
         } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {

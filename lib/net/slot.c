@@ -1,3 +1,4 @@
+/* Slots: a connection's place, its events and its run token (engine.h tells how). */
 #include "lib/net/engine.h"
 
 #define GENERATION(word) ((uint32_t)((word) >> 32))

@@ -50,12 +50,6 @@ yb_smtp_server_arg(const struct yb_smtp_server *srv)
     return srv->arg;
 }
 
-const struct yb_smtp_conf *
-yb_smtp_server_conf(const struct yb_smtp_server *srv)
-{
-    return &srv->conf;
-}
-
 const struct yb_smtp_counts *
 yb_smtp_server_counts(const struct yb_smtp_server *srv)
 {

@@ -138,8 +138,6 @@ struct yb_smtp_server *yb_smtp_server_new(const struct yb_smtp_conf *conf,
 void yb_smtp_server_free(struct yb_smtp_server **srv);
 /* What was given to yb_smtp_server_new(). */
 void *yb_smtp_server_arg(const struct yb_smtp_server *srv);
-/* With defaults put in. */
-const struct yb_smtp_conf *yb_smtp_server_conf(const struct yb_smtp_server *srv);
 /* They go on counting. */
 const struct yb_smtp_counts *yb_smtp_server_counts(const struct yb_smtp_server *srv);
 /* The verb of commands[i], "unknown" for the last; NULL past it. */

@@ -16,7 +16,7 @@ yb_smtp_with_keyword(const struct yb_smtp_session *s)
     };
     bool utf8 = s->tx != NULL && s->tx->utf8;
 
-    if (yb_smtp_server_conf(s->server)->dialect == YB_SMTP_LMTP)
+    if (s->server->conf.dialect == YB_SMTP_LMTP)
         return utf8 ? YB_STR("UTF8LMTP") : YB_STR("LMTP");
     if (!s->engine->esmtp)
         return YB_STR("SMTP");
@@ -62,7 +62,7 @@ yb_smtp_received(const struct yb_smtp_session *s, bool hide_client, time_t now,
         tls = yb_arena_printf(arena, "\r\n\ttls %s", yb_conn_tls_cipher(s->conn));
     yb_date_format((struct yb_date){ .utc = now }, date);
     return yb_arena_printf(arena, "Received: %.*sby %s with %.*s\r\n\tid %s%.*s%.*s; %s\r\n",
-                           YB_STR_ARG(from), yb_smtp_server_conf(s->server)->hostname,
+                           YB_STR_ARG(from), s->server->conf.hostname,
                            YB_STR_ARG(yb_smtp_with_keyword(s)), yb_message_id_text(tx->id, id),
                            YB_STR_ARG(to), YB_STR_ARG(tls), date);
 }

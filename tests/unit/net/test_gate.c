@@ -1,3 +1,4 @@
+/* Gates: how many are inside, who waits how long, the breaker. */
 #include "lib/net/gate.h"
 
 #include "tests/unit/net/kit.h"

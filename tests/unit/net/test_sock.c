@@ -1,3 +1,4 @@
+/* The blocking client socket: lines, deadlines, peers that go away. */
 #include "lib/net/sock.h"
 
 #include "tests/unit/net/kit.h"

@@ -1,0 +1,12 @@
+/* The certificates and keys that a configuration names, as the engine wants them. */
+#ifndef YB_DAEMON_CERTS_H
+#define YB_DAEMON_CERTS_H
+
+#include "lib/daemon/conf.h"
+#include "lib/net/tls.h"
+
+/* They as a set; *out is NULL when the configuration names none. */
+int yb_certs_load(const struct yb_conf *conf, struct yb_tls_set **out,
+                  struct yb_err *err) YB_MUST_USE;
+
+#endif
