@@ -185,19 +185,9 @@ yb_smtp_message_begin(struct yb_smtp_session *s, struct yb_str *begin, struct yb
     return 0;
 }
 
-static bool
-is_recipient(const struct yb_smtp_tx *tx, struct yb_str address)
-{
-    for (const struct yb_smtp_rcpt *r = tx->rcpts; r != NULL; r = r->next) {
-        if (yb_str_eqi(r->text, address))
-            return true;
-    }
-    return false;
-}
-
 /*
- * RFC 5321 §6.3. A message that comes back to an address it was delivered to before is known at
- * once by our own Delivered-To; others by the number of their hops.
+ * RFC 5321 §6.3: only the number of hops tells. A Delivered-To does not: anybody may write one, and
+ * who resends a message that was delivered to him sends his own along.
  */
 static int
 message_loops(struct yb_smtp_session *s, struct yb_err *err)
@@ -208,17 +198,8 @@ message_loops(struct yb_smtp_session *s, struct yb_err *err)
     if (yb_smtp_message_begin(s, &header, err) < 0)
         return -1;
     while (yb_str_split(&header, '\n', &line) && line.n > 1) {
-        if (yb_lower(line.p[0]) == 'r' && yb_str_starts_i(line, YB_STR("Received:"))) {
+        if (yb_lower(line.p[0]) == 'r' && yb_str_starts_i(line, YB_STR("Received:")))
             hops++;
-        } else if (yb_lower(line.p[0]) == 'd' && s->server->conf.dialect == YB_SMTP_MX &&
-                   yb_str_starts_i(line, YB_STR("Delivered-To:"))) {
-            struct yb_str value = yb_str_skip(line, sizeof("Delivered-To:") - 1);
-
-            if (value.n > 0 && value.p[value.n - 1] == '\r')
-                value.n--;
-            if (is_recipient(s->tx, yb_str_trim(value)))
-                return yb_err_set(err, YB_PERM, "5.4.6", "Mail loop: was delivered here before");
-        }
     }
     if (hops > s->server->conf.max_hops)
         return yb_err_set(err, YB_PERM, "5.4.6", "Mail loop: %u hops", hops);

@@ -115,7 +115,7 @@ struct yb_smtp_conf {
     size_t max_rcpt;                /* [100] RFC 5321 §4.5.3.1.8 */
     unsigned max_errors;            /* [20] wrong commands and failed logins until 421 */
     unsigned max_idle;              /* [100] commands in a row that further nothing until 421 */
-    unsigned max_hops;              /* [50] Received fields: RFC 5321 §6.3 */
+    unsigned max_hops;              /* [100] Received fields: RFC 5321 §6.3 */
     int64_t command_timeout_ms;     /* [300 000] §4.5.3.2.7 */
     int64_t data_timeout_ms;        /* [300 000] between two blocks; §4.5.3.2.5 asks for 3 min */
     int64_t data_total_ms;          /* [7 200 000] for one message */

@@ -411,20 +411,16 @@ START_TEST(test_loops)
 
     rig_open(&r, &(struct rig_spec){ .dialect = YB_SMTP_MX });
     rig_say(&r, HELLO, 0, codes, sizeof(codes));
-    for (int hops = 50; hops <= 51; hops++) {
+    for (int hops = 100; hops <= 101; hops++) {
         rig_say(&r, ENVELOPE "DATA\r\n", 0, codes, sizeof(codes));
         for (int i = 0; i < hops; i++)
             fake_feed(r.conn, YB_STR("received: by x\r\n\tReceived: folded\r\n"), 0);
         rig_say(&r, "\r\nReceived: in the body\r\n.\r\n", 0, codes, sizeof(codes));
-        ck_assert_str_eq(codes, hops == 50 ? "250" : "554");
+        ck_assert_str_eq(codes, hops == 100 ? "250" : "554");
     }
     rig_say(&r, ENVELOPE "DATA\r\n", 0, codes, sizeof(codes));
-    rig_say(&r, "Delivered-To: B@ours.test\r\n\r\n.\r\n", 0, codes, sizeof(codes));
-    ck_assert_str_eq(codes, "554");
-    rig_say(&r, ENVELOPE "DATA\r\n", 0, codes, sizeof(codes));
-    rig_say(&r, "Delivered-To: other@ours.test\r\n\r\nDelivered-To: b@ours.test\r\n.\r\n", 0, codes,
-            sizeof(codes));
-    ck_assert_str_eq(codes, "250");
+    rig_say(&r, "Delivered-To: b@ours.test\r\n\r\n.\r\n", 0, codes, sizeof(codes));
+    ck_assert_msg(strcmp(codes, "250") == 0, "who resends what he got has his Delivered-To in it");
     rig_close(&r);
     yb_buf_free(&m);
 }
