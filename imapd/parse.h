@@ -9,6 +9,8 @@
 
 #include "imapd/lex.h"
 
+#include "lib/mime/tree.h"
+
 /* --- FETCH (RFC 3501 §6.4.5, RFC 7162 §3.1.4) --- */
 
 /* Items answered from the index, then those from the parsed form. */
@@ -33,9 +35,9 @@ enum imapd_text {
     IMAPD_TEXT_MIME
 };
 
-#define IMAPD_SECTION_DEPTH 64
-#define IMAPD_SECTIONS_MAX 256 /* in one FETCH */
-#define IMAPD_FIELDS_MAX 1024  /* header field names in one section */
+#define IMAPD_SECTION_DEPTH YB_MIME_DEPTH_MAX /* as deep as BODYSTRUCTURE tells of parts */
+#define IMAPD_SECTIONS_MAX 256                /* in one FETCH */
+#define IMAPD_FIELDS_MAX 1024                 /* header field names in one section */
 
 struct imapd_section {
     struct yb_str label;  /* as answered, canonical: "BODY[1.2.HEADER.FIELDS (Date X)]<0>" */

@@ -318,16 +318,20 @@ bool
 yb_internal_date_parse(struct yb_str text, struct yb_date *out)
 {
     struct civil c = { 0 };
-    size_t pad = text.n == 26 && text.p[0] == ' ' ? 1 : 0;
+    struct yb_str date, time;
     int32_t offset;
 
-    if (text.n != 26 || text.p[11] != ' ' || text.p[14] != ':' || text.p[17] != ':' ||
-        text.p[20] != ' ')
+    if (text.n == 26 && text.p[0] == ' ')
+        text = yb_str_skip(text, 1);
+    if (text.n != 25 && text.n != 26)
         return false;
-    if (!dashed_date(yb_str_head(yb_str_skip(text, pad), 11 - pad), 2 - pad, &c) ||
-        !fixed_number(text, 12, 2, &c.hour) || !fixed_number(text, 15, 2, &c.minute) ||
-        !fixed_number(text, 18, 2, &c.second) || !zone_offset(yb_str_skip(text, 21), &offset) ||
-        !civil_is_valid(&c))
+    date = yb_str_head(text, text.n - 15);
+    time = yb_str_skip(text, text.n - 15);
+    if (time.p[0] != ' ' || time.p[3] != ':' || time.p[6] != ':' || time.p[9] != ' ')
+        return false;
+    if (!dashed_date(date, date.n - 9, &c) || !fixed_number(time, 1, 2, &c.hour) ||
+        !fixed_number(time, 4, 2, &c.minute) || !fixed_number(time, 7, 2, &c.second) ||
+        !zone_offset(yb_str_skip(time, 10), &offset) || !civil_is_valid(&c))
         return false;
     *out = civil_date(&c, offset);
     return true;

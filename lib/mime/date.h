@@ -25,7 +25,8 @@ bool yb_date_parse(struct yb_str value, struct yb_date *out) YB_MUST_USE;
  * nearest moment inside. */
 char *yb_date_format(struct yb_date date, char *out);
 
-/* Exactly `17-Jul-1996 02:44:25 -0700`, the day with a space or zero before one digit. */
+/* Exactly `17-Jul-1996 02:44:25 -0700`; one digit of a day with a space or zero before it, or, as
+ * phones write it, with nothing. */
 bool yb_internal_date_parse(struct yb_str text, struct yb_date *out) YB_MUST_USE;
 /* The same form, always 26 characters, into out (YB_INTERNAL_DATE_TEXT bytes); returns out. */
 char *yb_internal_date_format(struct yb_date date, char *out);

@@ -26,6 +26,13 @@ tests_unit_imapd_librig_a_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 IMAPD_RIG_LIBS = tests/unit/imapd/librig.a imapd/libimapd.a tests/unit/imapd/librig.a \
 	lib/auth/libyb_auth.a $(FLOOR3) $(FLOOR4_LIBS)
 
+IMAPD_SCRIPT = tests/unit/imapd/script.c tests/unit/imapd/script.h
+
+check_PROGRAMS += tests/unit/imapd/test_habits
+tests_unit_imapd_test_habits_SOURCES  = tests/unit/imapd/test_habits.c $(IMAPD_SCRIPT)
+tests_unit_imapd_test_habits_CPPFLAGS = $(imapd_test_cppflags)
+tests_unit_imapd_test_habits_LDADD    = $(IMAPD_RIG_LIBS) $(CHECK_LIBS)
+
 check_PROGRAMS += tests/unit/imapd/test_reply
 tests_unit_imapd_test_reply_SOURCES  = tests/unit/imapd/test_reply.c
 tests_unit_imapd_test_reply_CPPFLAGS = $(imapd_test_cppflags)

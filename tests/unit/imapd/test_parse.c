@@ -220,6 +220,7 @@ static const struct { dump_fn *dump; const char *in, *want; } cases[] = {
     { dump_append, "INBOX {310}", "INBOX 0 0 {310}" }, { dump_append, "inbox (\\Seen x) {5+}", "INBOX 1 1 {5+}" },
     { dump_append, "\"a b\" \"17-Jul-1996 02:44:25 -0700\" {1}", "a b 0 0 at 837596665 {1}" },
     { dump_append, "{5}", "more" }, { dump_append, "{5+}", "more" }, { dump_append, "{5}\r\nINBOX {7}", "INBOX 0 0 {7}" },
+    { dump_append, "a \"3-Feb-2025 18:28:47 +0000\" {1+}", "a 0 0 at 1738607327 {1+}" },
     { dump_append, "INBOX", NULL }, { dump_append, "INBOX {5} ", NULL }, { dump_append, "INBOX \"yesterday\" {5}", NULL },
     { dump_append, "INBOX {4294967296}", "INBOX 0 0 {4294967296}" }, { dump_append, "INBOX {9223372036854775808}", NULL }, { dump_append, "INBOX {-1}", NULL }, { dump_append, "a&b {5}", NULL },
     /* LIST: SUBSCRIBED 1, SPECIAL-USE 2, CHILDREN 4, RECURSIVEMATCH 8, REMOTE 16 */

@@ -1,0 +1,87 @@
+/* What mail programs really send, beside what the books say. */
+#include "tests/unit/imapd/script.h"
+
+#include "lib/mime/tree.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static struct rig rig;
+
+static void
+setup(void)
+{
+    rig_start_alone(&rig);
+}
+
+static void
+teardown(void)
+{
+    rig_stop(&rig);
+}
+
+/* Phones write the day of the month with one digit. */
+START_TEST(test_append_date)
+{
+    struct yb_conn *c = rig_login(&rig, "ann@one.test", "INBOX");
+
+    PLAY(c, { "a APPEND INBOX (\\Seen) \"3-Feb-2025 18:28:47 +0000\" {3+}\r\nabc\r\n", { "a OK" } },
+         { "b FETCH 1 INTERNALDATE\r\n", { "\"03-Feb-2025 18:28:47 +0000\"" } });
+    fake_free(&c);
+}
+END_TEST
+
+/* Every part that BODYSTRUCTURE tells of can be asked for. */
+START_TEST(test_deep_section)
+{
+    struct yb_conn *c = rig_login(&rig, "ann@one.test", "INBOX");
+    struct yb_buf *b = yb_buf_new(1u << 20);
+
+    for (unsigned mixed = 0; mixed < 2; mixed++) {
+        char number[20];
+
+        yb_buf_clear(b);
+        for (int i = 0; i < YB_MIME_DEPTH_MAX - 1; i++) {
+            yb_buf_add(b, YB_STR("Content-Type: "));
+            if (mixed)
+                yb_buf_printf(b, "multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n", i, i);
+            else
+                yb_buf_add(b, YB_STR("message/rfc822\r\n\r\n"));
+        }
+        yb_buf_add(b, YB_STR("\r\nfound"));
+        yb_buf_add_c(b, '\0');
+        rig_append(&rig, "ann@one.test", "INBOX", yb_buf_view(b).p);
+        yb_buf_clear(b);
+        snprintf(number, sizeof(number), "a FETCH %u (", mixed + 1);
+        yb_buf_add(b, yb_str_from(number));
+        yb_buf_add(b, YB_STR("BODY.PEEK[1"));
+        for (int i = 0; i < YB_MIME_DEPTH_MAX - 2; i++)
+            yb_buf_add(b, YB_STR(".1"));
+        yb_buf_add(b, YB_STR("])\r\n"));
+        yb_buf_add_c(b, '\0');
+        PLAY(c, { "b NOOP\r\n", { "b OK" } }, { yb_buf_view(b).p, { "found", "a OK" } });
+    }
+    yb_buf_free(&b);
+    fake_free(&c);
+}
+END_TEST
+
+int
+main(void)
+{
+    Suite *suite = suite_create("imapd/habits");
+    TCase *tc = tcase_create("all");
+    SRunner *runner;
+    int failed;
+
+    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_test(tc, test_append_date);
+    tcase_add_test(tc, test_deep_section);
+    suite_add_tcase(suite, tc);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? 0 : 1;
+}
