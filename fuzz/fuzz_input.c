@@ -1,7 +1,8 @@
 /*
  * The line and stream splitter: the whole input, byte by byte, and in pieces whose sizes the input
  * itself gives, end in the same lines, bytes and flags; no dot stream ends but at CRLF "." CRLF.
- * A line "DOT" or "BYTES <digit>" asks for a stream; the first byte chooses the line limit.
+ * A line "DOT" or "BYTES <digit>" asks for a stream; the first byte chooses the line limit, and
+ * whether lines over it come in pieces.
  */
 #include "lib/base/buf.h"
 #include "lib/net/input.h"
@@ -81,12 +82,14 @@ note(struct run *r, const struct yb_input_item *item)
 
 /* pieces: 0 all at once, 1 byte by byte, else of sizes drawn from the input. */
 static struct yb_buf *
-split(struct yb_str all, size_t limit, unsigned pieces)
+split(struct yb_str all, uint8_t choice, unsigned pieces)
 {
     struct run r = { .seen = yb_buf_new(SIZE_MAX / 2), .block = yb_buf_new(SIZE_MAX / 2) };
     struct yb_buf *buf = yb_buf_new(SIZE_MAX / 2);
+    size_t limit = 8 + choice % 64;
 
     yb_input_init(&r.in, limit);
+    r.in.pieces = choice >= 128;
     while (all.n > 0) {
         struct yb_str piece = all;
         struct yb_input_item item;
@@ -123,9 +126,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (size == 0)
         return 0;
-    whole = split(yb_str_skip(all, 1), 8 + data[0] % 64, 0);
+    whole = split(yb_str_skip(all, 1), data[0], 0);
     for (unsigned pieces = 1; pieces <= 2; pieces++) {
-        struct yb_buf *parts = split(yb_str_skip(all, 1), 8 + data[0] % 64, pieces);
+        struct yb_buf *parts = split(yb_str_skip(all, 1), data[0], pieces);
         struct yb_str a = yb_buf_view(whole), b = yb_buf_view(parts);
 
         /* An unfinished stream shows as many bytes as were certain: the same here, at the end. */

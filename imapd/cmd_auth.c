@@ -143,7 +143,6 @@ auth_outcome(struct imapd_cmd *c, const struct yb_auth_outcome *o)
             return;
         s->mode = IMAPD_IN_AUTH;
         s->tag = yb_dup(c->tag.p, c->tag.n);
-        yb_conn_set_line_limit(c->conn, YB_AUTH_LINE);
         return;
     case YB_AUTH_DONE:
         login_done(c, &o->user);
@@ -191,11 +190,8 @@ imapd_auth_line(struct yb_conn *conn, struct imapd_session *s, struct yb_str lin
     yb_auth_facts_of(conn, &facts);
     (void)yb_auth_step(&s->exchange, line, &facts, &o);
     auth_outcome(&c, &o);
-    if (o.result != YB_AUTH_CONTINUE) {
-        if (s->state == IMAPD_ST_START)
-            yb_conn_set_line_limit(conn, IMAPD_COMMAND_BEFORE_LOGIN);
+    if (o.result != YB_AUTH_CONTINUE)
         auth_leave(s);
-    }
     imapd_cmd_flush(&c);
 }
 

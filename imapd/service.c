@@ -94,6 +94,7 @@ service_closed(struct yb_conn *conn)
 const struct yb_service imapd_service = {
     .name = "imap",
     .busy_text = "* BYE [UNAVAILABLE] Too many connections, try again later",
+    .line_pieces = true,
     .opened = service_opened,
     .line = service_line,
     .data = service_data,

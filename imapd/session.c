@@ -21,15 +21,21 @@ imapd_count(struct imapd_server *server, enum imapd_counter which, uint64_t by)
     atomic_fetch_add_explicit(&server->counts[which], by, memory_order_relaxed);
 }
 
-/* Lines are bounded by what a command may be long; an exchange may need longer ones before
- * login. */
+void
+imapd_set_timeout(struct yb_conn *conn, const struct imapd_session *s)
+{
+    yb_conn_set_timeout(conn, s->state != IMAPD_ST_START ? s->conf->idle_timeout
+                                                         : s->conf->login_timeout);
+}
+
+/* Lines are bounded by what any command may be long; input.c knows which may be so long. */
 void
 imapd_set_limits(struct yb_conn *conn, const struct imapd_session *s)
 {
     bool in = s->state != IMAPD_ST_START;
 
-    yb_conn_set_line_limit(conn, in ? IMAPD_COMMAND_MAX : IMAPD_COMMAND_BEFORE_LOGIN);
-    yb_conn_set_timeout(conn, in ? s->conf->idle_timeout : s->conf->login_timeout);
+    yb_conn_set_line_limit(conn, IMAPD_COMMAND_MAX);
+    imapd_set_timeout(conn, s);
     /* NOOPs before login do not keep a connection for ever. */
     yb_conn_set_deadline(conn, in ? 0 : LOGINS_TAKE * s->conf->login_timeout);
 }

@@ -99,11 +99,14 @@ struct imapd_session {
     char *tag;                 /* of AUTHENTICATE or IDLE under way */
 };
 
-/* Text of a command before login and after, literals included. */
+/* Text of a command before login and after, literals included. ID may be as long as RFC 2971 §3.3
+ * allows before login, too: 30 fields, names of 30 octets, values of 1024, each with a quoting. */
 #define IMAPD_COMMAND_BEFORE_LOGIN 8192
 #define IMAPD_COMMAND_MAX 65536
 
-/* How long lines may be, and how long the client may be silent, in the session's state. */
+/* How long the client may be silent, in the session's state. */
+void imapd_set_timeout(struct yb_conn *conn, const struct imapd_session *s);
+/* The same, and how long lines may be. */
 void imapd_set_limits(struct yb_conn *conn, const struct imapd_session *s);
 /* Makes `m`, of which *view was begun, the selected mailbox; `watched`: yb_mailbox_watch()'s. */
 void imapd_select(struct imapd_session *s, struct yb_conn *conn, struct yb_mailbox *m,

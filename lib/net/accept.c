@@ -71,6 +71,7 @@ yb_conn_accept(const struct yb_listener *l, int fd, const union yb_addr *peer)
     c->timeout_ms = DEFAULT_TIMEOUT_MS;
     c->sid = yb_session_id_new();
     yb_input_init(&c->input, DEFAULT_LINE);
+    c->input.pieces = l->spec.service->line_pieces;
     yb_conn_set_peer(c, peer);
     if (getsockname(fd, &c->local.any, &size) < 0)
         c->local.any.sa_family = AF_UNSPEC;

@@ -44,6 +44,10 @@ enum {
 struct yb_service {
     const char *name;      /* "smtp", for logs and metrics */
     const char *busy_text; /* said, with CRLF, to a client over a connection limit; may be NULL */
+    /* Of a line over the limit, `line` gets the head (YB_IN_TOO_LONG) as soon as it is known to be
+     * too long, and `data` the rest with its end, so that the protocol says how much of it is thrown
+     * away. Else nothing is given before the line's end. */
+    bool line_pieces;
     /* Accepted (for implicit TLS: after the handshake). Say the greeting. */
     void (*opened)(struct yb_conn *c);
     /* One line without its end. */

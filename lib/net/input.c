@@ -77,6 +77,28 @@ line_give(struct yb_input *in, struct yb_str buf, size_t lf, struct yb_input_ite
     in->skipping = false;
 }
 
+/* With its CR LF a line of the full length takes limit + 2 bytes. */
+static bool
+is_too_long(const struct yb_input *in, struct yb_str buf, const char *lf)
+{
+    size_t n = lf == NULL ? buf.n : (size_t)(lf - buf.p);
+
+    if (lf == NULL)
+        return n >= in->limit + 2;
+    return n > in->limit + 1 || (n == in->limit + 1 && lf[-1] != '\r');
+}
+
+/* The head of a line that is too long, however much of the rest has come. */
+static void
+line_head(struct yb_input *in, struct yb_str buf, struct yb_input_item *item)
+{
+    item->kind = YB_INPUT_LINE;
+    item->bytes = yb_str_head(buf, in->limit);
+    item->used = in->limit;
+    item->flags = YB_IN_TOO_LONG | octet_flags(buf.p, in->limit);
+    stream_begin(in, YB_INPUT_REST, 0);
+}
+
 static void
 line_next(struct yb_input *in, struct yb_str buf, struct yb_input_item *item)
 {
@@ -84,6 +106,10 @@ line_next(struct yb_input *in, struct yb_str buf, struct yb_input_item *item)
 
     if (buf.n > in->scanned)
         lf = memchr(buf.p + in->scanned, '\n', buf.n - in->scanned);
+    if (in->pieces && is_too_long(in, buf, lf)) {
+        line_head(in, buf, item);
+        return;
+    }
     if (lf != NULL) {
         line_give(in, buf, (size_t)(lf - buf.p), item);
         return;
@@ -168,6 +194,17 @@ block_give(struct yb_input *in, struct yb_str bytes, size_t used, bool last,
     item->flags = in->flags;
 }
 
+/* Of a line whose head was given: up to its LF, which is the last byte of the last block. */
+static void
+rest_next(struct yb_input *in, struct yb_str buf, struct yb_input_item *item)
+{
+    const char *lf = buf.n > 0 ? memchr(buf.p, '\n', buf.n) : NULL;
+    size_t n = lf == NULL ? buf.n : (size_t)(lf - buf.p) + 1;
+
+    if (n > 0)
+        block_give(in, yb_str(buf.p, n), n, lf != NULL, item);
+}
+
 static void
 bytes_next(struct yb_input *in, struct yb_str buf, struct yb_input_item *item)
 {
@@ -215,6 +252,9 @@ yb_input_next(struct yb_input *in, struct yb_str buf, struct yb_input_item *item
     switch (in->mode) {
     case YB_INPUT_LINES:
         line_next(in, buf, item);
+        break;
+    case YB_INPUT_REST:
+        rest_next(in, buf, item);
         break;
     case YB_INPUT_BYTES:
         bytes_next(in, buf, item);

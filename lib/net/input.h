@@ -8,11 +8,12 @@
 
 #include "lib/net/conn.h"
 
-enum yb_input_mode { YB_INPUT_LINES, YB_INPUT_BYTES, YB_INPUT_DOT };
+enum yb_input_mode { YB_INPUT_LINES, YB_INPUT_REST, YB_INPUT_BYTES, YB_INPUT_DOT };
 
 struct yb_input {
     enum yb_input_mode mode;
     size_t limit; /* longest line, without its end */
+    bool pieces;  /* of a longer one the head is given at once, and the rest as a stream */
     /* lines */
     size_t scanned; /* bytes of the buffer known to hold no LF */
     bool skipping;  /* the line is too long: its head is kept, the rest thrown away */

@@ -33,6 +33,11 @@ tests_unit_imapd_test_habits_SOURCES  = tests/unit/imapd/test_habits.c $(IMAPD_S
 tests_unit_imapd_test_habits_CPPFLAGS = $(imapd_test_cppflags)
 tests_unit_imapd_test_habits_LDADD    = $(IMAPD_RIG_LIBS) $(CHECK_LIBS)
 
+check_PROGRAMS += tests/unit/imapd/test_input
+tests_unit_imapd_test_input_SOURCES  = tests/unit/imapd/test_input.c $(IMAPD_SCRIPT)
+tests_unit_imapd_test_input_CPPFLAGS = $(imapd_test_cppflags)
+tests_unit_imapd_test_input_LDADD    = $(IMAPD_RIG_LIBS) $(CHECK_LIBS)
+
 check_PROGRAMS += tests/unit/imapd/test_reply
 tests_unit_imapd_test_reply_SOURCES  = tests/unit/imapd/test_reply.c
 tests_unit_imapd_test_reply_CPPFLAGS = $(imapd_test_cppflags)

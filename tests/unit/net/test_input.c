@@ -32,6 +32,9 @@ note(struct seen *s, const struct yb_input_item *item)
     s->n += (size_t)n;
 }
 
+/* The same for connections that get long lines in pieces. */
+static bool in_pieces;
+
 /* A line "DOT" or "BYTES <digit>" asks for a stream. */
 static void
 obey(struct yb_input *in, const struct yb_input_item *item)
@@ -53,6 +56,7 @@ feed(struct yb_str all, size_t chunk, size_t limit, struct seen *seen)
 
     memset(seen, 0, sizeof(*seen));
     yb_input_init(&in, limit);
+    in.pieces = in_pieces;
     while (all.n > 0) {
         struct yb_str piece = yb_str_head(all, chunk);
         struct yb_input_item item;
@@ -130,6 +134,34 @@ START_TEST(test_cases)
 }
 END_TEST
 
+static const struct {
+    const char *name, *in, *want;
+} long_lines[] = {
+    { "as long as allowed", "1234567890\r\nx\n", "L:1234567890:0;L:x:1;" },
+    { "as long, bare LF", "1234567890\nx\r\n", "L:1234567890:1;L:x:0;" },
+    { "one too long", "12345678901\r\nx\r\n", "L:1234567890:8;B:1\r\n:0;L:x:0;" },
+    { "one too long, bare LF", "12345678901\nx\r\n", "L:1234567890:8;B:1\n:0;L:x:0;" },
+    { "much too long", "123456789012345\r678\r\n\r\n", "L:1234567890:8;B:12345\r678\r\n:0;L::0;" },
+    { "too long by a CR", "1234567890\r\r\nx\r\n", "L:1234567890:8;B:\r\r\n:0;L:x:0;" },
+    { "two", "12345678901\n123456789012\n", "L:1234567890:8;B:1\n:0;L:1234567890:8;B:12\n:0;" },
+};
+
+START_TEST(test_long_lines)
+{
+    static const size_t chunks[] = { 5000, 1, 2, 3, 4, 5, 7, 11, 64 };
+    struct seen seen;
+
+    in_pieces = true;
+    for (size_t n = 0; n < YB_COUNT(chunks); n++) {
+        feed(yb_str_from(long_lines[_i].in), chunks[n], 10, &seen);
+        seen.text[seen.n] = 0;
+        ck_assert_msg(strcmp(seen.text, long_lines[_i].want) == 0, "%s, chunks of %zu: %s",
+                      long_lines[_i].name, chunks[n], seen.text);
+    }
+    in_pieces = false;
+}
+END_TEST
+
 START_TEST(test_nul)
 {
     struct seen seen;
@@ -177,6 +209,7 @@ main(void)
     int failed;
 
     tcase_add_loop_test(tc, test_cases, 0, YB_COUNT(cases));
+    tcase_add_loop_test(tc, test_long_lines, 0, YB_COUNT(long_lines));
     tcase_add_test(tc, test_nul);
     tcase_add_test(tc, test_no_copying);
     tcase_add_test(tc, test_dropped);

@@ -58,6 +58,7 @@ fake_open(const struct fake_spec *spec)
     c->in = yb_buf_new(INPUT_LIMIT);
     c->out = yb_buf_new(OUTPUT_LIMIT);
     yb_input_init(&c->input, 2048);
+    c->input.pieces = spec->service->line_pieces;
     c->spec.service->opened(c);
     c->spec.early = false;
     yb_arena_reset(c->scratch);
