@@ -117,6 +117,7 @@ parse_key_keyword(struct imapd_lex *l, struct imapd_key *k)
     if (flag != 0) {
         k->kind = IMAPD_KEY_FLAG;
         k->number = flag;
+        k->text = (struct yb_str){ 0 }; /* a text that is left would be looked for */
     }
     return true;
 }
