@@ -38,10 +38,10 @@ struct yb_receiver_conf {
         YB_RECEIVER_ROW(STRUCT, UINT, max_rcpt, "100", 100, 10000,                                 \
                         "Recipients of a message (RFC 5321 wants at least 100)."),                 \
         YB_RECEIVER_ROW(STRUCT, UINT, max_errors, "20", 2, 10000, errors),                         \
-        YB_RECEIVER_ROW(                                                                           \
-            STRUCT, UINT, max_hops, "100", 10, 1000,                                               \
-            "Received fields of a message over which it is taken to go round in circles (RFC 5321 " \
-            "6.3 wants at least 100)."),                                                           \
+        YB_RECEIVER_ROW(STRUCT, UINT, max_hops, "100", 10, 1000,                                   \
+                        "Received fields of a message over which it is taken to go round in "      \
+                        "circles (RFC 5321 "                                                       \
+                        "6.3 wants at least 100)."),                                               \
         YB_RECEIVER_ROW(STRUCT, DURATION, command_timeout, "5m", 1000, 3600000,                    \
                         "A client that says nothing for so long is let go (RFC 5321 4.5.3.2.7)."), \
         YB_RECEIVER_ROW(STRUCT, DURATION, data_timeout, "5m", 1000, 3600000,                       \
