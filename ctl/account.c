@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const struct ctl_option add_options[] = {
+static const struct ctl_option_row add_options[] = {
     { "--name", "TEXT", "display name" },
     { "--quota", "SIZE", "of the mailbox (none: no limit)" },
     { "--home", "NODE-ID", "node that holds the mailbox (this one)" },
@@ -18,7 +18,7 @@ static const struct ctl_option add_options[] = {
     { "--from", "FILE", "many accounts, JSON Lines (-: standard input); all or none" },
     { NULL, NULL, NULL },
 };
-static const struct ctl_option set_options[] = {
+static const struct ctl_option_row set_options[] = {
     { "--name", "TEXT", "display name" },
     { "--quota", "SIZE", "of the mailbox (none: no limit)" },
     { "--keep-copy", "YES|NO", "keep what is forwarded" },
@@ -27,16 +27,16 @@ static const struct ctl_option set_options[] = {
     { "--submission", "YES|NO", "may send" },
     { NULL, NULL, NULL },
 };
-static const struct ctl_option reason_options[] = {
+static const struct ctl_option_row reason_options[] = {
     { "--reason", "TEXT", "told to the user who logs in" },
     { NULL, NULL, NULL },
 };
-static const struct ctl_option label_options[] = {
+static const struct ctl_option_row label_options[] = {
     { "--label", "TEXT", "which program or device it is for" },
     { NULL, NULL, NULL },
 };
-static const struct ctl_option page_options[] = { CTL_PAGE_OPTIONS, { NULL, NULL, NULL } };
-static const struct ctl_option retire_options[] = {
+static const struct ctl_option_row page_options[] = { CTL_PAGE_OPTIONS, { NULL, NULL, NULL } };
+static const struct ctl_option_row retire_options[] = {
     { "--moved-to", "ADDRESS", "refuse, and tell the new address" },
     { "--forward-to", "ADDRESS", "send on" },
     { "--tell", NULL, "with --forward-to: the sender may be told" },
@@ -253,23 +253,40 @@ account_retired(struct ctl *c, json_t **out, struct yb_err *err)
 
 /* clang-format off */
 const struct ctl_command ctl_account_commands[] = {
-    { "account", "add",          "[ADDRESS]", 0, 1, "a mailbox; its password comes from standard input", add_options, NULL, false, account_add },
-    { "account", "list",         "[DOMAIN]", 0, 1, "all mailboxes, or a domain's", page_options, ACCOUNT_COLUMNS, false, account_list },
-    { "account", "show",         "ADDRESS", 1, 1, "one mailbox", NULL, NULL, false, account_show },
-    { "account", "set",          "ADDRESS", 1, 1, "changes what the options say", set_options, NULL, false, account_set },
-    { "account", "password",     "ADDRESS", 1, 1, "a new password, from standard input", NULL, NULL, false, account_password },
-    { "account", "app-password", "ADDRESS", 1, 1, "makes a password for one program and shows it once", label_options, NULL, false, account_app_password },
-    { "account", "app-revoke",   "ADDRESS", 1, 1, "takes app passwords away (all, or a label's)", label_options, NULL, false, account_app_revoke },
-    { "account", "forward",      "ADDRESS TARGET", 2, 2, "sends its mail on, too", NULL, NULL, false, account_forward },
-    { "account", "unforward",    "ADDRESS TARGET", 2, 2, "ends that", NULL, NULL, false, account_unforward },
-    { "account", "allow-sender", "ADDRESS AS", 2, 2, "may send as another address, or as @domain, of its tenant", NULL, NULL, false, account_allow_sender },
-    { "account", "deny-sender",  "ADDRESS AS", 2, 2, "ends that", NULL, NULL, false, account_deny_sender },
-    { "account", "suspend",      "ADDRESS", 1, 1, "mail waits at the senders (450), logins are refused", reason_options, NULL, false, account_suspend },
-    { "account", "resume",       "ADDRESS", 1, 1, "ends a suspension", NULL, NULL, false, account_resume },
-    { "account", "retire",       "ADDRESS", 1, 1, "the address answers as unknown, moved, or sends on; the mailbox stays", retire_options, NULL, false, account_retire },
-    { "account", "restore",      "ADDRESS", 1, 1, "ends a retirement", NULL, NULL, false, account_restore },
-    { "account", "retired",      "[DOMAIN]", 0, 1, "retired addresses", page_options, RETIRED_COLUMNS, false, account_retired },
-    { "account", "delete",       "ADDRESS", 1, 1, "the account; its mail goes with `yubin store remove ID`", NULL, NULL, false, account_delete },
-    { NULL, NULL, NULL, 0, 0, NULL, NULL, NULL, false, NULL },
+    { "account", "add", "[ADDRESS]", "a mailbox; its password comes from standard input",
+      .options = add_options, .run = account_add },
+    { "account", "list", "[DOMAIN]", "all mailboxes, or a domain's",
+      .options = page_options, .columns = ACCOUNT_COLUMNS, .run = account_list },
+    { "account", "show", "ADDRESS", "one mailbox",
+      .run = account_show },
+    { "account", "set", "ADDRESS", "changes what the options say",
+      .options = set_options, .run = account_set },
+    { "account", "password", "ADDRESS", "a new password, from standard input",
+      .run = account_password },
+    { "account", "app-password", "ADDRESS", "makes a password for one program and shows it once",
+      .options = label_options, .run = account_app_password },
+    { "account", "app-revoke", "ADDRESS", "takes app passwords away (all, or a label's)",
+      .options = label_options, .run = account_app_revoke },
+    { "account", "forward", "ADDRESS TARGET", "sends its mail on, too",
+      .run = account_forward },
+    { "account", "unforward", "ADDRESS TARGET", "ends that",
+      .run = account_unforward },
+    { "account", "allow-sender", "ADDRESS AS", "may send as another address, or as @domain, of its tenant",
+      .run = account_allow_sender },
+    { "account", "deny-sender", "ADDRESS AS", "ends that",
+      .run = account_deny_sender },
+    { "account", "suspend", "ADDRESS", "mail waits at the senders (450), logins are refused",
+      .options = reason_options, .run = account_suspend },
+    { "account", "resume", "ADDRESS", "ends a suspension",
+      .run = account_resume },
+    { "account", "retire", "ADDRESS", "the address answers as unknown, moved, or sends on; the mailbox stays",
+      .options = retire_options, .run = account_retire },
+    { "account", "restore", "ADDRESS", "ends a retirement",
+      .run = account_restore },
+    { "account", "retired", "[DOMAIN]", "retired addresses",
+      .options = page_options, .columns = RETIRED_COLUMNS, .run = account_retired },
+    { "account", "delete", "ADDRESS", "the account; its mail goes with `yubin store remove ID`",
+      .run = account_delete },
+    { .noun = NULL },
 };
 /* clang-format on */

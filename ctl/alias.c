@@ -1,13 +1,13 @@
 /* yubin alias … */
 #include "ctl/ctl.h"
 
-static const struct ctl_option alias_options[] = {
+static const struct ctl_option_row alias_options[] = {
     { "--enabled", "YES|NO", "no: it answers 550, and nothing else takes its mail" },
     { "--until", "TIME", "ends by itself, 2027-01-31 (none)" },
     { "--note", "TEXT", "for whoever looks at it next" },
     { NULL, NULL, NULL },
 };
-static const struct ctl_option page_options[] = { CTL_PAGE_OPTIONS, { NULL, NULL, NULL } };
+static const struct ctl_option_row page_options[] = { CTL_PAGE_OPTIONS, { NULL, NULL, NULL } };
 
 static int
 values(struct ctl *c, struct yb_admin_alias *v, struct yb_err *err)
@@ -67,11 +67,16 @@ alias_delete(struct ctl *c, json_t **out YB_UNUSED, struct yb_err *err)
 
 /* clang-format off */
 const struct ctl_command ctl_alias_commands[] = {
-    { "alias", "add",    "ADDRESS TARGET...", 2, CTL_MAX_WORDS, "an address that leads to others, here or elsewhere", alias_options, NULL, false, alias_add },
-    { "alias", "list",   "[DOMAIN]", 0, 1, "all aliases, or a domain's", page_options, "address tenant enabled targets", false, alias_list },
-    { "alias", "show",   "ADDRESS", 1, 1, "one alias", NULL, NULL, false, alias_show },
-    { "alias", "set",    "ADDRESS [TARGET...]", 1, CTL_MAX_WORDS, "other targets in place of all it has, other options", alias_options, NULL, false, alias_set },
-    { "alias", "delete", "ADDRESS", 1, 1, "the address is unknown again", NULL, NULL, false, alias_delete },
-    { NULL, NULL, NULL, 0, 0, NULL, NULL, NULL, false, NULL },
+    { "alias", "add", "ADDRESS TARGET...", "an address that leads to others, here or elsewhere",
+      .options = alias_options, .run = alias_add },
+    { "alias", "list", "[DOMAIN]", "all aliases, or a domain's",
+      .options = page_options, .columns = "address tenant enabled targets", .run = alias_list },
+    { "alias", "show", "ADDRESS", "one alias",
+      .run = alias_show },
+    { "alias", "set", "ADDRESS [TARGET...]", "other targets in place of all it has, other options",
+      .options = alias_options, .run = alias_set },
+    { "alias", "delete", "ADDRESS", "the address is unknown again",
+      .run = alias_delete },
+    { .noun = NULL },
 };
 /* clang-format on */

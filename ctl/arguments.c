@@ -35,7 +35,7 @@ help_command(FILE *to, const struct ctl_command *c)
 {
     fprintf(to, "yubin %s %s%s%s%s\n    %s\n", c->noun, c->verb, *c->words == '\0' ? "" : " ",
             c->words, c->options == NULL ? "" : " [OPTIONS]", c->summary);
-    for (const struct ctl_option *o = c->options; o != NULL && o->name != NULL; o++)
+    for (const struct ctl_option_row *o = c->options; o != NULL && o->name != NULL; o++)
         fprintf(to, "      %s%s%-*s %s\n", o->name, o->value == NULL ? "" : " ",
                 (int)(20 - strlen(o->name)), o->value == NULL ? "" : o->value, o->help);
 }
@@ -83,7 +83,7 @@ usage(const struct ctl *c, const char *what, const char *word)
 static int
 take_option(struct ctl *c, char **argv, int left)
 {
-    for (const struct ctl_option *o = c->command->options; o != NULL && o->name != NULL; o++) {
+    for (const struct ctl_option_row *o = c->command->options; o != NULL && o->name != NULL; o++) {
         if (strcmp(o->name, argv[0]) != 0 || c->n_options == CTL_MAX_OPTIONS)
             continue;
         if (o->value != NULL && left < 2)
@@ -94,10 +94,25 @@ take_option(struct ctl *c, char **argv, int left)
     return 0;
 }
 
+void
+ctl_words_wanted(const char *words, size_t *min, size_t *max)
+{
+    struct yb_str left = yb_str_from(words), word;
+
+    *min = *max = 0;
+    while ((word = yb_str_word(&left)).n > 0) {
+        *min += word.p[0] != '[';
+        *max = yb_str_find(word, '.') < word.n ? CTL_MAX_WORDS : *max + 1;
+    }
+}
+
 /* What follows noun and verb. */
 static int
 take_words(struct ctl *c, int argc, char **argv)
 {
+    size_t min, max;
+
+    ctl_words_wanted(c->command->words, &min, &max);
     for (int i = 0; i < argc;) {
         int used = 1;
 
@@ -110,14 +125,14 @@ take_words(struct ctl *c, int argc, char **argv)
             used = take_option(c, argv + i, argc - i);
             if (used == 0)
                 return usage(c, "unknown option, or one without its value", argv[i]);
-        } else if (c->n_words < c->command->max_words) {
+        } else if (c->n_words < max) {
             c->words[c->n_words++] = argv[i];
         } else {
             return usage(c, "one word too many", argv[i]);
         }
         i += used;
     }
-    if (c->n_words < c->command->min_words)
+    if (c->n_words < min)
         return usage(c, "a word is missing", NULL);
     return -1;
 }

@@ -13,7 +13,7 @@ static const struct yb_conf_table *const tables[] = {
     &lmtpd_conf_table,     &imapd_conf_table, &pop3d_conf_table,
 };
 
-static const struct ctl_option show_options[] = {
+static const struct ctl_option_row show_options[] = {
     { "--set-only", NULL, "leave out what stands at its default" },
     { NULL, NULL, NULL },
 };
@@ -181,10 +181,15 @@ config_roles(struct ctl *c, json_t **out, struct yb_err *err YB_UNUSED)
 
 /* clang-format off */
 const struct ctl_command ctl_config_commands[] = {
-    { "config", "check", "", 0, 0, "reads everything as the daemons would and tells what is wrong", NULL, NULL, true, config_check },
-    { "config", "show",  "", 0, 0, "the values in force, defaults too", show_options, NULL, true, config_show },
-    { "config", "docs",  "FORM", 1, 1, "the reference of all options: markdown, man or sample", NULL, NULL, true, config_docs },
-    { "config", "roles", "", 0, 0, "the daemons: system user, groups, role in the database, by default", NULL, "daemon user groups database_role hands_over writes_events summary", true, config_roles },
-    { NULL, NULL, NULL, 0, 0, NULL, NULL, NULL, false, NULL },
+    { "config", "check", "", "reads everything as the daemons would and tells what is wrong",
+      .offline = true, .run = config_check },
+    { "config", "show", "", "the values in force, defaults too",
+      .options = show_options, .offline = true, .run = config_show },
+    { "config", "docs", "FORM", "the reference of all options: markdown, man or sample",
+      .offline = true, .run = config_docs },
+    { "config", "roles", "", "the daemons: system user, groups, role in the database, by default",
+      .columns = "daemon user groups database_role hands_over writes_events summary",
+      .offline = true, .run = config_roles },
+    { .noun = NULL },
 };
 /* clang-format on */

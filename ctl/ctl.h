@@ -16,7 +16,7 @@ enum ctl_exit { CTL_DONE = 0, CTL_REFUSED = 1, CTL_USAGE = 2, CTL_LATER = 75 };
 #define CTL_MAX_OPTIONS 12
 #define CTL_MAX_WORDS 1001 /* an alias may have 1 000 targets */
 
-struct ctl_option {
+struct ctl_option_row {
     const char *name;  /* "--quota" */
     const char *value; /* what the help calls its value; NULL: a switch */
     const char *help;
@@ -43,10 +43,10 @@ struct ctl {
 
 struct ctl_command {
     const char *noun, *verb;
-    const char *words; /* "NAME", "TENANT DOMAIN", "ADDRESS TARGET...", "[DOMAIN]" */
-    size_t min_words, max_words;
+    /* "NAME", "TENANT DOMAIN", "ADDRESS TARGET...", "[DOMAIN]": what ctl_words_wanted() reads. */
+    const char *words;
     const char *summary;
-    const struct ctl_option *options; /* ends with a NULL name; may be NULL */
+    const struct ctl_option_row *options; /* ends with a NULL name; may be NULL */
     const char *columns; /* of a list: "name tenant accounts"; NULL: all keys of an object */
     bool offline;        /* needs no database: c->admin is NULL */
     /* Fills *out (may stay NULL: nothing is shown); what it holds after -1 is shown as well. */
@@ -67,6 +67,9 @@ extern const struct ctl_command *const ctl_commands[]; /* all of them; NULL at t
 /* arguments.c: fills *c from what main() was given. Returns -1 to go on, or the exit code: help was
  * asked for, or the words are wrong and standard error says how. */
 int ctl_arguments(struct ctl *c, int argc, char **argv) YB_MUST_USE;
+
+/* How many words a row's `words` stand for: those without brackets at least; "..." lets more follow. */
+void ctl_words_wanted(const char *words, size_t *min, size_t *max);
 
 /* The i-th word; `p` NULL when it was not said. */
 struct yb_str ctl_word(const struct ctl *c, size_t i);

@@ -14,7 +14,7 @@
 
 #define LIST_LIMIT 1000
 
-static const struct ctl_option list_options[] = {
+static const struct ctl_option_row list_options[] = {
     { "--message", "ID", "only of this message (mid= in the log and in its Received field)" },
     { "--address", "ADDRESS", "only from or to this address, as it was written" },
     { "--limit", "N", "the latest so many (1 000)" },
@@ -171,7 +171,8 @@ event_list(struct ctl *c, json_t **out, struct yb_err *err)
 
 /* clang-format off */
 const struct ctl_command ctl_event_commands[] = {
-    { "event", "list", "", 0, 0, "what the daemons of this node decided about messages, oldest first", list_options, "time daemon event decision status from to reason", true, event_list },
-    { NULL, NULL, NULL, 0, 0, NULL, NULL, NULL, false, NULL },
+    { "event", "list", "", "what the daemons of this node decided about messages, oldest first",
+      .options = list_options, .columns = "time daemon event decision status from to reason", .offline = true, .run = event_list },
+    { .noun = NULL },
 };
 /* clang-format on */

@@ -12,17 +12,17 @@
 /* A daemon that does not answer its control socket by then is stuck. */
 #define CONTROL_MS 10000
 
-static const struct ctl_option migrate_options[] = {
+static const struct ctl_option_row migrate_options[] = {
     { "--user", "ROLE", "connect as this superuser (as whom you are)" },
     { "--files", "FOLDER", "where the migrations are (" YB_SCHEMA_DIR ")" },
     { NULL, NULL, NULL },
 };
-static const struct ctl_option node_options[] = {
+static const struct ctl_option_row node_options[] = {
     { "--name", "NAME", "of the node (the host's name)" },
     { "--host", "NAME", "how other nodes reach it" },
     { NULL, NULL, NULL },
 };
-static const struct ctl_option node_set_options[] = {
+static const struct ctl_option_row node_set_options[] = {
     { "--host", "NAME", "how other nodes reach it" },
     { "--state", "WORD", "live, leaving or gone" },
     { NULL, NULL, NULL },
@@ -134,13 +134,20 @@ control_metrics(struct ctl *c, json_t **out YB_UNUSED, struct yb_err *err)
 
 /* clang-format off */
 const struct ctl_command ctl_node_commands[] = {
-    { "schema",  "migrate", "", 0, 0, "makes or updates the database's tables", migrate_options, NULL, true, schema_migrate },
-    { "node",    "init",    "", 0, 0, "makes this machine a node", node_options, NULL, false, node_init },
-    { "node",    "list",    "", 0, 0, "all nodes", NULL, "name node_id host state accounts store_id", false, node_list },
-    { "node",    "show",    "NAME", 1, 1, "one node", NULL, NULL, false, node_show },
-    { "node",    "set",     "NAME", 1, 1, "changes what the options say", node_set_options, NULL, false, node_set },
-    { "control", "status",  "DAEMON", 1, 1, "what a daemon of this node says of itself", NULL, NULL, true, control_status },
-    { "control", "metrics", "DAEMON", 1, 1, "its figures, as Prometheus reads them", NULL, NULL, true, control_metrics },
-    { NULL, NULL, NULL, 0, 0, NULL, NULL, NULL, false, NULL },
+    { "schema", "migrate", "", "makes or updates the database's tables",
+      .options = migrate_options, .offline = true, .run = schema_migrate },
+    { "node", "init", "", "makes this machine a node",
+      .options = node_options, .run = node_init },
+    { "node", "list", "", "all nodes",
+      .columns = "name node_id host state accounts store_id", .run = node_list },
+    { "node", "show", "NAME", "one node",
+      .run = node_show },
+    { "node", "set", "NAME", "changes what the options say",
+      .options = node_set_options, .run = node_set },
+    { "control", "status", "DAEMON", "what a daemon of this node says of itself",
+      .offline = true, .run = control_status },
+    { "control", "metrics", "DAEMON", "its figures, as Prometheus reads them",
+      .offline = true, .run = control_metrics },
+    { .noun = NULL },
 };
 /* clang-format on */

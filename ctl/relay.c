@@ -9,7 +9,7 @@
 
 #define DEFAULT_SERVER "127.0.0.1:25"
 
-static const struct ctl_option check_options[] = {
+static const struct ctl_option_row check_options[] = {
     { "--server", "HOST:PORT", "the server, by its IP address (" DEFAULT_SERVER ")" },
     { NULL, NULL, NULL },
 };
@@ -71,15 +71,10 @@ check(struct ctl *c, json_t **out, struct yb_err *err)
     return 0;
 }
 
+/* clang-format off */
 const struct ctl_command ctl_relay_commands[] = {
-    { .noun = "relay",
-      .verb = "check",
-      .words = "ADDRESS",
-      .min_words = 1,
-      .max_words = 1,
-      .summary = "ask a server, which has a mailbox of this address, whether it relays",
-      .options = check_options,
-      .offline = true,
-      .run = check },
+    { "relay", "check", "ADDRESS", "ask a server, which has a mailbox of this address, whether it relays",
+      .options = check_options, .offline = true, .run = check },
     { .noun = NULL },
 };
+/* clang-format on */

@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const struct ctl_option store_options[] = {
+static const struct ctl_option_row store_options[] = {
     { "--owner", "USER", "whose files they are (root: " YB_ROLE_USER(LMTPD) ")" },
     { NULL, NULL, NULL },
 };
@@ -230,10 +230,14 @@ mailbox_path(struct ctl *c, json_t **out, struct yb_err *err)
 
 /* clang-format off */
 const struct ctl_command ctl_store_commands[] = {
-    { "store",   "init",    "", 0, 0, "makes mail_root ready for mail", store_options, NULL, false, store_init },
-    { "store",   "check",   "[ADDRESS]", 0, 1, "compares indexes with the Maildirs and mends them", NULL, NULL, false, store_check },
-    { "store",   "remove",  "ACCOUNT-ID", 1, 1, "removes the mail of a deleted account", NULL, NULL, false, store_remove },
-    { "mailbox", "path",    "ADDRESS", 1, 1, "where its Maildir lies", NULL, NULL, false, mailbox_path },
-    { NULL, NULL, NULL, 0, 0, NULL, NULL, NULL, false, NULL },
+    { "store", "init", "", "makes mail_root ready for mail",
+      .options = store_options, .run = store_init },
+    { "store", "check", "[ADDRESS]", "compares indexes with the Maildirs and mends them",
+      .run = store_check },
+    { "store", "remove", "ACCOUNT-ID", "removes the mail of a deleted account",
+      .run = store_remove },
+    { "mailbox", "path", "ADDRESS", "where its Maildir lies",
+      .run = mailbox_path },
+    { .noun = NULL },
 };
 /* clang-format on */

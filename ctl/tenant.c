@@ -1,14 +1,14 @@
 /* yubin tenant …, yubin domain … */
 #include "ctl/ctl.h"
 
-static const struct ctl_option tenant_options[] = {
+static const struct ctl_option_row tenant_options[] = {
     { "--contact", "ADDRESS", "whom to write to (none)" },
     { "--max-domains", "N", "domains it may have (none: no limit)" },
     { "--max-accounts", "N", "accounts it may have (none: no limit)" },
     { "--max-bytes", "SIZE", "all mailboxes together (none: no limit)" },
     { NULL, NULL, NULL },
 };
-static const struct ctl_option domain_options[] = {
+static const struct ctl_option_row domain_options[] = {
     { "--contact", "ADDRESS", "gets postmaster@, abuse@, hostmaster@ (none: the operator)" },
     { "--catch-all", "ADDRESS", "gets what no other address takes (none)" },
     { "--separator", "C", "of sub-addresses, user+detail (+; none)" },
@@ -18,11 +18,11 @@ static const struct ctl_option domain_options[] = {
     { "--max-bytes", "SIZE", "all mailboxes together (none: no limit)" },
     { NULL, NULL, NULL },
 };
-static const struct ctl_option reason_options[] = {
+static const struct ctl_option_row reason_options[] = {
     { "--reason", "TEXT", "told to the users who log in" },
     { NULL, NULL, NULL },
 };
-static const struct ctl_option page_options[] = { CTL_PAGE_OPTIONS, { NULL, NULL, NULL } };
+static const struct ctl_option_row page_options[] = { CTL_PAGE_OPTIONS, { NULL, NULL, NULL } };
 
 static int
 tenant_values(struct ctl *c, struct yb_admin_tenant *v, struct yb_err *err)
@@ -184,22 +184,38 @@ domain_unalias(struct ctl *c, json_t **out, struct yb_err *err)
 
 /* clang-format off */
 const struct ctl_command ctl_tenant_commands[] = {
-    { "tenant", "add",     "NAME", 1, 1, "a new customer", tenant_options, NULL, false, tenant_add },
-    { "tenant", "list",    "", 0, 0, "all customers", page_options, TENANT_COLUMNS, false, tenant_list },
-    { "tenant", "show",    "NAME", 1, 1, "one customer", NULL, NULL, false, tenant_show },
-    { "tenant", "set",     "NAME", 1, 1, "changes what the options say", tenant_options, NULL, false, tenant_set },
-    { "tenant", "suspend", "NAME", 1, 1, "mail waits at the senders (450), logins are refused", reason_options, NULL, false, tenant_suspend },
-    { "tenant", "resume",  "NAME", 1, 1, "ends a suspension", NULL, NULL, false, tenant_resume },
-    { "tenant", "delete",  "NAME", 1, 1, "a customer without domains", NULL, NULL, false, tenant_delete },
-    { "domain", "add",     "TENANT DOMAIN", 2, 2, "hosts a domain for a customer, at once", domain_options, NULL, false, domain_add },
-    { "domain", "list",    "[TENANT]", 0, 1, "all domains, or a customer's", page_options, DOMAIN_COLUMNS, false, domain_list },
-    { "domain", "show",    "DOMAIN", 1, 1, "one domain", NULL, NULL, false, domain_show },
-    { "domain", "set",     "DOMAIN", 1, 1, "changes what the options say", domain_options, NULL, false, domain_set },
-    { "domain", "alias",   "DOMAIN NAME", 2, 2, "another name for all its addresses", NULL, NULL, false, domain_alias },
-    { "domain", "unalias", "DOMAIN NAME", 2, 2, "takes such a name away", NULL, NULL, false, domain_unalias },
-    { "domain", "suspend", "DOMAIN", 1, 1, "mail waits at the senders (450), logins are refused", reason_options, NULL, false, domain_suspend },
-    { "domain", "resume",  "DOMAIN", 1, 1, "ends a suspension", NULL, NULL, false, domain_resume },
-    { "domain", "delete",  "DOMAIN", 1, 1, "a domain without accounts, with its aliases", NULL, NULL, false, domain_delete },
-    { NULL, NULL, NULL, 0, 0, NULL, NULL, NULL, false, NULL },
+    { "tenant", "add", "NAME", "a new customer",
+      .options = tenant_options, .run = tenant_add },
+    { "tenant", "list", "", "all customers",
+      .options = page_options, .columns = TENANT_COLUMNS, .run = tenant_list },
+    { "tenant", "show", "NAME", "one customer",
+      .run = tenant_show },
+    { "tenant", "set", "NAME", "changes what the options say",
+      .options = tenant_options, .run = tenant_set },
+    { "tenant", "suspend", "NAME", "mail waits at the senders (450), logins are refused",
+      .options = reason_options, .run = tenant_suspend },
+    { "tenant", "resume", "NAME", "ends a suspension",
+      .run = tenant_resume },
+    { "tenant", "delete", "NAME", "a customer without domains",
+      .run = tenant_delete },
+    { "domain", "add", "TENANT DOMAIN", "hosts a domain for a customer, at once",
+      .options = domain_options, .run = domain_add },
+    { "domain", "list", "[TENANT]", "all domains, or a customer's",
+      .options = page_options, .columns = DOMAIN_COLUMNS, .run = domain_list },
+    { "domain", "show", "DOMAIN", "one domain",
+      .run = domain_show },
+    { "domain", "set", "DOMAIN", "changes what the options say",
+      .options = domain_options, .run = domain_set },
+    { "domain", "alias", "DOMAIN NAME", "another name for all its addresses",
+      .run = domain_alias },
+    { "domain", "unalias", "DOMAIN NAME", "takes such a name away",
+      .run = domain_unalias },
+    { "domain", "suspend", "DOMAIN", "mail waits at the senders (450), logins are refused",
+      .options = reason_options, .run = domain_suspend },
+    { "domain", "resume", "DOMAIN", "ends a suspension",
+      .run = domain_resume },
+    { "domain", "delete", "DOMAIN", "a domain without accounts, with its aliases",
+      .run = domain_delete },
+    { .noun = NULL },
 };
 /* clang-format on */
