@@ -46,16 +46,17 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char hash[YB_CRED_APP_HASH];
 
     if (yb_cred_check(verifier, &err) == 0)
-        yb_assert(yb_cred_scheme(verifier) != YB_CRED_UNKNOWN);
+        yb_assert(yb_cred_scheme_of(verifier) != YB_CRED_UNKNOWN);
     else
-        yb_assert(yb_cred_scheme(verifier) == YB_CRED_UNKNOWN && err.class == YB_PERM);
+        yb_assert(yb_cred_scheme_of(verifier) == YB_CRED_UNKNOWN && err.class == YB_PERM);
     check_scram(verifier);
     check_prepared(password);
     if (yb_cred_app_hash(password, hash))
         yb_assert(strlen(hash) == 64);
     (void)yb_cred_needs_upgrade(verifier);
     /* Only the cheap schemes are run: the others are bounded by the check above. */
-    if (yb_cred_scheme(verifier) == YB_CRED_SSHA512 || yb_cred_scheme(verifier) == YB_CRED_SSHA256)
+    if (yb_cred_scheme_of(verifier) == YB_CRED_SSHA512 ||
+        yb_cred_scheme_of(verifier) == YB_CRED_SSHA256)
         (void)yb_cred_verify(verifier, password);
     return 0;
 }

@@ -26,7 +26,7 @@ struct state {
 static const struct imapd_conf *
 conf_of(const struct state *st)
 {
-    return yb_conf_section(yb_daemon_conf(st->daemon), &imapd_conf_table);
+    return yb_conf_section(yb_daemon_conf_now(st->daemon), &imapd_conf_table);
 }
 
 /* lib/auth starts the SASL library, which must happen before there are threads. */
@@ -70,7 +70,7 @@ open_store(struct state *st, const struct yb_common_conf *common, struct yb_err 
 static int
 init(struct yb_daemon *d, void **state, struct yb_err *err)
 {
-    const struct yb_common_conf *common = yb_conf_common(yb_daemon_conf(d));
+    const struct yb_common_conf *common = yb_conf_common(yb_daemon_conf_now(d));
     struct state *st = yb_alloc(1, sizeof(*st));
 
     st->daemon = d;

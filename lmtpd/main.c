@@ -31,7 +31,7 @@ struct lmtpd {
 static const struct lmtpd_conf *
 conf_of(const struct lmtpd *l)
 {
-    return yb_conf_section(yb_daemon_conf(l->daemon), &lmtpd_conf_table);
+    return yb_conf_section(yb_daemon_conf_now(l->daemon), &lmtpd_conf_table);
 }
 
 /* Users are looked up once, here: a node's users do not change while it runs. */
@@ -60,7 +60,7 @@ open_store(struct lmtpd *l, struct yb_err *err)
         .connections = 1,
     };
 
-    if (yb_home_open(yb_conf_common(yb_daemon_conf(l->daemon)), conf->lock_timeout,
+    if (yb_home_open(yb_conf_common(yb_daemon_conf_now(l->daemon)), conf->lock_timeout,
                      conf->open_accounts, &l->node, &l->deliver.store, err) < 0 ||
         yb_store_tell(l->deliver.store, err) < 0)
         return -1;
@@ -86,7 +86,7 @@ init(struct yb_daemon *d, void **state, struct yb_err *err)
         &(struct yb_smtp_conf){
             .dialect = YB_SMTP_LMTP,
             .name = "lmtp",
-            .hostname = yb_conf_common(yb_daemon_conf(d))->hostname,
+            .hostname = yb_conf_common(yb_daemon_conf_now(d))->hostname,
             .max_message = conf->max_message,
             .max_rcpt = conf->max_rcpt,
             .command_timeout_ms = conf->command_timeout,

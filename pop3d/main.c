@@ -31,7 +31,7 @@ open_accounts(struct program *p, const struct pop3d_conf *conf, struct yb_err *e
     struct yb_auth_conf auth = { .service = "pop",
                                  .mechanisms = yb_str_from(conf->auth_mechanisms),
                                  .secret = yb_common_auth_secret(
-                                     yb_conf_common(yb_daemon_conf(p->daemon))) };
+                                     yb_conf_common(yb_daemon_conf_now(p->daemon))) };
 
     p->directory = yb_directory_new(&directory);
     auth.source = yb_auth_source_directory(p->directory, YB_AUTH_POP3);
@@ -42,7 +42,7 @@ open_accounts(struct program *p, const struct pop3d_conf *conf, struct yb_err *e
 static int
 init(struct yb_daemon *d, void **state, struct yb_err *err)
 {
-    const struct pop3d_conf *conf = yb_conf_section(yb_daemon_conf(d), &pop3d_conf_table);
+    const struct pop3d_conf *conf = yb_conf_section(yb_daemon_conf_now(d), &pop3d_conf_table);
     struct program *p = yb_alloc(1, sizeof(*p));
 
     *state = p;
@@ -51,7 +51,7 @@ init(struct yb_daemon *d, void **state, struct yb_err *err)
     p->pop3d.max_per_account = conf->max_connections_per_account;
     p->pop3d.login_timeout_ms = conf->login_timeout;
     p->pop3d.timeout_ms = conf->timeout;
-    if (yb_home_open(yb_conf_common(yb_daemon_conf(d)), conf->lock_timeout, conf->open_accounts,
+    if (yb_home_open(yb_conf_common(yb_daemon_conf_now(d)), conf->lock_timeout, conf->open_accounts,
                      &p->pop3d.node, &p->pop3d.store, err) < 0 ||
         yb_store_tell(p->pop3d.store, err) < 0 || open_accounts(p, conf, err) < 0)
         return -1;
@@ -93,7 +93,7 @@ metrics(void *state, struct yb_metrics *m)
     struct pop3d *p = &((struct program *)state)->pop3d;
     struct yb_auth_stats auth;
 
-    yb_auth_stats(p->auth, &auth);
+    yb_auth_stats_read(p->auth, &auth);
     yb_metrics_counter(m, "pop3d_sessions_total", "Connections greeted.", NULL,
                        atomic_load(&p->counts.sessions));
     yb_metrics_counter(m, "pop3d_logins_total", "Logins by outcome.", "result=\"ok\"", auth.ok);

@@ -40,7 +40,7 @@ open_limits(struct smtpd *d, const struct smtpd_conf *conf, struct yb_err *err)
 static int
 init(struct yb_daemon *d, void **state, struct yb_err *err)
 {
-    const struct smtpd_conf *conf = yb_conf_section(yb_daemon_conf(d), &smtpd_conf_table);
+    const struct smtpd_conf *conf = yb_conf_section(yb_daemon_conf_now(d), &smtpd_conf_table);
     struct state *st = yb_alloc(1, sizeof(*st));
 
     *state = st;

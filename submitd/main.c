@@ -25,7 +25,7 @@ open_auth(struct state *st, const struct submitd_conf *conf, struct yb_err *err)
         .service = "smtp",
         .source = yb_auth_source_directory(st->submitd.handover.directory, YB_AUTH_SUBMISSION),
         .mechanisms = yb_str_from(conf->auth_mechanisms),
-        .secret = yb_common_auth_secret(yb_conf_common(yb_daemon_conf(st->receiver.daemon))),
+        .secret = yb_common_auth_secret(yb_conf_common(yb_daemon_conf_now(st->receiver.daemon))),
     };
 
     st->submitd.auth = yb_auth_new(&auth, err);
@@ -35,7 +35,7 @@ open_auth(struct state *st, const struct submitd_conf *conf, struct yb_err *err)
 static int
 init(struct yb_daemon *d, void **state, struct yb_err *err)
 {
-    const struct submitd_conf *conf = yb_conf_section(yb_daemon_conf(d), &submitd_conf_table);
+    const struct submitd_conf *conf = yb_conf_section(yb_daemon_conf_now(d), &submitd_conf_table);
     struct state *st = yb_alloc(1, sizeof(*st));
 
     *state = st;
@@ -79,7 +79,7 @@ metrics(void *state, struct yb_metrics *m)
     struct yb_auth_stats auth;
 
     yb_receiver_figures(&st->receiver, m);
-    yb_auth_stats(st->submitd.auth, &auth);
+    yb_auth_stats_read(st->submitd.auth, &auth);
     yb_metrics_counter(m, "logins_total", "Logins.", "result=\"ok\"", auth.ok);
     yb_metrics_counter(m, "logins_total", "Logins.", "result=\"wrong\"", auth.wrong);
     yb_metrics_counter(m, "logins_total", "Logins.", "result=\"suspended\"", auth.suspended);

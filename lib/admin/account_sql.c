@@ -84,7 +84,7 @@ named(struct yb_str address, struct yb_arena *arena, struct yb_db_params *p, str
 {
     struct yb_admin_name n;
 
-    if (yb_admin_name(address, arena, &n, err) < 0)
+    if (yb_admin_name_parse(address, arena, &n, err) < 0)
         return -1;
     yb_db_add_text(p, n.local);
     yb_db_add_text(p, n.domain);
@@ -164,7 +164,7 @@ add_row(struct yb_admin *a, struct yb_db_conn *c, struct yb_str address,
     struct yb_admin_name n;
     struct yb_str home = v->home_node;
 
-    if (yb_admin_name(address, arena, &n, err) < 0)
+    if (yb_admin_name_parse(address, arena, &n, err) < 0)
         return -1;
     if (home.n == 0 && yb_admin_home(a, c, arena, &home, err) < 0)
         return -1;
@@ -344,7 +344,7 @@ yb_admin_account_may_send(struct yb_admin *a, struct yb_str address, struct yb_s
     bool whole = as.n > 0 && as.p[0] == '@';
     struct yb_str any = yb_arena_printf(arena, "any%.*s", YB_STR_ARG(as));
     struct yb_admin_name n;
-    int rc = yb_admin_name(whole ? any : as, arena, &n, err);
+    int rc = yb_admin_name_parse(whole ? any : as, arena, &n, err);
 
     if (rc == 0)
         rc = change_one(

@@ -102,7 +102,7 @@ put_alias(struct yb_admin *a, const struct yb_db_statement *st, struct yb_str ad
     struct yb_db_params p = { 0 };
     struct yb_db_conn *c = NULL;
     struct yb_admin_name n;
-    int rc = yb_admin_name(address, arena, &n, err);
+    int rc = yb_admin_name_parse(address, arena, &n, err);
 
     *out = NULL;
     if (rc == 0)
@@ -149,7 +149,7 @@ ask_name(struct yb_admin *a, const struct yb_db_statement *change,
     struct yb_arena *arena = yb_arena_new(1024);
     struct yb_db_params p = { 0 };
     struct yb_admin_name n;
-    int rc = yb_admin_name(address, arena, &n, err);
+    int rc = yb_admin_name_parse(address, arena, &n, err);
 
     if (rc == 0) {
         add_name(&p, &n);
@@ -202,7 +202,7 @@ yb_admin_retire(struct yb_admin *a, struct yb_str address, const struct yb_admin
     struct yb_db_conn *c = NULL;
     struct yb_admin_name n;
     struct yb_str written = { NULL, 0 }, key;
-    int rc = yb_admin_name(address, arena, &n, err);
+    int rc = yb_admin_name_parse(address, arena, &n, err);
 
     *out = NULL;
     if (rc == 0 && v->new_address.n > 0)

@@ -35,8 +35,8 @@ yb_admin_about(struct yb_str name, struct yb_err *err)
 }
 
 int
-yb_admin_name(struct yb_str address, struct yb_arena *arena, struct yb_admin_name *out,
-              struct yb_err *err)
+yb_admin_name_parse(struct yb_str address, struct yb_arena *arena, struct yb_admin_name *out,
+                    struct yb_err *err)
 {
     struct yb_address a;
 
@@ -96,7 +96,7 @@ yb_admin_page_params(const struct yb_admin_page *page, struct yb_str domain, str
 {
     struct yb_admin_name after = { YB_STR_INIT(""), YB_STR_INIT(""), YB_STR_INIT("") };
 
-    if (page->after.n > 0 && yb_admin_name(page->after, arena, &after, err) < 0)
+    if (page->after.n > 0 && yb_admin_name_parse(page->after, arena, &after, err) < 0)
         return -1;
     if (domain.n > 0 && yb_domain_normal(domain, arena, &domain, err) < 0)
         return yb_admin_about(domain, err);

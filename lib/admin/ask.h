@@ -19,8 +19,8 @@ struct yb_admin_name {
     struct yb_str local, written, domain;
 };
 /* `local@domain`, provisioned here: no `%`, `!`, `@`, no literal. */
-int yb_admin_name(struct yb_str address, struct yb_arena *arena, struct yb_admin_name *out,
-                  struct yb_err *err) YB_MUST_USE;
+int yb_admin_name_parse(struct yb_str address, struct yb_arena *arena, struct yb_admin_name *out,
+                        struct yb_err *err) YB_MUST_USE;
 /* An address mail is sent on to: as it is written, and its key form. */
 int yb_admin_target(struct yb_str address, struct yb_arena *arena, struct yb_str *written,
                     struct yb_str *key, struct yb_err *err) YB_MUST_USE;

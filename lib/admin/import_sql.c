@@ -164,7 +164,7 @@ read_object(struct rows *rows, struct row *r, const json_t *o, struct yb_err *er
         return yb_err_set(err, YB_PERM, "5.5.4", "there is no address");
     if (quota < 0)
         return yb_err_set(err, YB_PERM, "5.5.4", "a quota is not negative");
-    if (yb_admin_name(kept_text(rows, o, "address"), rows->arena, &r->name, err) < 0)
+    if (yb_admin_name_parse(kept_text(rows, o, "address"), rows->arena, &r->name, err) < 0)
         return -1;
     r->quota = (uint64_t)quota;
     r->keep_copy = !json_is_false(json_object_get(o, "keep_copy"));
@@ -455,7 +455,7 @@ count_without_scram(const struct rows *rows)
 
     for (size_t i = 0; i < rows->n; i++)
         n += rows->v[i].verifier.p != NULL &&
-             yb_cred_scheme(rows->v[i].verifier) != YB_CRED_SCRAM_SHA256;
+             yb_cred_scheme_of(rows->v[i].verifier) != YB_CRED_SCRAM_SHA256;
     return n;
 }
 

@@ -196,7 +196,7 @@ upgrade_store(struct yb_auth_attempt *at, struct yb_str old, struct yb_str passw
         if (a->cache != NULL)
             yb_auth_cache_put(a->cache, &t, a->conf.now_ms());
         yb_log(YB_LOG_INFO, at->facts->log, "auth.upgrade", "%s replaced by SCRAM-SHA-256",
-               yb_cred_scheme_name(yb_cred_scheme(old)));
+               yb_cred_scheme_name(yb_cred_scheme_of(old)));
     }
 }
 

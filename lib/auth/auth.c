@@ -163,7 +163,7 @@ yb_auth_password(struct yb_auth *a, struct yb_str name, struct yb_str password,
 }
 
 void
-yb_auth_stats(struct yb_auth *a, struct yb_auth_stats *out)
+yb_auth_stats_read(struct yb_auth *a, struct yb_auth_stats *out)
 {
     const struct counters *n = &a->counters;
 

@@ -119,6 +119,6 @@ struct yb_auth_stats {
     uint64_t ok, wrong, suspended, limited, away;
     uint64_t hashed, remembered; /* verdicts by hashing, and by the verified-password cache */
 };
-void yb_auth_stats(struct yb_auth *a, struct yb_auth_stats *out);
+void yb_auth_stats_read(struct yb_auth *a, struct yb_auth_stats *out);
 
 #endif

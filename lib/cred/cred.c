@@ -158,7 +158,7 @@ scheme_find(struct yb_str verifier, struct yb_str *hash)
 }
 
 enum yb_cred_scheme
-yb_cred_scheme(struct yb_str verifier)
+yb_cred_scheme_of(struct yb_str verifier)
 {
     struct yb_str hash;
     const struct scheme *s = verifier.n == 0 ? NULL : scheme_find(verifier, &hash);
@@ -190,7 +190,7 @@ yb_cred_check(struct yb_str verifier, struct yb_err *err)
 {
     struct yb_str braces = braces_of(verifier), name = { NULL, 0 };
 
-    if (yb_cred_scheme(verifier) != YB_CRED_UNKNOWN)
+    if (yb_cred_scheme_of(verifier) != YB_CRED_UNKNOWN)
         return 0;
     if (verifier.n == 0)
         return yb_err_set(err, YB_PERM, "5.7.8", "the password hash is empty");

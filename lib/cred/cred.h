@@ -28,7 +28,7 @@ enum yb_cred_scheme {
 };
 
 /* The scheme of a verifier by its form; UNKNOWN when it is none of ours or is malformed. */
-enum yb_cred_scheme yb_cred_scheme(struct yb_str verifier);
+enum yb_cred_scheme yb_cred_scheme_of(struct yb_str verifier);
 /* "SCRAM-SHA-256", "SHA512-CRYPT" …; never NULL. */
 const char *yb_cred_scheme_name(enum yb_cred_scheme scheme);
 

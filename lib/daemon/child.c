@@ -46,7 +46,7 @@ struct yb_daemon {
 };
 
 const struct yb_conf *
-yb_daemon_conf(const struct yb_daemon *d)
+yb_daemon_conf_now(const struct yb_daemon *d)
 {
     return atomic_load_explicit(&d->conf, memory_order_acquire);
 }
@@ -233,7 +233,7 @@ reload(struct yb_daemon *d, struct yb_str bytes, struct yb_err *err)
         yb_conf_free(&conf);
         return -1;
     }
-    yb_conf_diff_at_start(yb_daemon_conf(d), conf, log_needs_restart, NULL);
+    yb_conf_diff_at_start(yb_daemon_conf_now(d), conf, log_needs_restart, NULL);
     /* The one before stays: sessions may hold it until the process ends. */
     atomic_store_explicit(&d->conf, conf, memory_order_release);
     if (tls != NULL)
@@ -274,7 +274,7 @@ net_metrics(const struct yb_daemon *d, struct yb_metrics *m)
     struct yb_net_stats s;
     char labels[64];
 
-    yb_net_stats(d->net, &s);
+    yb_net_stats_read(d->net, &s);
     snprintf(labels, sizeof(labels), "daemon=\"%s\"", name);
     yb_metrics_counter(m, "connections_total", "Connections accepted.", labels, s.accepted);
     yb_metrics_counter(m, "connections_refused_total", "Connections over a limit.", labels,
@@ -312,7 +312,7 @@ command_status(const struct yb_daemon *d, struct yb_buf *answer)
 {
     struct yb_net_stats s;
 
-    yb_net_stats(d->net, &s);
+    yb_net_stats_read(d->net, &s);
     yb_buf_printf(answer,
                   "name %s\nversion %s\npid %d\nuptime_s %lld\nconnections %zu\nrunning %zu\n",
                   d->p->spec->name, PACKAGE_VERSION, (int)getpid(),

@@ -63,7 +63,7 @@ struct yb_daemon_spec {
     int (*init)(struct yb_daemon *d, void **state, struct yb_err *err);
     /* What yb_conn_listener_arg() gives on connections of listeners[i]; NULL: the state. */
     void *(*listener_arg)(void *state, size_t i);
-    /* A new configuration is in force (yb_daemon_conf()); certificates are changed already. An
+    /* A new configuration is in force (yb_daemon_conf_now()); certificates are changed already. An
      * error is logged and the rest of the new configuration stays in force. */
     int (*reload)(void *state, struct yb_err *err);
     /* The engine runs still: say farewell to those who wait. */
@@ -94,7 +94,7 @@ int yb_daemon_run(const struct yb_daemon_spec *spec, int argc, char **argv);
  * The configuration in force; any thread. A reload changes what this returns, but what was returned
  * stays valid until the process ends, so a session may keep what it began with.
  */
-const struct yb_conf *yb_daemon_conf(const struct yb_daemon *d);
+const struct yb_conf *yb_daemon_conf_now(const struct yb_daemon *d);
 struct yb_net *yb_daemon_net(const struct yb_daemon *d);
 /* Where threads note what they are at; NULL when the program has no probe. */
 struct yb_notes *yb_daemon_notes(const struct yb_daemon *d);

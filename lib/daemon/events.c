@@ -8,7 +8,7 @@ yb_daemon_events_open(const struct yb_daemon *d, const char *daemon, struct yb_n
     const struct yb_event_options options = {
         .node = node,
         .daemon = daemon,
-        .dir_limit = yb_conf_common(yb_daemon_conf(d))->event_limit,
+        .dir_limit = yb_conf_common(yb_daemon_conf_now(d))->event_limit,
     };
     const struct yb_role *role = yb_role_find(yb_str_from(daemon));
 

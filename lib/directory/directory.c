@@ -311,7 +311,7 @@ yb_directory_upgrade_password(struct yb_directory *d, struct yb_account_id accou
 }
 
 void
-yb_directory_stats(struct yb_directory *d, struct yb_directory_stats *out)
+yb_directory_stats_read(struct yb_directory *d, struct yb_directory_stats *out)
 {
     yb_cache_stats(d->cache, out);
 }

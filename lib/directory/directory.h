@@ -168,6 +168,6 @@ struct yb_directory_stats {
     uint64_t hits, misses, stale_served, failed;
     uint64_t entries, bytes, evicted;
 };
-void yb_directory_stats(struct yb_directory *d, struct yb_directory_stats *out);
+void yb_directory_stats_read(struct yb_directory *d, struct yb_directory_stats *out);
 
 #endif

@@ -233,7 +233,7 @@ yb_net_kick(struct yb_net *n, struct yb_conn_ref ref)
 }
 
 void
-yb_net_stats(struct yb_net *n, struct yb_net_stats *out)
+yb_net_stats_read(struct yb_net *n, struct yb_net_stats *out)
 {
     out->accepted = atomic_load(&n->accepted);
     out->refused = atomic_load(&n->refused);

@@ -56,6 +56,6 @@ struct yb_net_stats {
     uint64_t accepted, refused, timed_out;
     size_t open, running, waiting_for_worker, input_bytes;
 };
-void yb_net_stats(struct yb_net *n, struct yb_net_stats *out);
+void yb_net_stats_read(struct yb_net *n, struct yb_net_stats *out);
 
 #endif

@@ -79,7 +79,7 @@ derive(const struct yb_tls_set *s, int64_t day, const char *use, uint8_t *out, s
 }
 
 static struct ticket_key
-ticket_key(struct yb_tls_set *s, int64_t day)
+ticket_key_of(struct yb_tls_set *s, int64_t day)
 {
     struct ticket_key *k = &s->keys[day & 1], copy;
 
@@ -121,14 +121,14 @@ on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *ciph
 {
     struct yb_tls_set *s = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
     int64_t today = yb_clock_now() / DAY;
-    struct ticket_key k = ticket_key(s, today);
+    struct ticket_key k = ticket_key_of(s, today);
     int rc = 1;
 
     if (encrypt) {
         memcpy(name, k.name, sizeof(k.name));
         yb_random(iv, (size_t)EVP_CIPHER_get_iv_length(EVP_aes_256_cbc()));
     } else if (memcmp(name, k.name, sizeof(k.name)) != 0) {
-        k = ticket_key(s, today - 1);
+        k = ticket_key_of(s, today - 1);
         rc = memcmp(name, k.name, sizeof(k.name)) == 0 ? 2 : 0;
     }
     if (rc > 0 && !ticket_use(&k, iv, cipher, mac, encrypt != 0))

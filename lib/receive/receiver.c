@@ -22,7 +22,7 @@ open_pool(struct yb_receiver *r, struct yb_err *err)
 static int
 open_handover(struct yb_receiver *r, struct yb_err *err)
 {
-    const struct yb_common_conf *common = yb_conf_common(yb_daemon_conf(r->daemon));
+    const struct yb_common_conf *common = yb_conf_common(yb_daemon_conf_now(r->daemon));
     struct yb_handover *h = r->handover;
     const struct yb_smtp_dest_conf lmtpd = {
         .where = r->conf->lmtpd,
@@ -62,7 +62,7 @@ yb_receiver_start(struct yb_receiver *r, enum yb_smtp_dialect dialect, const cha
     struct yb_smtp_conf server = {
         .dialect = dialect,
         .name = name,
-        .hostname = yb_conf_common(yb_daemon_conf(r->daemon))->hostname,
+        .hostname = yb_conf_common(yb_daemon_conf_now(r->daemon))->hostname,
         .max_message = r->conf->max_message,
         .max_rcpt = r->conf->max_rcpt,
         .max_errors = r->conf->max_errors,

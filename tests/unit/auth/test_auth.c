@@ -403,7 +403,7 @@ START_TEST(test_no_guess)
         check_kind(&err);
         atomic_store(&accounts.away, false);
     }
-    yb_auth_stats(auth, &n);
+    yb_auth_stats_read(auth, &n);
     ck_assert_uint_eq(n.wrong + n.limited, 0);
     ck_assert_int_eq(password("alice@a.test", "correct horse", HOME, &err), 0);
     /* A proof that is one, and wrong, is a guess. */
@@ -461,13 +461,13 @@ START_TEST(test_remembered)
 
     ck_assert_int_eq(password("alice@a.test", "correct horse", HOME, &err), 0);
     ck_assert_int_eq(password("alice@a.test", "correct horse", AWAY, &err), 0);
-    yb_auth_stats(auth, &n);
+    yb_auth_stats_read(auth, &n);
     ck_assert_uint_eq(n.hashed, 1);
     ck_assert_uint_eq(n.remembered, 1);
     ck_assert_int_eq(password("alice@a.test", "correct horsf", HOME, &err), -1);
     clock_move(10 * 60 * 1000);
     ck_assert_int_eq(password("alice@a.test", "correct horse", HOME, &err), 0);
-    yb_auth_stats(auth, &n);
+    yb_auth_stats_read(auth, &n);
     ck_assert_uint_eq(n.hashed, 3);
     ck_assert_uint_eq(n.ok, 3);
     ck_assert_uint_eq(n.wrong, 1);
@@ -505,7 +505,7 @@ START_TEST(test_upgrade)
     ck_assert_uint_eq(atomic_load(&accounts.upgraded), 1);
     ck_assert(!yb_cred_needs_upgrade(yb_str_from(mine[2].verifier)));
     ck_assert_int_eq(password("bob@a.test", "Hello world!", HOME, &err), 0);
-    yb_auth_stats(auth, &n);
+    yb_auth_stats_read(auth, &n);
     ck_assert_uint_eq(n.hashed, 2); /* the new verifier was remembered with it */
     ck_assert_uint_eq(atomic_load(&accounts.upgraded), 1);
     ck_assert_int_eq(client_login(auth, &scram, &out), 0);
@@ -554,7 +554,7 @@ START_TEST(test_app_password)
     mine[4].app = hash;
     ck_assert_int_eq(password("dave@a.test", text, HOME, &err), 0);
     ck_assert_int_eq(password("alice@a.test", text, HOME, &err), -1);
-    yb_auth_stats(auth, &n);
+    yb_auth_stats_read(auth, &n);
     ck_assert_uint_eq(n.hashed, 1); /* random bits need no slow hash */
     text[0] = text[0] == '7' ? '8' : '7';
     ck_assert_int_eq(password("dave@a.test", text, HOME, &err), -1);
@@ -651,7 +651,7 @@ START_TEST(test_same_wrong_password)
         ck_assert_str_eq(out.err.status, "5.7.8");
         check_kind(&out.err);
     }
-    yb_auth_stats(auth, &n);
+    yb_auth_stats_read(auth, &n);
     ck_assert_uint_eq(n.hashed, 1);
     ck_assert_int_eq(password("alice@a.test", "correct horse", HOME, &err), 0);
     /* It stops being wrong when it becomes the password. */

@@ -48,7 +48,7 @@ START_TEST(test_verify)
     struct yb_err err = { 0 };
     char wrong[64];
 
-    ck_assert_int_eq(yb_cred_scheme(verifier), verifiers[_i].scheme);
+    ck_assert_int_eq(yb_cred_scheme_of(verifier), verifiers[_i].scheme);
     ck_assert_int_eq(yb_cred_check(verifier, &err), 0);
     ck_assert_int_eq(yb_cred_verify(verifier, right), YB_CRED_RIGHT);
     ck_assert(yb_cred_needs_upgrade(verifier) == verifiers[_i].upgrade);
@@ -69,7 +69,7 @@ START_TEST(test_decoy)
     char decoy[YB_CRED_VERIFIER];
 
     yb_cred_decoy(verifier, decoy);
-    ck_assert_int_eq(yb_cred_scheme(yb_str_from(decoy)), verifiers[_i].scheme);
+    ck_assert_int_eq(yb_cred_scheme_of(yb_str_from(decoy)), verifiers[_i].scheme);
     ck_assert_int_eq(yb_cred_verify(yb_str_from(decoy), yb_str_from(verifiers[_i].right)),
                      YB_CRED_WRONG);
     if (yb_cred_scram_parse(verifier, &real)) {

@@ -68,7 +68,7 @@ static const struct yb_conf_table tiny_table =
 static const struct tiny_conf *
 conf_of(struct yb_daemon *d)
 {
-    return (const struct tiny_conf *)yb_conf_section(yb_daemon_conf(d), &tiny_table);
+    return (const struct tiny_conf *)yb_conf_section(yb_daemon_conf_now(d), &tiny_table);
 }
 
 static void

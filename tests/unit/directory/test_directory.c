@@ -36,7 +36,7 @@ listening_wait(bool listening)
     struct yb_deadline by = yb_deadline_in(20000);
 
     do {
-        yb_directory_stats(d, &stats);
+        yb_directory_stats_read(d, &stats);
         if (stats.listening == listening)
             return;
         poll(NULL, 0, 5);
@@ -473,13 +473,13 @@ START_TEST(test_forged_notices)
     ck_assert_int_eq(yb_directory_start(d, &err), 0);
     listening_wait(true);
     ck_assert_str_eq(resolve("u@a.test"), "u@a.test");
-    yb_directory_stats(d, &before);
+    yb_directory_stats_read(d, &before);
     for (size_t i = 0; yb_deadline_left(by) > 0; i++) {
         snprintf(sql, sizeof(sql), "NOTIFY yubin_directory, '%s'", forged[i % YB_COUNT(forged)]);
         PQclear(PQexec(pg, sql));
         ck_assert_str_eq(resolve("u@a.test"), "u@a.test");
     }
-    yb_directory_stats(d, &after);
+    yb_directory_stats_read(d, &after);
     ck_assert_uint_gt(after.misses, before.misses); /* they were heard */
     ck_assert_uint_le(after.misses - before.misses, 2 + (uint64_t)(yb_clock_ms() - begin) / 1000);
     ck_assert(after.listening);
@@ -698,7 +698,7 @@ START_TEST(test_warm)
 
         ck_assert_int_eq(yb_directory_start(own, &err), 0);
         do {
-            yb_directory_stats(own, &stats);
+            yb_directory_stats_read(own, &stats);
             poll(NULL, 0, 5);
         } while ((!stats.listening || stats.entries < wanted) && yb_deadline_left(by) > 0);
         ck_assert(stats.listening);

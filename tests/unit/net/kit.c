@@ -63,7 +63,7 @@ kit_await_stats(struct kit *k, bool (*condition)(const struct yb_net_stats *s))
     struct yb_net_stats s;
 
     for (;;) {
-        yb_net_stats(k->net, &s);
+        yb_net_stats_read(k->net, &s);
         if (condition(&s))
             return;
         ck_assert_msg(yb_deadline_left(by) > 0, "the statistics never were as expected");

@@ -179,7 +179,7 @@ START_TEST(test_idle)
     client_expect_end(&c);
     ck_assert_int_ge(yb_clock_ms() - began, 800);
     kit_await(&k.closed, 1);
-    yb_net_stats(k.net, &s);
+    yb_net_stats_read(k.net, &s);
     ck_assert_uint_eq(s.timed_out, 1);
     finish();
 }
@@ -310,7 +310,7 @@ START_TEST(test_connection_limits)
         client_expect_end(&third);
         client_close(&third);
     }
-    yb_net_stats(k.net, &s);
+    yb_net_stats_read(k.net, &s);
     ck_assert_uint_eq(s.accepted, 2);
     ck_assert_uint_eq(s.refused, 3);
     ck_assert_uint_eq(s.open, 2);
