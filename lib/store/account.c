@@ -51,14 +51,50 @@ account_file_check(int dir_fd, const char *id, struct yb_err *err)
     return same ? 1 : yb_err_inside(err, YB_TEMP, "4.3.0", "the folder is another account's");
 }
 
-/* Makes what is missing, the `account` file last: with it the folder is whole. */
+/* The lock file of a new account says that it is at home here. Who makes it at the same time says the
+ * same: the first one stays. */
+static int
+lock_make(int dir_fd)
+{
+    struct yb_message_id id = yb_message_id_new();
+    char name[sizeof(YB_LOCK_FILE) + 1 + YB_ID_TEXT], text[YB_ID_TEXT];
+    int fd, rc;
+
+    snprintf(name, sizeof(name), YB_LOCK_FILE ".%s", yb_message_id_text(id, text));
+    fd = yb_sys_open(dir_fd, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW);
+    if (fd < 0)
+        return -1;
+    rc = yb_lockfile_begin(fd);
+    if (rc == 0 && yb_sys_link(dir_fd, name, dir_fd, YB_LOCK_FILE) < 0)
+        rc = errno == EEXIST ? 0 : -1;
+    yb_sys_close(&fd); /* errno is kept */
+    if (rc < 0)
+        return -1;
+    return unlinkat(dir_fd, name, 0);
+}
+
+bool
+yb_account_marked(const struct yb_store_account *a)
+{
+    char *text = NULL;
+    size_t n = 0;
+    bool more;
+
+    if (yb_sys_read_file(a->dir_fd, ACCOUNT_FILE, 2 * YB_ID_TEXT, &text, &n) < 0)
+        return true;
+    more = n > YB_ID_TEXT; /* the id's text and its newline */
+    yb_free(text);
+    return more;
+}
+
+/* Makes what is missing, the `account` file last: with it the folder is whole, and synced. */
 static int
 folder_make(int root_fd, int outer_fd, int dir_fd, const char *id, struct yb_err *err)
 {
     char line[YB_ID_TEXT + 1];
 
     snprintf(line, sizeof(line), "%s\n", id);
-    if (yb_sys_mkdir(dir_fd, MAILDIR) < 0 ||
+    if (yb_sys_mkdir(dir_fd, MAILDIR) < 0 || lock_make(dir_fd) < 0 ||
         yb_sys_write_file(dir_fd, ACCOUNT_FILE, line, strlen(line)) < 0 ||
         yb_sys_fsync(outer_fd) < 0 || yb_sys_fsync(root_fd) < 0)
         return yb_err_sys(err, YB_TEMP, "4.3.0", "make the account's folder");
@@ -371,13 +407,31 @@ yb_account_note_usage(struct yb_store_account *a)
         u = yb_alloc(1, sizeof(*u));
         yb_map_put(s->usage, id_key(&a->id), u);
     }
-    *u = (struct yb_usage){ a->head.bytes, a->head.messages };
+    *u = (struct yb_usage){ a->head.bytes, a->head.messages, a->head.change };
     pthread_mutex_unlock(&s->mutex);
+}
+
+/* Once in a million changes, and after another boot: the ceiling of their number is raised ahead. */
+static int
+change_reserve(struct yb_store_account *a, struct yb_err *err)
+{
+    struct yb_lock_durable d;
+
+    if (a->head.change + 1 < a->head.change_ceiling)
+        return 0;
+    yb_lockfile_read_durable(a->lock_fd, &d);
+    d.change_ceiling = a->head.change + YB_CHANGE_AHEAD;
+    if (yb_lockfile_write_durable(a->lock_fd, &d) < 0)
+        return yb_err_sys(err, YB_TEMP, "4.3.0", "write the lock file");
+    a->head.change_ceiling = d.change_ceiling;
+    return 0;
 }
 
 int
 yb_account_busy(struct yb_store_account *a, struct yb_err *err)
 {
+    if (change_reserve(a, err) < 0)
+        return -1;
     a->head.busy = 1;
     if (yb_lockfile_write(a->lock_fd, &a->head) < 0)
         return yb_err_sys(err, YB_TEMP, "4.3.0", "write the lock file");
@@ -388,8 +442,10 @@ int
 yb_account_settle(struct yb_store_account *a, struct yb_err *err)
 {
     a->head.busy = 0;
+    a->head.change += a->head.bytes != a->told.bytes || a->head.messages != a->told.messages;
     if (yb_lockfile_write(a->lock_fd, &a->head) < 0)
         return yb_err_sys(err, YB_TEMP, "4.3.0", "write the lock file");
+    a->told = (struct yb_usage){ a->head.bytes, a->head.messages, a->head.change };
     yb_account_note_usage(a);
     return 0;
 }

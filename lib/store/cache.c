@@ -43,7 +43,7 @@ entry_sum(uint32_t uid, struct yb_str data)
     size_t whole = data.n / 16 * 16;
 
     memcpy(tail, data.p + whole, data.n - whole);
-    return yb_sum_mix(yb_sum(data.p, whole), yb_sum(tail, sizeof(tail)) ^ uid);
+    return yb_sum_old_mix(yb_sum_old(data.p, whole), yb_sum_old(tail, sizeof(tail)) ^ uid);
 }
 
 /* m->mutex held: the open cache file, or NULL. */

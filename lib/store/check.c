@@ -95,7 +95,8 @@ yb_store_check(struct yb_store_account *a, struct yb_store_check *out, struct yb
             return -1;
         }
     }
-    if (rc == 0 && (yb_account_recount(a, err) < 0 || yb_account_settle(a, err) < 0))
+    if (rc == 0 && (yb_account_busy(a, err) < 0 || yb_account_recount(a, err) < 0 ||
+                    yb_account_settle(a, err) < 0))
         rc = -1;
     if (rc == 0)
         yb_folder_empty_trash(a);

@@ -143,7 +143,8 @@ yb_mailbox_find_entered(struct yb_store_account *a, const struct yb_folder_dir *
 int
 yb_mailbox_look(struct yb_mailbox *m, struct yb_err *err)
 {
-    if (yb_mailbox_untouched(m, &m->head))
+    /* What is being moved away is read as it is known. */
+    if (yb_mailbox_untouched(m, &m->head) || m->account->state == YB_ACCOUNT_MOVING)
         return 0;
     return yb_mailbox_compare(m, true, YB_COMPARE_FOREIGN, err);
 }

@@ -117,7 +117,7 @@ expunge(struct yb_mailbox *m, const uint32_t *uids, size_t n, const struct wish 
     size_t done = 0;
     int rc = 0;
 
-    if (yb_account_lock(a, err) < 0)
+    if ((wish->withdrawn ? yb_account_lock_withdraw : yb_account_lock)(a, err) < 0)
         return -1;
     while (done < n && rc == 0) {
         size_t batch = n - done < YB_BATCH ? n - done : YB_BATCH, before = done;

@@ -51,6 +51,7 @@ struct yb_store {
     struct yb_store_account *idle_first, *idle_last; /* oldest first */
     size_t idle_files;                               /* descriptors that they hold */
     struct yb_map *usage;                            /* changed accounts, for the report */
+    struct yb_map *unknown;                          /* accounts whose state could not be read */
     struct yb_table *tables_first, *tables_last;     /* least recently used first */
     size_t table_bytes;
     struct yb_notify *notify;
@@ -81,6 +82,10 @@ struct yb_store_account {
     bool unclean;                 /* this is another boot's account: sizes are checked */
     struct yb_store_check *check; /* where a compare adds what it found, or NULL */
     bool counting;                /* usage is being counted: compares need not settle it */
+
+    /* under the account lock, as the lock file says */
+    struct yb_usage told; /* what head.change is the number of; bytes UINT64_MAX: of nothing */
+    enum yb_account_state state;
 
     pthread_mutex_t mutex;
     struct yb_map *mailboxes; /* by folder name on disk */
@@ -124,6 +129,8 @@ void yb_account_ref(struct yb_store_account *a);
 void yb_account_close_idle(struct yb_store *s, size_t files);
 /* Opens the lock file again after it was replaced. */
 int yb_account_open_lock(struct yb_store_account *a, struct yb_err *err) YB_MUST_USE;
+/* Does the `account` file have a second line (the account moved away), or cannot it be told? */
+bool yb_account_marked(const struct yb_store_account *a);
 /* Is the Maildir that is open the one that stands in the account's folder? */
 bool yb_account_in_place(const struct yb_store_account *a);
 /* Under the account lock: the Maildir that stands in the account's folder is used; false in *same

@@ -40,8 +40,10 @@ yb_account_next_uidvalidity(struct yb_store_account *a, uint32_t above, struct y
     struct yb_lock_durable d;
     uint32_t now = (uint32_t)yb_clock_now();
 
+    if (yb_account_may_change(a, err) < 0)
+        return 0;
     yb_lockfile_read_durable(a->lock_fd, &d);
-    if (d.sequence == 0) {
+    if (d.last_uidvalidity == 0) {
         /* New, or lost: nothing below what any mailbox has may be given again. */
         struct validity v = { a, 0 };
 

@@ -10,7 +10,7 @@ static const char magic[8] = "YBINDEX1";
 static uint64_t
 head_sum(const struct yb_index_head *head)
 {
-    return yb_sum(head, sizeof(*head) - 16); /* the last 16 bytes are spare and sum */
+    return yb_sum_old(head, sizeof(*head) - 16); /* the last 16 bytes are spare and sum */
 }
 
 bool
@@ -48,7 +48,7 @@ yb_index_write_head(int fd, struct yb_index_head *head)
 static uint64_t
 slot_sum(const struct yb_index_slot *s)
 {
-    return yb_sum(s, sizeof(*s) - 16);
+    return yb_sum_old(s, sizeof(*s) - 16);
 }
 
 off_t

@@ -15,7 +15,7 @@ line_sum(char letter, struct yb_str name)
     char block[112] = { letter };
 
     memcpy(block + 1, name.p, name.n);
-    return yb_sum(block, sizeof(block));
+    return yb_sum_old(block, sizeof(block));
 }
 
 bool

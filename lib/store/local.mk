@@ -1,7 +1,7 @@
 noinst_LIBRARIES += lib/store/libyb_store.a
 # From below: formats, handles, truth, deeds, life (tools/floors).
 lib_store_libyb_store_a_SOURCES = \
-	lib/store/store.h lib/store/sum.h \
+	lib/store/store.h lib/store/sum.h lib/store/sum.c \
 	lib/store/sys.h lib/store/sys.c \
 	lib/store/name.h lib/store/name.c \
 	lib/store/foldername.h lib/store/foldername.c \
@@ -17,7 +17,7 @@ lib_store_libyb_store_a_SOURCES = \
 	lib/store/notify.h lib/store/notify.c \
 	lib/store/dirty.h lib/store/dirty.c \
 	lib/store/truth.h \
-	lib/store/lock.c lib/store/repair.c lib/store/trash.c lib/store/identity.c lib/store/enter.c lib/store/open.c \
+	lib/store/lock.c lib/store/state.c lib/store/repair.c lib/store/trash.c lib/store/identity.c lib/store/enter.c lib/store/open.c \
 	lib/store/merge.h lib/store/merge.c lib/store/rebuild.c \
 	lib/store/deeds.h \
 	lib/store/put.c lib/store/flags.c lib/store/copy.c lib/store/expunge.c lib/store/view.c lib/store/remember.c \

@@ -1,8 +1,13 @@
 /*
- * The lock of an account: whoever has it (queue.c) finds the account's head current and whole.
+ * The lock of an account: whoever has it (queue.c) finds the account at home here, its head current
+ * and whole.
  *
  *   call                    finds                             does
- *   yb_account_lock()       head whole, this boot, not busy   goes on
+ *   yb_account_lock()       state is not HOME                 TEMP: nothing changes here
+ *   yb_account_lock_read()  state is MOVING                   goes on where nothing has to be mended
+ *   both                    state cannot be read              TEMP, and notes it (unknown.c)
+ *                           the first form of the file        writes it anew
+ *                           head whole, this boot, not busy   goes on
  *                           busy: its maker died half-way     yb_account_repair(): compares
  *                           another boot, torn, empty         the same, counts usage, refills the ring
  *                           another Maildir in its place      yb_account_look(), then as busy
@@ -12,18 +17,59 @@
  */
 #include "lib/store/truth.h"
 
+enum purpose {
+    CHANGE,
+    READ,
+    WITHDRAW, /* of a message that was never answered for */
+};
+
+/* May this be done to an account of this state? */
+static int
+state_check(struct yb_store_account *a, enum purpose purpose, struct yb_err *err)
+{
+    if (a->state == YB_ACCOUNT_HOME || (a->state == YB_ACCOUNT_MOVING && purpose != CHANGE))
+        return 0;
+    if (a->state != YB_ACCOUNT_UNKNOWN)
+        return yb_account_err_moving(err);
+    yb_account_note_unknown(a);
+    return yb_err_as(err, YB_ERR_AWAY, YB_TEMP, "4.3.2",
+                     "Where this mailbox is at home is being found out");
+}
+
+/* The number of the next change of usage is above all that were told, though the head be lost. */
+static void
+told_lost(struct yb_store_account *a, const struct yb_lock_durable *d)
+{
+    a->head = (struct yb_lock_head){ .change = d->change_ceiling };
+    a->told = (struct yb_usage){ .bytes = UINT64_MAX };
+}
+
 /* Reads the head; repairs what an interrupted change or stop left. */
 static int
-head_load(struct yb_store_account *a, struct yb_err *err)
+head_load(struct yb_store_account *a, enum purpose purpose, struct yb_err *err)
 {
-    bool valid = yb_lockfile_read(a->lock_fd, &a->head) &&
-                 memcmp(a->head.boot, a->store->boot, YB_ID_BYTES) == 0,
-         same;
+    struct yb_lock_look look;
+    bool same;
 
+    yb_lockfile_look(a->lock_fd, &look);
+    a->state = look.durable.state;
+    if (state_check(a, purpose, err) < 0)
+        return -1;
+    if (look.old) {
+        if (yb_lockfile_renew(a->lock_fd, &look) < 0)
+            return yb_err_sys(err, YB_TEMP, "4.3.0", "write " YB_LOCK_FILE);
+        yb_lockfile_look(a->lock_fd, &look);
+    }
+    a->head = look.head;
+    a->told = (struct yb_usage){ look.head.bytes, look.head.messages, look.head.change };
+    if (memcmp(a->head.boot, a->store->boot, YB_ID_BYTES) != 0)
+        look.whole = false;
+    if (!look.whole)
+        told_lost(a, &look.durable);
     if (yb_account_look(a, &same, err) < 0)
         return -1;
-    if (!valid || !same || a->head.busy != 0) {
-        if (yb_account_repair(a, valid, err) < 0)
+    if (!look.whole || !same || a->head.busy != 0) {
+        if (yb_account_repair(a, look.whole, err) < 0)
             return -1;
     }
     if (a->head.folders != a->folders_seen) {
@@ -33,16 +79,34 @@ head_load(struct yb_store_account *a, struct yb_err *err)
     return 0;
 }
 
-int
-yb_account_lock(struct yb_store_account *a, struct yb_err *err)
+static int
+lock_for(struct yb_store_account *a, enum purpose purpose, struct yb_err *err)
 {
     if (yb_account_hold(a, err) < 0)
         return -1;
-    if (head_load(a, err) < 0) {
+    if (head_load(a, purpose, err) < 0) {
         yb_account_unlock(a);
         return -1;
     }
     return 0;
+}
+
+int
+yb_account_lock(struct yb_store_account *a, struct yb_err *err)
+{
+    return lock_for(a, CHANGE, err);
+}
+
+int
+yb_account_lock_read(struct yb_store_account *a, struct yb_err *err)
+{
+    return lock_for(a, READ, err);
+}
+
+int
+yb_account_lock_withdraw(struct yb_store_account *a, struct yb_err *err)
+{
+    return lock_for(a, WITHDRAW, err);
 }
 
 int

@@ -2,10 +2,13 @@
  * The account's `lock` file. flock() on it is the account's lock; it holds
  *
  *      0  the head: quota counters, busy mark, boot id; written under the lock, never synced
- *   1024  durable slot 0 \ last UIDVALIDITY given and home|moving|moved; written in turn, synced
- *   2048  durable slot 1 /
+ *   1024  durable slot 0 \ where the account is at home, the last UIDVALIDITY given, and what the
+ *   2048  durable slot 1 / number of its usage may grow to; written in turn, synced
  *   3072  when somebody last had to wait for the lock (milliseconds, for long commands)
  *   4096  the last 1 024 delivery ids, a ring of 32 bytes each
+ *
+ * The digits in the magic words of head and slots are the version. The first form is read, and
+ * written anew under the lock (yb_lockfile_renew()).
  */
 #ifndef YB_STORE_LOCKFILE_H
 #define YB_STORE_LOCKFILE_H
@@ -15,6 +18,7 @@
 
 #define YB_LOCK_FILE "lock"
 #define YB_RING 1024
+#define YB_CHANGE_AHEAD ((uint64_t)1 << 20) /* changes of usage before the next sync for them */
 
 struct yb_lock_head {
     char magic[8];
@@ -24,27 +28,51 @@ struct yb_lock_head {
     uint32_t folders;         /* grows with each CREATE, DELETE and RENAME */
     uint32_t ring_next;
     uint32_t spare;
-    uint64_t more[9];
+    uint64_t change;         /* grows with every change of bytes or messages, never goes back */
+    uint64_t change_ceiling; /* as synced; change stays below it */
+    uint64_t more[7];
     uint64_t sum;
     uint64_t end;
 };
 _Static_assert(sizeof(struct yb_lock_head) == 144, "the head's size on disk");
 
-enum yb_account_state { YB_ACCOUNT_HOME = 0, YB_ACCOUNT_MOVING = 1, YB_ACCOUNT_MOVED = 2 };
+/* On disk, too: zeros are no state. */
+enum yb_account_state {
+    YB_ACCOUNT_UNKNOWN = 0,  /* no slot can be read */
+    YB_ACCOUNT_HOME = 1,     /* here and nowhere else */
+    YB_ACCOUNT_MOVING = 2,   /* what is here is being taken to another store: nothing changes */
+    YB_ACCOUNT_MOVED = 3,    /* at home in another store, for good */
+    YB_ACCOUNT_ARRIVING = 4, /* not here yet */
+};
 
 struct yb_lock_durable {
     uint64_t sequence; /* 0: nothing readable */
     uint32_t last_uidvalidity;
-    uint32_t state; /* enum yb_account_state */
+    uint32_t state;             /* enum yb_account_state */
+    uint8_t store[YB_ID_BYTES]; /* the other store, unless at home */
+    uint64_t move;              /* the move's number */
+    uint64_t change_ceiling;
 };
 
-/* True when the head is whole. I/O trouble is told like a torn head: the caller mends both. */
+/* What a look at the file finds. */
+struct yb_lock_look {
+    struct yb_lock_head head;
+    bool whole; /* the head is. I/O trouble is told like a torn head: the caller mends both. */
+    struct yb_lock_durable durable;
+    bool old, old_head; /* something is of the first form; the head is */
+};
+void yb_lockfile_look(int fd, struct yb_lock_look *look);
+/* The head alone: true when it is whole. */
 bool yb_lockfile_read(int fd, struct yb_lock_head *head);
 /* -1 with errno. */
 int yb_lockfile_write(int fd, struct yb_lock_head *head);
 void yb_lockfile_read_durable(int fd, struct yb_lock_durable *d);
-/* Writes the slot after d->sequence and syncs; -1 with errno. */
+/* Writes the slot after d->sequence and syncs, then the other one: -1 with errno. */
 int yb_lockfile_write_durable(int fd, struct yb_lock_durable *d);
+/* At home: of a new account, or where no slot can be read. Written and synced; -1 with errno. */
+int yb_lockfile_begin(int fd);
+/* Under the lock: what is of the first form is written in this one; -1 with errno. */
+int yb_lockfile_renew(int fd, const struct yb_lock_look *look);
 
 struct yb_ring_entry {
     struct yb_delivery_id id;

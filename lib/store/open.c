@@ -20,7 +20,7 @@ yb_store_open(struct yb_store *s, struct yb_account_id id, bool create,
     rc = yb_account_open(s, id, create, &a, err);
     /* Deliveries begin without the lock, so what locking would find is looked for here, too. */
     if (rc == 0 && !yb_account_in_place(a)) {
-        rc = yb_account_lock(a, err);
+        rc = yb_account_lock_read(a, err);
         if (rc == 0)
             yb_account_unlock(a);
     }
@@ -35,9 +35,9 @@ yb_store_open(struct yb_store *s, struct yb_account_id id, bool create,
 int
 yb_store_usage(struct yb_store_account *a, struct yb_usage *out, struct yb_err *err)
 {
-    if (yb_account_lock(a, err) < 0)
+    if (yb_account_lock_read(a, err) < 0)
         return -1;
-    *out = (struct yb_usage){ a->head.bytes, a->head.messages };
+    *out = (struct yb_usage){ a->head.bytes, a->head.messages, a->head.change };
     yb_account_unlock(a);
     return 0;
 }
@@ -50,7 +50,7 @@ yb_mailbox_open(struct yb_store_account *a, struct yb_str name, struct yb_mailbo
     struct yb_mailbox *m = NULL;
     int rc = -1;
 
-    if (yb_folder_to_dir(name, &dir, err) < 0 || yb_account_lock(a, err) < 0)
+    if (yb_folder_to_dir(name, &dir, err) < 0 || yb_account_lock_read(a, err) < 0)
         return -1;
     do {
         yb_mailbox_close(&m);
@@ -103,7 +103,7 @@ yb_mailbox_resume(struct yb_store_account *a, const char *folder, uint32_t uidva
     *out = yb_mailbox_kept(a, &dir, uidvalidity);
     if (*out != NULL)
         return 0;
-    if (yb_account_lock(a, err) < 0)
+    if (yb_account_lock_read(a, err) < 0)
         return -1;
     rc = search_folder(&s, &dir, err);
     if (s.found == NULL && s.trouble.class == YB_OK) /* renamed meanwhile? */
@@ -127,7 +127,7 @@ yb_mailbox_status(struct yb_mailbox *m, struct yb_mailbox_status *out, struct yb
     int rc = 0;
 
     if (!yb_mailbox_peek(m, &head) || !yb_mailbox_untouched(m, &head)) {
-        if (yb_account_lock(m->account, err) < 0)
+        if (yb_account_lock_read(m->account, err) < 0)
             return -1;
         if (yb_mailbox_enter(m, err) < 0 || yb_mailbox_look(m, err) < 0)
             rc = -1;
@@ -179,7 +179,7 @@ yb_mailbox_message(struct yb_mailbox *m, const struct yb_record *r, int *fd, str
         return 0;
     if (errno != ENOENT)
         return yb_err_sys(err, YB_TEMP, "4.3.0", "open a message");
-    if (yb_account_lock(m->account, err) < 0)
+    if (yb_account_lock_read(m->account, err) < 0)
         return -1;
     rc = yb_mailbox_enter(m, err);
     for (int i = 0; i < 2 && rc == 0; i++) {

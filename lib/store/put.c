@@ -277,12 +277,6 @@ static int
 place_once(struct yb_incoming *i, const struct yb_put *put, const struct yb_folder_dir *dir,
            uint32_t keywords, struct yb_put_result *out, struct yb_err *err)
 {
-    struct yb_store_account *a = i->account;
-    struct yb_lock_durable d;
-
-    yb_lockfile_read_durable(a->lock_fd, &d);
-    if (d.state != YB_ACCOUNT_HOME)
-        return yb_err_as(err, YB_ERR_MOVING, YB_TEMP, "4.3.2", "The mailbox is being moved");
     if (find_target(i, put, dir, err) < 0)
         return -1;
     if (put->repeat && find_repeat(i, put, out)) {
@@ -404,7 +398,7 @@ sync_duplicate(struct yb_incoming *i, struct yb_err *err)
 static void
 withdraw(struct yb_incoming *i)
 {
-    if (yb_account_lock(i->account, NULL) == 0) {
+    if (yb_account_lock_withdraw(i->account, NULL) == 0) {
         ring_forget(i);
         yb_account_unlock(i->account);
     }

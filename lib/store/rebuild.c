@@ -336,6 +336,8 @@ yb_mailbox_compare(struct yb_mailbox *m, bool index_valid, enum yb_compare_why w
     bool own = a->head.busy == 0;
     int rc = -1;
 
+    if (yb_account_may_change(a, err) < 0)
+        return -1;
     c.check_sizes = why == YB_COMPARE_BOOT || a->unclean;
     if (take_stock(&c, index_valid, err) < 0) {
         rc = -1;

@@ -8,6 +8,19 @@
 #include <fcntl.h>
 #include <stdio.h>
 
+/* Under the account lock: what moves or has moved away leaves its marker. Where that cannot be told
+ * there is nothing to keep. */
+static int
+may_go(const struct yb_store_account *a, struct yb_err *err)
+{
+    struct yb_lock_durable d;
+
+    yb_lockfile_read_durable(a->lock_fd, &d);
+    if (d.state > YB_ACCOUNT_HOME || yb_account_marked(a))
+        return yb_account_err_moving(err);
+    return 0;
+}
+
 int
 yb_store_remove(struct yb_store *s, struct yb_account_id id, struct yb_err *err)
 {
@@ -31,10 +44,12 @@ yb_store_remove(struct yb_store *s, struct yb_account_id id, struct yb_err *err)
         rc = why.class == YB_PERM ? 0 : -1;
         if (rc < 0 && err != NULL)
             *err = why;
-    } else if (yb_account_lock(a, err) < 0) {
+    } else if (yb_account_hold(a, err) < 0) {
         rc = -1;
     } else {
-        rc = yb_account_set_aside(a, outer_fd, text, aside, err);
+        rc = may_go(a, err);
+        if (rc == 0)
+            rc = yb_account_set_aside(a, outer_fd, text, aside, err);
         yb_account_unlock(a);
         if (rc == 0 && yb_sys_remove_tree(outer_fd, aside, 3) < 0)
             rc = yb_err_sys(err, YB_TEMP, "4.3.0", "empty the account's folder");

@@ -150,12 +150,14 @@ yb_account_repair(struct yb_store_account *a, bool head_valid, struct yb_err *er
 {
     int rc;
 
+    if (yb_account_may_change(a, err) < 0)
+        return -1;
     if (!head_valid) {
         /* A number no other process can have seen, so that all forget which name is which folder.
          */
         uint32_t folders = (uint32_t)yb_clock_now();
 
-        a->head = (struct yb_lock_head){ .folders = folders | 1 };
+        a->head = (struct yb_lock_head){ .folders = folders | 1, .change = a->head.change };
         memcpy(a->head.boot, a->store->boot, YB_ID_BYTES);
     }
     yb_mailbox_forget_all(a);

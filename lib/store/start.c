@@ -58,6 +58,7 @@ yb_store_root_open(const struct yb_store_conf *conf, const char *expected_id, st
     pthread_mutex_init(&s->mutex, NULL);
     s->accounts = yb_map_new();
     s->usage = yb_map_new();
+    s->unknown = yb_map_new();
     if (yb_root_fd(s, &trouble) < 0)
         yb_log_err(YB_LOG_ERROR, NULL, "store.root.away", &trouble);
     if (yb_notify_start(s, err) < 0 || yb_tidy_start(s, err) < 0) {
@@ -93,6 +94,7 @@ yb_store_root_close(struct yb_store **store)
     yb_assert(yb_map_count(s->accounts) == 0); /* every account was closed */
     yb_map_free(&s->accounts);
     usage_free(&s->usage);
+    yb_store_unknown_free(s);
     yb_sys_close(&s->root_fd);
     pthread_mutex_destroy(&s->mutex);
     yb_free(s->root_path);

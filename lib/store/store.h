@@ -70,8 +70,11 @@ void yb_store_path(struct yb_account_id id, char *out, size_t size);
  * retirement. */
 int yb_store_remove(struct yb_store *s, struct yb_account_id id, struct yb_err *err) YB_MUST_USE;
 
+/* Of two reports of one account's usage the one with the higher `change` is the newer, whichever
+ * process made it: it grows with every change of bytes or messages, and never goes back. */
 struct yb_usage {
     uint64_t bytes, messages;
+    uint64_t change;
 };
 /* Exact; recounted first when the last stop was unclean. */
 int yb_store_usage(struct yb_store_account *a, struct yb_usage *out,
@@ -80,6 +83,15 @@ int yb_store_usage(struct yb_store_account *a, struct yb_usage *out,
  * many were written (at most max). */
 size_t yb_store_changed_usage(struct yb_store *s, struct yb_account_id *ids, struct yb_usage *usage,
                               size_t max);
+/*
+ * Where an account is at home stands in its lock file. When that cannot be read the account is used
+ * for nothing (TEMP, YB_ERR_AWAY) until whoever has the directory has asked it. Those for which
+ * somebody came since the last call; returns how many were written (at most max).
+ */
+size_t yb_store_unknown(struct yb_store *s, struct yb_account_id *ids, size_t max);
+/* The directory names this node: that is written, and synced. TEMP, YB_ERR_MOVING, when the account's
+ * folder says that it has moved away; no error when it is known already. */
+int yb_store_settle(struct yb_store *s, struct yb_account_id id, struct yb_err *err) YB_MUST_USE;
 /* pop3d's exclusive use: fails at once (TEMP 4.2.0, YB_ERR_IN_USE) when another process
  * or session has it. Deliveries and IMAP go on. Dropped with yb_store_unlock_pop() or the process.
  */

@@ -43,12 +43,12 @@ clean(struct yb_store *s, const struct yb_noted *e, bool synced)
 
     if (yb_store_open(s, e->account, false, &a, &err) < 0)
         return;
-    if (yb_account_lock(a, &err) == 0) {
+    if (yb_account_lock_read(a, &err) == 0) {
         if (yb_mailbox_find(a, &e->dir, false, &m, &err) < 0)
             m = NULL;
         yb_account_unlock(a);
     }
-    if (m != NULL && (synced || sync_mailbox(m) == 0) && yb_account_lock(a, &err) == 0) {
+    if (m != NULL && (synced || sync_mailbox(m) == 0) && yb_account_lock_read(a, &err) == 0) {
         if (yb_mailbox_enter(m, &err) == 0 && m->head.changes == e->changes) {
             m->head.marks &= ~YB_INDEX_DIRTY;
             (void)!yb_index_write_head(m->index_fd, &m->head);

@@ -9,10 +9,24 @@
 #include "lib/store/handles.h"
 
 /* --- lock.c --- */
-/* The account's lock: afterwards account.head is what the file says, and nothing is half done. */
+/* The account's lock, to change something: afterwards account.head is what the file says, and nothing
+ * is half done. An account that is not at home here is TEMP 4.3.2: YB_ERR_MOVING, or YB_ERR_AWAY
+ * when that cannot be told. */
 int yb_account_lock(struct yb_store_account *a, struct yb_err *err) YB_MUST_USE;
+/* To read: also while the account is being moved, where nothing has to be mended first. */
+int yb_account_lock_read(struct yb_store_account *a, struct yb_err *err) YB_MUST_USE;
+/* To take back what was never answered for: also while the account is being moved. */
+int yb_account_lock_withdraw(struct yb_store_account *a, struct yb_err *err) YB_MUST_USE;
 /* Gives the lock to those who wait and takes it again; mailboxes must be entered again. */
 int yb_account_breathe(struct yb_store_account *a, struct yb_err *err) YB_MUST_USE;
+
+/* --- state.c --- */
+int yb_account_err_moving(struct yb_err *err);
+/* Under the account lock: may what is on disk be changed, if only to mend it? TEMP, YB_ERR_MOVING. */
+int yb_account_may_change(const struct yb_store_account *a, struct yb_err *err) YB_MUST_USE;
+/* The state could not be read. */
+void yb_account_note_unknown(struct yb_store_account *a);
+void yb_store_unknown_free(struct yb_store *s);
 
 /* --- repair.c --- */
 /* Under the account lock: after another boot, a torn head or a busy mark. Every mailbox is

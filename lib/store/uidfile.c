@@ -31,7 +31,7 @@ slot_sum(const struct slot *s)
     struct slot copy = *s;
 
     copy.sum = 0;
-    return yb_sum(&copy, sizeof(copy));
+    return yb_sum_old(&copy, sizeof(copy));
 }
 
 static bool

@@ -58,7 +58,7 @@ table_get(struct yb_mailbox *m, struct yb_index_head *head, struct yb_err *err)
         return 0;
     pthread_mutex_unlock(&m->mutex);
     /* A record or the head was being written, or is broken: without the lock that looks the same. */
-    if (yb_account_lock(m->account, err) < 0)
+    if (yb_account_lock_read(m->account, err) < 0)
         return -1;
     rc = table_get_locked(m, head, err);
     yb_account_unlock(m->account);
@@ -172,12 +172,13 @@ yb_view_begin(struct yb_mailbox *m, bool read_only, struct yb_view *v, struct yb
     uint32_t recent;
     int rc = 0;
 
-    if (yb_account_lock(m->account, err) < 0)
+    if (yb_account_lock_read(m->account, err) < 0)
         return -1;
     if (yb_mailbox_enter(m, err) < 0 || yb_mailbox_look(m, err) < 0)
         rc = -1;
     recent = m->head.recent_uid;
-    if (rc == 0 && !read_only && recent != m->head.uidnext)
+    /* What is being moved away is read as it lies. */
+    if (rc == 0 && !read_only && m->account->state == YB_ACCOUNT_HOME && recent != m->head.uidnext)
         rc = take_new(m, err);
     if (rc != -2)
         yb_account_unlock(m->account);

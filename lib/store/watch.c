@@ -132,7 +132,7 @@ look_at(struct yb_mailbox *m)
     /* Our own changes wake us too: then the head agrees with the folders and nothing is read. */
     if (yb_mailbox_peek(m, &head) && yb_mailbox_untouched(m, &head))
         return true;
-    if (yb_account_lock(m->account, &err) < 0)
+    if (yb_account_lock_read(m->account, &err) < 0)
         return false;
     if (yb_mailbox_enter(m, &err) < 0 || yb_mailbox_look(m, &err) < 0)
         yb_mailbox_log(m, "store.watch.trouble", &err);

@@ -68,6 +68,12 @@ help_remove(const char *path)
 }
 
 void
+help_settle(struct help *h)
+{
+    OK(yb_store_settle(h->s, h->id, &err));
+}
+
+void
 help_done(struct help *h)
 {
     help_close(h);

@@ -37,6 +37,8 @@ void help_open(struct help *h); /* store and account */
 void help_close(struct help *h);
 void help_reopen(struct help *h); /* as another process would: nothing is remembered */
 void help_done(struct help *h);
+/* What imapd and lmtpd do about an account whose lock file was lost: the directory names this node. */
+void help_settle(struct help *h);
 /* Removes a file or a folder with all that is in it; 0 or -1. */
 int help_remove(const char *path);
 /* A path below the account's Maildir. */

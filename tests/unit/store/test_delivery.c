@@ -308,6 +308,7 @@ START_TEST(test_lock_file_replaced)
     snprintf(path, sizeof(path), "%s", help_path(&h, "../lock"));
     ck_assert_int_eq(unlink(path), 0);
     help_open(&other);
+    help_settle(&other);
     help_put(&other, NULL, 2, 10, 0);
     help_put(&h, NULL, 3, 10, 0);
     ck_assert_uint_eq(help_usage(&h).messages, 3);

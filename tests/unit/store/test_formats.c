@@ -228,7 +228,10 @@ START_TEST(test_lockfile)
     ck_assert_uint_eq(d.state, YB_ACCOUNT_MOVED);
     ck_assert_int_eq(pwrite(fd, "torn", 4, 2048 + 8), 4);
     yb_lockfile_read_durable(fd, &d);
-    ck_assert_uint_eq(d.last_uidvalidity, 102);
+    ck_assert_uint_eq(d.last_uidvalidity, 103); /* both say the same once one is synced */
+    ck_assert_int_eq(pwrite(fd, "torn", 4, 1024 + 8), 4);
+    yb_lockfile_read_durable(fd, &d);
+    ck_assert_uint_eq(d.state, YB_ACCOUNT_UNKNOWN);
 
     ck_assert_int_eq(yb_lockfile_ring_find(fd, entry.id, &found), -1);
     ck_assert_int_eq(yb_lockfile_ring_put(fd, 1023, &entry), 0);

@@ -92,6 +92,7 @@ lose(const struct loss *l)
 {
     for (size_t i = 0; i < YB_COUNT(l->file) && l->file[i] != NULL; i++)
         damage(help_path(&procs[0], l->file[i]), l->how);
+    help_settle(&procs[0]);
 }
 
 /* --- what was told --- */

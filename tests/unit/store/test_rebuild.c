@@ -336,6 +336,7 @@ START_TEST(test_power_cut)
     ck_assert_int_eq(truncate(path, 0), 0);
     ck_assert_int_eq(unlink(help_path(&h, "../lock")), 0);
     help_open(&h);
+    help_settle(&h);
     help_map(&h, "INBOX", after);
     ck_assert_uint_eq(after->n, before->n - 1);
     ck_assert_uint_ge(after->uidnext, before->uidnext);
@@ -518,6 +519,7 @@ START_TEST(test_corruptions)
         snprintf(text, sizeof(text), "corruption %d, %s", i, what);
         if (i % 2 == 0)
             help_reopen(&h);
+        help_settle(&h);
         help_map(&h, "INBOX", after);
         help_same(before, after, text);
         ck_assert_msg(help_usage(&h).bytes == usage.bytes, "%s: usage", text);

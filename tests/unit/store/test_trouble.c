@@ -150,6 +150,7 @@ START_TEST(test_withdrawn_is_forgotten)
     help_close(&h);
     help_write(help_path(&h, "../lock"), "", 0); /* the list of ids is filled anew */
     help_open(&h);
+    help_settle(&h);
     put.repeat = true;
     OK(help_try_put(h.a, &put, 2, 100, &out, &err));
     ck_assert(!out.duplicate);
