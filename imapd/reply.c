@@ -43,6 +43,7 @@ static const struct {
     [YB_ERR_VALUE]       = { false, "[CANNOT] " },
     [YB_ERR_AWAY]        = { false, "[UNAVAILABLE] " },
     [YB_ERR_MOVING]      = { false, "[UNAVAILABLE] " },
+    [YB_ERR_HELD]        = { false, "[UNAVAILABLE] " },
 };
 /* clang-format on */
 _Static_assert(YB_COUNT(answers) == YB_ERR_KINDS, "a kind has no answer");

@@ -58,23 +58,45 @@ on_mail(struct yb_smtp_session *s, struct yb_err *err YB_UNUSED)
     return 0;
 }
 
+/* The fields that final delivery adds (RFC 5321 §4.4): they differ between recipients. */
+static struct yb_str
+added_fields(const struct yb_smtp_tx *tx, const struct yb_smtp_rcpt *r)
+{
+    return yb_arena_printf(tx->arena, "Return-Path: <%.*s>\r\nDelivered-To: %.*s\r\n",
+                           YB_STR_ARG(tx->from_text), YB_STR_ARG(r->text));
+}
+
+static struct yb_put
+put_of(const struct yb_smtp_rcpt *r)
+{
+    return (struct yb_put){
+        .mailbox = r->x.junk ? "Junk" : NULL,
+        .create_mailbox = true,
+        .id = r->x.delivery,
+        .quota_bytes = r->x.quota,
+        .over_quota_ok = r->x.accepted,
+        .repeat = r->x.repeat,
+    };
+}
+
 /*
- * A full mailbox says so before the message is sent: whoever hands over for several recipients can
- * still take back all of it. The exact check is made under the lock when it is stored.
+ * What will stand against the message says so before it is sent: whoever hands over for several
+ * recipients (XWHOLE), or only asks, can still take back all of it. One that is alone learns it at
+ * the end as well, and is not asked twice but for room. The exact check is made under the lock when
+ * it is stored.
  */
 static int
-check_room(const struct yb_smtp_tx *tx, const struct yb_smtp_rcpt *r, struct yb_store_account *a,
-           struct yb_err *err)
+check_before(const struct yb_smtp_tx *tx, const struct yb_smtp_rcpt *r, const struct hand_over *h,
+             struct yb_err *err)
 {
-    struct yb_usage usage;
+    struct yb_put put = put_of(r);
+    bool counted = r->x.quota > 0 && !r->x.accepted && !r->x.repeat;
 
-    if (r->x.quota == 0 || r->x.accepted || r->x.repeat)
+    if (!tx->x.whole && !counted)
         return 0;
-    if (yb_store_usage(a, &usage, err) < 0)
-        return -1;
-    if (usage.bytes <= r->x.quota && tx->declared <= r->x.quota - usage.bytes)
+    if (yb_store_put_check(h->account, &put, tx->declared + h->head.n, err) == 0)
         return 0;
-    return mailbox_full(err);
+    return err->kind == YB_ERR_FULL ? mailbox_full(err) : -1;
 }
 
 static int
@@ -88,20 +110,13 @@ on_rcpt(struct yb_smtp_session *s, struct yb_smtp_rcpt *r, struct yb_err *err)
     h = yb_arena_alloc(s->tx->arena, 1, sizeof(*h));
     if (yb_store_open(d->store, r->x.account, true, &h->account, err) < 0)
         return -1;
-    if (check_room(s->tx, r, h->account, err) < 0) {
+    h->head = added_fields(s->tx, r);
+    if (check_before(s->tx, r, h, err) < 0) {
         yb_store_close(&h->account);
         return -1;
     }
     r->data = h;
     return 0;
-}
-
-/* The fields that final delivery adds (RFC 5321 §4.4): they differ between recipients. */
-static struct yb_str
-added_fields(const struct yb_smtp_tx *tx, const struct yb_smtp_rcpt *r)
-{
-    return yb_arena_printf(tx->arena, "Return-Path: <%.*s>\r\nDelivered-To: %.*s\r\n",
-                           YB_STR_ARG(tx->from_text), YB_STR_ARG(r->text));
 }
 
 /* Notes the failure of one recipient; the others go on. */
@@ -140,7 +155,6 @@ on_data(struct yb_smtp_session *s, struct yb_err *err YB_UNUSED)
 
         if (yb_store_put_begin(h->account, s->tx->declared, &h->file, &why) < 0)
             give_up(h, &why);
-        h->head = added_fields(s->tx, r);
     }
     return 0;
 }
@@ -157,14 +171,7 @@ static void
 place(const struct yb_smtp_rcpt *r)
 {
     struct hand_over *h = r->data;
-    const struct yb_put put = {
-        .mailbox = r->x.junk ? "Junk" : NULL,
-        .create_mailbox = true,
-        .id = r->x.delivery,
-        .quota_bytes = r->x.quota,
-        .over_quota_ok = r->x.accepted,
-        .repeat = r->x.repeat,
-    };
+    const struct yb_put put = put_of(r);
     struct yb_err err = { 0 };
 
     if (h->file == NULL || yb_store_put_place(h->file, &put, &h->stored, &err) == 0)
@@ -224,6 +231,27 @@ tell_stored(const struct yb_smtp_session *s, const struct yb_smtp_rcpt *r)
     yb_event_append(deliver_of(s)->events, &e);
 }
 
+/*
+ * XWHOLE, and some cannot have it: nobody has it, for the client will come again with all of it. What
+ * was placed and is not durable yet is taken back. Each try of such a message would be one more copy.
+ */
+static void
+hold_back(const struct yb_smtp_tx *tx)
+{
+    struct yb_err held = { 0 };
+    bool all = true;
+
+    for (const struct yb_smtp_rcpt *r = tx->rcpts; r != NULL && all; r = r->next)
+        all = ((const struct hand_over *)r->data)->file != NULL;
+    if (all || !tx->x.whole)
+        return;
+    yb_err_as(&held, YB_ERR_HELD, YB_TEMP, "4.5.0", "Not stored: others could not have it");
+    for (const struct yb_smtp_rcpt *r = tx->rcpts; r != NULL; r = r->next) {
+        if (((const struct hand_over *)r->data)->file != NULL)
+            give_up(r->data, &held);
+    }
+}
+
 /* At the dot. All are placed before the first is synced: one journal commit then serves many. */
 static int
 on_message(struct yb_smtp_session *s, struct yb_str *answer YB_UNUSED, struct yb_err *err YB_UNUSED)
@@ -235,6 +263,7 @@ on_message(struct yb_smtp_session *s, struct yb_str *answer YB_UNUSED, struct yb
             write_to(r->data, yb_str("", 0));
         place(r);
     }
+    hold_back(s->tx);
     for (struct yb_smtp_rcpt *r = s->tx->rcpts; r != NULL; r = r->next) {
         struct hand_over *h = r->data;
 

@@ -56,6 +56,7 @@ enum yb_err_kind {
     /* Where it would be done. */
     YB_ERR_AWAY,   /* what decides or keeps it is out of reach; nothing is known of the question */
     YB_ERR_MOVING, /* the mailbox is on its way to another place, and is served again then */
+    YB_ERR_HELD,   /* nothing stands against this part, but the whole was not carried out */
 
     YB_ERR_KINDS /* how many there are */
 };

@@ -2,37 +2,8 @@
 #include "lib/receive/handover.h"
 
 #include "lib/base/clock.h"
-#include "lib/base/map.h"
 #include "lib/mime/header.h"
-
-#define MAX_TARGETS 1000
-
-/* One mailbox a recipient leads to; what resolving told is copied, not kept. */
-struct target {
-    struct yb_account_id account;
-    struct yb_tenant_id tenant;
-    uint64_t quota;
-    bool accepted;
-};
-
-/* rcpt->data */
-struct recipient {
-    struct yb_str address;      /* local part folded, domain in normal form */
-    uint64_t hash;              /* of the address */
-    struct recipient *child[2]; /* the tree of all: up to this hash, above it */
-    size_t n;                   /* none for a recipient that was named before */
-    struct target v[];
-};
-
-/*
- * tx->data. All recipients in a tree ordered by a hash whose key no stranger knows, so that none can
- * make it deep: RCPT costs the same in a transaction of ten thousand as in one of ten.
- */
-struct envelope {
-    uint64_t key[2]; /* of the hashes */
-    struct recipient *root;
-    size_t n_targets; /* of all recipients */
-};
+#include "lib/receive/envelope.h"
 
 /* --- RCPT --- */
 
@@ -80,66 +51,91 @@ all_here(const struct yb_handover *h, const struct yb_resolution *res)
     return true;
 }
 
-static struct envelope *
-envelope_of(struct yb_smtp_tx *tx)
+/* What lmtpd says that a client may hear as final; any other 5xx between our own daemons is our
+ * mistake, and nobody gets 5xx for that (P8). */
+static bool
+may_be_final(const struct yb_err *err)
 {
-    struct envelope *e = tx->data;
+    static const bool finals[YB_ERR_KINDS] = {
+        [YB_ERR_NOT_FOUND] = true, [YB_ERR_DISABLED] = true, [YB_ERR_FULL] = true,
+        [YB_ERR_TOO_BIG] = true,   [YB_ERR_CANNOT] = true,   [YB_ERR_CONTENT] = true,
+    };
 
-    if (e == NULL) {
-        e = yb_arena_alloc(tx->arena, 1, sizeof(*e));
-        yb_random(e->key, sizeof(e->key));
-        tx->data = e;
-    }
-    return e;
-}
-
-/* Where the address is in the tree, or would be. The forms with an @ in the local part are refused
- * before: only one pair gives the same text. */
-static struct recipient **
-find_place(struct envelope *e, struct yb_str address, uint64_t hash)
-{
-    struct recipient **at = &e->root;
-
-    while (*at != NULL && ((*at)->hash != hash || !yb_str_eq((*at)->address, address)))
-        at = &(*at)->child[hash > (*at)->hash];
-    return at;
-}
-
-static struct recipient *
-keep_recipient(const struct yb_resolution *res, struct yb_str address, uint64_t hash,
-               struct yb_arena *arena)
-{
-    struct recipient *r = yb_arena_alloc(arena, 1, sizeof(*r) + res->n_targets * sizeof(r->v[0]));
-
-    r->address = yb_arena_dup(arena, address);
-    r->hash = hash;
-    r->n = res->n_targets;
-    for (size_t i = 0; i < r->n; i++) {
-        r->v[i] = (struct target){ .account = res->targets[i].account,
-                                   .tenant = res->targets[i].tenant,
-                                   .quota = res->targets[i].quota_bytes,
-                                   .accepted = res->targets[i].accepted };
-    }
-    return r;
+    return err->class == YB_PERM && finals[err->kind];
 }
 
 /*
- * A mailbox that sent a message back for want of room: the only one of its recipient is answered
- * for here, so that the others of the next try get theirs; one of several is stored over quota,
- * as the directory has it done for one that is full.
+ * Would the mailbox take a message of so many octets now? lmtpd is asked as it would be for one, and
+ * nothing is sent. -1: it says no, or cannot be asked; then *why stays as it was.
  */
 static int
-check_room(const struct yb_handover *h, const struct yb_smtp_tx *tx, struct yb_resolution *res,
-           struct yb_err *err)
+ask_mailbox(const struct yb_handover *h, const struct yb_smtp_session *s, const struct yb_target *t,
+            uint64_t octets, struct yb_err *why)
 {
-    int64_t now = yb_clock_ms();
+    struct yb_smtp_send_rcpt r = {
+        .to = YB_STR("question@invalid"),
+        .x = { .delivery = yb_delivery_id_new(), .account = t->account, .quota = t->quota_bytes }
+    };
+    struct yb_smtp_send send = {
+        .x = { .session = s->id, .message = s->tx->id, .tenant = t->tenant, .whole = true },
+        .rcpts = &r,
+        .n_rcpts = 1,
+        .ask = true,
+        .ask_size = octets,
+    };
+
+    if (yb_smtp_send(h->lmtpd, &send, NULL) < 0)
+        return -1;
+    if (r.fate == YB_FATE_WELCOME)
+        return 0;
+    *why = r.err;
+    return -1;
+}
+
+/* What is known against a mailbox, and still holds. */
+static bool
+stands_refused(const struct yb_handover *h, const struct yb_smtp_session *s,
+               const struct yb_target *t, struct yb_err *why)
+{
+    uint64_t octets = s->tx->declared;
+
+    switch (yb_refused_look(h->refusals, t->account, &octets, why, yb_clock_ms())) {
+    case YB_REFUSED_NOTHING:
+        return false;
+    case YB_REFUSED_ASK:
+        if (ask_mailbox(h, s, t, octets, why) < 0)
+            return true;
+        yb_refused_forget(h->refusals, t->account);
+        return false;
+    case YB_REFUSED_STANDS:
+        break;
+    }
+    return true;
+}
+
+/*
+ * A mailbox that sent a message back is answered for here, so that the others of the next try get
+ * theirs. One of several without room is stored over quota, as the directory has it done for one that
+ * is full; one of several that is broken is no address's only trouble: nobody could tell the sender
+ * who had it and who had not.
+ */
+static int
+check_refused(const struct yb_handover *h, const struct yb_smtp_session *s,
+              struct yb_resolution *res, struct yb_err *err)
+{
     size_t tight = 0;
 
-    for (size_t i = 0; h->noroom != NULL && i < res->n_targets; i++) {
+    for (size_t i = 0; h->refusals != NULL && i < res->n_targets; i++) {
         struct yb_target *t = &res->targets[i];
+        struct yb_err why;
 
-        if (t->accepted || !yb_noroom_for(h->noroom, t->account, tx->declared, now))
+        if (t->accepted || !stands_refused(h, s, t, &why))
             continue;
+        *err = why;
+        if (why.class != YB_TEMP && !may_be_final(&why))
+            err->class = YB_TEMP;
+        if (why.kind != YB_ERR_FULL)
+            return -1;
         tight++;
         t->accepted = res->n_targets > 1;
     }
@@ -147,33 +143,6 @@ check_room(const struct yb_handover *h, const struct yb_smtp_tx *tx, struct yb_r
         return 0;
     return yb_err_as(err, YB_ERR_FULL, YB_TEMP, "4.2.2",
                      "this mailbox has no room for it, try again later");
-}
-
-/* The same address again, in whatever case or quotes, is one recipient, who gets one message. */
-static int
-add_recipient(const struct yb_handover *h, struct yb_smtp_session *s, struct yb_smtp_rcpt *r,
-              struct yb_resolution *res, struct yb_err *err)
-{
-    struct yb_arena *scratch = yb_conn_scratch(s->conn);
-    size_t limit = h->max_targets == 0 ? MAX_TARGETS : h->max_targets;
-    struct envelope *e = envelope_of(s->tx);
-    struct yb_str address = yb_arena_printf(scratch, "%.*s@%.*s",
-                                            YB_STR_ARG(yb_address_fold(r->address.local, scratch)),
-                                            YB_STR_ARG(r->address.domain));
-    uint64_t hash = yb_siphash(e->key, address);
-    struct recipient **at = find_place(e, address, hash);
-    bool repeated = *at != NULL;
-
-    if (repeated)
-        res->n_targets = 0;
-    if (e->n_targets + res->n_targets > limit)
-        return yb_err_as(err, YB_ERR_LIMIT, YB_TEMP, "4.5.3",
-                         "Too many recipients, send the rest again");
-    r->data = keep_recipient(res, address, hash, s->tx->arena);
-    if (!repeated)
-        *at = r->data;
-    e->n_targets += res->n_targets;
-    return 0;
 }
 
 int
@@ -202,11 +171,12 @@ yb_handover_rcpt(const struct yb_handover *h, struct yb_smtp_session *s, struct 
         return yb_err_as(err, YB_ERR_AWAY, YB_TEMP, "4.3.0",
                          "Cannot deliver there now, try again later");
     }
-    if (check_room(h, s->tx, &res, err) < 0) {
-        verdict->why = YB_WHY_FULL;
+    yb_envelope_drop_seen(s, r, &res);
+    if (check_refused(h, s, &res, err) < 0) {
+        verdict->why = err->kind == YB_ERR_FULL ? YB_WHY_FULL : YB_WHY_ACCEPTED;
         return -1;
     }
-    return add_recipient(h, s, r, &res, err);
+    return yb_envelope_add(h->max_targets, s, r, &res, err);
 }
 
 /* --- the message --- */
@@ -218,7 +188,7 @@ send_rcpts(const struct yb_smtp_tx *tx, size_t n)
     size_t at = 0;
 
     for (const struct yb_smtp_rcpt *r = tx->rcpts; r != NULL; r = r->next) {
-        const struct recipient *t = r->data;
+        const struct yb_envelope_rcpt *t = r->data;
 
         for (size_t i = 0; i < t->n; i++, at++) {
             v[at].to = r->text;
@@ -230,19 +200,6 @@ send_rcpts(const struct yb_smtp_tx *tx, size_t n)
     }
     yb_assert(at == n);
     return v;
-}
-
-/* What lmtpd says that a client may hear as final; any other 5xx between our own daemons is our
- * mistake, and nobody gets 5xx for that (P8). */
-static bool
-may_be_final(const struct yb_err *err)
-{
-    static const bool finals[YB_ERR_KINDS] = {
-        [YB_ERR_NOT_FOUND] = true, [YB_ERR_DISABLED] = true, [YB_ERR_FULL] = true,
-        [YB_ERR_TOO_BIG] = true,   [YB_ERR_CANNOT] = true,   [YB_ERR_CONTENT] = true,
-    };
-
-    return err->class == YB_PERM && finals[err->kind];
 }
 
 /* What became of all recipients together. */
@@ -265,7 +222,7 @@ sum_up(const struct yb_smtp_send *send, struct outcome *o)
         if (may_be_final(&r->err)) {
             o->final++;
             o->final_err = &r->err;
-        } else if (r->err.class == YB_TEMP) {
+        } else if (r->err.class == YB_TEMP && r->err.kind != YB_ERR_HELD) {
             o->temp_err = &r->err;
         }
     }
@@ -308,17 +265,27 @@ log_failure(struct yb_smtp_session *s, const struct yb_err *why)
     yb_log_end(&l);
 }
 
-/* For the next try; who is alone in a message makes nobody else wait. */
+static bool
+is_culprit(const struct yb_smtp_send_rcpt *r)
+{
+    return r->fate == YB_FATE_REFUSED && r->err.kind != YB_ERR_HELD;
+}
+
+/* Those who are the reason that others did not get it. Where all were refused it is no one's own
+ * trouble, and who is alone in a message makes nobody else wait. */
 static void
-note_rooms(const struct yb_handover *h, const struct yb_smtp_send *send)
+note_refusals(const struct yb_handover *h, const struct yb_smtp_send *send)
 {
     uint64_t octets = send->head.n + yb_msgbuf_size(send->body) - send->body_from;
+    size_t n = 0;
 
-    for (size_t i = 0; h->noroom != NULL && send->n_rcpts > 1 && i < send->n_rcpts; i++) {
+    for (size_t i = 0; i < send->n_rcpts; i++)
+        n += is_culprit(&send->rcpts[i]);
+    for (size_t i = 0; h->refusals != NULL && n < send->n_rcpts && i < send->n_rcpts; i++) {
         const struct yb_smtp_send_rcpt *r = &send->rcpts[i];
 
-        if (r->fate == YB_FATE_REFUSED && r->err.kind == YB_ERR_FULL && r->err.class == YB_TEMP)
-            yb_noroom_note(h->noroom, r->x.account, octets, yb_clock_ms());
+        if (is_culprit(r))
+            yb_refused_note(h->refusals, r->x.account, octets, r->late, &r->err, yb_clock_ms());
     }
 }
 
@@ -337,7 +304,7 @@ judge(struct yb_handover *h, struct yb_smtp_session *s, const struct yb_smtp_sen
     }
     if (o.stored > 0 || o.unknown > 0)
         log_maybe_twice(s, send);
-    note_rooms(h, send);
+    note_refusals(h, send);
     atomic_fetch_add(o.unknown > 0 ? &h->unknown : &h->refused, 1);
     if (o.final == send->n_rcpts)
         *err = *o.final_err;
@@ -382,11 +349,11 @@ drop_return_paths(struct yb_smtp_session *s, struct yb_smtp_send *send, struct y
     return 0;
 }
 
-/* Only a repeated recipient has no targets, and the first of a transaction repeats none. */
+/* Only who leads where others led has no targets, and the first of a transaction does not. */
 static struct yb_tenant_id
 first_tenant(const struct yb_smtp_tx *tx)
 {
-    const struct recipient *first = tx->rcpts->data;
+    const struct yb_envelope_rcpt *first = tx->rcpts->data;
 
     yb_assert(first->n > 0);
     return first->v[0].tenant;
@@ -406,7 +373,7 @@ yb_handover_message(struct yb_handover *h, struct yb_smtp_session *s, struct yb_
                .origin = h->origin },
         .body_8bit = tx->body_8bit,
         .utf8 = tx->utf8,
-        .n_rcpts = envelope_of(tx)->n_targets,
+        .n_rcpts = yb_envelope_size(tx),
         .head = head,
         .body = tx->message,
         .all_or_none = true,
@@ -414,6 +381,7 @@ yb_handover_message(struct yb_handover *h, struct yb_smtp_session *s, struct yb_
 
     if (drop_return_paths(s, &send, err) < 0)
         return -1;
+    send.x.whole = send.n_rcpts > 1;
     send.rcpts = send_rcpts(tx, send.n_rcpts);
     if (yb_smtp_send(h->lmtpd, &send, &why) < 0)
         log_failure(s, &why);

@@ -10,7 +10,7 @@
 #define YB_RECEIVE_HANDOVER_H
 
 #include "lib/directory/directory.h"
-#include "lib/receive/noroom.h"
+#include "lib/receive/refused.h"
 #include "lib/smtp/client.h"
 #include "lib/smtp/server.h"
 
@@ -18,7 +18,7 @@ struct yb_handover {
     struct yb_directory *directory;
     struct yb_node_id node;                    /* mailboxes of this node are stored by … */
     struct yb_smtp_dest *lmtpd;                /* … this daemon */
-    struct yb_noroom *noroom;                  /* what it said of mailboxes; NULL: not kept */
+    struct yb_refused *refusals;               /* what it said of mailboxes; NULL: not kept */
     enum yb_lmtp_origin origin;                /* XORIGIN of everything handed over */
     size_t max_targets;                        /* of one message; 0: 1 000 */
     _Atomic uint64_t stored, refused, unknown; /* messages by outcome, for metrics */

@@ -42,7 +42,7 @@ open_handover(struct yb_receiver *r, struct yb_err *err)
         return -1;
     directory.node = h->node;
     h->lmtpd = yb_smtp_dest_new(&lmtpd);
-    h->noroom = yb_noroom_new(0);
+    h->refusals = yb_refused_new(0);
     h->directory = yb_directory_new(&directory);
     return 0;
 }
@@ -87,7 +87,7 @@ yb_receiver_close(struct yb_receiver *r)
     yb_smtp_server_free(&r->server);
     yb_event_writer_close(&r->events);
     yb_smtp_dest_free(&r->handover->lmtpd);
-    yb_noroom_free(&r->handover->noroom);
+    yb_refused_free(&r->handover->refusals);
     yb_directory_free(&r->handover->directory);
     yb_msgbuf_pool_free(&r->pool);
 }

@@ -39,6 +39,8 @@ count_pending(const struct yb_smtp_send *send)
 static uint64_t
 octets(const struct yb_smtp_send *send)
 {
+    if (send->ask)
+        return send->ask_size;
     return send->head.n + yb_msgbuf_size(send->body) - send->body_from;
 }
 
@@ -51,7 +53,7 @@ add_mail(struct work *w)
     yb_buf_add(w->out, YB_STR("MAIL FROM:<"));
     yb_buf_add(w->out, send->from);
     yb_buf_add_c(w->out, '>');
-    if ((has & HAS_SIZE) != 0) {
+    if ((has & HAS_SIZE) != 0 && (!send->ask || send->ask_size > 0)) {
         yb_buf_add(w->out, YB_STR(" SIZE="));
         yb_buf_add_u64(w->out, octets(send));
     }
@@ -255,6 +257,7 @@ settle(struct yb_smtp_send_rcpt *r, const struct yb_smtp_reply *reply)
         r->fate = YB_FATE_STORED;
     } else {
         r->fate = YB_FATE_REFUSED;
+        r->late = true;
         (void)yb_smtp_reply_to_err(reply, &r->err);
     }
 }
@@ -354,6 +357,16 @@ first_refusal(const struct yb_smtp_send *send)
     return NULL;
 }
 
+/* Nothing is sent: who is left would be taken. */
+static void
+welcome(struct yb_smtp_send *send)
+{
+    for (size_t i = 0; i < send->n_rcpts; i++) {
+        if (pending(&send->rcpts[i]))
+            send->rcpts[i].fate = YB_FATE_WELCOME;
+    }
+}
+
 static int
 transact(struct work *w)
 {
@@ -362,7 +375,7 @@ transact(struct work *w)
     int rc;
 
     atomic_fetch_add(&w->dest->transactions, 1);
-    if ((w->link->features & eager) == eager && count_pending(w->send) == 1 &&
+    if (!w->send->ask && (w->link->features & eager) == eager && count_pending(w->send) == 1 &&
         octets(w->send) <= EAGER_BODY)
         return transact_eager(w);
     rc = (w->link->features & HAS_PIPELINING) != 0 ? envelope_pipelined(w) : envelope_stepwise(w);
@@ -370,6 +383,10 @@ transact(struct work *w)
         return -1;
     refusal = first_refusal(w->send);
     w->link->needs_reset = true; /* until the message is answered */
+    if (w->send->ask) {
+        welcome(w->send);
+        return 0;
+    }
     if (w->send->all_or_none && refusal != NULL) {
         hold_back(w, refusal);
         return 0;
@@ -433,8 +450,10 @@ yb_smtp_send(struct yb_smtp_dest *d, struct yb_smtp_send *send, struct yb_err *e
     bool again;
     size_t open;
 
-    for (size_t i = 0; i < send->n_rcpts; i++)
+    for (size_t i = 0; i < send->n_rcpts; i++) {
         send->rcpts[i].fate = YB_FATE_NONE;
+        send->rcpts[i].late = false;
+    }
     if (yb_gate_enter(d->gate, &why) == 0) {
         w.out = yb_buf_new(ENVELOPE_LIMIT);
         result = attempt(&w, &again);

@@ -31,6 +31,7 @@ void yb_smtp_dest_free(struct yb_smtp_dest **d);
 enum yb_smtp_fate {
     YB_FATE_NONE,    /* not sent: nothing can have been stored; err says why */
     YB_FATE_REFUSED, /* answered 4xx or 5xx: err is that answer */
+    YB_FATE_WELCOME, /* only asked: answered 2xx to RCPT */
     YB_FATE_STORED,  /* answered 2xx to the whole message */
     YB_FATE_UNKNOWN  /* the message was sent, no answer came: it may have been stored */
 };
@@ -39,6 +40,7 @@ struct yb_smtp_send_rcpt {
     struct yb_str to;      /* without < and > */
     struct yb_lmtp_rcpt x; /* the client itself sets `repeat` when it has to ask again */
     enum yb_smtp_fate fate;
+    bool late; /* REFUSED when the message was whole, not at RCPT */
     struct yb_err err;
 };
 
@@ -53,11 +55,14 @@ struct yb_smtp_send {
     uint64_t body_from; /* its octets before these are left out */
     bool all_or_none;   /* a recipient refused at RCPT ends it before any message octet is taken:
                        * then no fate is STORED */
+    bool ask;           /* only the envelope is said, then taken back: who would be taken at RCPT is
+                         * WELCOME; nothing below `n_rcpts` but ask_size counts */
+    uint64_t ask_size;  /* SIZE= then; 0: not said */
 };
 
 /*
- * Carries one message. Returns 0 when each recipient has STORED or REFUSED, -1 when any fate is
- * NONE or UNKNOWN, with the reason in *err too. A connection that was lost, not timed out, after
+ * Carries one message, or asks. Returns 0 when each recipient has a fate that is known, -1 when any
+ * fate is NONE or UNKNOWN, with the reason in *err too. A connection that was lost, not timed out, after
  * the message went out is asked once more with XREPEAT and the same delivery ids
  * (docs/delivery.md): a peer that died between storing and answering stores it once.
  */

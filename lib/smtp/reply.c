@@ -203,6 +203,7 @@ kind_of(const char *status)
         { "2.3", YB_ERR_TOO_BIG },
         { "2.*", YB_ERR_CANNOT }, /* of the mailbox, no more is said */
         { "3.4", YB_ERR_TOO_BIG },
+        { "5.0", YB_ERR_HELD }, /* only our lmtpd says it, of recipients of XWHOLE */
         { "6.*", YB_ERR_CONTENT },
         /* clang-format on */
     };

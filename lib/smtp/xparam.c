@@ -105,6 +105,19 @@ tenant_write(const struct yb_lmtp_mail *m, struct yb_buf *out)
 }
 
 static bool
+whole_read(struct yb_lmtp_mail *m, struct yb_str v YB_UNUSED)
+{
+    m->whole = true;
+    return true;
+}
+
+static bool
+whole_write(const struct yb_lmtp_mail *m, struct yb_buf *out YB_UNUSED)
+{
+    return m->whole;
+}
+
+static bool
 ret_read(struct yb_lmtp_mail *m, struct yb_str v)
 {
     m->ret_full = yb_str_eqi(v, YB_STR("FULL"));
@@ -294,11 +307,12 @@ orcpt_write(const struct yb_lmtp_rcpt *r, struct yb_buf *out)
 
 /* clang-format off */
 static const struct mail_row mail_rows[] = {
-    { YB_STR_INIT("XSESSION"), true, session_read, session_write },
-    { YB_STR_INIT("XORIGIN"),  true, origin_read,  origin_write },
-    { YB_STR_INIT("XTENANT"),  true, tenant_read,  tenant_write },
-    { YB_STR_INIT("RET"),      true, ret_read,     ret_write },
-    { YB_STR_INIT("ENVID"),    true, envid_read,   envid_write },
+    { YB_STR_INIT("XSESSION"), true,  session_read, session_write },
+    { YB_STR_INIT("XORIGIN"),  true,  origin_read,  origin_write },
+    { YB_STR_INIT("XTENANT"),  true,  tenant_read,  tenant_write },
+    { YB_STR_INIT("XWHOLE"),   false, whole_read,   whole_write },
+    { YB_STR_INIT("RET"),      true,  ret_read,     ret_write },
+    { YB_STR_INIT("ENVID"),    true,  envid_read,   envid_write },
 };
 static const struct rcpt_row rcpt_rows[] = {
     { YB_STR_INIT("XDELIVERY"), true,  delivery_read, delivery_write },

@@ -5,7 +5,7 @@
  *   call                    finds                             does
  *   yb_account_lock()       state is not HOME                 TEMP: nothing changes here
  *   yb_account_lock_read()  state is MOVING                   goes on where nothing has to be mended
- *   both                    state cannot be read              TEMP, and notes it (unknown.c)
+ *   both                    state cannot be read              TEMP, and notes it (state.c)
  *                           the first form of the file        writes it anew
  *                           head whole, this boot, not busy   goes on
  *                           busy: its maker died half-way     yb_account_repair(): compares

@@ -186,12 +186,13 @@ ring_forget(struct yb_incoming *i)
 }
 
 static int
-check_quota(const struct yb_incoming *i, const struct yb_put *put, struct yb_err *err)
+check_quota(const struct yb_store_account *a, const struct yb_put *put, uint64_t size,
+            struct yb_err *err)
 {
-    uint64_t used = i->account->head.bytes;
+    uint64_t used = a->head.bytes;
 
     if (put->quota_bytes == 0 || put->over_quota_ok ||
-        (used <= put->quota_bytes && i->size <= put->quota_bytes - used))
+        (used <= put->quota_bytes && size <= put->quota_bytes - used))
         return 0;
     return yb_err_as(err, YB_ERR_FULL, YB_PERM, "5.2.2", "Mailbox full");
 }
@@ -284,7 +285,7 @@ place_once(struct yb_incoming *i, const struct yb_put *put, const struct yb_fold
         i->uid = out->uid;
         return 0;
     }
-    if (check_quota(i, put, err) < 0)
+    if (check_quota(i->account, put, i->size, err) < 0)
         return -1;
     if (place_locked(i, put, keywords, err) < 0) {
         ring_forget(i);
@@ -354,6 +355,32 @@ yb_store_put_place(struct yb_incoming *i, const struct yb_put *put, struct yb_pu
     yb_fault("store.L4");
     if (rc == 0)
         yb_mailbox_raise_ahead(i->m, &i->head);
+    return rc;
+}
+
+int
+yb_store_put_check(struct yb_store_account *a, const struct yb_put *put, uint64_t size,
+                   struct yb_err *err)
+{
+    struct yb_incoming i = { .account = a };
+    struct yb_folder_dir dir = { "" };
+    int rc = -1;
+
+    if (put->mailbox != NULL && yb_folder_to_dir(yb_str_from(put->mailbox), &dir, err) < 0)
+        return -1;
+    if (yb_account_lock(a, err) < 0)
+        return -1;
+    if (find_target(&i, put, &dir, err) == 0) {
+        rc = 0;
+        /* Opened for reading long ago perhaps, by other rights than it has now. */
+        if (faccessat(i.m->dir_fd, "new", W_OK | X_OK, 0) < 0 ||
+            faccessat(i.m->dir_fd, "cur", W_OK | X_OK, 0) < 0)
+            rc = yb_err_sys(err, YB_TEMP, "4.2.0", "write into the mailbox");
+        else if (!put->repeat) /* what is there already needs no room */
+            rc = check_quota(a, put, size, err);
+    }
+    yb_account_unlock(a);
+    yb_mailbox_close(&i.m);
     return rc;
 }
 

@@ -146,6 +146,10 @@ int yb_store_put_file(struct yb_incoming *i, int fd, off_t at, uint64_t n,
  * leaves this node: TEMP 4.3.2, YB_ERR_MOVING. */
 int yb_store_put_place(struct yb_incoming *i, const struct yb_put *put, struct yb_put_result *out,
                        struct yb_err *err) YB_MUST_USE;
+/* Would place() take a message of `size` octets now? The same errors; nothing is written but what
+ * mends the mailbox or makes it. */
+int yb_store_put_check(struct yb_store_account *a, const struct yb_put *put, uint64_t size,
+                       struct yb_err *err) YB_MUST_USE;
 int yb_store_put_commit(struct yb_incoming **i, struct yb_err *err) YB_MUST_USE;
 void yb_store_put_abort(struct yb_incoming **i);
 

@@ -183,8 +183,8 @@ START_TEST(test_repeat)
 }
 END_TEST
 
-/* A full mailbox says so at RCPT when the size is known, exactly at the end otherwise, and never to
- * what somebody already heard 250 for. */
+/* A full mailbox says so at RCPT when the size is known or not even the fields of delivery fit,
+ * exactly at the end otherwise, and never to what somebody already heard 250 for. */
 START_TEST(test_quota)
 {
     struct office o;
@@ -198,7 +198,7 @@ START_TEST(test_quota)
     ck_assert_str_eq(codes, "250 452 250");
     say(&o,
         "MAIL FROM:<a@c.test>\r\nRCPT TO:<ann@d.test> " ACCOUNT
-        " " DELIVERY(1) " XQUOTA=20\r\nBDAT 3 LAST\r\nx\r\n",
+        " " DELIVERY(1) " XQUOTA=52\r\nBDAT 3 LAST\r\nx\r\n",
         codes, sizeof(codes));
     ck_assert_str_eq(codes, "250 250 452");
     ck_assert_int_eq(count_files(&o, "a1", "", text, sizeof(text)), 0);
@@ -209,6 +209,42 @@ START_TEST(test_quota)
     ck_assert_str_eq(codes, "250 250 250");
     ck_assert_int_eq(count_files(&o, "a1", "", text, sizeof(text)), 1);
     office_close(&o);
+}
+END_TEST
+
+/* XWHOLE: for all or for nobody, whoever comes first. */
+START_TEST(test_whole)
+{
+    static const char *const rcpts[] = {
+        "RCPT TO:<ann@d.test> " ACCOUNT " " DELIVERY(1) "\r\nRCPT TO:<ben@d.test> " OTHER
+                                                        " " DELIVERY(2) " XQUOTA=80\r\n",
+        "RCPT TO:<ben@d.test> " OTHER " " DELIVERY(2) " XQUOTA=80\r\nRCPT TO:<ann@d.test> " ACCOUNT
+                                                      " " DELIVERY(1) "\r\n",
+    };
+    static const char *const wants[2][2] = {
+        { "250 250 250 250 452", "250 250 250 452 250" },
+        { "250 250 250 451 452", "250 250 250 452 451" },
+    };
+    static const char again[] = "MAIL FROM:<a@c.test> XWHOLE\r\nRCPT TO:<ann@d.test> " ACCOUNT
+                                " " DELIVERY(1) " XREPEAT\r\nBDAT 3 LAST\r\nx\r\n";
+    char codes[100], text[500], line[700];
+
+    for (int whole = 0; whole < 2; whole++) {
+        for (int i = 0; i < 2; i++) {
+            struct office o;
+
+            office_open(&o);
+            snprintf(line, sizeof(line), "MAIL FROM:<a@c.test>%s\r\n%sBDAT 53 LAST\r\n%51s\r\n",
+                     whole ? " XWHOLE" : "", rcpts[i], "x");
+            ck_assert_str_eq(say(&o, line, codes, sizeof(codes)), wants[whole][i]);
+            ck_assert_int_eq(count_files(&o, "a1", "", text, sizeof(text)), 1 - whole);
+            ck_assert_int_eq(count_files(&o, "a2", "", text, sizeof(text)), 0);
+            /* What was held back was forgotten: the same id is no repeat. */
+            ck_assert_str_eq(say(&o, again, codes, sizeof(codes)), "250 250 250");
+            ck_assert_int_eq(count_files(&o, "a1", "", text, sizeof(text)), 1);
+            office_close(&o);
+        }
+    }
 }
 END_TEST
 
@@ -265,6 +301,7 @@ main(void)
     tcase_add_test(tc, test_octets);
     tcase_add_test(tc, test_repeat);
     tcase_add_test(tc, test_quota);
+    tcase_add_test(tc, test_whole);
     tcase_add_test(tc, test_nothing_left);
     tcase_add_test(tc, test_stranger);
     suite_add_tcase(suite, tc);

@@ -1,12 +1,15 @@
 /*
  * A directory of one domain, for tests of who is accepted. In ours.test: bob, "a/b" and postmaster
  * are mailboxes here, and so is every name that begins with n and a digit; team leads to two of
- * them; far lives on another node; away is a forward; the names of answers give them; nowhere breaks
- * the directory's word, and leads to nothing. friend.test is hosted and empty. Everything else is
- * not ours. While it is down, nothing is known.
+ * them, and so does crew; bob+ and something is bob by a sub-address; far lives on another node;
+ * away is a forward; the names of answers give them; nowhere breaks the directory's word, and leads
+ * to nothing. friend.test is hosted and empty. Everything else is not ours. While it is down, nothing
+ * is known.
  */
 #include "tests/unit/receive/fake_directory.h"
+#include "lib/base/map.h"
 #include "lib/directory/directory.h"
+#include "lib/mime/address.h"
 
 #include <stdio.h>
 
@@ -55,6 +58,27 @@ is_numbered(struct yb_str local)
     return local.n > 1 && yb_lower(local.p[0]) == 'n' && yb_is_digit(local.p[1]);
 }
 
+/* Each a mailbox of its own. */
+static struct yb_target
+numbered(struct yb_str local, struct yb_arena *arena)
+{
+    static const uint64_t key[2] = { 1, 2 };
+    struct yb_target t = mailbox(4, 1);
+    uint64_t hash = yb_siphash(key, yb_address_fold(local, arena));
+
+    memcpy(t.account.v + 1, &hash, sizeof(hash));
+    return t;
+}
+
+static struct yb_target
+detailed(struct yb_str local)
+{
+    struct yb_target t = mailbox(1, 1);
+
+    t.detail = yb_str_skip(local, 4);
+    return t;
+}
+
 static void
 refuse(struct yb_resolution *out, enum yb_answer_why why, unsigned code, const char *status)
 {
@@ -82,11 +106,13 @@ resolve_ours(struct yb_str local, struct yb_arena *arena, struct yb_resolution *
         accept(out, arena, mailbox(9, 1), mailbox(9, 1), 1);
     else if (local_is(local, "bob") || local_is(local, "a/b") || local_is(local, "postmaster"))
         accept(out, arena, mailbox(1, 1), mailbox(1, 1), 1);
+    else if (local.n > 4 && yb_str_eqi(yb_str_head(local, 4), YB_STR("bob+")))
+        accept(out, arena, detailed(local), detailed(local), 1);
     else if (is_numbered(local))
-        accept(out, arena, mailbox(4, 1), mailbox(4, 1), 1);
+        accept(out, arena, numbered(local, arena), numbered(local, arena), 1);
     else if (local_is(local, "ann"))
         accept(out, arena, mailbox(2, 1), mailbox(2, 1), 1);
-    else if (local_is(local, "team"))
+    else if (local_is(local, "team") || local_is(local, "crew"))
         accept(out, arena, mailbox(1, 1), mailbox(2, 1), 2);
     else if (local_is(local, "far"))
         accept(out, arena, mailbox(3, 2), mailbox(3, 2), 1);

@@ -9,6 +9,6 @@ check_PROGRAMS += tests/unit/receive/test_handover
 tests_unit_receive_test_handover_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_receive_test_handover_LDADD = $(RECEIVE_TEST_LIBS)
 
-check_PROGRAMS += tests/unit/receive/test_noroom
-tests_unit_receive_test_noroom_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
-tests_unit_receive_test_noroom_LDADD = lib/receive/libyb_receive.a $(FLOOR1) $(FLOOR1_LIBS) $(CHECK_LIBS)
+check_PROGRAMS += tests/unit/receive/test_refused
+tests_unit_receive_test_refused_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_receive_test_refused_LDADD = lib/receive/libyb_receive.a $(FLOOR1) $(FLOOR1_LIBS) $(CHECK_LIBS)

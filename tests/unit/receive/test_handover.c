@@ -69,6 +69,7 @@ desk_open(struct desk *d, size_t max_rcpt, size_t max_targets, const char *lmtpd
     d->handover.directory = (struct yb_directory *)(void *)&d->directory;
     d->handover.node.v[0] = 1;
     d->handover.max_targets = max_targets;
+    d->handover.refusals = yb_refused_new(0);
     d->handover.lmtpd = yb_smtp_dest_new(&dest);
     d->server = yb_smtp_server_new(&conf, &hooks, d);
     fake.arg = d->server;
@@ -84,6 +85,7 @@ desk_close(struct desk *d)
     fake_free(&d->conn);
     yb_smtp_server_free(&d->server);
     yb_smtp_dest_free(&d->handover.lmtpd);
+    yb_refused_free(&d->handover.refusals);
     odd_server_stop(&d->lmtpd);
     yb_msgbuf_pool_free(&d->pool);
 }
@@ -139,6 +141,10 @@ static const struct {
       TWO,
       2 },
     { "an accent is another name", { "<n1\xc3\xa9@ours.test>", "<n1e@ours.test>" }, TWO, 2 },
+    /* Several addresses of one mailbox are one as well. */
+    { "an alias and whom it leads to", { "<team@ours.test>", "<bob@ours.test>" }, TWO, 2 },
+    { "two aliases", { "<bob@ours.test>", "<team@ours.test>", "<crew@ours.test>" }, TWO, 2 },
+    { "sub-addresses", { "<bob+x@ours.test>", "<bob@ours.test>", "<bob+x@ours.test>" }, TWO, 2 },
 };
 
 START_TEST(test_repeated)
@@ -159,6 +165,62 @@ START_TEST(test_repeated)
     desk_close(&d);
     ck_assert_msg(count(yb_buf_view(d.lmtpd.log), YB_STR("RCPT TO:")) == repeats[_i].messages,
                   "%s: %.*s", repeats[_i].name, YB_STR_ARG(yb_buf_view(d.lmtpd.log)));
+    yb_buf_free(&d.lmtpd.log);
+}
+END_TEST
+
+/*
+ * A message for ann and bob of which bob's mailbox is the trouble, and then the next try. What lmtpd
+ * answers; what bob's RCPT hears then, and how often lmtpd was told of bob in all.
+ */
+#define TWO_RCPTS LMTP_HELLO ">3|<250 a~250 b~250 c~|>|"
+#define REFUSED_AT_END(a, b) TWO_RCPTS "=5|<" a "~" b "~|"
+#define REFUSED_AT_RCPT(b) LMTP_HELLO ">3|<250 a~250 b~" b "~|"
+#define ASKED(b) ">3|<250 r~250 a~" b "~|"
+#define ANN ">4|=5|<250 r~250 a~250 b~250 c~|?"
+#define ANN_ALONE ">3|=5|<250 a~250 b~250 c~|?"
+static const struct {
+    const char *name, *lmtpd, *answer, *bob;
+    size_t told;
+} troubles[] = {
+    { "at the end, ann held back", REFUSED_AT_END("450 4.5.0 h", "450 4.2.0 x") ANN_ALONE,
+      "450 4.2.0", "450 4.2.0", 1 },
+    { "at the end, for good", REFUSED_AT_END("450 4.5.0 h", "550 5.2.1 x") ANN_ALONE, "451 4.3.0",
+      "550 5.2.1", 1 },
+    { "at RCPT, and so still", REFUSED_AT_RCPT("451 4.3.0 x") ASKED("450 4.2.0 y") ANN, "451 4.3.0",
+      "450 4.2.0", 2 },
+    { "at RCPT, and mended", REFUSED_AT_RCPT("451 4.3.0 x") ASKED("250 y") "?", "451 4.3.0",
+      "250 2.1.5", 2 },
+    { "no room at the end is asked for",
+      REFUSED_AT_END("450 4.5.0 h", "452 4.2.2 x") ">2|<250 a~250 y~|"
+                                                   "?",
+      "452 4.2.2", "250 2.1.5", 2 },
+    { "both: nobody's own trouble", REFUSED_AT_END("452 4.3.1 h", "452 4.3.1 x") "?", "452 4.3.1",
+      "250 2.1.5", 1 },
+};
+
+START_TEST(test_trouble)
+{
+    struct desk d;
+
+    desk_open(&d, 0, 0, troubles[_i].lmtpd);
+    say(&d, "MAIL FROM:<x@c.test>", "250 ");
+    say(&d, "RCPT TO:<ann@ours.test>", "250 ");
+    say(&d, "RCPT TO:<bob@ours.test>", "250 ");
+    say(&d, "DATA", "354 ");
+    fake_feed(d.conn, YB_STR("x\r\n\r\n"), 0);
+    say(&d, ".", troubles[_i].answer);
+    say(&d, "MAIL FROM:<x@c.test>", "250 ");
+    say(&d, "RCPT TO:<bob@ours.test>", troubles[_i].bob);
+    say(&d, "RCPT TO:<ann@ours.test>", "250 ");
+    if (troubles[_i].bob[0] != '2') {
+        say(&d, "DATA", "354 ");
+        fake_feed(d.conn, YB_STR("x\r\n\r\n"), 0);
+        say(&d, ".", "250 2.0.0");
+    }
+    desk_close(&d);
+    ck_assert_msg(count(yb_buf_view(d.lmtpd.log), YB_STR("XACCOUNT=01")) == troubles[_i].told,
+                  "%s: %.*s", troubles[_i].name, YB_STR_ARG(yb_buf_view(d.lmtpd.log)));
     yb_buf_free(&d.lmtpd.log);
 }
 END_TEST
@@ -201,6 +263,7 @@ main(void)
     yb_log_init("test", YB_LOG_ERROR);
     tcase_set_timeout(tc, 30); /* more than lmtpd gets to answer */
     tcase_add_loop_test(tc, test_repeated, 0, YB_COUNT(repeats));
+    tcase_add_loop_test(tc, test_trouble, 0, YB_COUNT(troubles));
     tcase_add_test(tc, test_many);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);

@@ -86,6 +86,8 @@ fate_letter(const struct yb_smtp_send_rcpt *r)
         return 'N';
     case YB_FATE_STORED:
         return 'S';
+    case YB_FATE_WELCOME:
+        return 'w';
     case YB_FATE_UNKNOWN:
         return 'U';
     case YB_FATE_REFUSED:

@@ -180,6 +180,7 @@ START_TEST(test_lmtp_round)
                               .message = yb_message_id_new(),
                               .tenant = yb_tenant_id_new(),
                               .origin = YB_ORIGIN_PASS,
+                              .whole = true,
                               .ret_hdrs = true,
                               .envid = YB_STR("a+2Bb") };
     struct yb_lmtp_rcpt r = { .delivery = yb_delivery_id_new(),
@@ -200,11 +201,13 @@ START_TEST(test_lmtp_round)
     while (yb_str_split(&all, ' ', &word)) {
         size_t eq = yb_str_find(word, '=');
 
-        ck_assert(yb_lmtp_mail_read(&m2, yb_str_head(word, eq), yb_str_skip(word, eq + 1)) ==
+        ck_assert(yb_lmtp_mail_read(&m2, yb_str_head(word, eq),
+                                    eq < word.n ? yb_str_skip(word, eq + 1) : yb_str(NULL, 0)) ==
                   YB_PARAM_OK);
     }
     ck_assert(yb_session_id_eq(m.session, m2.session) && yb_message_id_eq(m.message, m2.message));
-    ck_assert(yb_tenant_id_eq(m.tenant, m2.tenant) && m2.origin == YB_ORIGIN_PASS && m2.ret_hdrs);
+    ck_assert(yb_tenant_id_eq(m.tenant, m2.tenant) && m2.origin == YB_ORIGIN_PASS && m2.whole &&
+              m2.ret_hdrs);
     ck_assert(yb_str_eq(m.envid, m2.envid) && !m2.ret_full);
     yb_buf_clear(b);
     yb_lmtp_rcpt_write(&r, b);
