@@ -59,6 +59,20 @@ is_shown(struct yb_str header, const struct yb_address *a, struct yb_arena *aren
     return false;
 }
 
+/* In the From fields. */
+static size_t
+count_ats(struct yb_str header)
+{
+    struct yb_header h;
+    size_t n = 0;
+
+    while (yb_header_next(&header, &h)) {
+        for (size_t i = 0; yb_str_eqi(h.name, YB_STR("from")) && i < h.value.n; i++)
+            n += h.value.p[i] == '@';
+    }
+    return n;
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -75,8 +89,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             yb_assert(from.addresses[i].domain.n > 0 && is_shown(in, &from.addresses[i], arena));
     }
     in = yb_arena_printf(arena, "From: %.*s", YB_STR_ARG(in));
-    if (yb_mime_from_addresses(in, arena, &from, NULL) == 0)
+    if (yb_mime_from_addresses(in, arena, &from, NULL) == 0) {
         yb_assert(is_shown(in, &from.addresses[0], arena));
+        yb_assert(yb_str_utf8(in) || count_ats(in) == from.n);
+    }
     yb_arena_free(&arena);
     return 0;
 }

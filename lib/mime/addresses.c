@@ -452,6 +452,48 @@ header_is_plain(struct yb_str header)
 #define MAX_ADDRESSES 1000
 #define MAX_OCTETS 65536
 
+static bool
+is_ascii_mailbox(const struct yb_mime_address *m)
+{
+    return m->kind == YB_MIME_MAILBOX && yb_str_ascii(m->local) && yb_str_ascii(m->domain);
+}
+
+/* Before the local part that ends at value.p[at] == '@' comes what ends a word in any character
+ * set: nothing, or white space, a comma or '<' that does not follow a high byte. */
+static bool
+begins_plainly(struct yb_str value, size_t at)
+{
+    while (at > 0 && (yb_is_atext(value.p[at - 1]) || value.p[at - 1] == '.'))
+        at--;
+    return at == 0 ||
+           ((is_white(value.p[at - 1]) || value.p[at - 1] == ',' || value.p[at - 1] == '<') &&
+            (at == 1 || ((unsigned char)value.p[at - 2] & 0x80) == 0));
+}
+
+/*
+ * May whose address it is be told of a value that is no UTF-8? Programs take it for some character
+ * set of their own, and a byte behind a high one may be the second half of a character ('@', '[',
+ * '\\' in Shift_JIS and its kin; with careless programs any): what is a quote or a comment depends
+ * on the reader. Addresses do not where every '@' is that of an address that was found, each is
+ * ASCII, and none can have another beginning: whatever the rest is taken for, no reader finds one
+ * that is not in the list.
+ */
+static bool
+is_certain(struct yb_str value, const struct yb_mime_addresses *list)
+{
+    size_t left = list->n;
+
+    for (const struct yb_mime_address *m = list->first; m != NULL; m = m->next) {
+        if (!is_ascii_mailbox(m))
+            return false;
+    }
+    for (size_t i = 0; i < value.n; i++) {
+        if (value.p[i] == '@' && (left-- == 0 || !begins_plainly(value, i)))
+            return false;
+    }
+    return left == 0;
+}
+
 /* The addresses of one field go behind those already there. */
 static int
 field_collect(const struct yb_header *h, struct yb_arena *arena, struct yb_address_list *out,
@@ -464,13 +506,15 @@ field_collect(const struct yb_header *h, struct yb_arena *arena, struct yb_addre
         return refuse(err, h->name, "is there too often");
     if (h->value.n > MAX_OCTETS)
         return refuse(err, h->name, "is too long");
-    if (h->space_before_colon || !yb_str_utf8(h->value))
+    if (h->space_before_colon)
         return refuse(err, h->name, "is not well-formed");
     yb_mime_addresses(h->value, arena, &list);
     if (list.broken)
         return refuse(err, h->name, "is not an address list");
     if (list.obscure)
         return refuse(err, h->name, "uses obsolete forms that programs read differently");
+    if (!yb_str_utf8(h->value) && !is_certain(h->value, &list))
+        return refuse(err, h->name, "is no UTF-8, and programs could read other addresses in it");
     if (out->n + list.n > MAX_ADDRESSES)
         return refuse(err, h->name, "holds too many addresses");
     all = yb_arena_alloc(arena, out->n + list.n, sizeof(*all));

@@ -57,9 +57,10 @@ struct yb_address_list {
 /*
  * All addresses in all fields `name` of a header (or message) with CRLF line ends; none is fine.
  * -1 with a YB_PERM error (5.6.0) when the header is not unambiguous to its end (a line that is no
- * field, a bare CR or LF, a NUL) or one of those fields is broken, obscure, not UTF-8, holds
- * controls, an address without domain or with an invalid one; and when there are more than 100 such
- * fields, 1 000 addresses in them, or 64 KiB in one.
+ * field, a bare CR or LF, a NUL) or one of those fields is broken, obscure, holds controls, an
+ * address without domain or with an invalid one; and when there are more than 100 such fields,
+ * 1 000 addresses in them, or 64 KiB in one. Display names may be in any character set: a field
+ * that is no UTF-8 is refused when, read in another one, it could show an address that is not given.
  */
 int yb_mime_field_addresses(struct yb_str header, struct yb_str name, struct yb_arena *arena,
                             struct yb_address_list *out, struct yb_err *err) YB_MUST_USE;

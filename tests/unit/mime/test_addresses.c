@@ -181,6 +181,16 @@ static const struct { const char *in, *want; size_t fields; } froms[] = {
     { "From: a@B\xc3\xbc" "cher.example\r\n\r\n", "a@xn--bcher-kva.example", 1 },
     { "From: a@b (Full Name)\r\n\r\n", "a@b", 1 },
     { "From: a@b", "a@b", 1 },
+    /* names in any character set */
+    { "From: J\xf6rg M\xfcller <a@b>\r\n\r\n", "a@b", 1 },
+    { "From: \"M\xfcller, J\xf6rg\" <a@b>\r\n\r\n", "a@b", 1 },
+    { "From: \"Jos\xe9\"\r\n\t<a@b>\r\n\r\n", "a@b", 1 },
+    { "From: Jos\xe9 <a@b>, \"\xc9va\" <c@d>\r\n\r\n", "a@b c@d", 1 },
+    { "From: a@b (Jos\xe9)\r\n\r\n", "a@b", 1 },
+    { "From: \x93\xfa\x96{ <a@b>\r\n\r\n", "a@b", 1 },             /* Shift_JIS */
+    { "From: \"\x8e\x52\x93\x63\" <a@b>\r\n\r\n", "a@b", 1 },
+    { "From: \xd5\xc5\xc8\xfd <a@b>\r\n\r\n", "a@b", 1 },          /* GB 2312 */
+    { "From: \xff <a@b>\r\n\r\n", "a@b", 1 },
     { "X-From: c@d\r\nFrom: a@b\r\n\r\n", "a@b", 1 },
     /* not there, or nobody in it */
     { "To: a@b\r\n\r\n", NULL, 0 },
@@ -190,6 +200,21 @@ static const struct { const char *in, *want; size_t fields; } froms[] = {
     { "From: undisclosed:;\r\n\r\n", NULL, 0 },
     { "From: <>\r\n\r\n", NULL, 0 },
     { "From: me\r\n\r\n", NULL, 0 },
+    /* in another character set they could be others' */
+    { "From: \"\x83\\\" <c@d>, \" <a@b>\r\n\r\n", NULL, 0 },       /* Shift_JIS: so <c@d>, … */
+    { "From: \"c@d\xe9\" <a@b>\r\n\r\n", NULL, 0 },
+    { "From: \x83@ <a@b>\r\n\r\n", NULL, 0 },
+    { "From: \"\x83\x40\" <a@b>\r\n\r\n", NULL, 0 },
+    { "From: \x83\\ <a@b>\r\n\r\n", NULL, 0 },
+    { "From: x\xe9<a@b>\r\n\r\n", NULL, 0 },                       /* x?a@b, if '<' is swallowed */
+    { "From: x\xe9:a@b;\r\n\r\n", NULL, 0 },
+    { "From: x\xe9: <a@b>;\r\n\r\n", NULL, 0 },
+    { "From: (\xe9)a@b\r\n\r\n", NULL, 0 },
+    { "From: \"\xe9\"@b\r\n\r\n", NULL, 0 },
+    { "From: \xe9 <\"a\"@b>\r\n\r\n", NULL, 0 },
+    { "From: <j\xf6rg@b>\r\n\r\n", NULL, 0 },
+    { "From: a@b\xf6\r\n\r\n", NULL, 0 },
+    { "From: \x1b$B;3\x1b(B\xe9 <a@b>\r\n\r\n", NULL, 0 },
     /* programs differ */
     { "From: a@b <c@d>\r\n\r\n", NULL, 0 },
     { "From: <a@b> <c@d>\r\n\r\n", NULL, 0 },
@@ -213,7 +238,6 @@ static const struct { const char *in, *want; size_t fields; } froms[] = {
     { "X: y\r\n\nFrom: c@d\r\nFrom: a@b\r\n\r\n", NULL, 0 },
     { "From: a@b\n\n", NULL, 0 },
     { "From: a@b\r", NULL, 0 },
-    { "From: \xff <a@b>\r\n\r\n", NULL, 0 },
     { "From: a@b_c\r\n\r\n", NULL, 0 },
     { "From: a@b\x01\r\n\r\n", NULL, 0 },
     { "From: a@\xef\xbc\xa0.example\r\n\r\n", NULL, 0 },
