@@ -24,6 +24,29 @@ is_same(const struct yb_address *a, const struct yb_address *b)
            a->bang == b->bang && a->at == b->at;
 }
 
+static bool
+is_reverse(enum yb_path_kind kind)
+{
+    return kind == YB_PATH_REVERSE || kind == YB_PATH_REVERSE_FOREIGN;
+}
+
+/* What the strict kind takes, the foreign one reads alike; what only the foreign one takes is odd. */
+static void
+check_foreign(struct yb_str in, enum yb_path_kind strict, struct yb_arena *arena)
+{
+    enum yb_path_kind foreign =
+        strict == YB_PATH_REVERSE ? YB_PATH_REVERSE_FOREIGN : YB_PATH_FORWARD_FOREIGN;
+    struct yb_address a, b;
+    struct yb_str rest;
+    bool is_strict = yb_path_parse(in, strict, true, arena, &a, &rest, NULL) == 0;
+
+    if (yb_path_parse(in, foreign, true, arena, &b, &rest, NULL) < 0)
+        yb_assert(!is_strict);
+    else
+        yb_assert(is_strict ? is_same(&a, &b) && !b.odd_local && !b.odd_domain
+                            : b.odd_local || b.odd_domain);
+}
+
 static void
 check_path(struct yb_str in, enum yb_path_kind kind, bool utf8, struct yb_arena *arena)
 {
@@ -38,9 +61,9 @@ check_path(struct yb_str in, enum yb_path_kind kind, bool utf8, struct yb_arena 
     yb_assert(rest.p + rest.n == in.p + in.n && (rest.n == 0 || rest.p[0] == ' '));
     yb_assert(is_printable(a.local) && is_printable(a.domain) && yb_str_ascii(a.domain));
     yb_assert(utf8 || (yb_str_ascii(a.local) && !a.utf8));
-    yb_assert(!a.null || kind == YB_PATH_REVERSE);
+    yb_assert(!a.null || is_reverse(kind));
     yb_assert((a.domain.n == 0) == (a.null || a.no_domain));
-    yb_assert(a.local.n <= YB_LOCAL_MAX || kind == YB_PATH_REVERSE);
+    yb_assert(a.local.n <= YB_LOCAL_MAX || is_reverse(kind));
     text = yb_address_write(&a, arena);
     text = yb_arena_printf(arena, "<%.*s>", YB_STR_ARG(text));
     if (text.n <= YB_PATH_MAX) /* A-labels are longer than what they were written as */
@@ -59,6 +82,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_path(in, YB_PATH_FORWARD, true, arena);
     check_path(in, YB_PATH_FORWARD, false, arena);
     check_path(in, YB_PATH_REVERSE, true, arena);
+    check_path(in, YB_PATH_REVERSE_FOREIGN, true, arena);
+    check_path(in, YB_PATH_FORWARD_FOREIGN, true, arena);
+    check_foreign(in, YB_PATH_REVERSE, arena);
+    check_foreign(in, YB_PATH_FORWARD, arena);
     if (yb_address_parse(in, arena, &a, NULL) == 0 && a.domain.n < 180)
         yb_assert(yb_address_parse(yb_address_write(&a, arena), arena, &b, NULL) == 0 &&
                   is_same(&a, &b));

@@ -11,7 +11,7 @@
 /* What is left to parse, and the rules of this path. */
 struct scan {
     struct yb_str left;
-    bool utf8, forward;
+    bool utf8, forward, foreign;
     struct yb_arena *arena;
     struct yb_err *err;
 };
@@ -63,7 +63,7 @@ yb_is_atext(char c)
 static bool
 is_domain_byte(char c)
 {
-    return yb_is_alpha(c) || yb_is_digit(c) || c == '-' || c == '.' || is_high(c);
+    return yb_is_alpha(c) || yb_is_digit(c) || c == '-' || c == '_' || c == '.' || is_high(c);
 }
 
 /* The longest run of domain bytes; the names themselves are judged by yb_domain_normal(). */
@@ -80,9 +80,9 @@ take_domain_text(struct scan *sc)
     return text;
 }
 
-/* Labels of letters, digits and inner hyphens; see the header. */
+/* Labels of letters, digits and inner hyphens; of a foreign one see enum yb_path_kind. */
 static bool
-name_is_valid(struct yb_str name)
+name_is_valid(struct yb_str name, bool foreign)
 {
     struct yb_str rest = name, label;
     bool digits = false;
@@ -90,11 +90,13 @@ name_is_valid(struct yb_str name)
     if (name.n == 0 || name.n > NAME_MAX_OCTETS)
         return false;
     while (yb_str_split(&rest, '.', &label)) {
-        if (label.n == 0 || label.n > LABEL_MAX || label.p[0] == '-' || label.p[label.n - 1] == '-')
+        if (label.n == 0 || label.n > LABEL_MAX ||
+            (!foreign && (label.p[0] == '-' || label.p[label.n - 1] == '-')))
             return false;
         digits = true;
         for (size_t i = 0; i < label.n; i++) {
-            if (!yb_is_alpha(label.p[i]) && !yb_is_digit(label.p[i]) && label.p[i] != '-')
+            if (!yb_is_alpha(label.p[i]) && !yb_is_digit(label.p[i]) && label.p[i] != '-' &&
+                !(foreign && label.p[i] == '_'))
                 return false;
             digits = digits && yb_is_digit(label.p[i]);
         }
@@ -112,7 +114,11 @@ lower_copy(struct yb_str s, struct yb_arena *arena)
     return yb_str(p, s.n);
 }
 
-/* U-labels to A-labels; false when libidn2 does not take the name. */
+/*
+ * U-labels to A-labels; false when libidn2 does not take the name. Its flag for the rules of ASCII
+ * is not asked for: it drops what breaks them ("b_ü" becomes "bü", another name) where
+ * name_is_valid() refuses it.
+ */
 static bool
 name_to_ascii(struct yb_str name, struct yb_arena *arena, struct yb_str *out)
 {
@@ -121,8 +127,7 @@ name_to_ascii(struct yb_str name, struct yb_arena *arena, struct yb_str *out)
     bool ok;
 
     ok = yb_str_utf8(name) && yb_str_find(name, '\0') == name.n &&
-         idn2_lookup_u8((const uint8_t *)copy.p, &ascii,
-                        IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL | IDN2_USE_STD3_ASCII_RULES) ==
+         idn2_lookup_u8((const uint8_t *)copy.p, &ascii, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL) ==
              IDN2_OK;
     if (ok)
         *out = yb_arena_dup(arena, yb_str_from((const char *)ascii));
@@ -130,20 +135,38 @@ name_to_ascii(struct yb_str name, struct yb_arena *arena, struct yb_str *out)
     return ok;
 }
 
+static struct yb_str
+without_final_dot(struct yb_str name)
+{
+    return yb_str_head(name, name.n - (name.n > 0 && name.p[name.n - 1] == '.'));
+}
+
+static int
+domain_normal(struct yb_str domain, bool foreign, struct yb_arena *arena, struct yb_str *out,
+              struct yb_err *err)
+{
+    struct yb_str name = without_final_dot(domain);
+    bool cut = name.n < domain.n;
+
+    if (domain.n > YB_DOMAIN_MAX)
+        return yb_err_as(err, YB_ERR_DOMAIN, YB_PERM, "5.1.2", "Domain name too long");
+    if (has_high(name)) {
+        if (!name_to_ascii(name, arena, &name))
+            return yb_err_as(err, YB_ERR_DOMAIN, YB_PERM, "5.1.2", "Invalid domain name");
+        if (!cut) /* UTS #46 has dots of its own: an ideographic one is written, too */
+            name = without_final_dot(name);
+    }
+    if (!name_is_valid(name, foreign))
+        return yb_err_as(err, YB_ERR_DOMAIN, YB_PERM, "5.1.2", "Invalid domain name");
+    *out = lower_copy(name, arena);
+    return 0;
+}
+
 int
 yb_domain_normal(struct yb_str domain, struct yb_arena *arena, struct yb_str *out,
                  struct yb_err *err)
 {
-    struct yb_str name = domain;
-
-    if (domain.n > YB_DOMAIN_MAX)
-        return yb_err_as(err, YB_ERR_DOMAIN, YB_PERM, "5.1.2", "Domain name too long");
-    if (name.n > 0 && name.p[name.n - 1] == '.')
-        name.n--;
-    if ((has_high(name) && !name_to_ascii(name, arena, &name)) || !name_is_valid(name))
-        return yb_err_as(err, YB_ERR_DOMAIN, YB_PERM, "5.1.2", "Invalid domain name");
-    *out = lower_copy(name, arena);
-    return 0;
+    return domain_normal(domain, false, arena, out, err);
 }
 
 /* "192.0.2.1" and "IPv6:2001:db8::1" (§4.1.3) in the form inet_ntop() gives; no other tag exists.
@@ -214,6 +237,18 @@ dot_string(struct yb_str s)
     return n > 0 && s.p[n - 1] == '.' ? 0 : n;
 }
 
+/* The same with dots anywhere. */
+static size_t
+atoms_and_dots(struct yb_str s)
+{
+    bool atom = false;
+    size_t n = 0;
+
+    for (; n < s.n && (is_atom_byte(s.p[n]) || s.p[n] == '.'); n++)
+        atom = atom || s.p[n] != '.';
+    return atom ? n : 0;
+}
+
 static int
 take_local(struct scan *sc, struct yb_address *a)
 {
@@ -226,6 +261,10 @@ take_local(struct scan *sc, struct yb_address *a)
             return scan_error(sc, "Invalid quoted local part");
     } else {
         n = dot_string(sc->left);
+        if (sc->foreign && n < atoms_and_dots(sc->left)) {
+            n = atoms_and_dots(sc->left);
+            a->odd_local = true;
+        }
         if (n == 0)
             return scan_error(sc, "Invalid local part");
         a->local = yb_str_head(sc->left, n);
@@ -251,9 +290,10 @@ take_domain(struct scan *sc, struct yb_address *a)
     }
     text = take_domain_text(sc);
     a->utf8 = a->utf8 || has_high(text);
-    if (yb_domain_normal(text, sc->arena, &a->domain, NULL) < 0)
-        return scan_error(sc, "Invalid domain in address");
-    return 0;
+    if (domain_normal(text, false, sc->arena, &a->domain, NULL) == 0)
+        return 0;
+    a->odd_domain = sc->foreign && domain_normal(text, true, sc->arena, &a->domain, NULL) == 0;
+    return a->odd_domain ? 0 : scan_error(sc, "Invalid domain in address");
 }
 
 /* A-d-l ":" of §4.1.2, recognised so that the caller can say why it refuses; not kept. */
@@ -318,7 +358,13 @@ int
 yb_path_parse(struct yb_str in, enum yb_path_kind kind, bool utf8, struct yb_arena *arena,
               struct yb_address *out, struct yb_str *rest, struct yb_err *err)
 {
-    struct scan sc = { in, utf8, kind == YB_PATH_FORWARD, arena, err };
+    struct scan sc = { .left = in,
+                       .utf8 = utf8,
+                       .forward = kind == YB_PATH_FORWARD || kind == YB_PATH_FORWARD_FOREIGN,
+                       .foreign =
+                           kind == YB_PATH_REVERSE_FOREIGN || kind == YB_PATH_FORWARD_FOREIGN,
+                       .arena = arena,
+                       .err = err };
     struct yb_str path;
 
     *out = (struct yb_address){ 0 };
@@ -341,7 +387,7 @@ int
 yb_address_parse(struct yb_str in, struct yb_arena *arena, struct yb_address *out,
                  struct yb_err *err)
 {
-    struct scan sc = { in, true, true, arena, err };
+    struct scan sc = { .left = in, .utf8 = true, .forward = true, .arena = arena, .err = err };
 
     *out = (struct yb_address){ 0 };
     if (in.n > YB_PATH_MAX - 2)

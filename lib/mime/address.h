@@ -24,11 +24,21 @@ struct yb_address {
     bool utf8;      /* local part or domain were written with bytes above 127 */
     bool routed;    /* a source route "@a,@b:" stood before it (and is not kept) */
     bool percent, bang, at; /* the local part holds '%', '!', '@' */
+    /* Foreign kinds only: it breaks the grammar in a way real addresses elsewhere do. No hosted
+     * address can be written so: who asks whose it is looks here first. */
+    bool odd_local, odd_domain;
 };
 
+/*
+ * The foreign kinds take what hosts elsewhere gave to people who cannot change it: dots anywhere in
+ * the local part (phone carriers), '_' and hyphens at the edges of labels in the domain (containers,
+ * Windows domains). Everything else is as strict.
+ */
 enum yb_path_kind {
     YB_PATH_REVERSE, /* MAIL FROM: <> is fine */
-    YB_PATH_FORWARD  /* RCPT TO: <postmaster> is fine; the local part has at most 64 octets */
+    YB_PATH_FORWARD, /* RCPT TO: <postmaster> is fine; the local part has at most 64 octets */
+    YB_PATH_REVERSE_FOREIGN,
+    YB_PATH_FORWARD_FOREIGN
 };
 
 /*

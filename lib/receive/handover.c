@@ -153,9 +153,9 @@ yb_handover_rcpt(const struct yb_handover *h, struct yb_smtp_session *s, struct 
     struct yb_resolution res;
 
     memset(verdict, 0, sizeof(*verdict));
-    if (is_relay_form(s, &r->address)) {
+    verdict->form = is_relay_form(s, &r->address);
+    if (verdict->form || r->address.odd_domain) {
         verdict->why = YB_WHY_NOT_HOSTED;
-        verdict->form = true;
         return yb_err_as(err, YB_ERR_DENIED, YB_PERM, "5.7.1", "Relaying denied");
     }
     if (yb_directory_resolve(h->directory, r->address.local, domain, yb_conn_scratch(s->conn), &res,
@@ -163,6 +163,11 @@ yb_handover_rcpt(const struct yb_handover *h, struct yb_smtp_session *s, struct 
         return -1;
     verdict->why = res.answer.why;
     r->tenant = res.tenant;
+    /* No address of ours is written so, also where a catch-all would take it. */
+    if (r->address.odd_local && verdict->why != YB_WHY_NOT_HOSTED) {
+        verdict->why = YB_WHY_UNKNOWN;
+        return yb_err_set(err, YB_PERM, "5.1.3", "Invalid local part");
+    }
     if (res.answer.code != 0)
         return answer_err(&res.answer, r, err);
     yb_assert(res.n_targets > 0);

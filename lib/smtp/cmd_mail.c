@@ -5,18 +5,20 @@
 #include "lib/smtp/reply.h"
 #include "lib/smtp/say.h"
 
+/* Strangers send as they are called, and their mail goes on by LMTP; users send as ours, who are
+ * called as we allow, to whomever they like. */
 static unsigned
 params_allowed(const struct yb_smtp_session *s)
 {
     switch (s->server->conf.dialect) {
     case YB_SMTP_LMTP:
-        return YB_PARAMS_LMTP;
+        return YB_PARAMS_LMTP | YB_PARAMS_ODD_SENDER;
     case YB_SMTP_SUBMISSION:
-        return YB_PARAMS_AUTH;
+        return YB_PARAMS_AUTH | YB_PARAMS_ODD_RCPT;
     case YB_SMTP_MX:
         break;
     }
-    return 0;
+    return YB_PARAMS_ODD_SENDER;
 }
 
 static int

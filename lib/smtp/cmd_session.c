@@ -37,11 +37,11 @@ ehlo_answer(struct yb_smtp_session *s)
     smtp_reply_str(s, 250, false, NULL, YB_STR("SMTPUTF8"));
 }
 
+/* Whatever the name: yb_smtp_helo_text() makes of it what may be written down. */
 static int
-hello(struct yb_smtp_session *s, struct yb_str name, bool extended, struct yb_err *err)
+hello(struct yb_smtp_session *s, struct yb_str name, bool extended)
 {
-    if (!yb_smtp_helo_valid(name))
-        return yb_err_as(err, YB_ERR_SYNTAX, YB_PERM, "5.5.4", "Invalid name");
+    name = yb_str_head(name, YB_SMTP_HELO_MAX);
     smtp_tx_reset(s); /* RFC 5321 §4.1.4: as RSET */
     yb_free(s->engine->helo);
     s->engine->helo = yb_dup(name.p, name.n);
@@ -55,15 +55,15 @@ hello(struct yb_smtp_session *s, struct yb_str name, bool extended, struct yb_er
 }
 
 int
-smtp_cmd_ehlo(struct yb_smtp_session *s, struct yb_str arg, struct yb_err *err)
+smtp_cmd_ehlo(struct yb_smtp_session *s, struct yb_str arg, struct yb_err *err YB_UNUSED)
 {
-    return hello(s, arg, true, err);
+    return hello(s, arg, true);
 }
 
 int
-smtp_cmd_helo(struct yb_smtp_session *s, struct yb_str arg, struct yb_err *err)
+smtp_cmd_helo(struct yb_smtp_session *s, struct yb_str arg, struct yb_err *err YB_UNUSED)
 {
-    return hello(s, arg, false, err);
+    return hello(s, arg, false);
 }
 
 int

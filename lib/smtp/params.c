@@ -1,8 +1,6 @@
 /* Command arguments. */
 #include "lib/smtp/params.h"
 
-#define HELO_MAX 255
-
 /* "FROM:" in any case, and the spaces some put behind it. */
 static bool
 take_keyword(struct yb_str *arg, struct yb_str keyword)
@@ -139,11 +137,22 @@ mail_param(struct yb_smtp_mail_args *a, unsigned allow, unsigned *seen, struct y
     return lmtp_param(YB_PARAM_UNKNOWN, key, err);
 }
 
-/* What stood between < and >. */
+/*
+ * What stood between < and >, without a source route, which nobody follows, and without the final
+ * dot of a domain, which is not part of an address (RFC 5321 §2.3.5) and would come back in
+ * Return-Path and Delivered-To.
+ */
 static struct yb_str
-path_text(struct yb_str path, struct yb_str rest)
+path_text(const struct yb_address *a, struct yb_str path, struct yb_str rest,
+          struct yb_arena *arena)
 {
-    return yb_str(path.p + 1, path.n - rest.n - 2);
+    struct yb_str text = yb_str(path.p + 1, path.n - rest.n - 2);
+
+    if (a->routed)
+        return yb_address_write(a, arena);
+    if (a->domain.n > 0 && text.p[text.n - 1] == '.')
+        text.n--;
+    return text;
 }
 
 int
@@ -157,9 +166,11 @@ yb_smtp_mail_parse(struct yb_str arg, unsigned allow, struct yb_arena *arena,
     memset(out, 0, sizeof(*out));
     if (!take_keyword(&arg, YB_STR("FROM:")))
         return yb_err_as(err, YB_ERR_SYNTAX, YB_PERM, "5.5.4", "Syntax: MAIL FROM:<address>");
-    if (yb_path_parse(arg, YB_PATH_REVERSE, true, arena, &out->from, &rest, err) < 0)
+    if (yb_path_parse(
+            arg, (allow & YB_PARAMS_ODD_SENDER) != 0 ? YB_PATH_REVERSE_FOREIGN : YB_PATH_REVERSE,
+            true, arena, &out->from, &rest, err) < 0)
         return -1;
-    out->text = out->from.routed ? yb_address_write(&out->from, arena) : path_text(arg, rest);
+    out->text = path_text(&out->from, arg, rest, arena);
     while ((more = next_param(&rest, &key, &value)) > 0) {
         if (mail_param(out, allow, &seen, key, value, err) < 0)
             return -1;
@@ -181,9 +192,11 @@ yb_smtp_rcpt_parse(struct yb_str arg, unsigned allow, bool utf8, struct yb_arena
     memset(out, 0, sizeof(*out));
     if (!take_keyword(&arg, YB_STR("TO:")))
         return yb_err_as(err, YB_ERR_SYNTAX, YB_PERM, "5.5.4", "Syntax: RCPT TO:<address>");
-    if (yb_path_parse(arg, YB_PATH_FORWARD, utf8, arena, &out->to, &rest, err) < 0)
+    if (yb_path_parse(arg,
+                      (allow & YB_PARAMS_ODD_RCPT) != 0 ? YB_PATH_FORWARD_FOREIGN : YB_PATH_FORWARD,
+                      utf8, arena, &out->to, &rest, err) < 0)
         return -1;
-    out->text = out->to.routed ? yb_address_write(&out->to, arena) : path_text(arg, rest);
+    out->text = path_text(&out->to, arg, rest, arena);
     while ((more = next_param(&rest, &key, &value)) > 0) {
         enum yb_lmtp_param p = (allow & YB_PARAMS_LMTP) != 0
                                    ? yb_lmtp_rcpt_read(&out->x, key, value)
@@ -278,17 +291,22 @@ yb_smtp_auth_parse(struct yb_str arg, struct yb_str *mechanism, struct yb_str *i
     return true;
 }
 
-bool
-yb_smtp_helo_valid(struct yb_str name)
+struct yb_str
+yb_smtp_helo_text(struct yb_str name, bool utf8, struct yb_arena *arena)
 {
-    if (name.n == 0 || name.n > HELO_MAX || !yb_str_utf8(name))
-        return false;
+    char *p;
+
+    name = yb_str_head(name, YB_SMTP_HELO_MAX);
+    utf8 = utf8 && yb_str_utf8(name);
+    p = yb_arena_alloc(arena, name.n + 1, 1);
     for (size_t i = 0; i < name.n; i++) {
         char c = name.p[i];
+        bool high = (unsigned char)c > 127;
+        bool fits = high ? utf8
+                         : yb_is_alpha(c) || yb_is_digit(c) ||
+                               (c != '\0' && memchr("-._:[]", c, 6) != NULL);
 
-        if (!yb_is_alpha(c) && !yb_is_digit(c) && (unsigned char)c < 128 &&
-            memchr("-._:[]", c, 6) == NULL)
-            return false;
+        p[i] = fits ? c : '?';
     }
-    return true;
+    return yb_str(p, name.n);
 }

@@ -11,12 +11,15 @@
 
 enum {
     YB_PARAMS_LMTP = 1, /* lib/smtp/xparam.h */
-    YB_PARAMS_AUTH = 2  /* MAIL AUTH= (RFC 4954 §5): read, then ignored */
+    YB_PARAMS_AUTH = 2, /* MAIL AUTH= (RFC 4954 §5): read, then ignored */
+    /* Addresses of hosts elsewhere as they come (enum yb_path_kind) … */
+    YB_PARAMS_ODD_SENDER = 4, /* … in MAIL */
+    YB_PARAMS_ODD_RCPT = 8 /* … in RCPT: a hosted one it must not be, which the caller sees to */
 };
 
 struct yb_smtp_mail_args {
     struct yb_address from;
-    struct yb_str text; /* as it was written, without < and > */
+    struct yb_str text; /* as it was written, without < and >, a source route and a final dot */
     bool has_size;
     uint64_t size;
     bool body_8bit, utf8;
@@ -25,7 +28,7 @@ struct yb_smtp_mail_args {
 
 struct yb_smtp_rcpt_args {
     struct yb_address to;
-    struct yb_str text; /* as it was written, without < and > and without a source route */
+    struct yb_str text; /* likewise */
     struct yb_lmtp_rcpt x;
 };
 
@@ -48,8 +51,14 @@ bool yb_smtp_bdat_parse(struct yb_str arg, uint64_t *n, bool *last) YB_MUST_USE;
 /* "MECHANISM [initial]" (RFC 4954 §4); initial->p is NULL without one. */
 bool yb_smtp_auth_parse(struct yb_str arg, struct yb_str *mechanism,
                         struct yb_str *initial) YB_MUST_USE;
-/* A name or literal that may stand in a Received field: nobody is refused for a wrong name
- * (RFC 5321 §4.1.4), only for one that is no word of it. */
-bool yb_smtp_helo_valid(struct yb_str name) YB_MUST_USE;
+#define YB_SMTP_HELO_MAX 255 /* a domain's limit (RFC 5321 §4.5.3.1.2) */
+
+/*
+ * What a client calls itself, as it may stand in a Received field: nobody is refused for a name
+ * (RFC 5321 §4.1.4), and people name their computers as they like. Of its first YB_SMTP_HELO_MAX
+ * octets all that a domain or address literal is not made of is replaced, with `utf8` (RFC 6531 §3.7.1) but for
+ * well-formed UTF-8.
+ */
+struct yb_str yb_smtp_helo_text(struct yb_str name, bool utf8, struct yb_arena *arena) YB_MUST_USE;
 
 #endif

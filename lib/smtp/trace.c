@@ -2,6 +2,7 @@
 #include "lib/smtp/trace.h"
 
 #include "lib/mime/date.h"
+#include "lib/smtp/params.h"
 #include "lib/smtp/session.h"
 
 struct yb_str
@@ -32,17 +33,11 @@ peer_literal(const struct yb_smtp_session *s, struct yb_arena *arena)
     return yb_arena_dup(arena, yb_str_from(yb_ip_literal(yb_ip_of(yb_conn_peer(s->conn)), text)));
 }
 
-/* A header is ASCII unless the message is an SMTPUTF8 one (RFC 6532), whatever a client calls itself
- * (RFC 6531 §3.7.1 wants A-labels there). */
+/* A header is ASCII unless the message is an SMTPUTF8 one (RFC 6532). */
 static struct yb_str
 helo_text(const struct yb_smtp_session *s, struct yb_arena *arena)
 {
-    size_t n = strlen(s->engine->helo);
-    char *p = yb_arena_alloc(arena, n + 1, 1);
-
-    for (size_t i = 0; i < n; i++)
-        p[i] = (unsigned char)s->engine->helo[i] > 127 && !s->tx->utf8 ? '?' : s->engine->helo[i];
-    return yb_str(p, n);
+    return yb_smtp_helo_text(yb_str_from(s->engine->helo), s->tx->utf8, arena);
 }
 
 struct yb_str

@@ -30,10 +30,11 @@ teardown(void)
 static const char *
 flags_of(const struct yb_address *a)
 {
-    return yb_arena_printf(arena, "%s%s%s%s%s%s%s%s%s", a->null ? "0" : "", a->no_domain ? "d" : "",
-                           a->quoted ? "q" : "", a->literal ? "l" : "", a->utf8 ? "u" : "",
-                           a->routed ? "r" : "", a->percent ? "%" : "", a->bang ? "!" : "",
-                           a->at ? "@" : "")
+    return yb_arena_printf(arena, "%s%s%s%s%s%s%s%s%s%s%s", a->null ? "0" : "",
+                           a->no_domain ? "d" : "", a->quoted ? "q" : "", a->literal ? "l" : "",
+                           a->utf8 ? "u" : "", a->routed ? "r" : "", a->percent ? "%" : "",
+                           a->bang ? "!" : "", a->at ? "@" : "", a->odd_local ? "." : "",
+                           a->odd_domain ? "_" : "")
         .p;
 }
 
@@ -127,6 +128,35 @@ static const struct {
     { "<a@b->",                      YB_PATH_FORWARD, false, NO("5.1.3") },
     { "<a@b_c>",                     YB_PATH_FORWARD, false, NO("5.1.3") },
     { "<Full Name <a@b>>",           YB_PATH_FORWARD, false, NO("5.1.3") },
+    /* as people elsewhere are called, who cannot change it */
+#define REVERSE YB_PATH_REVERSE_FOREIGN
+#define FORWARD YB_PATH_FORWARD_FOREIGN
+    { "<taro.@b>",                   REVERSE, false, "", "taro.", "b", ".", "" },
+    { "<ta..ro@b> SIZE=1",           REVERSE, false, "", "ta..ro", "b", ".", " SIZE=1" },
+    { "<.taro@b>",                   FORWARD, false, "", ".taro", "b", ".", "" },
+    { "<a.b@c>",                     FORWARD, false, "", "a.b", "c", "", "" },
+    { "<...@b>",                     REVERSE, false, NO("5.1.7") },
+    { "<a..@>",                      REVERSE, false, NO("5.1.7") },
+    { "<a..b c@d>",                  REVERSE, false, NO("5.1.7") },
+    { "<a..\"b\"@d>",                REVERSE, false, NO("5.1.7") },
+    { "<>",                          REVERSE, false, "", "", "", "0", "" },
+    { "<>",                          FORWARD, false, NO("5.1.3") },
+    { "<postmaster>",                FORWARD, false, "", "postmaster", "", "d", "" },
+    { "<postmaster.>",               FORWARD, false, NO("5.1.3") },
+    { "<root@Web_1.customer.test>",  REVERSE, false, "", "root", "web_1.customer.test", "_", "" },
+    { "<a@_x.-b.c-.>",               FORWARD, false, "", "a", "_x.-b.c-", "_", "" },
+    { "<a..@b_c>",                   REVERSE, false, "", "a..", "b_c", "._", "" },
+    { "<a@b_\xc3\xbc" "cher.test>",  REVERSE, true, "", "a", "xn--b_cher-4ya.test", "u_", "" },
+    { "<a@b_\xc3\xbc" "cher.test>",  YB_PATH_REVERSE, true, NO("5.1.7") },
+    { "<a@b..c_d>",                  REVERSE, false, NO("5.1.7") },
+    { "<a@b_c/d>",                   REVERSE, false, NO("5.1.7") },
+    { "<a@192.0.2.1>",               REVERSE, false, NO("5.1.7") },
+    { "<a@b_c\xff>",                 REVERSE, true, NO("5.1.7") },
+    { "<a@" A63 "a.b>",              REVERSE, false, NO("5.1.7") },
+    { "<" A63 "a.@b>",               REVERSE, false, "", A63 "a.", "b", ".", "" },
+    { "<" A63 "a.@b>",               FORWARD, false, NO("5.1.3") },
+    { "<taro.@b>",                   YB_PATH_REVERSE, false, NO("5.1.7") },
+    { "<a@b_c>",                     YB_PATH_REVERSE, false, NO("5.1.7") },
     /* limits */
     { "<" A63 "a@b>",                YB_PATH_FORWARD, false, "", A63 "a", "b", "", "" },
     { "<" A63 "aa@b>",               YB_PATH_FORWARD, false, NO("5.1.3") },
@@ -276,6 +306,13 @@ static const struct { const char *in, *want; } domains[] = {
     { "stra\xc3\x9f" "e.example", "xn--strae-oqa.example" },      /* non-transitional */
     { "\xe9\x83\xb5\xe4\xbe\xbf.\xe6\x97\xa5\xe6\x9c\xac", "xn--wtqs30n.xn--wgv71a" },
     { "xn--anything.example", "xn--anything.example" },
+    { "acme.example\xe3\x80\x82", "acme.example" },               /* a final dot in ideographs */
+    { "acme\xef\xbc\x8e" "example\xef\xbd\xa1", "acme.example" },
+    { "acme.example.\xe3\x80\x82", NULL }, { "acme.example\xe3\x80\x82.", NULL },
+    { "b_\xc3\xbc" "cher.example", NULL }, { "b \xc3\xbc" "cher.example", NULL },
+    { "b@\xc3\xbc" "cher.example", NULL }, { "b\xef\xbc\xbf" "cher.example", NULL }, /* full width _ */
+    { "b/c.\xc3\xbc.example", NULL }, { "b\xef\xbc\xa0" "cher.example", NULL },
+    { "a_b.example", NULL }, { "-a.example", NULL }, { "a-.example", NULL },
     { "", NULL }, { ".", NULL }, { "..", NULL }, { "a..b", NULL }, { "a b", NULL }, { "a\tb", NULL },
     { "10", NULL }, { "10.0.0.1", NULL }, { "a@b", NULL }, { "[1.2.3.4]", NULL },
     { "\xef\xbc\xa0.example", NULL },                             /* full width @ */

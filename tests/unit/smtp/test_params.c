@@ -75,6 +75,12 @@ static const struct {
 } rcpts[] = {
     { "TO:<a@b.test>", 0, NULL, "a@b.test" },
     { "TO:<postmaster>", 0, NULL, "postmaster" },
+    { "TO:<a@b.test.>", 0, NULL, "a@b.test" },
+    { "TO:<@x.test:a@b.test.>", 0, NULL, "a@b.test" },
+    { "TO:<a.@b.test>", 0, "5.1.3", NULL },
+    { "TO:<a@b_c.test>", YB_PARAMS_ODD_SENDER, "5.1.3", NULL },
+    { "TO:<a.@b.test.>", YB_PARAMS_ODD_RCPT, NULL, "a.@b.test" },
+    { "TO:<a@b_c.test>", YB_PARAMS_ODD_RCPT, NULL, "a@b_c.test" },
     { "TO:<>", 0, "5.1.3", NULL },
     { "TO:<a>", 0, "5.1.3", NULL },
     { "TO:<a@b.test> NOTIFY=NEVER", 0, "5.3.3", NULL },
@@ -164,10 +170,33 @@ START_TEST(test_words)
     ck_assert(!yb_smtp_auth_parse(YB_STR("PLAIN a b"), &m, &i));
     ck_assert(!yb_smtp_auth_parse(YB_STR("PL/AIN"), &m, &i));
     ck_assert(!yb_smtp_auth_parse(YB_STR("A23456789012345678901"), &m, &i));
-    ck_assert(yb_smtp_helo_valid(YB_STR("my_host.test")));
-    ck_assert(yb_smtp_helo_valid(YB_STR("[IPv6:2001:db8::1]")));
-    ck_assert(!yb_smtp_helo_valid(YB_STR("a b")) && !yb_smtp_helo_valid(YB_STR("a(b)")));
-    ck_assert(!yb_smtp_helo_valid(YB_STR("")) && !yb_smtp_helo_valid(YB_STR("a\xff")));
+}
+END_TEST
+
+static const struct {
+    const char *name, *ascii, *utf8;
+} helos[] = {
+    { "my_host.test", "my_host.test", "my_host.test" },
+    { "[IPv6:2001:db8::1]", "[IPv6:2001:db8::1]", "[IPv6:2001:db8::1]" },
+    { "john's-laptop", "john?s-laptop", "john?s-laptop" },
+    { "DESKTOP 01", "DESKTOP?01", "DESKTOP?01" },
+    { "x (evil) by y; z", "x??evil??by?y??z", "x??evil??by?y??z" },
+    { "a\"b\\c<d>@e,f\tg\x01\x7f", "a?b?c?d??e?f?g??", "a?b?c?d??e?f?g??" },
+    { "b\xc3\xbcro", "b??ro", "b\xc3\xbcro" },
+    { "b\xfcro", "b?ro", "b?ro" },
+    { "", "", "" },
+};
+
+START_TEST(test_helo)
+{
+    struct yb_arena *a = yb_arena_new(2048);
+    struct yb_str in = yb_str_from(helos[_i].name), long_name;
+
+    ck_assert(yb_str_eq(yb_smtp_helo_text(in, false, a), yb_str_from(helos[_i].ascii)));
+    ck_assert(yb_str_eq(yb_smtp_helo_text(in, true, a), yb_str_from(helos[_i].utf8)));
+    long_name = yb_arena_printf(a, "%0*d", YB_SMTP_HELO_MAX + 1, 0);
+    ck_assert_uint_eq(yb_smtp_helo_text(long_name, false, a).n, YB_SMTP_HELO_MAX);
+    yb_arena_free(&a);
 }
 END_TEST
 
@@ -370,6 +399,7 @@ main(void)
     tcase_add_loop_test(tc, test_complete, 0, YB_COUNT(completions));
     tcase_add_loop_test(tc, test_bdat, 0, YB_COUNT(chunks));
     tcase_add_test(tc, test_words);
+    tcase_add_loop_test(tc, test_helo, 0, YB_COUNT(helos));
     tcase_add_test(tc, test_lmtp_round);
     tcase_add_loop_test(tc, test_code, 0, YB_COUNT(mapped));
     tcase_add_loop_test(tc, test_line, 0, YB_COUNT(lines));

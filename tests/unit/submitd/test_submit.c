@@ -253,6 +253,13 @@ static const struct {
     { "x@other.test", "451 4.3.0" }, /* until there is a queue */
     { "x%other.test@ours.test", "550 5.7.1" },
     { "suspended@ours.test", "450 4.2.1" },
+    /* As people elsewhere are called; ours are not, whatever a catch-all would take. */
+    { "taro.@mobile.test", "451 4.3.0" },
+    { "root@web_1.other.test", "451 4.3.0" },
+    { "x%y@web_1.other.test", "550 5.7.1" },
+    { "n1..2@ours.test", "501 5.1.3" },
+    { ".nobody@friend.test", "501 5.1.3" },
+    { "ann@ours.test.", "250 2.1.5" },
 };
 
 START_TEST(test_recipient)
