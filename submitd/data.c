@@ -5,9 +5,6 @@
 #include "lib/smtp/trace.h"
 #include "submitd/submitd.h"
 
-/* A header a mail program writes is far below; who needs more is refused, not half judged. */
-#define HEADER_MAX (512u * 1024)
-
 static int
 submitd_connect(struct yb_smtp_session *s, struct yb_err *err YB_UNUSED)
 {
@@ -41,26 +38,19 @@ submitd_rcpt(struct yb_smtp_session *s, struct yb_smtp_rcpt *r, struct yb_err *e
     return rc;
 }
 
-/* The whole header, with its empty line if there is one. */
+/* The whole header, with its empty line if there is one: a longer one is refused, not half judged. */
 static int
-read_header(const struct yb_smtp_tx *tx, struct yb_str *header, struct yb_err *err)
+read_header(struct yb_smtp_session *s, struct yb_str *header, struct yb_err *err)
 {
-    struct yb_str all;
-    ssize_t got;
+    struct yb_str begin;
     size_t n;
 
-    if (!yb_msgbuf_view(tx->message, &all)) {
-        char *p = yb_arena_alloc(tx->arena, HEADER_MAX, 1);
-
-        got = yb_msgbuf_pread(tx->message, p, HEADER_MAX, 0, err);
-        if (got < 0)
-            return -1;
-        all = yb_str(p, (size_t)got);
-    }
-    n = yb_header_size(all);
-    if (n == all.n && n < yb_msgbuf_size(tx->message))
+    if (yb_smtp_message_begin(s, &begin, err) < 0)
+        return -1;
+    n = yb_header_size(begin);
+    if (n == begin.n && n < yb_msgbuf_size(s->tx->message))
         return yb_err_set(err, YB_PERM, "5.6.0", "Header too long");
-    *header = yb_str_head(all, n);
+    *header = yb_str_head(begin, n);
     return 0;
 }
 
@@ -87,7 +77,7 @@ submitd_message(struct yb_smtp_session *s, struct yb_str *answer YB_UNUSED, stru
     time_t now = yb_clock_now();
     struct yb_str header, missing, head;
 
-    if (read_header(s->tx, &header, err) < 0 || submitd_check_header(s, header, err) < 0)
+    if (read_header(s, &header, err) < 0 || submitd_check_header(s, header, err) < 0)
         return -1;
     missing = submitd_missing_fields(header, now, s->tx->id, s->qualify, arena);
     head = yb_arena_printf(arena, "%.*s%.*s", YB_STR_ARG(yb_smtp_received(s, true, now, arena)),

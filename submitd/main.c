@@ -40,6 +40,7 @@ init(struct yb_daemon *d, void **state, struct yb_err *err)
 
     *state = st;
     st->submitd.handover.origin = YB_ORIGIN_AUTH;
+    st->submitd.handover.hide_bcc = true;
     st->submitd.max_per_account = conf->max_connections_per_account;
     /* lib/auth starts the SASL library, which must happen before there are threads. */
     if (yb_receiver_open(&st->receiver, d, "submitd", &conf->receive, &st->submitd.handover, err) <

@@ -63,13 +63,17 @@ check_user(struct yb_smtp_session *s, struct yb_err *err)
     return 0;
 }
 
-/* The null reverse-path is not taken: a user's program has no bounces to send, and what comes back
- * for him must find him. */
+/*
+ * The null reverse-path is anybody's: receipts (RFC 8098 §3) and automatic replies (RFC 3834 §3.3)
+ * have it, so that nothing comes back for them. Who wrote them is checked in the header as always.
+ */
 int
 submitd_check_envelope(struct yb_smtp_session *s, struct yb_err *err)
 {
     if (check_user(s, err) < 0)
         return -1;
+    if (s->tx->from.null)
+        return 0;
     return check_address(s, &s->tx->from, "Sender", err);
 }
 

@@ -88,6 +88,17 @@ yb_header_find(struct yb_str header, struct yb_str name, struct yb_str *value)
     return false;
 }
 
+bool
+yb_header_begins(struct yb_str message)
+{
+    struct yb_str line = without_line_end(yb_str_head(message, line_size(message)));
+
+    while (line.n > 1 && line.p[0] == '>') /* as mailbox files quote it */
+        line = yb_str_skip(line, 1);
+    return line.n == 0 || yb_str_starts(line, YB_STR("From ")) ||
+           (!is_space(line.p[0]) && yb_header_name(line).n > 0);
+}
+
 size_t
 yb_header_size(struct yb_str message)
 {

@@ -26,6 +26,14 @@ struct yb_str yb_header_name(struct yb_str line);
 /* The value of the first field of that name (any case) in a header; false when there is none. */
 bool yb_header_find(struct yb_str header, struct yb_str name, struct yb_str *value);
 
+/*
+ * Does a message begin with its header? False when its first line is text: no field, not the empty
+ * line behind a header without fields, and not the "From …" line of a mailbox file, behind which
+ * fields come. With fields put before such a message, an empty line belongs between. True for no
+ * octets at all.
+ */
+bool yb_header_begins(struct yb_str message);
+
 /* Size of the header with its empty line: where the body begins. */
 size_t yb_header_size(struct yb_str message);
 

@@ -322,35 +322,73 @@ judge(struct yb_handover *h, struct yb_smtp_session *s, const struct yb_smtp_sen
 
 /*
  * Where bounces go must be said once (RFC 5321 §4.4), and lmtpd says it: what an earlier delivery
- * wrote, or somebody forged, goes out. Only then is a header copied: its other fields stand behind
- * send->head, and the body is sent from where they end.
+ * wrote, or somebody forged, goes out. So does the list of those whom the others shall not see
+ * (RFC 5322 §3.6.3), where a user's program leaves it to us.
  */
-static int
-drop_return_paths(struct yb_smtp_session *s, struct yb_smtp_send *send, struct yb_err *err)
+static bool
+is_dropped(const struct yb_handover *h, struct yb_str name)
 {
-    struct yb_str begin, left, value;
+    return yb_str_eqi(name, YB_STR("Return-Path")) ||
+           (h->hide_bcc &&
+            (yb_str_eqi(name, YB_STR("Bcc")) || yb_str_eqi(name, YB_STR("Resent-Bcc"))));
+}
+
+static bool
+has_dropped(const struct yb_handover *h, struct yb_str header)
+{
+    struct yb_header field;
+
+    while (yb_header_next(&header, &field)) {
+        if (is_dropped(h, field.name))
+            return true;
+    }
+    return false;
+}
+
+/*
+ * Only when a field goes out is a header copied: its other fields stand behind send->head, and the
+ * body is sent from where they end.
+ */
+static void
+drop_fields(const struct yb_handover *ho, struct yb_smtp_session *s, struct yb_str begin,
+            struct yb_smtp_send *send)
+{
+    struct yb_str left = begin;
     struct yb_header h;
     size_t n = send->head.n;
     char *p;
 
-    if (yb_smtp_message_begin(s, &begin, err) < 0)
-        return -1;
-    if (!yb_header_find(begin, YB_STR("Return-Path"), &value))
-        return 0;
+    if (!has_dropped(ho, begin))
+        return;
     p = yb_arena_alloc(s->tx->arena, n + begin.n, 1);
     memcpy(p, send->head.p, n);
-    left = begin;
     while (yb_header_next(&left, &h)) {
         /* The last field may go on behind what was read. */
         if (left.n == 0 && begin.n < yb_msgbuf_size(send->body))
             break;
         send->body_from = begin.n - left.n;
-        if (yb_str_eqi(h.name, YB_STR("Return-Path")))
+        if (is_dropped(ho, h.name))
             continue;
         memcpy(p + n, h.raw.p, h.raw.n);
         n += h.raw.n;
     }
     send->head = yb_str(p, n);
+}
+
+/* Text alone stays text: without the empty line its first lines would count as header, or go on our
+ * last field. */
+static int
+join_head(const struct yb_handover *h, struct yb_smtp_session *s, struct yb_smtp_send *send,
+          struct yb_err *err)
+{
+    struct yb_str begin;
+
+    if (yb_smtp_message_begin(s, &begin, err) < 0)
+        return -1;
+    if (yb_header_begins(begin))
+        drop_fields(h, s, begin, send);
+    else
+        send->head = yb_arena_printf(s->tx->arena, "%.*s\r\n", YB_STR_ARG(send->head));
     return 0;
 }
 
@@ -384,7 +422,7 @@ yb_handover_message(struct yb_handover *h, struct yb_smtp_session *s, struct yb_
         .all_or_none = true,
     };
 
-    if (drop_return_paths(s, &send, err) < 0)
+    if (join_head(h, s, &send, err) < 0)
         return -1;
     send.x.whole = send.n_rcpts > 1;
     send.rcpts = send_rcpts(tx, send.n_rcpts);

@@ -20,6 +20,7 @@ struct yb_handover {
     struct yb_smtp_dest *lmtpd;                /* … this daemon */
     struct yb_refused *refusals;               /* what it said of mailboxes; NULL: not kept */
     enum yb_lmtp_origin origin;                /* XORIGIN of everything handed over */
+    bool hide_bcc;                             /* Bcc and Resent-Bcc are taken out (submission) */
     size_t max_targets;                        /* of one message; 0: 1 000 */
     _Atomic uint64_t stored, refused, unknown; /* messages by outcome, for metrics */
 };
@@ -40,8 +41,9 @@ int yb_handover_rcpt(const struct yb_handover *h, struct yb_smtp_session *s, str
                      struct yb_handover_verdict *verdict, struct yb_err *err) YB_MUST_USE;
 
 /*
- * The message hook's work: s->tx with `head` before it and without the Return-Path fields it
- * brought along, to the targets of all its recipients.
+ * The message hook's work: s->tx with `head` before it, an empty line between them when it is text
+ * without a header, and without the fields of its header that nobody may get (Return-Path, hide_bcc),
+ * to the targets of all its recipients. The header is looked through up to YB_SMTP_HEADER_MAX.
  * 0: stored for all. -1: *err is the client's answer; if anybody may have it all the same,
  * "<name>.data.maybe_twice" names exactly those recipients in the log.
  */

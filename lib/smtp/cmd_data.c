@@ -4,14 +4,15 @@
  * nothing that a sender meant as text is ever read as a command (the smuggling of 2023 lived on
  * servers that ended data where others did not).
  */
+#include "lib/mime/header.h"
 #include "lib/smtp/cmd.h"
 #include "lib/smtp/events.h"
 #include "lib/smtp/params.h"
 #include "lib/smtp/say.h"
 #include "lib/smtp/trace.h"
 
-/* How much of a message that lies in a file is looked at for its header. */
-#define HEADER_READ 131072
+/* How much of a message that lies in a file is read at first for its header. */
+#define HEADER_READ (128u * 1024)
 
 static bool
 refused(const struct yb_smtp_session *s)
@@ -172,17 +173,19 @@ int
 yb_smtp_message_begin(struct yb_smtp_session *s, struct yb_str *begin, struct yb_err *err)
 {
     const struct yb_msgbuf *m = s->tx->message;
-    ssize_t got;
-    char *p;
 
     if (yb_msgbuf_view(m, begin))
         return 0;
-    p = yb_arena_alloc(yb_conn_scratch(s->conn), HEADER_READ, 1);
-    got = yb_msgbuf_pread(m, p, HEADER_READ, 0, err);
-    if (got < 0)
-        return -1;
-    *begin = yb_str(p, (size_t)got);
-    return 0;
+    for (size_t room = HEADER_READ;; room = YB_SMTP_HEADER_MAX) {
+        char *p = yb_arena_alloc(yb_conn_scratch(s->conn), room, 1);
+        ssize_t got = yb_msgbuf_pread(m, p, room, 0, err);
+
+        if (got < 0)
+            return -1;
+        *begin = yb_str(p, (size_t)got);
+        if (room == YB_SMTP_HEADER_MAX || yb_header_size(*begin) < begin->n)
+            return 0;
+    }
 }
 
 /*

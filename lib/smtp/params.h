@@ -56,8 +56,8 @@ bool yb_smtp_auth_parse(struct yb_str arg, struct yb_str *mechanism,
 /*
  * What a client calls itself, as it may stand in a Received field: nobody is refused for a name
  * (RFC 5321 §4.1.4), and people name their computers as they like. Of its first YB_SMTP_HELO_MAX
- * octets all that a domain or address literal is not made of is replaced, with `utf8` (RFC 6531 §3.7.1) but for
- * well-formed UTF-8.
+ * octets all that a domain or address literal is not made of is replaced, with `utf8` (RFC 6531
+ * §3.7.1) but for well-formed UTF-8.
  */
 struct yb_str yb_smtp_helo_text(struct yb_str name, bool utf8, struct yb_arena *arena) YB_MUST_USE;
 

@@ -148,8 +148,10 @@ void yb_smtp_server_drain(struct yb_smtp_server *srv);
 /* For hooks: a log line about this session, "<name>.<what>", to be filled and ended. */
 void yb_smtp_log_begin(struct yb_smtp_session *s, struct yb_log_line *l, enum yb_log_level level,
                        const char *what);
-/* For the message hook: the begin of the whole message, with its header or as much of it as can
- * hold an honest one; valid until the running handler returns. */
+/* For the message hook: the begin of the message, with its whole header, or YB_SMTP_HEADER_MAX
+ * octets of a longer one; valid until the running handler returns. A header that a mail program
+ * writes is far below. */
+#define YB_SMTP_HEADER_MAX (512u * 1024)
 int yb_smtp_message_begin(struct yb_smtp_session *s, struct yb_str *begin,
                           struct yb_err *err) YB_MUST_USE;
 

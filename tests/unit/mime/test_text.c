@@ -68,6 +68,31 @@ START_TEST(test_header)
 }
 END_TEST
 
+START_TEST(test_header_begins)
+{
+    static const char *const with[] = {
+        "A: 1\r\n\r\n",         "\r\nbody",          "\n",          "", "A : 1", "A:",
+        "From a@b Mon\nA: 1\n", ">From a@b\r\nA: 1", ">>From x\r\n"
+    };
+    static const char *const text[] = { "Disk 93 % full\r\nA: 1\r\n",
+                                        "x",
+                                        " A: 1\r\n",
+                                        "\tx: 1\r\n",
+                                        " \r\n",
+                                        "A B: 1\r\n",
+                                        "\xc3\xa4: 1\r\n",
+                                        ": 1\r\n",
+                                        "From\r\nA: 1\r\n",
+                                        ">A\r\n",
+                                        "Frommage ist aus: x y\r\n" };
+
+    for (size_t i = 0; i < YB_COUNT(with); i++)
+        ck_assert_msg(yb_header_begins(yb_str_from(with[i])), "'%s'", with[i]);
+    for (size_t i = 0; i < YB_COUNT(text); i++)
+        ck_assert_msg(!yb_header_begins(yb_str_from(text[i])), "'%s'", text[i]);
+}
+END_TEST
+
 START_TEST(test_header_find)
 {
     struct yb_str header = YB_STR("From: a\r\nSubject: x\r\n  y\r\nsubject: z\r\n\r\nDate: no\r\n");
@@ -390,6 +415,7 @@ main(void)
 
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_loop_test(tc, test_header, 0, YB_COUNT(headers));
+    tcase_add_test(tc, test_header_begins);
     tcase_add_test(tc, test_header_find);
     tcase_add_loop_test(tc, test_words, 0, YB_COUNT(words));
     tcase_add_loop_test(tc, test_encode, 0, YB_COUNT(encodes));

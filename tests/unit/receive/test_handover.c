@@ -16,6 +16,7 @@ struct desk {
     struct yb_smtp_server *server;
     struct yb_conn *conn;
     struct yb_handover_verdict verdict;
+    const char *head;
 };
 
 static int
@@ -37,7 +38,7 @@ on_message(struct yb_smtp_session *s, struct yb_str *answer YB_UNUSED, struct yb
 {
     struct desk *d = yb_smtp_server_arg(s->server);
 
-    return yb_handover_message(&d->handover, s, yb_str("", 0), err);
+    return yb_handover_message(&d->handover, s, yb_str_from(d->head), err);
 }
 
 static void
@@ -61,6 +62,7 @@ desk_open(struct desk *d, size_t max_rcpt, size_t max_targets, const char *lmtpd
     struct yb_err err = { 0 };
 
     memset(d, 0, sizeof(*d));
+    d->head = "";
     d->pool = yb_msgbuf_pool_new(&pool, &err);
     ck_assert(d->pool != NULL);
     conf.pool = d->pool;
@@ -225,6 +227,46 @@ START_TEST(test_trouble)
 }
 END_TEST
 
+/* What stands behind our fields is header or body as it was, and of its header a Return-Path goes. */
+static const struct {
+    const char *name, *sent, *stored;
+} messages[] = {
+    { "a header", "Subject: x\r\n\r\ny\r\n", "Trace: t\r\nSubject: x\r\n\r\ny\r\n" },
+    { "nothing but text", "Disk 93 % full\r\nsecond: line\r\n",
+      "Trace: t\r\n\r\nDisk 93 % full\r\nsecond: line\r\n" },
+    { "text that would go on our last field", " indented\r\n\r\nx\r\n",
+      "Trace: t\r\n\r\n indented\r\n\r\nx\r\n" },
+    { "text that looks like a field that goes", "text\r\nReturn-Path: <x@y>\r\n",
+      "Trace: t\r\n\r\ntext\r\nReturn-Path: <x@y>\r\n" },
+    { "from a mailbox file", "From x@y Mon\r\nReturn-Path: <x@y>\r\nSubject: x\r\n\r\ny\r\n",
+      "Trace: t\r\nFrom x@y Mon\r\nSubject: x\r\n\r\ny\r\n" },
+    { "fields that go",
+      "return-path:\r\n <x@y>\r\nBcc: z@y\r\nReturn-Path: <>\r\n\r\nReturn-Path: y\r\n",
+      "Trace: t\r\nBcc: z@y\r\n\r\nReturn-Path: y\r\n" },
+    { "no header, a body", "\r\ny\r\n", "Trace: t\r\n\r\ny\r\n" },
+};
+
+START_TEST(test_joined)
+{
+    struct desk d;
+
+    desk_open(&d, 0, 0,
+              "<220 x~|>|<250-x~250-PIPELINING~250-SIZE 9~250-XYUBIN~250 X~|>2|<250 a~250 "
+              "b~|>|<354 c~|.|<250 d~|?");
+    d.head = "Trace: t\r\n";
+    say(&d, "MAIL FROM:<x@c.test>", "250 ");
+    say(&d, "RCPT TO:<bob@ours.test>", "250 ");
+    say(&d, "DATA", "354 ");
+    fake_feed(d.conn, yb_str_from(messages[_i].sent), 0);
+    say(&d, ".", "250 2.0.0");
+    desk_close(&d);
+    ck_assert_msg(yb_str_find_str(yb_buf_view(d.lmtpd.log), yb_str_from(messages[_i].stored)) <
+                      yb_buf_size(d.lmtpd.log),
+                  "%s: %.*s", messages[_i].name, YB_STR_ARG(yb_buf_view(d.lmtpd.log)));
+    yb_buf_free(&d.lmtpd.log);
+}
+END_TEST
+
 /* As many recipients as max_rcpt may allow, and each once more: what counts is who is new. */
 START_TEST(test_many)
 {
@@ -264,6 +306,8 @@ main(void)
     tcase_set_timeout(tc, 30); /* more than lmtpd gets to answer */
     tcase_add_loop_test(tc, test_repeated, 0, YB_COUNT(repeats));
     tcase_add_loop_test(tc, test_trouble, 0, YB_COUNT(troubles));
+=======
+    tcase_add_loop_test(tc, test_joined, 0, YB_COUNT(messages));
     tcase_add_test(tc, test_many);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);

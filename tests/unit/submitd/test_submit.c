@@ -94,6 +94,7 @@ house_open(struct house *h, size_t memory_each)
     h->submitd.handover.directory = (struct yb_directory *)(void *)&h->directory;
     h->submitd.handover.node.v[0] = 1;
     h->submitd.handover.origin = YB_ORIGIN_AUTH;
+    h->submitd.handover.hide_bcc = true;
     h->submitd.max_per_account = 1;
     h->submitd.handover.lmtpd = yb_smtp_dest_new(&dest);
     h->server = yb_smtp_server_new(&conf, &submitd_hooks, &h->submitd);
@@ -145,7 +146,19 @@ static const struct {
     { "team@ours.test", "From: \"Mr. B\" <BOB@Ours.Test>, team@ours.test\r\n", "250 2.0.0" },
     { "bob", "From: bob@ours.test\r\n", "250 2.0.0" },
     { "bob@ours.test", "From: bob@ours.test\r\nSender: team@ours.test\r\n", "250 2.0.0" },
-    { "", "From: bob@ours.test\r\n", "550 5.7.1" },
+    { "", "From: bob@ours.test\r\n", "250 2.0.0" }, /* receipts, automatic replies */
+    { "", "From: ann@ours.test\r\n", "550 5.7.1" },
+    { "", "Subject: no author\r\n", "550 5.6.0" },
+    { "bob.@ours.test", "From: bob@ours.test\r\n", "501 5.1.7" },
+    { "bob@ours.test",
+      "From: B\xf6"
+      "b <bob@ours.test>\r\n",
+      "250 2.0.0" },
+    { "bob@ours.test",
+      "From: B\xf6"
+      "b <ann@ours.test>\r\n",
+      "550 5.7.1" },
+    { "bob@ours.test", "From: bob.@ours.test\r\n", "550 5.6.0" },
     { "ann@ours.test", "From: bob@ours.test\r\n", "550 5.7.1" },
     { "x@other.test", "From: bob@ours.test\r\n", "550 5.7.1" },
     { "ann", "From: bob@ours.test\r\n", "550 5.7.1" },
@@ -222,6 +235,42 @@ START_TEST(test_handed_over)
     ck_assert(log_has(&h, "\r\nMessage-ID: <") == !complete);
     ck_assert(log_has(&h, "@ours.test>\r\nFrom: bob@ours.test\r\n") == !complete);
     ck_assert(log_has(&h, "\r\nDate: ") != complete || log_has(&h, "\r\ndate: Thu"));
+    yb_buf_free(&h.lmtpd.log);
+}
+END_TEST
+
+/* Whom the others shall not see, nobody sees, however the field is written; what is no field of this
+ * header stays. */
+START_TEST(test_bcc)
+{
+    static const char message[] =
+        "bcc: ann@ours.test\r\nFrom: bob@ours.test\r\nBCC: "
+        "carl@hidden.test,\r\n\tdora@hidden.test\r\n"
+        "X-Bcc: kept\r\nBcc :\r\nResent-BCC: eve@hidden.test\r\nSubject: Bcc: kept\r\n\r\n"
+        "Bcc: in the body\r\n--b\r\nContent-Type: message/rfc822\r\n\r\nBcc: attached\r\n";
+    char reply[300], text[1000];
+    struct house h;
+
+    house_open(&h, _i < 2 ? 1 << 17 : 8192);
+    login(&h);
+    say(&h, "MAIL FROM:<bob>\r\nRCPT TO:<ann>\r\n", reply, sizeof(reply));
+    if (_i == 1) {
+        snprintf(text, sizeof(text), "BDAT 100\r\n%.100sBDAT %zu LAST\r\n%s", message,
+                 sizeof(message) - 1 - 100, message + 100);
+        say(&h, text, reply, sizeof(reply));
+    } else {
+        say(&h, "DATA\r\n", reply, sizeof(reply));
+        for (int i = 0; _i == 2 && i < 9000; i++) /* the fields lie behind what is read at first */
+            fake_feed(h.conn, YB_STR("X-Long: field of a header\r\n"), 0);
+        say(&h, message, reply, sizeof(reply));
+        say(&h, ".\r\n", reply, sizeof(reply));
+    }
+    ck_assert_msg(strncmp(reply, "250 2.0.0", 9) == 0, "%s", reply);
+    house_close(&h);
+    ck_assert(!log_has(&h, "hidden.test") && !log_has(&h, "Bcc :") && !log_has(&h, "bcc: ann"));
+    ck_assert(log_has(&h,
+                      "\nFrom: bob@ours.test\r\nX-Bcc: kept\r\nSubject: Bcc: kept\r\n\r\nBcc: in "
+                      "the body\r\n--b\r\nContent-Type: message/rfc822\r\n\r\nBcc: attached\r\n"));
     yb_buf_free(&h.lmtpd.log);
 }
 END_TEST
@@ -353,6 +402,7 @@ main(void)
     yb_log_init("test", YB_LOG_ERROR);
     tcase_add_loop_test(tc, test_sender, 0, YB_COUNT(cases));
     tcase_add_loop_test(tc, test_handed_over, 0, 2);
+    tcase_add_loop_test(tc, test_bcc, 0, 3);
     tcase_add_test(tc, test_missing);
     tcase_add_loop_test(tc, test_recipient, 0, YB_COUNT(recipients));
     tcase_add_loop_test(tc, test_long_header, 0, 2);
