@@ -18,6 +18,9 @@ static const struct yb_db_statement usage_sql = {
     "directory_usage", "SELECT yubin.yb_report_usage($1::bytea, $2::uuid[], $3::bigint[],"
                        " $4::bigint[])"
 };
+static const struct yb_db_statement at_home_sql = {
+    "directory_at_home", "SELECT yubin.yb_at_home($1::bytea, $2::uuid[])"
+};
 static const struct yb_db_statement upgrade_sql = {
     "directory_upgrade", "SELECT yubin.yb_password_upgrade($1::uuid, $2::text, $3::text)"
 };
@@ -295,6 +298,28 @@ yb_directory_report_usage(struct yb_directory *d, const struct yb_usage_report *
     yb_free(ids);
     yb_free(bytes);
     yb_free(messages);
+    return rc;
+}
+
+int
+yb_directory_at_home(struct yb_directory *d, struct yb_account_id *ids, size_t n, size_t *n_here,
+                     struct yb_err *err)
+{
+    struct yb_db_params p = { .n = 0 };
+    struct yb_db_result *r = NULL;
+    int rc;
+
+    yb_assert(n <= MAX_REPORT);
+    *n_here = 0;
+    if (n == 0)
+        return 0;
+    yb_db_add_bytes(&p, d->node.v, sizeof(d->node.v));
+    yb_db_add_uuids(&p, (const uint8_t(*)[YB_ID_BYTES])ids, n);
+    rc = yb_db_query(d->db, &at_home_sql, &p, &r, err);
+    for (size_t i = 0; rc == 0 && i < yb_db_rows(r) && i < n; i++)
+        yb_db_bytes(r, i, 0, ids[(*n_here)++].v, YB_ID_BYTES);
+    yb_db_params_free(&p);
+    yb_db_result_free(&r);
     return rc;
 }
 

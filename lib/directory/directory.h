@@ -155,6 +155,11 @@ struct yb_usage_report {
 int yb_directory_report_usage(struct yb_directory *d, const struct yb_usage_report *usage, size_t n,
                               struct yb_err *err) YB_MUST_USE;
 
+/* Which of n accounts (at most 10 000) have this node as their home: these become the first *n_here of
+ * `ids`. Asked of the database each time. -1: YB_TEMP 4.3.0, and nothing is known. */
+int yb_directory_at_home(struct yb_directory *d, struct yb_account_id *ids, size_t n,
+                         size_t *n_here, struct yb_err *err) YB_MUST_USE;
+
 /*
  * Replaces the verifier of an imported hash after the password proved right, if it is still
  * `old`. 0: replaced, or somebody else was faster. -1: could not be done now.

@@ -141,6 +141,7 @@ yb_home_usage_begin(struct yb_home_usage *u)
     u->kept = yb_alloc(BATCH, sizeof(*u->kept));
     u->n_kept = 0;
     yb_net_run_later(u->net, u->interval_ms, report_and_come_again, u);
+    yb_home_settle_begin(u);
 }
 
 void
@@ -150,5 +151,6 @@ yb_home_usage_end(struct yb_home_usage *u)
         return;
     report(u);
     yb_free(u->kept);
+    yb_free(u->unknown);
     u->kept = NULL;
 }

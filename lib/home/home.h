@@ -39,8 +39,13 @@ struct yb_home_usage {
     int64_t interval_ms;
     struct yb_usage_report *kept; /* the module's own: taken from the store and not told yet */
     size_t n_kept;
+    struct yb_account_id *unknown; /* settle.c's own */
+    size_t n_unknown;
 };
 void yb_home_usage_begin(struct yb_home_usage *u);
+/* Part of it: asks the directory for accounts whose lock file cannot say where they are at home, within
+ * seconds of somebody's coming, and again while the database is away. */
+void yb_home_settle_begin(struct yb_home_usage *u);
 /* The last report, at an orderly stop, and the end of it. */
 void yb_home_usage_end(struct yb_home_usage *u);
 

@@ -142,14 +142,21 @@ folder_open(struct yb_store_account *a, int root_fd, bool create, struct yb_err 
     return rc;
 }
 
+/* The lock file; one that is missing is made empty, so that the account can be locked: its state is not
+ * known then. Without its `account` file the folder is being removed: nothing is made there any more. */
+static int
+lock_file_open(const struct yb_store_account *a)
+{
+    if (faccessat(a->dir_fd, ACCOUNT_FILE, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+        return -1;
+    return yb_sys_open(a->dir_fd, YB_LOCK_FILE, O_RDWR | O_CREAT | O_NOFOLLOW);
+}
+
 int
 yb_account_open_lock(struct yb_store_account *a, struct yb_err *err)
 {
-    int fd = -1;
+    int fd = lock_file_open(a);
 
-    /* Without its `account` file the folder is being removed: nothing is made there any more. */
-    if (faccessat(a->dir_fd, ACCOUNT_FILE, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-        fd = yb_sys_open(a->dir_fd, YB_LOCK_FILE, O_RDWR | O_CREAT | O_NOFOLLOW);
     if (fd < 0) {
         atomic_store(&a->gone, errno == ENOENT);
         return yb_err_sys(err, YB_TEMP, "4.3.0", "open " YB_LOCK_FILE);
@@ -500,7 +507,7 @@ yb_store_lock_pop(struct yb_store_account *a, int *lock, struct yb_err *err)
     struct flock how = {
         .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = POP_LOCK_BYTE, .l_len = 1
     };
-    int fd = yb_sys_open(a->dir_fd, YB_LOCK_FILE, O_RDWR | O_NOFOLLOW), rc = 0;
+    int fd = lock_file_open(a), rc = 0;
 
     *lock = -1;
     if (fd < 0)

@@ -318,6 +318,7 @@ START_TEST(test_functions_by_name)
         { "SELECT local FROM yubin.yb_sender(gen_random_uuid())", "yubin_submitd yubin_operator" },
         { "SELECT yubin.yb_report_usage('\\x00', '{}', '{}', '{}')",
           "yubin_lmtpd yubin_imapd yubin_pop3d" },
+        { "SELECT yubin.yb_at_home('\\x00', '{}')", "yubin_lmtpd yubin_imapd yubin_pop3d" },
         { "SELECT yubin.yb_password_upgrade(gen_random_uuid(), 'a', 'b')",
           "yubin_submitd yubin_imapd yubin_pop3d" },
         { "SELECT yubin.yb_notice_key()",
@@ -349,6 +350,9 @@ START_TEST(test_functions_change_nothing_foreign)
              "SELECT yubin.yb_report_usage('\\x0000000000000099', '{%s}', '{7}', '{7}')", id);
     ck_assert_str_eq(cluster_ask(c, "yubin_lmtpd", sql), "0");
     ck_assert_str_eq(cluster_sql(c, "SELECT count(*) FROM usage WHERE bytes = 7"), "0");
+    snprintf(sql, sizeof(sql),
+             "SELECT count(*) FROM yubin.yb_at_home('\\x0000000000000099', '{%s}')", id);
+    ck_assert_str_eq(cluster_ask(c, "yubin_imapd", sql), "0");
 }
 END_TEST
 

@@ -681,6 +681,40 @@ START_TEST(test_report_usage)
 }
 END_TEST
 
+/* Only what lives on this node, whatever else is asked for. */
+START_TEST(test_at_home)
+{
+    struct yb_directory_conf conf = { .conninfo = cluster_conninfo(c, "yubin_imapd") };
+    struct yb_directory *own;
+    struct yb_account_id ids[3], home;
+    struct yb_login l;
+    struct yb_err err = { 0 };
+    size_t n = 7;
+
+    login("u@a.test", &l);
+    home = l.account;
+    conf.node = l.home;
+    own = yb_directory_new(&conf);
+    ids[0] = yb_account_id_new();
+    ids[1] = home;
+    ids[2] = yb_account_id_new();
+    ck_assert_msg(yb_directory_at_home(own, ids, 3, &n, &err) == 0, "%s", err.text);
+    ck_assert_uint_eq(n, 1);
+    ck_assert(yb_account_id_eq(ids[0], home));
+    ck_assert_int_eq(yb_directory_at_home(own, ids, 0, &n, &err), 0);
+    ck_assert_uint_eq(n, 0);
+    yb_directory_free(&own);
+    conf.node.v[0] ^= 1;
+    own = yb_directory_new(&conf);
+    ck_assert_int_eq(yb_directory_at_home(own, ids, 1, &n, &err), 0);
+    ck_assert_uint_eq(n, 0);
+    yb_directory_free(&own);
+    /* The role of submitd may not. */
+    ck_assert_int_eq(yb_directory_at_home(d, ids, 1, &n, &err), -1);
+    ck_assert_int_eq(err.class, YB_BUG);
+}
+END_TEST
+
 /* As soon as the database is there it is asked a first question of the daemon's kind, by nobody. */
 START_TEST(test_warm)
 {
@@ -969,6 +1003,7 @@ main(void)
     tcase_add_test(tc, test_warm);
     tcase_add_test(tc, test_may_send);
     tcase_add_test(tc, test_report_usage);
+    tcase_add_test(tc, test_at_home);
     tcase_add_test(tc, test_expiry_needs_no_notice);
     tcase_add_test(tc, test_no_postmaster);
     tcase_add_test(tc, test_database_away);
