@@ -6,6 +6,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/map.h"
+#include "lib/store/foldername.h"
 
 struct list_job {
     struct imapd_list args;
@@ -17,7 +18,8 @@ struct list_job {
     struct yb_str told; /* LSUB: the last name */
 };
 
-/* Reference and pattern are put together, then read as UTF-8; what is no name matches nothing. */
+/* Reference and pattern are put together, then read as UTF-8, composed as names are; what is no name
+ * matches nothing. */
 static struct yb_str
 full_pattern(struct imapd_cmd *c, struct yb_str reference, struct yb_str pattern)
 {
@@ -26,8 +28,8 @@ full_pattern(struct imapd_cmd *c, struct yb_str reference, struct yb_str pattern
         yb_arena_printf(c->arena, "%.*s%.*s", YB_STR_ARG(reference), YB_STR_ARG(pattern));
 
     if (!imapd_utf7_decode(both, c->arena, &out))
-        out = yb_str(NULL, 0);
-    return out;
+        return yb_str(NULL, 0);
+    return yb_folder_nfc(out, c->arena);
 }
 
 /* Compares the folder at hand with the patterns. 1: the slice is over. */

@@ -165,7 +165,7 @@ append_literal(struct yb_conn *conn, struct imapd_session *s, struct imapd_appen
         !imapd_lex_word(&l, YB_STR("APPEND")) || !imapd_lex_char(&l, ' '))
         return 0;
     if (!imapd_parse_append(&l, args))
-        return yb_err_as(err, YB_ERR_SYNTAX, YB_PERM, "5.5.4", "%s", l.why);
+        return imapd_lex_err(&l, err);
     return 0;
 }
 

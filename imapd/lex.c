@@ -15,6 +15,14 @@ imapd_lex_wrong(struct imapd_lex *l, const char *why)
     return false;
 }
 
+int
+imapd_lex_err(const struct imapd_lex *l, struct yb_err *err)
+{
+    return yb_err_as(err, l->cannot ? YB_ERR_CANNOT : YB_ERR_SYNTAX, YB_PERM,
+                     l->cannot ? "5.2.0" : "5.5.4", "%s",
+                     l->why != NULL ? l->why : "The arguments are wrong");
+}
+
 char
 imapd_lex_peek(const struct imapd_lex *l)
 {
@@ -331,8 +339,10 @@ imapd_lex_mailbox(struct imapd_lex *l, struct yb_str *out)
         *out = YB_STR("INBOX");
         return true;
     }
-    return imapd_utf7_decode(raw, l->arena, out) ||
-           imapd_lex_wrong(l, "A mailbox name is not modified UTF-7");
+    if (imapd_utf7_decode(raw, l->arena, out))
+        return true;
+    l->cannot = true;
+    return imapd_lex_wrong(l, "A mailbox name is modified UTF-7");
 }
 
 /* --- flags --- */

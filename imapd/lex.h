@@ -19,10 +19,13 @@ struct imapd_lex {
     size_t at;
     struct yb_arena *arena;
     const char *why;
+    bool cannot; /* what is wrong is a mailbox's name, whose syntax is right */
 };
 
 /* Sets `why` unless it is set, and returns false. */
 bool imapd_lex_wrong(struct imapd_lex *l, const char *why);
+/* What is wrong as an error: PERM 5.5.4 YB_ERR_SYNTAX, or 5.2.0 YB_ERR_CANNOT. Always -1. */
+int imapd_lex_err(const struct imapd_lex *l, struct yb_err *err);
 /* Exactly this byte, when it is next. */
 bool imapd_lex_char(struct imapd_lex *l, char c) YB_MUST_USE;
 /* This word in any case, when it is next and ends there. */
@@ -45,7 +48,8 @@ bool imapd_lex_astring(struct imapd_lex *l, struct yb_str *out) YB_MUST_USE;
 bool imapd_lex_nstring(struct imapd_lex *l, struct yb_str *out) YB_MUST_USE;
 /* Like an astring, wildcards allowed (list-mailbox). As it came, not decoded. */
 bool imapd_lex_pattern(struct imapd_lex *l, struct yb_str *out) YB_MUST_USE;
-/* A mailbox name in UTF-8; INBOX in any case is "INBOX". */
+/* A mailbox name in UTF-8; INBOX in any case is "INBOX". What is not modified UTF-7 is no mistake in
+ * the command: there can be no such mailbox (`cannot`). */
 bool imapd_lex_mailbox(struct imapd_lex *l, struct yb_str *out) YB_MUST_USE;
 /* The head of a literal `{n}` or `{n+}`, nothing behind it. */
 bool imapd_lex_literal_head(struct imapd_lex *l, uint64_t *size, bool *nonsync) YB_MUST_USE;

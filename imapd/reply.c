@@ -138,8 +138,7 @@ imapd_refuse(struct imapd_cmd *c, const struct yb_err *err)
 int
 imapd_wrong(struct imapd_cmd *c, struct yb_err *err)
 {
-    return yb_err_as(err, YB_ERR_SYNTAX, YB_PERM, "5.5.4", "%s",
-                     c->lex.why != NULL ? c->lex.why : "The arguments are wrong");
+    return imapd_lex_err(&c->lex, err);
 }
 
 /* --- what is written --- */

@@ -28,10 +28,10 @@ void yb_cache_flush(struct yb_mailbox *m);
 int yb_listfile_read(struct yb_store_account *a, const char *file, struct yb_arena *arena,
                      struct yb_str *out, struct yb_err *err) YB_MUST_USE;
 struct yb_renamed {
-    struct yb_str from, to;
+    struct yb_str from, to; /* in their one form */
 };
-/* Under the account lock: special uses go with their mailbox. */
-int yb_special_renamed(struct yb_store_account *a, struct yb_renamed *names,
-                       struct yb_err *err) YB_MUST_USE;
+/* Under the account lock: special uses and subscriptions go with their mailbox. */
+int yb_lists_renamed(struct yb_store_account *a, struct yb_renamed *names,
+                     struct yb_err *err) YB_MUST_USE;
 
 #endif

@@ -4,8 +4,9 @@
  *   CREATE  busy, folders + 1; mkdir; yubin-uid and index; settled
  *   DELETE  busy, folders + 1; GONE mark in the index; rename to trash.* beside Maildir; usage;
  *           settled; without the lock: emptied. Dying in between is finished by the repair.
- *   RENAME  busy, folders + 1; children first, then itself; settled. Every state in between is a
- *           valid set of folders; the same command again goes on where it stopped.
+ *   RENAME  busy, folders + 1; subscriptions and special uses, children, then itself; settled. Every
+ *           state in between is a valid set of folders; the same command again goes on where it
+ *           stopped, which is why the lists come first.
  *
  * `folders` grows before anything moves, so that no process trusts an old name. These are rare:
  * they are the only ones to sync under the lock.
@@ -205,12 +206,10 @@ rename_locked(struct yb_store_account *a, struct rename_list *r, struct yb_renam
         begin_folders(a, err) < 0)
         return -1;
     yb_fault("store.folder.begun");
-    if (rename_all(a, r, err) < 0) {
+    if (yb_lists_renamed(a, names, err) < 0 || rename_all(a, r, err) < 0) {
         (void)!yb_account_settle(a, NULL); /* what moved has moved: usage is the same */
         return -1;
     }
-    if (yb_special_renamed(a, names, err) < 0)
-        return -1;
     return yb_account_settle(a, err);
 }
 

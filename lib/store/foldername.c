@@ -3,6 +3,9 @@
 #include <stdlib.h>
 #include <uninorm.h>
 
+/* Longer before it is composed: no name of YB_FOLDER_NAME_MAX is. */
+#define NOT_COMPOSED_MAX (4 * YB_FOLDER_NAME_MAX)
+
 static int
 refuse(struct yb_err *err, enum yb_err_kind kind, const char *text)
 {
@@ -33,15 +36,16 @@ put_level(struct yb_folder_dir *dir, size_t *n, struct yb_str level)
 {
     static const char hex[] = "0123456789ABCDEF";
 
-    if (*n + 1 >= sizeof(dir->s))
+    if (*n + 2 > sizeof(dir->s))
         return false;
     dir->s[(*n)++] = '.';
     for (size_t i = 0; i < level.n; i++) {
         unsigned char c = (unsigned char)level.p[i];
+        bool plain = c != '.' && c != '%' && !is_control(c);
 
-        if (*n + 4 > sizeof(dir->s))
+        if (*n + (plain ? 2 : 4) > sizeof(dir->s))
             return false;
-        if (c != '.' && c != '%' && !is_control(c)) {
+        if (plain) {
             dir->s[(*n)++] = (char)c;
             continue;
         }
@@ -64,13 +68,37 @@ put_name(struct yb_str name, struct yb_folder_dir *dir, struct yb_err *err)
         if (level.n == 0)
             return refuse(err, YB_ERR_CANNOT, "A mailbox name has an empty level");
         if (++levels > YB_FOLDER_LEVELS)
-            return refuse(err, YB_ERR_LIMIT, "A mailbox name has at most 16 levels");
+            return refuse(err, YB_ERR_LIMIT, "A mailbox name has at most 40 levels");
         if (levels == 1 && yb_str_eqi(level, YB_STR("INBOX")))
             level = YB_STR("INBOX");
         if (!put_level(dir, &n, level))
             return refuse(err, YB_ERR_LIMIT, "The mailbox name is too long");
     }
     return 0;
+}
+
+/* In NFC; to be freed. */
+static uint8_t *
+compose(struct yb_str text, size_t *n)
+{
+    uint8_t *nfc = u8_normalize(UNINORM_NFC, (const uint8_t *)text.p, text.n, NULL, n);
+
+    yb_assert(nfc != NULL); /* well-formed UTF-8: only memory can be missing */
+    return nfc;
+}
+
+struct yb_str
+yb_folder_nfc(struct yb_str text, struct yb_arena *arena)
+{
+    uint8_t *nfc;
+    size_t n = 0;
+
+    if (text.n == 0 || text.n > NOT_COMPOSED_MAX || !yb_str_utf8(text))
+        return text;
+    nfc = compose(text, &n);
+    text = yb_arena_dup(arena, yb_str((const char *)nfc, n));
+    free(nfc);
+    return text;
 }
 
 int
@@ -87,16 +115,12 @@ yb_folder_to_dir(struct yb_str name, struct yb_folder_dir *dir, struct yb_err *e
         return 0;
     if (name.n == 0)
         return refuse(err, YB_ERR_CANNOT, "A mailbox name is not empty");
-    if (name.n > 4 * YB_FOLDER_NAME_MAX)
-        return refuse(err, YB_ERR_LIMIT, "A mailbox name has at most 200 bytes");
+    if (name.n > NOT_COMPOSED_MAX)
+        return refuse(err, YB_ERR_LIMIT, "The mailbox name is too long");
     if (!yb_str_utf8(name) || has_controls(name))
         return refuse(err, YB_ERR_CANNOT, "A mailbox name is UTF-8 without control characters");
-    nfc = u8_normalize(UNINORM_NFC, (const uint8_t *)name.p, name.n, NULL, &n);
-    yb_assert(nfc != NULL); /* well-formed UTF-8: only memory can be missing */
-    if (n > YB_FOLDER_NAME_MAX)
-        rc = refuse(err, YB_ERR_LIMIT, "A mailbox name has at most 200 bytes");
-    else
-        rc = put_name(yb_str((const char *)nfc, n), dir, err);
+    nfc = compose(name, &n);
+    rc = put_name(yb_str((const char *)nfc, n), dir, err);
     free(nfc);
     return rc;
 }

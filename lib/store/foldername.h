@@ -1,7 +1,7 @@
 /*
  * Mailbox names and the folders they live in (Maildir++): "" is INBOX, "a/b" is ".a.b". In the
  * folder's name `.`, `%` and controls are written %2E; everything else is NFC UTF-8 as it is. Pure
- * functions; the limits are R of docs/store.md: 200 bytes, 16 levels.
+ * functions. The one limit of a name's length is that of its folder's; see docs/store.md.
  */
 #ifndef YB_STORE_FOLDERNAME_H
 #define YB_STORE_FOLDERNAME_H
@@ -10,9 +10,9 @@
 #include "lib/base/err.h"
 #include "lib/base/str.h"
 
-#define YB_FOLDER_NAME_MAX 200
-#define YB_FOLDER_LEVELS 16
-#define YB_FOLDER_DIR_MAX 256 /* room for a folder's name, NUL included */
+#define YB_FOLDER_DIR_MAX 256                      /* room for a folder's name, NUL included */
+#define YB_FOLDER_NAME_MAX (YB_FOLDER_DIR_MAX - 2) /* what may fit into it */
+#define YB_FOLDER_LEVELS 40
 
 /* A folder's name on disk, NUL-terminated; "" for INBOX. */
 struct yb_folder_dir {
@@ -28,6 +28,9 @@ bool yb_folder_from_dir(struct yb_str dir, char out[YB_FOLDER_NAME_MAX + 1],
 /* The name in the one form it has in lists; into the arena. */
 int yb_folder_normal(struct yb_str name, struct yb_arena *arena, struct yb_str *out,
                      struct yb_err *err) YB_MUST_USE;
+/* Part of a name, or a pattern, as a name has it: in NFC. What is not UTF-8 or longer than any name
+ * stays as it is. */
+struct yb_str yb_folder_nfc(struct yb_str text, struct yb_arena *arena);
 /* "a/b" is below "a". */
 bool yb_folder_is_below(struct yb_str name, struct yb_str parent);
 

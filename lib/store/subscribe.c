@@ -63,24 +63,39 @@ list_edit(struct yb_store_account *a, const char *file,
     return rc;
 }
 
-/* Special uses go with their mailbox. */
+/* The name that one has after a rename; the same when it is not about it. */
 static struct yb_str
-edit_renamed(void *arg, struct yb_str line, struct yb_arena *arena)
+renamed(const struct yb_renamed *r, struct yb_str name, struct yb_arena *arena)
 {
-    const struct yb_renamed *r = arg;
-    size_t space = yb_str_find(line, ' ');
-    struct yb_str name = yb_str_skip(line, space + 1);
+    if (!yb_str_eq(name, r->from) && !yb_folder_is_below(name, r->from))
+        return name;
+    return yb_arena_printf(arena, "%.*s%.*s", YB_STR_ARG(r->to),
+                           YB_STR_ARG(yb_str_skip(name, r->from.n)));
+}
 
-    if (space == line.n || !(yb_str_eq(name, r->from) || yb_folder_is_below(name, r->from)))
+static struct yb_str
+edit_special_renamed(void *arg, struct yb_str line, struct yb_arena *arena)
+{
+    size_t space = yb_str_find(line, ' ');
+
+    if (space == line.n)
         return line;
-    return yb_arena_printf(arena, "%.*s %.*s%.*s", YB_STR_ARG(yb_str_head(line, space)),
-                           YB_STR_ARG(r->to), YB_STR_ARG(yb_str_skip(name, r->from.n)));
+    return yb_arena_printf(arena, "%.*s %.*s", YB_STR_ARG(yb_str_head(line, space)),
+                           YB_STR_ARG(renamed(arg, yb_str_skip(line, space + 1), arena)));
+}
+
+static struct yb_str
+edit_subscription_renamed(void *arg, struct yb_str line, struct yb_arena *arena)
+{
+    return renamed(arg, line, arena);
 }
 
 int
-yb_special_renamed(struct yb_store_account *a, struct yb_renamed *names, struct yb_err *err)
+yb_lists_renamed(struct yb_store_account *a, struct yb_renamed *names, struct yb_err *err)
 {
-    return list_edit(a, YB_SPECIAL, edit_renamed, names, YB_STR(""), err);
+    if (list_edit(a, YB_SPECIAL, edit_special_renamed, names, YB_STR(""), err) < 0)
+        return -1;
+    return list_edit(a, YB_SUBSCRIPTIONS, edit_subscription_renamed, names, YB_STR(""), err);
 }
 
 static struct yb_str

@@ -67,6 +67,59 @@ START_TEST(test_deep_section)
 }
 END_TEST
 
+/* A migration names mailboxes that there cannot be: it is told so, however often. */
+START_TEST(test_no_utf7)
+{
+    struct yb_conn *c = rig_login(&rig, "ann@one.test", "INBOX");
+
+    rig_append(&rig, "ann@one.test", "INBOX", "x");
+    for (unsigned i = 0; i < 20; i++)
+        PLAY(c, { "a CREATE \"Tom & Jerry\"\r\n", { "a NO [CANNOT]", "!BYE" } },
+             { "b SELECT \"Tom & Jerry\"\r\n", { "b NO [CANNOT]" } },
+             { "c STATUS \"Tom & Jerry\" (MESSAGES)\r\n", { "c NO [CANNOT]" } },
+             { "d RENAME INBOX \"Tom & Jerry\"\r\n", { "d NO [CANNOT]" } },
+             { "e SUBSCRIBE \"Tom & Jerry\"\r\n", { "e NO [CANNOT]" } },
+             { "f APPEND \"Tom & Jerry\" {3}\r\n", { "f NO [CANNOT]", "!+" } },
+             { "g APPEND \"Tom & Jerry\" {3+}\r\nabc\r\n", { "g NO [CANNOT]" } },
+             { "h LIST \"\" \"Tom & Jerry\"\r\n", { "h OK", "!LIST (" } });
+    PLAY(c, { "i SELECT INBOX\r\n", { "i OK" } },
+         { "j COPY 1 \"Tom & Jerry\"\r\n", { "j NO [CANNOT]" } });
+    fake_free(&c);
+}
+END_TEST
+
+/* macOS writes letters and accents apart; what SELECT takes, LIST finds. */
+START_TEST(test_decomposed)
+{
+    struct yb_conn *c = rig_login(&rig, "ann@one.test", NULL);
+
+    PLAY(c, { "a CREATE \"Entwu&Awg-rfe/u&Awg-\"\r\n", { "a OK" } },
+         { "b SELECT \"Entwu&Awg-rfe/u&Awg-\"\r\n", { "b OK" } },
+         { "c LIST \"\" \"Entwu&Awg-rfe/%\"\r\n", { "\"Entw&APw-rfe/&APw-\"" } },
+         { "d LIST \"Entwu&Awg-rfe/\" u&Awg-\r\n", { "\"Entw&APw-rfe/&APw-\"" } },
+         { "e CREATE \"Entw&APw-rfe/&APw-\"\r\n", { "e NO [ALREADYEXISTS]" } },
+         { "f SUBSCRIBE \"Entwu&Awg-rfe/u&Awg-\"\r\n", { "f OK" } },
+         { "g LSUB \"\" \"Entwu&Awg-rfe/*\"\r\n", { "LSUB () \"/\" \"Entw&APw-rfe/&APw-\"" } });
+    fake_free(&c);
+}
+END_TEST
+
+/* Programs that show subscribed folders only do not lose what is renamed, nor what lies below it. */
+START_TEST(test_rename_subscribed)
+{
+    struct yb_conn *c = rig_login(&rig, "ann@one.test", NULL);
+
+    PLAY(c, { "a CREATE old/in\r\n", { "a OK" } }, { "a CREATE older\r\n", { "a OK" } },
+         { "b SUBSCRIBE old\r\n", { "b OK" } }, { "b SUBSCRIBE old/in\r\n", { "b OK" } },
+         { "b SUBSCRIBE older\r\n", { "b OK" } }, { "c RENAME old new\r\n", { "c OK" } },
+         { "d LSUB \"\" *\r\n",
+           { "LSUB () \"/\" \"new\"", "\"new/in\"", "\"older\"", "!\"old\"", "!\"old/in\"" } },
+         { "e RENAME new/in other\r\n", { "e OK" } },
+         { "f LSUB \"\" *\r\n", { "\"new\"", "\"other\"", "!in\"" } });
+    fake_free(&c);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -78,6 +131,9 @@ main(void)
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, test_append_date);
     tcase_add_test(tc, test_deep_section);
+    tcase_add_test(tc, test_no_utf7);
+    tcase_add_test(tc, test_decomposed);
+    tcase_add_test(tc, test_rename_subscribed);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -1,6 +1,7 @@
 /* The forms on disk, each by itself: file names, folder names, yubin-uid, lock file, index. */
 #include "tests/unit/store/help.h"
 
+#include "lib/base/buf.h"
 #include "lib/store/handles.h"
 
 #include <fcntl.h>
@@ -59,6 +60,9 @@ START_TEST(test_name)
 }
 END_TEST
 
+#define X10 "a/b/c/d/e/f/g/h/i/j"
+#define Y10 ".a.b.c.d.e.f.g.h.i.j"
+
 static const struct {
     const char *name, *dir; /* NULL: refused as `why` */
     enum yb_err_kind why;
@@ -72,8 +76,8 @@ static const struct {
     { "a.b/100%", ".a%2Eb.100%25", YB_ERR_OTHER },
     { "e\xcc\x81", ".\xc3\xa9", YB_ERR_OTHER }, /* NFC */
     { "../x", ".%2E%2E.x", YB_ERR_OTHER },
-    { "a/b/c/d/e/f/g/h/i/j/k/l/m/n/o/p", ".a.b.c.d.e.f.g.h.i.j.k.l.m.n.o.p", YB_ERR_OTHER },
-    { "a/b/c/d/e/f/g/h/i/j/k/l/m/n/o/p/q", NULL, YB_ERR_LIMIT },
+    { X10 "/" X10 "/" X10 "/" X10, Y10 Y10 Y10 Y10, YB_ERR_OTHER }, /* 40 levels */
+    { X10 "/" X10 "/" X10 "/" X10 "/q", NULL, YB_ERR_LIMIT },
     { "", NULL, YB_ERR_CANNOT },
     { "/", NULL, YB_ERR_CANNOT },
     { "/a", NULL, YB_ERR_CANNOT },
@@ -105,16 +109,39 @@ START_TEST(test_folder_name)
 }
 END_TEST
 
+/* A folder's name has 255 octets, and a mailbox's what goes into it. */
+static const struct {
+    const char *unit; /* so many of it, and `rest` */
+    size_t fits;
+    const char *rest;
+} lengths[] = {
+    { "n", 254, "" },         { ".", 84, "aa" },            /* %2E */
+    { "a/", 39, NULL },       { "\xe6\x97\xa5", 84, "aa" }, /* not escaped */
+    { "e\xcc\x81", 127, "" },                               /* composed: two octets of three */
+};
+
 START_TEST(test_folder_length)
 {
-    char name[202];
+    struct yb_buf *b = yb_buf_new(2000);
+    char buf[YB_FOLDER_NAME_MAX + 1];
     struct yb_folder_dir dir;
+    struct yb_str name;
+    const char *rest = lengths[_i].rest;
 
-    memset(name, 'n', sizeof(name));
-    OK(yb_folder_to_dir(yb_str(name, 200), &dir, &err));
-    FAILS(yb_folder_to_dir(yb_str(name, 201), &dir, &err), YB_PERM, YB_ERR_LIMIT);
-    memset(name, '.', sizeof(name)); /* escaped it would not fit into a file name */
-    FAILS(yb_folder_to_dir(yb_str(name, 150), &dir, &err), YB_PERM, YB_ERR_LIMIT);
+    for (size_t i = 0; i < lengths[_i].fits; i++)
+        yb_buf_add(b, yb_str_from(lengths[_i].unit));
+    if (rest == NULL) { /* the last of 40 levels fills it */
+        for (size_t n = 254 - yb_buf_size(b); n > 0; n--)
+            yb_buf_add_c(b, 'n');
+    } else {
+        yb_buf_add(b, yb_str_from(rest));
+    }
+    OK(yb_folder_to_dir(yb_buf_view(b), &dir, &err));
+    ck_assert_uint_eq(strlen(dir.s), 255);
+    ck_assert(yb_folder_from_dir(yb_str_from(dir.s), buf, &name));
+    yb_buf_add_c(b, 'x');
+    FAILS(yb_folder_to_dir(yb_buf_view(b), &dir, &err), YB_PERM, YB_ERR_LIMIT);
+    yb_buf_free(&b);
 }
 END_TEST
 
@@ -300,7 +327,7 @@ main(void)
 
     tcase_add_loop_test(tc, test_name, 0, (int)YB_COUNT(names));
     tcase_add_loop_test(tc, test_folder_name, 0, (int)YB_COUNT(folders));
-    tcase_add_test(tc, test_folder_length);
+    tcase_add_loop_test(tc, test_folder_length, 0, YB_COUNT(lengths));
     tcase_add_test(tc, test_folder_foreign);
     tcase_add_checked_fixture(files, folder_make, folder_remove);
     tcase_add_test(files, test_uidfile);
