@@ -68,11 +68,12 @@ transfer_begin(struct imapd_cmd *c, struct transfer *t, struct yb_err *err)
     return -1;
 }
 
-/* Messages that another session expunged, and that this one was not told of yet (RFC 5530). */
+/* Messages that another session expunged, and that this one was not told of yet (RFC 5530); no error
+ * where they are named by UID (RFC 3501 §6.4.8). */
 static int
-nothing_left(const struct transfer *t, struct yb_err *err)
+nothing_left(const struct imapd_cmd *c, const struct transfer *t, struct yb_err *err)
 {
-    if (t->n > 0 || !t->gone)
+    if (t->n > 0 || !t->gone || c->uid)
         return 0;
     return yb_err_as(err, YB_ERR_GONE, YB_PERM, "5.2.0", "The messages are gone");
 }
@@ -87,7 +88,7 @@ imapd_cmd_copy(struct imapd_cmd *c, struct yb_err *err)
 
     if (transfer_begin(c, &t, err) < 0)
         return -1;
-    rc = nothing_left(&t, err);
+    rc = nothing_left(c, &t, err);
     if (rc == 0 && t.n > 0)
         rc = yb_mailbox_copy(s->mailbox, t.uids, t.n, t.to, s->quota, &t.done, err);
     yb_mailbox_close(&t.to);
@@ -111,7 +112,7 @@ imapd_cmd_move(struct imapd_cmd *c, struct yb_err *err)
 
     if (transfer_begin(c, &t, err) < 0)
         return -1;
-    rc = nothing_left(&t, err);
+    rc = nothing_left(c, &t, err);
     if (rc == 0 && t.n > 0)
         rc = yb_mailbox_move(s->mailbox, t.uids, t.n, t.to, &t.done, err);
     yb_mailbox_close(&t.to);

@@ -518,7 +518,7 @@ set_seen(struct imapd_cmd *c, struct fetch_job *j, uint32_t from, struct yb_err 
 static int
 fetch_answer(struct imapd_cmd *c, const struct fetch_job *j, struct yb_err *err)
 {
-    if (j->lost)
+    if (j->lost && !c->uid) /* UIDs of what is gone are no error (§6.4.8) */
         return yb_err_as(err, YB_ERR_GONE, YB_PERM, "5.2.0",
                          "Some of the messages no longer exist");
     imapd_ok(c, YB_STR("FETCH completed"));

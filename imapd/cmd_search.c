@@ -488,7 +488,10 @@ search_step(struct imapd_cmd *c, struct yb_err *err)
         put_esearch(c, j);
     else if (!put_search(c, j))
         return 1;
-    imapd_ok(c, YB_STR("SEARCH completed"));
+    /* What is new comes first, and with it whether there are expunges that may not be told now. */
+    imapd_sync(c, !c->no_expunge);
+    imapd_ok(c,
+             c->untold ? YB_STR("[EXPUNGEISSUED] SEARCH completed") : YB_STR("SEARCH completed"));
     return 0;
 }
 

@@ -135,7 +135,9 @@ store_answer(struct imapd_cmd *c, struct store_job *j, struct yb_err *err)
     struct yb_buf *text;
     struct imapd_set_writer w;
 
-    if (j->gone)
+    /* Who names UIDs is told of no error (§6.4.8), nor who wants no answers: all that could be
+     * changed was (RFC 2180 §4.2.1). */
+    if (j->gone && !c->uid && !j->args.silent)
         return yb_err_as(err, YB_ERR_GONE, YB_PERM, "5.2.0",
                          "Some of the messages no longer exist");
     text = yb_buf_new((size_t)8 << 20);
@@ -147,6 +149,8 @@ store_answer(struct imapd_cmd *c, struct store_job *j, struct yb_err *err)
                                      : (uint32_t)yb_rows_find(j->rows, j->failed[i]) + 1);
         imapd_set_end(&w);
         yb_buf_add(text, YB_STR("] "));
+    } else if (j->gone && !c->uid) {
+        yb_buf_add(text, YB_STR("[EXPUNGEISSUED] "));
     }
     yb_buf_add(text, YB_STR("STORE completed"));
     imapd_ok(c, yb_buf_view(text));

@@ -140,6 +140,7 @@ struct imapd_cmd {
     struct yb_str tag;
     bool uid;             /* UID FETCH … */
     bool no_expunge;      /* its numbers must hold until it is answered (RFC 3501 §7.4.1) */
+    bool untold;          /* there are expunges that were not told when it was last looked */
     struct imapd_lex lex; /* stands at the arguments */
     struct yb_arena *arena;
     struct yb_arena *own_arena; /* the same, for a command that may last over several calls */

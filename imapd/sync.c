@@ -25,6 +25,7 @@ imapd_changes(struct imapd_cmd *c, bool expunges, struct yb_changes *out, struct
 
     if (imapd_look(c, expunges, out, err) < 0)
         return -1;
+    c->untold = out->untold > 0;
     if (out->invalid && !s->closing) {
         yb_buf_add(c->out, YB_STR("* BYE The mailbox was deleted or replaced, select anew\r\n"));
         s->closing = true;

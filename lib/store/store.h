@@ -263,6 +263,7 @@ struct yb_changes {
         *flags; /* flag or keyword changes of messages already told; seq after expunges */
     size_t n_flags;
     uint32_t exists, recent; /* now (recent: only when something changed) */
+    uint32_t untold;         /* expunges that the view still has as messages */
     bool more;               /* exists grew: messages were added */
     bool unfinished;         /* there is more to tell: ask again */
     bool keywords_changed;   /* new letters: send FLAGS */

@@ -477,7 +477,8 @@ tell_all(struct yb_mailbox *m, struct yb_view *v, const struct yb_index_head *he
     tell_flags(t, v, most, head->modseq, arena, out);
     v->uidnext = head->uidnext;
     out->unfinished = v->modseq < head->modseq || (with_expunges && v->expunged < head->modseq);
-    out->exists = (uint32_t)(yb_block_find(t->live->v, t->live->n, v->uidnext) + count_dead(t, v));
+    out->untold = (uint32_t)count_dead(t, v);
+    out->exists = (uint32_t)yb_block_find(t->live->v, t->live->n, v->uidnext) + out->untold;
     out->recent = count_recent(t, v);
     /* A message that came and went counts too, until its expunge may be told. */
     out->more = out->exists > told - out->n_expunged;

@@ -120,6 +120,40 @@ START_TEST(test_rename_subscribed)
 }
 END_TEST
 
+/* Messages that another session expunged, and that this one may not be told of yet. */
+START_TEST(test_gone)
+{
+    struct yb_conn *c, *other;
+
+    for (unsigned i = 0; i < 4; i++)
+        rig_append(&rig, "ann@one.test", "INBOX", "Subject: x\r\n\r\nx\r\n");
+    c = rig_login(&rig, "ann@one.test", "INBOX");
+    other = rig_login(&rig, "ann@one.test", "INBOX");
+    PLAY(c, { "a CREATE To\r\n", { "a OK" } },
+         { "a SEARCH ALL\r\n", { "* SEARCH 1 2 3 4\r\n", "a OK SEARCH" } });
+    PLAY(other, { "a STORE 2:3 +FLAGS.SILENT \\Deleted\r\n", { "a OK" } },
+         { "b EXPUNGE\r\n", { "* 2 EXPUNGE\r\n* 2 EXPUNGE\r\n", "b OK" } });
+    PLAY(c, { "b SEARCH ALL\r\n", { "* SEARCH 1 4\r\n", "b OK [EXPUNGEISSUED]", "!EXPUNGE\r\n" } },
+         { "c STORE 1:4 +FLAGS.SILENT \\Seen\r\n", { "c OK [EXPUNGEISSUED]", "!EXPUNGE\r\n" } },
+         { "d STORE 1:4 +FLAGS \\Flagged\r\n", { "* 4 FETCH", "d NO [EXPUNGEISSUED]" } },
+         { "e STORE 2:3 +FLAGS \\Seen\r\n", { "!FETCH (", "e NO [EXPUNGEISSUED]" } },
+         { "f FETCH 1:4 BODY.PEEK[]\r\n", { "* 4 FETCH", "!* 2 FETCH", "f NO [EXPUNGEISSUED]" } },
+         /* which lets them be told */
+         { "g UID FETCH 1:4 BODY.PEEK[]\r\n", { "* 4 FETCH", "* 2 EXPUNGE\r\n", "g OK" } },
+         { "h SEARCH ALL\r\n", { "* SEARCH 1 2\r\n", "h OK SEARCH" } });
+    PLAY(other, { "c STORE 1 +FLAGS.SILENT \\Deleted\r\n", { "c OK" } },
+         { "d EXPUNGE\r\n", { "* 1 EXPUNGE\r\n", "d OK" } });
+    PLAY(c, { "i UID STORE 1 +FLAGS \\Seen\r\n", { "!FETCH", "* 1 EXPUNGE\r\n", "i OK STORE" } },
+         { "j UID COPY 1:3 To\r\n", { "j OK", "!COPYUID" } },
+         { "k UID FETCH 1:3 FLAGS\r\n", { "!FETCH (", "k OK" } });
+    PLAY(other, { "e STORE 1 +FLAGS.SILENT \\Deleted\r\n", { "e OK" } },
+         { "f EXPUNGE\r\n", { "* 1 EXPUNGE\r\n", "f OK" } });
+    PLAY(c, { "l UID MOVE 4 To\r\n", { "* 1 EXPUNGE\r\n", "l OK", "!COPYUID" } });
+    fake_free(&other);
+    fake_free(&c);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -134,6 +168,7 @@ main(void)
     tcase_add_test(tc, test_no_utf7);
     tcase_add_test(tc, test_decomposed);
     tcase_add_test(tc, test_rename_subscribed);
+    tcase_add_test(tc, test_gone);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
