@@ -205,7 +205,7 @@ bench_status(struct yb_mailbox *m)
     struct lap l = lap_begin();
 
     for (int i = 0; i < 1000; i++)
-        need(yb_mailbox_status(m, &st, &err), &err);
+        need(yb_mailbox_status_read(m, &st, &err), &err);
     lap_end(l, "status", 1000);
 }
 

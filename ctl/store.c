@@ -129,7 +129,7 @@ check_one(struct yb_store *s, struct yb_account_id id, struct yb_store_check *su
 
     if (rc < 0) /* an account nobody ever wrote to has no folder, which is well */
         return err->class == YB_PERM ? 0 : -1;
-    rc = yb_store_check(a, &one, err);
+    rc = yb_store_check_account(a, &one, err);
     sum->mailboxes += one.mailboxes;
     sum->messages += one.messages;
     sum->rebuilt += one.rebuilt;

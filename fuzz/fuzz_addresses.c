@@ -46,7 +46,7 @@ is_shown(struct yb_str header, const struct yb_address *a, struct yb_arena *aren
 
         if (!yb_str_eqi(h.name, YB_STR("from")))
             continue;
-        yb_mime_addresses(h.value, arena, &list);
+        yb_mime_addresses_parse(h.value, arena, &list);
         for (const struct yb_mime_address *m = list.first; m != NULL; m = m->next) {
             struct yb_str domain;
 
@@ -81,7 +81,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct yb_mime_addresses list;
     struct yb_address_list from;
 
-    yb_mime_addresses(in, arena, &list);
+    yb_mime_addresses_parse(in, arena, &list);
     check_list(&list);
     if (yb_mime_from_addresses(in, arena, &from, NULL) == 0) {
         yb_assert(from.n > 0 && from.fields > 0);

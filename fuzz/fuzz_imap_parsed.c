@@ -62,7 +62,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct imapd_parsed made, again;
     struct yb_mime_tree tree;
 
-    yb_mime_tree(in, arena, &tree);
+    yb_mime_tree_parse(in, arena, &tree);
     imapd_parsed_make(&tree, arena, &made);
     check_balanced(made.envelope);
     check_balanced(made.body);

@@ -181,7 +181,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     known = now;
     /* A whole lock file of this boot with other numbers is believed until somebody counts. */
     if (data[0] % YB_COUNT(files) == 6)
-        yb_assert(yb_store_check(a, &sums, &err) == 0);
+        yb_assert(yb_store_check_account(a, &sums, &err) == 0);
     yb_assert(yb_store_usage(a, &usage, &err) == 0);
     yb_assert(usage.messages == MESSAGES + 1 && usage.bytes == 17 * (MESSAGES + 1));
     yb_assert(yb_store_list(a, arena, &folders, &n, &err) == 0 && n >= 2);

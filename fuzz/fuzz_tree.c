@@ -112,11 +112,11 @@ check_path(const struct yb_mime_tree *t, uint32_t index)
     if (n == 0)
         return;
     yb_assert(yb_mime_find(t, path, n) == index);
-    yb_assert(yb_mime_section(t, path, n, YB_MIME_SECTION_BODY, &start, &end));
+    yb_assert(yb_mime_section_find(t, path, n, YB_MIME_SECTION_BODY, &start, &end));
     yb_assert(start == t->parts[index].body && end == t->parts[index].end);
-    yb_assert(yb_mime_section(t, path, n, YB_MIME_SECTION_MIME, &start, &end));
+    yb_assert(yb_mime_section_find(t, path, n, YB_MIME_SECTION_MIME, &start, &end));
     yb_assert(start == t->parts[index].header && end == t->parts[index].body);
-    yb_assert(yb_mime_section(t, path, n, YB_MIME_SECTION_TEXT, &start, &end) ==
+    yb_assert(yb_mime_section_find(t, path, n, YB_MIME_SECTION_TEXT, &start, &end) ==
               (t->parts[index].kind == YB_MIME_MESSAGE));
 }
 
@@ -129,7 +129,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct yb_mime_content content;
     struct yb_mime_envelope envelope;
 
-    yb_mime_tree(message, arena, &t);
+    yb_mime_tree_parse(message, arena, &t);
     yb_assert(t.n >= 1 && t.parts[0].header == 0 && t.parts[0].end == size);
     for (uint32_t i = 0; i < t.n; i++) {
         const struct yb_mime_part *part = &t.parts[i];
@@ -145,8 +145,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size <= 4096) /* octet by octet: dearer than all the rest */
         check_pieces(&t, message, 0, arena);
     check_pieces(&t, message, size == 0 ? 0 : data[size - 1] * size / 256, arena);
-    yb_mime_envelope(yb_str_head(message, (size_t)t.parts[0].body), arena, &envelope);
-    yb_mime_tree(yb_str_head(message, (size_t)t.parts[0].body), arena, &head);
+    yb_mime_envelope_parse(yb_str_head(message, (size_t)t.parts[0].body), arena, &envelope);
+    yb_mime_tree_parse(yb_str_head(message, (size_t)t.parts[0].body), arena, &head);
     yb_assert(head.parts[0].body == t.parts[0].body && head.parts[0].kind == t.parts[0].kind);
     yb_arena_free(&arena);
     return 0;

@@ -104,7 +104,7 @@ flags_text(struct imapd_cmd *c, struct fetch_job *j, const struct yb_record *r)
     if (j->text == NULL)
         j->text = yb_buf_new(8192);
     yb_buf_clear(j->text);
-    imapd_put_flags(j->text, r->flags, r->keywords, imapd_keywords(c), recent);
+    imapd_put_flags(j->text, r->flags, r->keywords, imapd_cmd_keywords(c), recent);
     j->text_flags = r->flags;
     j->text_keywords = r->keywords;
     j->text_recent = recent;

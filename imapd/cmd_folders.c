@@ -139,7 +139,7 @@ imapd_cmd_status(struct imapd_cmd *c, struct yb_err *err)
         return imapd_wrong(c, err);
     if (yb_mailbox_open(c->s->account, args.mailbox, &m, err) < 0)
         return -1;
-    rc = yb_mailbox_status(m, &st, err);
+    rc = yb_mailbox_status_read(m, &st, err);
     yb_mailbox_close(&m);
     if (rc < 0)
         return -1;

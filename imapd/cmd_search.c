@@ -131,7 +131,7 @@ sort_children(struct imapd_key *k)
 static uint64_t
 keyword_bit(struct imapd_cmd *c, struct yb_str name)
 {
-    const struct imapd_keywords *names = imapd_keywords(c);
+    const struct imapd_keywords *names = imapd_cmd_keywords(c);
 
     for (size_t i = 0; i < names->n; i++) {
         if (yb_str_eqi(names->names[i], name))
@@ -201,9 +201,9 @@ sought_matches(const struct search_job *j, const struct imapd_key *k)
 {
     const struct imapd_needle *needle = &j->needles[k->number];
 
-    if (needle->found || imapd_seek_stage(j->seek) == IMAPD_SOUGHT_ALL)
+    if (needle->found || imapd_seek_stage_of(j->seek) == IMAPD_SOUGHT_ALL)
         return yes(needle->found);
-    if (imapd_seek_stage(j->seek) == IMAPD_SOUGHT_NOTHING && needle->where != IMAPD_SEEK_BODY)
+    if (imapd_seek_stage_of(j->seek) == IMAPD_SOUGHT_NOTHING && needle->where != IMAPD_SEEK_BODY)
         return ASK_HEADER;
     return needle->where == IMAPD_SEEK_FIELD ? NO : ASK_BODY;
 }

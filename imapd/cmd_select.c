@@ -59,7 +59,7 @@ select_mailbox(struct imapd_cmd *c, bool read_only, struct yb_err *err)
         yb_mailbox_close(&m);
         return -1;
     }
-    imapd_select(s, c->conn, m, &view, watched);
+    imapd_session_select(s, c->conn, m, &view, watched);
     if (yb_view_rows(m, &view, &rows, err) < 0) {
         imapd_deselect(s);
         return -1;

@@ -375,8 +375,8 @@ imapd_message_section(struct imapd_message *m, const struct imapd_section *s, ui
     } else {
         rc = imapd_message_parsed(m, err);
         if (rc == 0)
-            *exists = yb_mime_section(&m->parsed.tree, s->part, s->n_part, mime_section(s->text),
-                                      start, end);
+            *exists = yb_mime_section_find(&m->parsed.tree, s->part, s->n_part,
+                                           mime_section(s->text), start, end);
     }
     /* A cache of a file that was another one: what lies outside is not there. */
     if (rc == 0 && *exists && (*end > m->size || *start > *end))

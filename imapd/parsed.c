@@ -60,7 +60,7 @@ add_addresses(struct yb_buf **to, struct yb_str value, struct yb_arena *scratch)
     struct yb_buf *b;
     bool quoted = false;
 
-    yb_mime_addresses(value, scratch, &list);
+    yb_mime_addresses_parse(value, scratch, &list);
     for (const struct yb_mime_address *a = list.first; a != NULL; a = a->next)
         quoted |= a->quoted;
     if (!list.obscure && !quoted)

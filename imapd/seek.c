@@ -111,7 +111,7 @@ imapd_seek_begin(struct imapd_seek *s, struct imapd_message *m)
 }
 
 enum imapd_seek_stage
-imapd_seek_stage(const struct imapd_seek *s)
+imapd_seek_stage_of(const struct imapd_seek *s)
 {
     return s->stage;
 }
@@ -277,8 +277,9 @@ text_begin(struct imapd_seek *s, struct yb_err *err)
     s->place = AT_TEXT;
     s->at = part->body;
     s->charset_name = yb_mime_param_find(&content, YB_STR("charset"));
-    s->transfer = yb_transfer_begin(
-        s->encoding_value.p == NULL ? YB_TRANSFER_IDENTITY : yb_transfer_kind(s->encoding_value));
+    s->transfer =
+        yb_transfer_begin(s->encoding_value.p == NULL ? YB_TRANSFER_IDENTITY
+                                                      : yb_transfer_kind_of(s->encoding_value));
     yb_charset_close(&s->charset);
     s->last = false;
     yb_buf_clear(s->utf8);

@@ -37,7 +37,7 @@ struct imapd_seek *imapd_seek_new(struct imapd_needle *needles, size_t n,
 void imapd_seek_free(struct imapd_seek **s);
 /* Nothing is found yet in this message. */
 void imapd_seek_begin(struct imapd_seek *s, struct imapd_message *m);
-enum imapd_seek_stage imapd_seek_stage(const struct imapd_seek *s);
+enum imapd_seek_stage imapd_seek_stage_of(const struct imapd_seek *s);
 /* Goes on until that stage. 1: the slice is over; -1: the message cannot be read. */
 int imapd_seek_run(struct imapd_seek *s, enum imapd_seek_stage stage,
                    struct yb_err *err) YB_MUST_USE;

@@ -73,8 +73,8 @@ imapd_login(struct yb_conn *conn, struct imapd_session *s, const struct yb_auth_
 /* --- selected, at rest, left --- */
 
 void
-imapd_select(struct imapd_session *s, struct yb_conn *conn, struct yb_mailbox *m,
-             const struct yb_view *view, uint32_t watched)
+imapd_session_select(struct imapd_session *s, struct yb_conn *conn, struct yb_mailbox *m,
+                     const struct yb_view *view, uint32_t watched)
 {
     s->mailbox = m;
     s->view = *view;

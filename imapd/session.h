@@ -109,8 +109,8 @@ void imapd_set_timeout(struct yb_conn *conn, const struct imapd_session *s);
 /* The same, and how long lines may be. */
 void imapd_set_limits(struct yb_conn *conn, const struct imapd_session *s);
 /* Makes `m`, of which *view was begun, the selected mailbox; `watched`: yb_mailbox_watch()'s. */
-void imapd_select(struct imapd_session *s, struct yb_conn *conn, struct yb_mailbox *m,
-                  const struct yb_view *view, uint32_t watched);
+void imapd_session_select(struct imapd_session *s, struct yb_conn *conn, struct yb_mailbox *m,
+                          const struct yb_view *view, uint32_t watched);
 /* Ends IMAPD_ST_BOX, if it is that: view, watch and mailbox are let go. */
 void imapd_deselect(struct imapd_session *s);
 /* The account of a session that may have rested; with it the mailbox, if one is selected. PERM: it

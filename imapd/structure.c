@@ -53,7 +53,7 @@ imapd_put_envelope(struct yb_buf *b, struct yb_str header, struct yb_arena *aren
 {
     struct yb_mime_envelope e;
 
-    yb_mime_envelope(header, arena, &e);
+    yb_mime_envelope_parse(header, arena, &e);
     yb_buf_add_c(b, '(');
     imapd_put_nstring(b, e.texts[YB_MIME_DATE]);
     yb_buf_add_c(b, ' ');

@@ -34,7 +34,7 @@ imapd_changes(struct imapd_cmd *c, bool expunges, struct yb_changes *out, struct
 }
 
 const struct imapd_keywords *
-imapd_keywords(struct imapd_cmd *c)
+imapd_cmd_keywords(struct imapd_cmd *c)
 {
     struct yb_err err = { 0 };
 
@@ -55,7 +55,7 @@ imapd_keywords(struct imapd_cmd *c)
 void
 imapd_tell_keywords(struct imapd_cmd *c)
 {
-    const struct imapd_keywords *names = imapd_keywords(c);
+    const struct imapd_keywords *names = imapd_cmd_keywords(c);
     struct yb_buf *b = c->out;
 
     yb_buf_add(b, YB_STR("* FLAGS "));
@@ -88,7 +88,7 @@ imapd_tell_flags(struct imapd_cmd *c, uint32_t seq, const struct yb_record *r)
         yb_buf_add_c(b, ' ');
     }
     yb_buf_add(b, YB_STR("FLAGS "));
-    imapd_put_flags(b, r->flags, r->keywords, imapd_keywords(c), r->uid >= s->view.recent_from);
+    imapd_put_flags(b, r->flags, r->keywords, imapd_cmd_keywords(c), r->uid >= s->view.recent_from);
     if (s->condstore) {
         yb_buf_add(b, YB_STR(" MODSEQ ("));
         yb_buf_add_u64(b, r->modseq);

@@ -390,7 +390,7 @@ skip_garbage(struct scan *sc)
 }
 
 void
-yb_mime_addresses(struct yb_str value, struct yb_arena *arena, struct yb_mime_addresses *out)
+yb_mime_addresses_parse(struct yb_str value, struct yb_arena *arena, struct yb_mime_addresses *out)
 {
     struct scan sc = { .left = value, .arena = arena, .list = out, .tail = &out->first };
 
@@ -508,7 +508,7 @@ field_collect(const struct yb_header *h, struct yb_arena *arena, struct yb_addre
         return refuse(err, h->name, "is too long");
     if (h->space_before_colon)
         return refuse(err, h->name, "is not well-formed");
-    yb_mime_addresses(h->value, arena, &list);
+    yb_mime_addresses_parse(h->value, arena, &list);
     if (list.broken)
         return refuse(err, h->name, "is not an address list");
     if (list.obscure)

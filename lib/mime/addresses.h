@@ -1,7 +1,7 @@
 /*
  * Address lists of header fields (RFC 5322 §3.4 with the obsolete forms of §4.4: routes, comments
  * and spaces inside addresses, empty list members). Two readers share one parser:
- * - yb_mime_addresses() is for showing (IMAP ENVELOPE): it gives what can be recognised in any
+ * - yb_mime_addresses_parse() is for showing (IMAP ENVELOPE): it gives what can be recognised in any
  *   bytes;
  * - yb_mime_field_addresses() is for deciding (does this From belong to the user?): it gives every
  *   address of every field of that name, or an error when another program could read something
@@ -46,7 +46,8 @@ struct yb_mime_addresses {
 };
 
 /* Reads the value of an address field, folded or not. Never fails; see `broken`. */
-void yb_mime_addresses(struct yb_str value, struct yb_arena *arena, struct yb_mime_addresses *out);
+void yb_mime_addresses_parse(struct yb_str value, struct yb_arena *arena,
+                             struct yb_mime_addresses *out);
 
 struct yb_address_list {
     struct yb_address *addresses; /* local parts canonical, domains in normal form */

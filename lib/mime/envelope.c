@@ -33,7 +33,7 @@ yb_mime_envelope_has(struct yb_str name)
 }
 
 void
-yb_mime_envelope(struct yb_str header, struct yb_arena *arena, struct yb_mime_envelope *out)
+yb_mime_envelope_parse(struct yb_str header, struct yb_arena *arena, struct yb_mime_envelope *out)
 {
     struct yb_mime_address **tails[YB_MIME_ENVELOPE_LISTS];
     struct yb_header h;
@@ -52,7 +52,7 @@ yb_mime_envelope(struct yb_str header, struct yb_arena *arena, struct yb_mime_en
 
             if (!yb_str_eqi(h.name, list_names[i]) || n >= YB_MIME_ADDRESSES_MAX)
                 continue;
-            yb_mime_addresses(h.value, arena, &list);
+            yb_mime_addresses_parse(h.value, arena, &list);
             n += list.n;
             *tails[i] = list.first;
             while (*tails[i] != NULL)

@@ -36,6 +36,7 @@ bool yb_mime_envelope_has(struct yb_str name);
 
 /* Of texts the first field counts; of address lists repeated fields are joined in their order,
  * until there are YB_MIME_ADDRESSES_MAX addresses. */
-void yb_mime_envelope(struct yb_str header, struct yb_arena *arena, struct yb_mime_envelope *out);
+void yb_mime_envelope_parse(struct yb_str header, struct yb_arena *arena,
+                            struct yb_mime_envelope *out);
 
 #endif

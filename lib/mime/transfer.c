@@ -7,7 +7,7 @@
 #define SLACK (YB_TRANSFER_HELD + 8)
 
 enum yb_transfer_kind
-yb_transfer_kind(struct yb_str value)
+yb_transfer_kind_of(struct yb_str value)
 {
     static const struct {
         struct yb_str name;

@@ -16,7 +16,7 @@ enum yb_transfer_kind {
 };
 
 /* From the value of Content-Transfer-Encoding; an absent one is identity. */
-enum yb_transfer_kind yb_transfer_kind(struct yb_str value);
+enum yb_transfer_kind yb_transfer_kind_of(struct yb_str value);
 
 #define YB_TRANSFER_HELD                                                                           \
     80 /* longer runs of spaces are not trailing spaces of a line but an attack */

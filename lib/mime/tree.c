@@ -413,7 +413,7 @@ yb_mime_reader_end(struct yb_mime_reader **r, struct yb_mime_tree *out)
 }
 
 void
-yb_mime_tree(struct yb_str message, struct yb_arena *arena, struct yb_mime_tree *out)
+yb_mime_tree_parse(struct yb_str message, struct yb_arena *arena, struct yb_mime_tree *out)
 {
     struct yb_mime_reader *r = yb_mime_reader_new(arena);
 
@@ -489,8 +489,8 @@ yb_mime_find(const struct yb_mime_tree *tree, const uint32_t *path, size_t n)
 }
 
 bool
-yb_mime_section(const struct yb_mime_tree *tree, const uint32_t *path, size_t n,
-                enum yb_mime_section section, uint64_t *start, uint64_t *end)
+yb_mime_section_find(const struct yb_mime_tree *tree, const uint32_t *path, size_t n,
+                     enum yb_mime_section section, uint64_t *start, uint64_t *end)
 {
     bool message;
     uint32_t index = find(tree, path, n, &message);

@@ -76,7 +76,7 @@ void yb_mime_reader_end(struct yb_mime_reader **r, struct yb_mime_tree *out);
 void yb_mime_reader_free(struct yb_mime_reader **r);
 
 /* All at once. */
-void yb_mime_tree(struct yb_str message, struct yb_arena *arena, struct yb_mime_tree *out);
+void yb_mime_tree_parse(struct yb_str message, struct yb_arena *arena, struct yb_mime_tree *out);
 
 /* The value of a field, folded as it is; p == NULL: not there. */
 struct yb_str yb_mime_part_field(const struct yb_mime_part *part, enum yb_mime_field field);
@@ -97,7 +97,7 @@ enum yb_mime_section {
 };
 
 /* The bytes [*start, *end) of a section; false when there is no such section. */
-bool yb_mime_section(const struct yb_mime_tree *tree, const uint32_t *path, size_t n,
-                     enum yb_mime_section section, uint64_t *start, uint64_t *end) YB_MUST_USE;
+bool yb_mime_section_find(const struct yb_mime_tree *tree, const uint32_t *path, size_t n,
+                          enum yb_mime_section section, uint64_t *start, uint64_t *end) YB_MUST_USE;
 
 #endif

@@ -426,7 +426,7 @@ yb_handover_message(struct yb_handover *h, struct yb_smtp_session *s, struct yb_
         return -1;
     send.x.whole = send.n_rcpts > 1;
     send.rcpts = send_rcpts(tx, send.n_rcpts);
-    if (yb_smtp_send(h->lmtpd, &send, &why) < 0)
+    if (yb_smtp_send_message(h->lmtpd, &send, &why) < 0)
         log_failure(s, &why);
     return judge(h, s, &send, err);
 }

@@ -102,7 +102,7 @@ handover_figures(struct yb_handover *h, struct yb_metrics *m)
     yb_metrics_counter(m, name, help, "result=\"stored\"", atomic_load(&h->stored));
     yb_metrics_counter(m, name, help, "result=\"refused\"", atomic_load(&h->refused));
     yb_metrics_counter(m, name, help, "result=\"unknown\"", atomic_load(&h->unknown));
-    yb_smtp_dest_stats(h->lmtpd, &s);
+    yb_smtp_dest_stats_read(h->lmtpd, &s);
     yb_metrics_counter(m, "handover_connections_total", "Connections made to lmtpd.", NULL,
                        s.connections);
     yb_metrics_counter(m, "handover_repeats_total",

@@ -1,7 +1,7 @@
 /*
  * One hand-over:
  *
- *   yb_smtp_send()   gate; an idle connection or a new one; transact(); once more when it was lost
+ *   yb_smtp_send_message()   gate; an idle connection or a new one; transact(); once more when it was lost
  *   transact()       envelope -> body -> answers; everything in one write where that is allowed
  *
  * A connection is either in step (every command answered) and goes back to the idle ones, or
@@ -442,7 +442,7 @@ attempt(struct work *w, bool *again)
 }
 
 int
-yb_smtp_send(struct yb_smtp_dest *d, struct yb_smtp_send *send, struct yb_err *err)
+yb_smtp_send_message(struct yb_smtp_dest *d, struct yb_smtp_send *send, struct yb_err *err)
 {
     struct yb_err why = { 0 };
     struct work w = { .dest = d, .send = send, .err = &why };

@@ -66,7 +66,8 @@ struct yb_smtp_send {
  * the message went out is asked once more with XREPEAT and the same delivery ids
  * (docs/delivery.md): a peer that died between storing and answering stores it once.
  */
-int yb_smtp_send(struct yb_smtp_dest *d, struct yb_smtp_send *send, struct yb_err *err) YB_MUST_USE;
+int yb_smtp_send_message(struct yb_smtp_dest *d, struct yb_smtp_send *send,
+                         struct yb_err *err) YB_MUST_USE;
 
 /* For metrics. */
 struct yb_smtp_dest_stats {
@@ -74,6 +75,6 @@ struct yb_smtp_dest_stats {
     size_t idle;
 };
 /* Figures of now. */
-void yb_smtp_dest_stats(struct yb_smtp_dest *d, struct yb_smtp_dest_stats *out);
+void yb_smtp_dest_stats_read(struct yb_smtp_dest *d, struct yb_smtp_dest_stats *out);
 
 #endif

@@ -65,7 +65,7 @@ yb_smtp_dest_free(struct yb_smtp_dest **d)
 }
 
 void
-yb_smtp_dest_stats(struct yb_smtp_dest *d, struct yb_smtp_dest_stats *out)
+yb_smtp_dest_stats_read(struct yb_smtp_dest *d, struct yb_smtp_dest_stats *out)
 {
     pthread_mutex_lock(&d->lock);
     out->idle = d->n_idle;

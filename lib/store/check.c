@@ -77,7 +77,7 @@ check_folder(struct yb_store_account *a, const struct yb_folder_dir *dir,
 }
 
 int
-yb_store_check(struct yb_store_account *a, struct yb_store_check *out, struct yb_err *err)
+yb_store_check_account(struct yb_store_account *a, struct yb_store_check *out, struct yb_err *err)
 {
     struct names names = { 0 };
     int rc;

@@ -121,7 +121,7 @@ yb_mailbox_resume(struct yb_store_account *a, const char *folder, uint32_t uidva
 }
 
 int
-yb_mailbox_status(struct yb_mailbox *m, struct yb_mailbox_status *out, struct yb_err *err)
+yb_mailbox_status_read(struct yb_mailbox *m, struct yb_mailbox_status *out, struct yb_err *err)
 {
     struct yb_index_head head;
     int rc = 0;

@@ -200,8 +200,8 @@ struct yb_mailbox_status {
     uint32_t uidvalidity, uidnext, messages, recent, unseen, deleted;
     uint64_t highest_modseq, bytes, deleted_bytes;
 };
-int yb_mailbox_status(struct yb_mailbox *m, struct yb_mailbox_status *out,
-                      struct yb_err *err) YB_MUST_USE;
+int yb_mailbox_status_read(struct yb_mailbox *m, struct yb_mailbox_status *out,
+                           struct yb_err *err) YB_MUST_USE;
 
 /* One message as the index knows it. */
 struct yb_record {
@@ -368,7 +368,7 @@ struct yb_store_check {
     uint64_t mailboxes, messages, rebuilt, lost, foreign;
 };
 /* Compares index and directory of every mailbox and mends the index (`yubin store check`). */
-int yb_store_check(struct yb_store_account *a, struct yb_store_check *out,
-                   struct yb_err *err) YB_MUST_USE;
+int yb_store_check_account(struct yb_store_account *a, struct yb_store_check *out,
+                           struct yb_err *err) YB_MUST_USE;
 
 #endif

@@ -55,7 +55,7 @@ dump_folder(struct yb_store_account *a, struct yb_str name, struct yb_err *err)
                yb_delivery_id_text(r->id, id), r->flags, (unsigned long long)r->size, hash);
     }
     if (rc == 0)
-        rc = yb_mailbox_status(m, &status, err);
+        rc = yb_mailbox_status_read(m, &status, err);
     if (rc == 0)
         printf("uidnext %.*s %u %u\n", YB_STR_ARG(name), status.uidvalidity, status.uidnext);
     if (rows != NULL)

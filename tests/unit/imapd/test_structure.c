@@ -52,7 +52,7 @@ make(struct yb_str message, struct yb_arena *a, struct imapd_parsed *out)
 {
     struct yb_mime_tree tree;
 
-    yb_mime_tree(message, a, &tree);
+    yb_mime_tree_parse(message, a, &tree);
     imapd_parsed_make(&tree, a, out);
 }
 

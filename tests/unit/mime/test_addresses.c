@@ -141,7 +141,7 @@ START_TEST(test_lists)
     struct yb_mime_addresses list;
     struct yb_str got;
 
-    yb_mime_addresses(yb_str_from(lists[_i].in), arena, &list);
+    yb_mime_addresses_parse(yb_str_from(lists[_i].in), arena, &list);
     got = show(&list);
     ck_assert_msg(yb_str_eq(got, yb_str_from(lists[_i].want)), "'%s' gives '%.*s', want '%s'",
                   lists[_i].in, YB_STR_ARG(got), lists[_i].want);
@@ -155,13 +155,13 @@ START_TEST(test_too_many)
 
     for (size_t i = 0; i <= YB_MIME_ADDRESSES_MAX; i++)
         yb_buf_add(b, YB_STR("a@b,"));
-    yb_mime_addresses(yb_buf_view(b), arena, &list);
+    yb_mime_addresses_parse(yb_buf_view(b), arena, &list);
     ck_assert_uint_eq(list.n, YB_MIME_ADDRESSES_MAX);
     ck_assert(list.broken);
     yb_buf_clear(b);
     for (size_t i = 0; i <= YB_MIME_ADDRESSES_MAX; i++)
         yb_buf_add(b, YB_STR("g:;"));
-    yb_mime_addresses(yb_buf_view(b), arena, &list);
+    yb_mime_addresses_parse(yb_buf_view(b), arena, &list);
     ck_assert(list.n == YB_MIME_ADDRESSES_MAX && list.broken);
     yb_buf_free(&b);
 }

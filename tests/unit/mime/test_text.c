@@ -385,11 +385,11 @@ END_TEST
 
 START_TEST(test_transfer_kind)
 {
-    ck_assert_int_eq(yb_transfer_kind(yb_str(NULL, 0)), YB_TRANSFER_IDENTITY);
-    ck_assert_int_eq(yb_transfer_kind(YB_STR(" BASE64 (c)")), YB_TRANSFER_BASE64);
-    ck_assert_int_eq(yb_transfer_kind(YB_STR("Quoted-Printable")), YB_TRANSFER_QUOTED_PRINTABLE);
-    ck_assert_int_eq(yb_transfer_kind(YB_STR("8bit")), YB_TRANSFER_IDENTITY);
-    ck_assert_int_eq(yb_transfer_kind(YB_STR("x-uuencode")), YB_TRANSFER_UNKNOWN);
+    ck_assert_int_eq(yb_transfer_kind_of(yb_str(NULL, 0)), YB_TRANSFER_IDENTITY);
+    ck_assert_int_eq(yb_transfer_kind_of(YB_STR(" BASE64 (c)")), YB_TRANSFER_BASE64);
+    ck_assert_int_eq(yb_transfer_kind_of(YB_STR("Quoted-Printable")), YB_TRANSFER_QUOTED_PRINTABLE);
+    ck_assert_int_eq(yb_transfer_kind_of(YB_STR("8bit")), YB_TRANSFER_IDENTITY);
+    ck_assert_int_eq(yb_transfer_kind_of(YB_STR("x-uuencode")), YB_TRANSFER_UNKNOWN);
 }
 END_TEST
 

@@ -59,7 +59,7 @@ START_TEST(test_offsets)
     /* clang-format on */
     struct yb_mime_tree t;
 
-    yb_mime_tree(yb_str_from(mixed), arena, &t);
+    yb_mime_tree_parse(yb_str_from(mixed), arena, &t);
     ck_assert_uint_eq(t.n, YB_COUNT(want));
     for (size_t i = 0; i < t.n; i++) {
         const struct yb_mime_part *p = &t.parts[i];
@@ -115,8 +115,9 @@ START_TEST(test_sections)
     uint64_t start, end;
     bool ok;
 
-    yb_mime_tree(yb_str_from(mixed), arena, &t);
-    ok = yb_mime_section(&t, sections[_i].path, sections[_i].n, sections[_i].section, &start, &end);
+    yb_mime_tree_parse(yb_str_from(mixed), arena, &t);
+    ok = yb_mime_section_find(&t, sections[_i].path, sections[_i].n, sections[_i].section, &start,
+                              &end);
     ck_assert_msg(ok == (sections[_i].start >= 0), "%s", sections[_i].name);
     ck_assert_msg(!ok || ((int)start == sections[_i].start && (int)end == sections[_i].end),
                   "%s: %d %d", sections[_i].name, (int)start, (int)end);
@@ -129,13 +130,13 @@ START_TEST(test_sections_plain)
     struct yb_mime_tree t;
     uint64_t start, end;
 
-    yb_mime_tree(YB_STR("Subject: x\r\n\r\nbody"), arena, &t);
-    ck_assert(yb_mime_section(&t, one, 1, YB_MIME_SECTION_BODY, &start, &end));
+    yb_mime_tree_parse(YB_STR("Subject: x\r\n\r\nbody"), arena, &t);
+    ck_assert(yb_mime_section_find(&t, one, 1, YB_MIME_SECTION_BODY, &start, &end));
     ck_assert(start == 14 && end == 18 && t.parts[0].lines == 1);
-    ck_assert(yb_mime_section(&t, one, 1, YB_MIME_SECTION_MIME, &start, &end));
+    ck_assert(yb_mime_section_find(&t, one, 1, YB_MIME_SECTION_MIME, &start, &end));
     ck_assert(start == 0 && end == 14);
-    ck_assert(!yb_mime_section(&t, one, 1, YB_MIME_SECTION_TEXT, &start, &end));
-    ck_assert(!yb_mime_section(&t, one, 2, YB_MIME_SECTION_BODY, &start, &end));
+    ck_assert(!yb_mime_section_find(&t, one, 1, YB_MIME_SECTION_TEXT, &start, &end));
+    ck_assert(!yb_mime_section_find(&t, one, 2, YB_MIME_SECTION_BODY, &start, &end));
     ck_assert_uint_eq(yb_mime_find(&t, one, 0), 0);
 }
 END_TEST
@@ -147,12 +148,12 @@ START_TEST(test_sections_message_root)
     struct yb_mime_tree t;
     uint64_t start, end;
 
-    yb_mime_tree(message, arena, &t);
-    ck_assert(yb_mime_section(&t, path, 1, YB_MIME_SECTION_HEADER, &start, &end));
+    yb_mime_tree_parse(message, arena, &t);
+    ck_assert(yb_mime_section_find(&t, path, 1, YB_MIME_SECTION_HEADER, &start, &end));
     ck_assert(start == 32 && end == 46);
-    ck_assert(yb_mime_section(&t, path, 2, YB_MIME_SECTION_BODY, &start, &end));
+    ck_assert(yb_mime_section_find(&t, path, 2, YB_MIME_SECTION_BODY, &start, &end));
     ck_assert(start == 46 && end == 50);
-    ck_assert(!yb_mime_section(&t, path, 3, YB_MIME_SECTION_BODY, &start, &end));
+    ck_assert(!yb_mime_section_find(&t, path, 3, YB_MIME_SECTION_BODY, &start, &end));
 }
 END_TEST
 
@@ -161,10 +162,10 @@ START_TEST(test_same_boundary)
 {
     struct yb_mime_tree t;
 
-    yb_mime_tree(YB_STR("Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\n"
-                        "Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\n\r\none\r\n"
-                        "--x--\r\n--x\r\n\r\ntwo\r\n--x--\r\n"),
-                 arena, &t);
+    yb_mime_tree_parse(YB_STR("Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\n"
+                              "Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\n\r\none\r\n"
+                              "--x--\r\n--x\r\n\r\ntwo\r\n--x--\r\n"),
+                       arena, &t);
     ck_assert_uint_eq(t.n, 4);
     ck_assert(t.parts[2].parent == 1 && t.parts[3].parent == 0);
 }
@@ -178,14 +179,14 @@ START_TEST(test_nesting)
 
     for (int i = 0; i < 1000; i++)
         yb_buf_printf(b, "Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n", i, i);
-    yb_mime_tree(yb_buf_view(b), arena, &t);
+    yb_mime_tree_parse(yb_buf_view(b), arena, &t);
     ck_assert_uint_eq(t.n, YB_MIME_DEPTH_MAX);
     ck_assert(t.limited && t.parts[t.n - 1].opaque);
     ck_assert(yb_mime_type_is(&t.parts[t.n - 1], "application", "octet-stream"));
     yb_buf_clear(b);
     for (int i = 0; i < 1000; i++)
         yb_buf_printf(b, "Content-Type: message/rfc822\r\n\r\n");
-    yb_mime_tree(yb_buf_view(b), arena, &t);
+    yb_mime_tree_parse(yb_buf_view(b), arena, &t);
     ck_assert(t.n == YB_MIME_DEPTH_MAX && t.limited && t.parts[t.n - 1].opaque);
     yb_buf_free(&b);
 }
@@ -199,7 +200,7 @@ START_TEST(test_many_parts)
     yb_buf_printf(b, "Content-Type: multipart/digest; boundary=x\r\n\r\n");
     for (int i = 0; i < 2 * YB_MIME_PARTS_MAX; i++)
         yb_buf_printf(b, "--x\r\n\r\n\r\n");
-    yb_mime_tree(yb_buf_view(b), arena, &t);
+    yb_mime_tree_parse(yb_buf_view(b), arena, &t);
     ck_assert(t.n == YB_MIME_PARTS_MAX && t.limited);
     ck_assert_uint_eq(t.parts[0].end, yb_buf_size(b));
     yb_buf_free(&b);
@@ -253,7 +254,7 @@ START_TEST(test_pieces)
         struct yb_str message = yb_str_from(messages[i]);
         struct yb_mime_tree whole, again;
 
-        yb_mime_tree(message, arena, &whole);
+        yb_mime_tree_parse(message, arena, &whole);
         for (size_t piece = 1; piece <= message.n; piece++) {
             read_in_pieces(message, piece, &again);
             check_same(&whole, &again, piece);
@@ -279,9 +280,9 @@ START_TEST(test_fields_bound)
     for (size_t i = 0; i < 200; i++)
         yb_buf_add_c(b, 'y');
     yb_buf_add(b, YB_STR("@b\r\nDate: fits\r\n\r\nbody"));
-    yb_mime_tree(yb_buf_view(b), arena, &t);
+    yb_mime_tree_parse(yb_buf_view(b), arena, &t);
     ck_assert(t.dropped && t.n == 1 && t.parts[0].kept.n <= YB_MIME_FIELDS_MAX);
-    yb_mime_envelope(t.parts[0].kept, arena, &e);
+    yb_mime_envelope_parse(t.parts[0].kept, arena, &e);
     ck_assert(yb_str_eq(e.texts[YB_MIME_SUBJECT], YB_STR("first")));
     ck_assert(yb_str_eq(e.texts[YB_MIME_DATE], YB_STR("fits")));
     ck_assert_ptr_nonnull(e.lists[YB_MIME_TO]);
@@ -294,7 +295,7 @@ START_TEST(test_fields_bound)
     for (size_t i = 0; i < 2 * YB_MIME_FIELDS_MAX; i++)
         yb_buf_add_c(b, 'x');
     yb_buf_add(b, YB_STR("\r\nSubject: kept\r\n\r\n"));
-    yb_mime_tree(yb_buf_view(b), arena, &t);
+    yb_mime_tree_parse(yb_buf_view(b), arena, &t);
     ck_assert(t.dropped && yb_mime_type_is(&t.parts[0], "text", "plain"));
     ck_assert(yb_str_eq(t.parts[0].kept, YB_STR("Subject: kept\r\n")));
     read_in_pieces(yb_buf_view(b), 1000, &again);
@@ -313,7 +314,7 @@ START_TEST(test_long_boundary)
     for (size_t i = 0; i < YB_MIME_LINE_MAX; i++)
         yb_buf_add_c(b, ' ');
     yb_buf_add(b, YB_STR("\r\ntwo\r\n--b--\r\n"));
-    yb_mime_tree(yb_buf_view(b), arena, &t);
+    yb_mime_tree_parse(yb_buf_view(b), arena, &t);
     ck_assert_uint_eq(t.n, 2);
     ck_assert_uint_eq(t.parts[1].lines, 3);
     read_in_pieces(yb_buf_view(b), 7, &again);
@@ -392,10 +393,10 @@ START_TEST(test_envelope)
     struct yb_mime_envelope e;
     const struct yb_mime_address *a;
 
-    yb_mime_envelope(YB_STR("Subject: a\r\n folded\r\nsubject: second\r\nFrom: A <a@b>\r\n"
-                            "To: x@y\r\nDate:\r\nTo: z@y\r\nReply-To: \r\nSender: s@b\r\n\r\n"
-                            "Message-ID: <no@b>\r\n"),
-                     arena, &e);
+    yb_mime_envelope_parse(YB_STR("Subject: a\r\n folded\r\nsubject: second\r\nFrom: A <a@b>\r\n"
+                                  "To: x@y\r\nDate:\r\nTo: z@y\r\nReply-To: \r\nSender: s@b\r\n\r\n"
+                                  "Message-ID: <no@b>\r\n"),
+                           arena, &e);
     ck_assert(yb_str_eq(e.texts[YB_MIME_SUBJECT], YB_STR("a folded")));
     ck_assert(e.texts[YB_MIME_DATE].p != NULL && e.texts[YB_MIME_DATE].n == 0);
     ck_assert_ptr_null(e.texts[YB_MIME_MESSAGE_ID].p);
@@ -451,7 +452,7 @@ dump_files(char **paths)
             return 1;
         }
         arena = yb_arena_new(4096);
-        yb_mime_tree(yb_str(data, size), arena, &t);
+        yb_mime_tree_parse(yb_str(data, size), arena, &t);
         printf("%s\n", *paths);
         dump_part(&t, 0, 1, yb_str(data, size));
         yb_arena_free(&arena);

@@ -163,7 +163,7 @@ START_TEST(test_case)
     odd_server_start(&server, cases[_i].script);
     d = dest_new(&server, cases[_i].lmtp,
                  strncmp(cases[_i].name, "silence", 7) == 0 ? NEVER : COMES);
-    rc = yb_smtp_send(d, &send, &err);
+    rc = yb_smtp_send_message(d, &send, &err);
     yb_smtp_dest_free(&d);
     odd_server_stop(&server);
     for (int i = 0; i < cases[_i].n; i++)
@@ -206,10 +206,10 @@ START_TEST(test_reuse)
     d = dest_new(&server, true, COMES);
     for (int i = 0; i < 4; i++) {
         fill(&rcpt, 1);
-        ck_assert_msg(yb_smtp_send(d, &send, &err) == 0, "%d: %s", i, err.text);
+        ck_assert_msg(yb_smtp_send_message(d, &send, &err) == 0, "%d: %s", i, err.text);
         ck_assert(rcpt.fate == (i == 0 ? YB_FATE_REFUSED : YB_FATE_STORED));
     }
-    yb_smtp_dest_stats(d, &stats);
+    yb_smtp_dest_stats_read(d, &stats);
     ck_assert(stats.connections == 2 && stats.idle == 1);
     yb_smtp_dest_free(&d);
     odd_server_stop(&server);
@@ -241,7 +241,8 @@ START_TEST(test_stuffing)
     fill(&rcpt, 1);
     odd_server_start(&server, script);
     d = dest_new(&server, true, COMES);
-    ck_assert_msg(yb_smtp_send(d, &send, &err) == 0 && rcpt.fate == YB_FATE_STORED, "%s", err.text);
+    ck_assert_msg(yb_smtp_send_message(d, &send, &err) == 0 && rcpt.fate == YB_FATE_STORED, "%s",
+                  err.text);
     yb_smtp_dest_free(&d);
     odd_server_stop(&server);
     ck_assert(yb_str_ends_i(yb_buf_view(server.log), yb_buf_view(want)));
@@ -265,7 +266,7 @@ START_TEST(test_nobody)
     struct yb_smtp_send send = { .rcpts = &rcpt, .n_rcpts = 1, .body = body };
 
     fill(&rcpt, 1);
-    ck_assert(yb_smtp_send(d, &send, &err) < 0 && rcpt.fate == YB_FATE_NONE);
+    ck_assert(yb_smtp_send_message(d, &send, &err) < 0 && rcpt.fate == YB_FATE_NONE);
     ck_assert(err.class == YB_TEMP && rcpt.err.class == YB_TEMP);
     yb_smtp_dest_free(&d);
     yb_msgbuf_free(&body);

@@ -152,7 +152,7 @@ help_status(struct yb_mailbox *m)
 {
     struct yb_mailbox_status st;
 
-    OK(yb_mailbox_status(m, &st, &err));
+    OK(yb_mailbox_status_read(m, &st, &err));
     return st;
 }
 

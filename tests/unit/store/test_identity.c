@@ -328,7 +328,7 @@ do_status(struct session *s)
     struct yb_mailbox_status st;
 
     MUST(yb_mailbox_open(s->p->a, YB_STR("INBOX"), &m, &err));
-    MUST(yb_mailbox_status(m, &st, &err));
+    MUST(yb_mailbox_status_read(m, &st, &err));
     ck_assert_msg(st.messages == n_messages - n_gone, "STATUS;%s", history);
     yb_mailbox_close(&m);
 }

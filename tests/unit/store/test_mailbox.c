@@ -495,7 +495,7 @@ START_TEST(test_copy_two_handles)
     ck_assert_uint_eq(help_status(to).messages, 10);
     yb_mailbox_close(&from);
     yb_mailbox_close(&to);
-    OK(yb_store_check(h.a, &sums, &err));
+    OK(yb_store_check_account(h.a, &sums, &err));
     ck_assert_uint_eq(sums.rebuilt, 0);
     ck_assert_uint_eq(help_usage(&h).messages, 10);
 }
@@ -848,7 +848,7 @@ START_TEST(test_delete_create)
     ck_assert_uint_eq(help_usage(&h).bytes, 11);
     OK(yb_view_changes(old, &v, true, arena, &c, &err));
     ck_assert(c.invalid);
-    FAILS(yb_mailbox_status(old, &st, &err), YB_PERM, YB_ERR_NOT_FOUND);
+    FAILS(yb_mailbox_status_read(old, &st, &err), YB_PERM, YB_ERR_NOT_FOUND);
     help_put(&h, "Temp", 3, 10, 0);
     m = help_mailbox(&h, "Temp");
     ck_assert_uint_gt(yb_mailbox_uidvalidity(m), validity);

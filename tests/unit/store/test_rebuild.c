@@ -577,7 +577,7 @@ START_TEST(test_check)
     fill(NULL, 1);
     fill("Other", 101);
     help_write(help_path(&h, "new/foreign"), "Message 40\r\n", 12);
-    OK(yb_store_check(h.a, &sums, &err));
+    OK(yb_store_check_account(h.a, &sums, &err));
     ck_assert_uint_eq(sums.mailboxes, 2);
     ck_assert_uint_eq(sums.messages, 23);
     ck_assert_uint_eq(sums.foreign, 1);

@@ -185,7 +185,7 @@ do_status(struct worker *w)
     struct yb_mailbox_status st;
     struct yb_usage u;
 
-    (void)WORKED(w, yb_mailbox_status(w->m, &st, &err));
+    (void)WORKED(w, yb_mailbox_status_read(w->m, &st, &err));
     (void)WORKED(w, yb_store_usage(w->a, &u, &err));
 }
 
@@ -378,7 +378,7 @@ check_account(unsigned k)
 
     OK(yb_store_open(first.s, account_id(k), false, &h.a, &err));
     before = help_usage(&h);
-    OK(yb_store_check(h.a, &sums, &err));
+    OK(yb_store_check_account(h.a, &sums, &err));
     after = help_usage(&h);
     ck_assert_uint_eq(sums.rebuilt + sums.lost + sums.foreign, 0);
     ck_assert_uint_eq(sums.messages, after.messages);
@@ -460,8 +460,8 @@ START_TEST(test_losses_at_once)
         struct yb_store_check sums;
 
         OK(yb_store_open(first.s, account_id(k), false, &h.a, &err));
-        OK(yb_store_check(h.a, &sums, &err));
-        OK(yb_store_check(h.a, &sums, &err));
+        OK(yb_store_check_account(h.a, &sums, &err));
+        OK(yb_store_check_account(h.a, &sums, &err));
         ck_assert_uint_eq(sums.rebuilt + sums.lost + sums.foreign, 0);
         ck_assert_uint_eq(sums.messages, help_usage(&h).messages);
         yb_store_close(&h.a);
