@@ -9,8 +9,9 @@
  *
  *     yb_auth_facts_of(c, &facts);
  *     yb_conn_set_line_limit(c, YB_AUTH_LINE);
- *     switch (yb_auth_begin(auth, &s->exchange, mechanism, has_initial ? &initial : NULL, &facts,
- * &o)) { case YB_AUTH_CONTINUE: write "334 " or "+ ", o.challenge, CRLF; give the next line to
+ *     initial = has_initial ? &word : NULL;
+ *     switch (yb_auth_begin(auth, &s->exchange, mechanism, initial, &facts, &o)) {
+ *     case YB_AUTH_CONTINUE: write "334 " or "+ ", o.challenge, CRLF; give the next line to
  *                            yb_auth_step(&s->exchange, line, &facts, &o), and so on
  *     case YB_AUTH_DONE:     o.user is logged in
  *     case YB_AUTH_FAILED:

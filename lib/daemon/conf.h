@@ -8,12 +8,11 @@
  *     #define OPT(...) YB_CONF_OPT(struct smtpd_conf, __VA_ARGS__)
  *     static const struct yb_conf_option options[] = {
  *         YB_ROLE_ROWS(struct smtpd_conf, SMTPD, "64"),
- *         OPT(SIZE, max_message, "50M", 1024, SIZE_MAX, "Largest message taken; announced as
- * SIZE."), OPT(UINT, max_rcpt, "100", 100, 10000, "Recipients per message (RFC 5321 wants >=
- * 100)."),
+ *         OPT(SIZE, max_message, "50M", 1024, SIZE_MAX, "Largest message taken."),
+ *         OPT(UINT, max_rcpt, "100", 100, 10000, "Recipients of a message."),
  *     };
- *     const struct yb_conf_table smtpd_conf_table = YB_CONF_TABLE("smtpd", struct smtpd_conf,
- * options, "Receives mail from strangers.");
+ *     const struct yb_conf_table smtpd_conf_table =
+ *         YB_CONF_TABLE("smtpd", struct smtpd_conf, options, "Receives mail from strangers.");
  *
  * Who may read the files reads them (yb_conf_source_read(): configuration, certificates, keys, as
  * bytes); everything after that is a pure function over those bytes. So the parent of a daemon can

@@ -77,11 +77,12 @@ struct yb_daemon_spec {
      * Does the noted work once more, in a process of its own with the daemon's user, a single
      * thread, no listeners and small limits, which knows of the child's state nothing but the
      * configuration. The note was written by a child that may have been taken over: it is input
-     * like any other. 0 clears the suspect, whatever came of the work; dying of it, or using
-     * more than probe_ms of processor time, condemns it; -1 says that it could not be tried, and has
+     * like any other. 0 clears the suspect, whatever came of the work; dying of it, or using more
+     * than probe_ms of processor time, condemns it; -1 says that it could not be tried, and has
      * it tried again later. When something else ends it (a signal from outside, or that it is not
      * back after several times probe_ms by the wall clock) it is tried again a few times, then
-     * cleared. SIGTERM, SIGINT and SIGHUP are ignored. Of its memory (RLIMIT_AS) the soft limit is the hook's to raise.
+     * cleared. SIGTERM, SIGINT and SIGHUP are ignored. Of its memory (RLIMIT_AS) the soft limit is
+     * the hook's to raise.
      */
     int (*probe)(const struct yb_conf *conf, const struct yb_note *note, struct yb_err *err);
     int64_t probe_ms; /* set where `probe` is; of processor time whole seconds, rounded up */

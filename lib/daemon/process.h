@@ -1,4 +1,4 @@
-/* What parent and child of a daemon share. Used by daemon.c, parent.c and child.c only. */
+/* What parent, child and probe of a daemon share. No program includes it. */
 #ifndef YB_DAEMON_PROCESS_H
 #define YB_DAEMON_PROCESS_H
 

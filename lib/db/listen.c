@@ -4,7 +4,7 @@
  *   state       call that leaves it                        to
  *   away        listener_connect()  LISTEN confirmed,      listening
  *                                   question answered: up
- *               listener_pause()    back-off is over       away
+ *               stop_wait()         back-off is over       away
  *   listening   listener_hear()     connection lost: down  away
  */
 #include "lib/db/listen.h"

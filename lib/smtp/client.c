@@ -1,8 +1,9 @@
 /*
  * One hand-over:
  *
- *   yb_smtp_send_message()   gate; an idle connection or a new one; transact(); once more when it was lost
- *   transact()       envelope -> body -> answers; everything in one write where that is allowed
+ *   yb_smtp_send_message()   gate; an idle connection or a new one; transact(); once more when it
+ *                            was lost
+ *   transact()               envelope -> body -> answers; in one write where that is allowed
  *
  * A connection is either in step (every command answered) and goes back to the idle ones, or
  * closed.
