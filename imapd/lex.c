@@ -342,7 +342,7 @@ imapd_lex_mailbox(struct imapd_lex *l, struct yb_str *out)
     if (imapd_utf7_decode(raw, l->arena, out))
         return true;
     l->cannot = true;
-    return imapd_lex_wrong(l, "A mailbox name is modified UTF-7");
+    return imapd_lex_wrong(l, "The mailbox name is not modified UTF-7");
 }
 
 /* --- flags --- */

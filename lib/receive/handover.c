@@ -84,7 +84,7 @@ ask_mailbox(const struct yb_handover *h, const struct yb_smtp_session *s, const 
         .ask_size = octets,
     };
 
-    if (yb_smtp_send(h->lmtpd, &send, NULL) < 0)
+    if (yb_smtp_send_message(h->lmtpd, &send, NULL) < 0)
         return -1;
     if (r.fate == YB_FATE_WELCOME)
         return 0;

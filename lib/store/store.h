@@ -165,7 +165,8 @@ struct yb_folder {
 int yb_store_list(struct yb_store_account *a, struct yb_arena *arena, struct yb_folder **out,
                   size_t *n, struct yb_err *err) YB_MUST_USE;
 /* Name rules: NFC UTF-8, as long as the folder's name fits 255 octets, 40 levels, no control
- * characters, no empty level (a trailing "/" is dropped). PERM 5.2.0 is YB_ERR_EXISTS, YB_ERR_NOT_FOUND, YB_ERR_CANNOT or YB_ERR_LIMIT. */
+ * characters, no empty level (a trailing "/" is dropped). PERM 5.2.0 is YB_ERR_EXISTS,
+ * YB_ERR_NOT_FOUND, YB_ERR_CANNOT or YB_ERR_LIMIT. */
 int yb_store_create(struct yb_store_account *a, struct yb_str name, struct yb_err *err) YB_MUST_USE;
 int yb_store_delete(struct yb_store_account *a, struct yb_str name, struct yb_err *err) YB_MUST_USE;
 /* Special uses and subscriptions go with a mailbox, and with those below it. */

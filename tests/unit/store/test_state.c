@@ -142,7 +142,7 @@ do_check(struct yb_err *err)
 {
     struct yb_store_check sums;
 
-    return yb_store_check(h.a, &sums, err);
+    return yb_store_check_account(h.a, &sums, err);
 }
 
 static int
