@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #define ACCOUNT_FILE "account"
-#define MAILDIR "Maildir"
 #define POP_LOCK_BYTE 0 /* fcntl() locks and flock() do not see each other */
 
 /* --- the folder --- */
@@ -94,16 +93,15 @@ folder_make(int root_fd, int outer_fd, int dir_fd, const char *id, struct yb_err
     char line[YB_ID_TEXT + 1];
 
     snprintf(line, sizeof(line), "%s\n", id);
-    if (yb_sys_mkdir(dir_fd, MAILDIR) < 0 || lock_make(dir_fd) < 0 ||
+    if (yb_sys_mkdir(dir_fd, YB_MAILDIR) < 0 || lock_make(dir_fd) < 0 ||
         yb_sys_write_file(dir_fd, ACCOUNT_FILE, line, strlen(line)) < 0 ||
         yb_sys_fsync(outer_fd) < 0 || yb_sys_fsync(root_fd) < 0)
         return yb_err_sys(err, YB_TEMP, "4.3.0", "make the account's folder");
     return 0;
 }
 
-/* Opened first: to make what is there already would lock the folder above for nothing. */
-static int
-folder_enter(int dir_fd, const char *name, bool create)
+int
+yb_folder_enter(int dir_fd, const char *name, bool create)
 {
     int fd = yb_sys_open(dir_fd, name, O_RDONLY | O_DIRECTORY);
 
@@ -121,9 +119,9 @@ folder_open(struct yb_store_account *a, int root_fd, bool create, struct yb_err 
 
     yb_account_id_text(a->id, id);
     snprintf(outer, sizeof(outer), "%.2s", id);
-    outer_fd = folder_enter(root_fd, outer, create);
+    outer_fd = yb_folder_enter(root_fd, outer, create);
     if (outer_fd >= 0)
-        a->dir_fd = folder_enter(outer_fd, id, create);
+        a->dir_fd = yb_folder_enter(outer_fd, id, create);
     if (a->dir_fd < 0) {
         rc = errno == ENOENT
                  ? yb_err_as(err, YB_ERR_NOT_FOUND, YB_PERM, "5.1.1", "The account has no mail yet")
@@ -139,6 +137,7 @@ folder_open(struct yb_store_account *a, int root_fd, bool create, struct yb_err 
     else if (there < 0)
         rc = -1;
     close(outer_fd);
+    a->dir_id = yb_sys_id(a->dir_fd);
     return rc;
 }
 
@@ -163,36 +162,7 @@ yb_account_open_lock(struct yb_store_account *a, struct yb_err *err)
     }
     yb_sys_close(&a->lock_fd);
     a->lock_fd = fd;
-    return 0;
-}
-
-bool
-yb_account_in_place(const struct yb_store_account *a)
-{
-    return yb_sys_same(a->dir_fd, MAILDIR, a->maildir_fd);
-}
-
-int
-yb_account_look(struct yb_store_account *a, bool *same, struct yb_err *err)
-{
-    struct yb_log_line l;
-    char id[YB_ID_TEXT];
-    int fd;
-
-    *same = yb_account_in_place(a);
-    if (*same)
-        return 0;
-    /* The descriptor keeps its number: other threads may be about to use it. */
-    fd = folder_enter(a->dir_fd, MAILDIR, true);
-    if (fd < 0 || dup3(fd, a->maildir_fd, O_CLOEXEC) < 0) {
-        yb_err_sys(err, YB_TEMP, "4.3.0", "open " MAILDIR);
-        yb_sys_close(&fd);
-        return -1;
-    }
-    close(fd);
-    yb_log_begin(&l, YB_LOG_WARN, NULL, "store.maildir.replaced");
-    yb_log_str(&l, "account", yb_str_from(yb_account_id_text(a->id, id)));
-    yb_log_end(&l);
+    a->lock_id = yb_sys_id(fd);
     return 0;
 }
 
@@ -203,9 +173,10 @@ account_load(struct yb_store_account *a, bool create, struct yb_err *err)
 
     if (root_fd < 0 || folder_open(a, root_fd, create, err) < 0) {
         rc = -1;
-    } else if ((a->maildir_fd = folder_enter(a->dir_fd, MAILDIR, true)) < 0) {
-        rc = yb_err_sys(err, YB_TEMP, "4.3.0", "open " MAILDIR);
+    } else if ((a->maildir_fd = yb_folder_enter(a->dir_fd, YB_MAILDIR, true)) < 0) {
+        rc = yb_err_sys(err, YB_TEMP, "4.3.0", "open " YB_MAILDIR);
     } else {
+        a->maildir_id = yb_sys_id(a->maildir_fd);
         rc = yb_account_open_lock(a, err);
     }
     if (rc < 0) {

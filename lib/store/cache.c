@@ -56,7 +56,7 @@ cache_open(struct yb_mailbox *m, bool create)
         c = m->cache = yb_alloc(1, sizeof(*c));
         c->fd = -1;
     }
-    if (c->fd >= 0 && create && yb_sys_gone(c->fd)) /* another process began anew */
+    if (c->fd >= 0 && create && !yb_sys_same(m->dir_fd, FILE_NAME, c->fd)) /* begun anew */
         yb_sys_close(&c->fd);
     if (c->fd < 0)
         c->fd = yb_sys_open(m->dir_fd, FILE_NAME,
@@ -151,7 +151,7 @@ find_in_file(struct yb_mailbox *m, uint32_t uid, struct yb_arena *arena, struct 
         return false;
     if (cache_open(m, false) != NULL && entry_read(m->cache->fd, *place, uid, arena, out))
         return true;
-    if (m->cache->fd >= 0 && yb_sys_gone(m->cache->fd)) {
+    if (m->cache->fd >= 0 && !yb_sys_same(m->dir_fd, FILE_NAME, m->cache->fd)) {
         yb_sys_close(&m->cache->fd);
         if (cache_open(m, false) != NULL && entry_read(m->cache->fd, *place, uid, arena, out))
             return true;

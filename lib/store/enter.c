@@ -26,7 +26,7 @@ index_whole(struct yb_mailbox *m, struct yb_err *err)
 {
     struct stat st;
 
-    if (m->index_fd < 0 || fstat(m->index_fd, &st) < 0 || st.st_nlink == 0) {
+    if (!yb_mailbox_index_stands(m, &st)) {
         yb_mailbox_reopen_index(m);
         if (m->index_fd < 0 && yb_sys_scarce(errno))
             return yb_err_sys(err, YB_TEMP, "4.3.0", "open " YB_INDEX_FILE);
@@ -93,19 +93,24 @@ enter_after_boot(struct yb_mailbox *m, struct yb_err *err)
     return yb_mailbox_write_head(m, err);
 }
 
-int
-yb_mailbox_enter(struct yb_mailbox *m, struct yb_err *err)
+/* Was it deleted, or its folders taken away? */
+static bool
+is_gone(const struct yb_mailbox *m, bool whole)
+{
+    return !yb_mailbox_stands(m) || (!whole && !yb_mailbox_in_place(m));
+}
+
+/* `stands`: its folders were looked at just now. */
+static int
+enter(struct yb_mailbox *m, bool stands, struct yb_err *err)
 {
     int whole = m->over ? 0 : index_whole(m, err);
 
     m->fresh = false;
-    if (m->over)
-        return yb_mailbox_err_gone(err);
     if (whole < 0)
         return -1;
-    if (yb_mailbox_taken_away(m) || (!whole && !yb_mailbox_in_place(m)))
-        return yb_mailbox_err_gone(err);
-    if (whole && (m->head.marks & YB_INDEX_GONE) != 0)
+    if (m->over || (!stands && is_gone(m, whole != 0)) ||
+        (whole && (m->head.marks & YB_INDEX_GONE) != 0))
         return yb_mailbox_err_gone(err);
     /* The index of another UIDVALIDITY: another process made a new one, or the index is a stranger.
      * Where it is lost, yubin-uid may be lost with it. */
@@ -119,7 +124,13 @@ yb_mailbox_enter(struct yb_mailbox *m, struct yb_err *err)
         return enter_after_boot(m, err);
     if ((m->head.marks & YB_INDEX_BUSY) != 0)
         return yb_mailbox_compare(m, true, YB_COMPARE_BUSY, err);
-    return 0;
+    return m->replaced ? yb_mailbox_compare(m, true, YB_COMPARE_FOREIGN, err) : 0;
+}
+
+int
+yb_mailbox_enter(struct yb_mailbox *m, struct yb_err *err)
+{
+    return enter(m, false, err);
 }
 
 int
@@ -132,7 +143,7 @@ yb_mailbox_find_entered(struct yb_store_account *a, const struct yb_folder_dir *
     do {
         yb_mailbox_close(out); /* if it is over it is not listed any more: the next is a new one */
         why = (struct yb_err){ 0 };
-        if (yb_mailbox_find(a, dir, create, out, &why) == 0 && yb_mailbox_enter(*out, &why) == 0)
+        if (yb_mailbox_find(a, dir, create, out, &why) == 0 && enter(*out, true, &why) == 0)
             return 0;
     } while (*out != NULL && (*out)->over);
     if (err != NULL)

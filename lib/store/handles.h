@@ -19,10 +19,12 @@
 #include "lib/store/index.h"
 #include "lib/store/lockfile.h"
 #include "lib/store/store.h"
+#include "lib/store/sys.h"
 #include "lib/store/uidfile.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/stat.h>
 
 #define YB_BATCH 100                /* messages between two breaks of a long command */
 #define YB_ACCOUNT_FILES 3          /* descriptors of an open account: folder, Maildir, lock */
@@ -44,9 +46,10 @@ struct yb_store {
     pthread_mutex_t mutex;
     int root_fd;    /* -1 until the root was there once */
     bool root_here; /* it is mounted and the right one */
+    struct yb_file_id root_id;
     int64_t root_checked_ms;
-    bool one_sync;   /* ext4, XFS: one fsync of a linked file keeps its name */
-    bool fine_times; /* every change of a folder gives it another mtime */
+    atomic_bool one_sync;   /* ext4, XFS: one fsync of a linked file keeps its name */
+    atomic_bool fine_times; /* every change of a folder gives it another mtime */
     struct yb_map *accounts;
     struct yb_store_account *idle_first, *idle_last; /* oldest first */
     size_t idle_files;                               /* descriptors that they hold */
@@ -63,8 +66,10 @@ struct yb_store_account {
     struct yb_account_id id;
     pthread_mutex_t load; /* held while it is opened for the first time */
     bool loaded;
-    atomic_bool gone; /* its folder was removed */
+    atomic_bool gone; /* its folder was removed, or another stands in its place */
     int dir_fd, maildir_fd, lock_fd;
+    struct yb_file_id dir_id;              /* the same as long as the handle lives */
+    struct yb_file_id maildir_id, lock_id; /* under the lock */
 
     /* guarded by store.mutex */
     unsigned refs;
@@ -98,11 +103,14 @@ struct yb_mailbox {
     unsigned refs; /* account.mutex */
     bool listed;   /* in account.mailboxes */
     int dir_fd, cur_fd, new_fd, index_fd;
+    struct yb_file_id dir_id, cur_id, new_id; /* the same as long as the handle lives */
+    struct yb_file_id index_id;               /* changes with index_fd */
     atomic_uint uidvalidity; /* 0: not known yet; then the same until it is closed */
 
     struct yb_index_head head; /* under the account lock */
     bool fresh;                /* entering gave it a new UIDVALIDITY: no UID was ever given */
     bool made;                 /* its folder was made just now: no message of it is counted yet */
+    bool replaced;             /* other folders stood here before: their times tell nothing */
     bool damaged;              /* a record was broken under the lock: make the index anew */
     atomic_bool over;          /* the folder lost this UIDVALIDITY: it has other handles now */
 
@@ -115,7 +123,8 @@ struct yb_mailbox {
 };
 
 /* --- root.c --- */
-/* The root's descriptor, or -1: missing, not mounted, another store's (TEMP 4.3.0). */
+/* The descriptor of the root that the configured path leads to now, or -1: missing, not mounted,
+ * another store's (TEMP 4.3.0). */
 int yb_root_fd(struct yb_store *s, struct yb_err *err) YB_MUST_USE;
 
 /* --- account.c --- */
@@ -127,15 +136,14 @@ int yb_account_open(struct yb_store *s, struct yb_account_id id, bool create,
 void yb_account_ref(struct yb_store_account *a);
 /* Closes idle accounts until they hold at most `files` descriptors. */
 void yb_account_close_idle(struct yb_store *s, size_t files);
+#define YB_MAILDIR "Maildir"
+/* A folder, made when it is not there and `create` is set. It is opened first: to make what is there
+ * already would lock the folder above for nothing. -1 with errno. */
+int yb_folder_enter(int dir_fd, const char *name, bool create) YB_MUST_USE;
 /* Opens the lock file again after it was replaced. */
 int yb_account_open_lock(struct yb_store_account *a, struct yb_err *err) YB_MUST_USE;
 /* Does the `account` file have a second line (the account moved away), or cannot it be told? */
 bool yb_account_marked(const struct yb_store_account *a);
-/* Is the Maildir that is open the one that stands in the account's folder? */
-bool yb_account_in_place(const struct yb_store_account *a);
-/* Under the account lock: the Maildir that stands in the account's folder is used; false in *same
- * when it is another one than before. */
-int yb_account_look(struct yb_store_account *a, bool *same, struct yb_err *err) YB_MUST_USE;
 /* Under the account lock: the folder under a name that nobody opens, without what makes it an
  * account's. Processes that have it open see the lock file gone when they lock next. */
 int yb_account_set_aside(struct yb_store_account *a, int outer_fd, const char *name,
@@ -153,6 +161,24 @@ int yb_account_remember(struct yb_store_account *a, const struct yb_ring_entry *
 int yb_account_folders(struct yb_store_account *a,
                        int (*fn)(void *arg, const struct yb_folder_dir *dir, struct yb_err *err),
                        void *arg, struct yb_err *err) YB_MUST_USE;
+
+/* --- place.c --- */
+/* Does the account's name in the root still lead to the folder that is open? If not the handle is of
+ * no use any more: TEMP, and whoever opens the account next gets another. */
+int yb_account_stands(struct yb_store_account *a, struct yb_err *err) YB_MUST_USE;
+/* Is the Maildir that is open the one that stands in the account's folder? */
+bool yb_account_in_place(const struct yb_store_account *a);
+/* Under the account lock: the Maildir that stands in the account's folder is used; false in *same
+ * when it is another one than before. */
+int yb_account_look(struct yb_store_account *a, bool *same, struct yb_err *err) YB_MUST_USE;
+/* Under the account lock: is the mailbox that is open what its name leads to, with its cur and new?
+ * One that was deleted is being emptied elsewhere; one that another program moved away is not ours
+ * any more. */
+bool yb_mailbox_in_place(const struct yb_mailbox *m);
+/* The same by whatever name: a handle outlives RENAME. */
+bool yb_mailbox_stands(const struct yb_mailbox *m);
+/* Is the index that is open the one in the folder? `st` becomes what is told of it. */
+bool yb_mailbox_index_stands(const struct yb_mailbox *m, struct stat *st);
 
 /* --- queue.c --- */
 /* This thread's turn and the file's lock, nothing more: yb_account_lock() looks at what is there. */
@@ -172,11 +198,6 @@ void yb_mailbox_unlist(struct yb_mailbox *m);
 /* Drops the map's opinion of a folder (deleted, renamed). */
 void yb_mailbox_forget(struct yb_store_account *a, const struct yb_folder_dir *dir);
 void yb_mailbox_forget_all(struct yb_store_account *a);
-/* Somebody removed its folders: nothing more can come or go by this handle. */
-bool yb_mailbox_taken_away(const struct yb_mailbox *m);
-/* Is the folder still in its place? One that was deleted is being emptied elsewhere, and has lost
- * the mark in its index perhaps; one that another program moved away is not ours any more. */
-bool yb_mailbox_in_place(const struct yb_mailbox *m);
 /* PERM 5.2.0, YB_ERR_NOT_FOUND. */
 int yb_mailbox_err_gone(struct yb_err *err);
 

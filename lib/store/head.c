@@ -33,6 +33,8 @@ yb_mailbox_reopen_index(struct yb_mailbox *m)
     pthread_mutex_lock(&m->mutex);
     yb_sys_close(&m->index_fd);
     m->index_fd = fd;
+    if (fd >= 0)
+        m->index_id = yb_sys_id(fd);
     pthread_mutex_unlock(&m->mutex);
 }
 
@@ -127,10 +129,11 @@ yb_mailbox_end(struct yb_mailbox *m, struct yb_err *err)
 bool
 yb_mailbox_peek(struct yb_mailbox *m, struct yb_index_head *head)
 {
+    struct stat st;
     bool ok = false;
 
     pthread_mutex_lock(&m->mutex);
-    if (m->index_fd >= 0 && !yb_sys_gone(m->index_fd)) {
+    if (yb_mailbox_index_stands(m, &st)) {
         for (int i = 0; i < 3 && !ok; i++) /* a writer may be in the middle of it */
             ok = yb_index_read_seen(m->index_fd, head);
         ok = ok && (head->marks & YB_INDEX_GONE) == 0 && head->uidvalidity == m->uidvalidity;

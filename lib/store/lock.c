@@ -5,7 +5,8 @@
  *   call                    finds                             does
  *   yb_account_lock()       state is not HOME                 TEMP: nothing changes here
  *   yb_account_lock_read()  state is MOVING                   goes on where nothing has to be mended
- *   both                    state cannot be read              TEMP, and notes it (state.c)
+ *   both                    another root or folder there      TEMP, and the handle is gone (place.c)
+ *                           state cannot be read              TEMP, and notes it (state.c)
  *                           the first form of the file        writes it anew
  *                           head whole, this boot, not busy   goes on
  *                           busy: its maker died half-way     yb_account_repair(): compares
@@ -51,6 +52,8 @@ head_load(struct yb_store_account *a, enum purpose purpose, struct yb_err *err)
     struct yb_lock_look look;
     bool same;
 
+    if (yb_account_stands(a, err) < 0)
+        return -1;
     yb_lockfile_look(a->lock_fd, &look);
     a->state = look.durable.state;
     if (state_check(a, purpose, err) < 0)

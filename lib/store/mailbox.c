@@ -131,6 +131,14 @@ folder_complete(int dir_fd)
     return yb_sys_mkdir(dir_fd, "tmp");
 }
 
+static void
+note_ids(struct yb_mailbox *m)
+{
+    m->dir_id = yb_sys_id(m->dir_fd);
+    m->cur_id = yb_sys_id(m->cur_fd);
+    m->new_id = yb_sys_id(m->new_fd);
+}
+
 /* Opens the three folders of a mailbox. */
 static int
 folders_open(struct yb_mailbox *m, bool create, struct yb_err *err)
@@ -154,28 +162,18 @@ folders_open(struct yb_mailbox *m, bool create, struct yb_err *err)
         return yb_err_sys(err, YB_TEMP, "4.3.0", "open a mailbox");
     m->cur_fd = yb_sys_open(m->dir_fd, "cur", O_RDONLY | O_DIRECTORY);
     m->new_fd = yb_sys_open(m->dir_fd, "new", O_RDONLY | O_DIRECTORY);
-    if (m->cur_fd >= 0 && m->new_fd >= 0)
+    if (m->cur_fd >= 0 && m->new_fd >= 0) {
+        note_ids(m);
         return 0;
+    }
     yb_sys_close(&m->cur_fd);
     yb_sys_close(&m->new_fd);
     if (folder_complete(m->dir_fd) < 0 ||
         (m->cur_fd = yb_sys_open(m->dir_fd, "cur", O_RDONLY | O_DIRECTORY)) < 0 ||
         (m->new_fd = yb_sys_open(m->dir_fd, "new", O_RDONLY | O_DIRECTORY)) < 0)
         return yb_err_sys(err, YB_TEMP, "4.3.0", "open cur and new of a mailbox");
+    note_ids(m);
     return 0;
-}
-
-bool
-yb_mailbox_taken_away(const struct yb_mailbox *m)
-{
-    return yb_sys_gone(m->cur_fd) || yb_sys_gone(m->new_fd);
-}
-
-bool
-yb_mailbox_in_place(const struct yb_mailbox *m)
-{
-    return yb_sys_same(m->account->maildir_fd, m->dir.s[0] == '\0' ? "." : m->dir.s, m->dir_fd) &&
-           !yb_mailbox_taken_away(m);
 }
 
 int
@@ -184,6 +182,7 @@ yb_mailbox_find(struct yb_store_account *a, const struct yb_folder_dir *dir, boo
 {
     struct yb_str key = yb_str_from(dir->s);
     struct yb_mailbox *m;
+    bool replaced = false;
 
     pthread_mutex_lock(&a->mutex);
     m = yb_map_get(a->mailboxes, key);
@@ -194,10 +193,12 @@ yb_mailbox_find(struct yb_store_account *a, const struct yb_folder_dir *dir, boo
         yb_account_ref(a);
         yb_mailbox_forget(a, dir);
         yb_mailbox_close(&m);
+        replaced = true;
     }
     if (m == NULL) {
         m = yb_alloc(1, sizeof(*m));
         m->account = a;
+        m->replaced = replaced;
         m->dir = *dir;
         m->dir_fd = m->cur_fd = m->new_fd = m->index_fd = -1;
         pthread_mutex_init(&m->mutex, NULL);

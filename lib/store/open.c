@@ -7,29 +7,44 @@
 
 #include <errno.h>
 
+/* Deliveries begin without the lock, so what locking would find is looked for here, too. An account
+ * that is open already is not used while its root is away or another's, either. */
+static int
+open_once(struct yb_store *s, struct yb_account_id id, bool create, struct yb_store_account **a,
+          struct yb_err *err)
+{
+    if (yb_account_open(s, id, create, a, err) < 0 || yb_account_stands(*a, err) < 0)
+        return -1;
+    if (yb_account_in_place(*a))
+        return 0;
+    if (yb_account_lock_read(*a, err) < 0)
+        return -1;
+    yb_account_unlock(*a);
+    return 0;
+}
+
 int
 yb_store_open(struct yb_store *s, struct yb_account_id id, bool create,
               struct yb_store_account **out, struct yb_err *err)
 {
-    struct yb_store_account *a;
-    int rc;
+    struct yb_store_account *a = NULL;
+    struct yb_err why = { 0 };
+    bool gone;
 
-    /* An account that is open already is not used while its root is away or another's, either. */
-    if (yb_root_fd(s, err) < 0)
-        return -1;
-    rc = yb_account_open(s, id, create, &a, err);
-    /* Deliveries begin without the lock, so what locking would find is looked for here, too. */
-    if (rc == 0 && !yb_account_in_place(a)) {
-        rc = yb_account_lock_read(a, err);
-        if (rc == 0)
-            yb_account_unlock(a);
-    }
-    if (rc < 0) {
+    for (int i = 0; i < 2; i++) {
+        why = (struct yb_err){ 0 };
+        if (open_once(s, id, create, &a, &why) == 0) {
+            *out = a;
+            return 0;
+        }
+        gone = a != NULL && atomic_load(&a->gone);
         yb_store_close(&a);
-        return -1;
+        if (!gone) /* else another may stand in its place */
+            break;
     }
-    *out = a;
-    return 0;
+    if (err != NULL)
+        *err = why;
+    return -1;
 }
 
 int

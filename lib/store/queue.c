@@ -90,9 +90,9 @@ file_lock(struct yb_store_account *a, struct yb_deadline deadline, struct yb_err
 
     for (;;) {
         if (flock(a->lock_fd, LOCK_EX | LOCK_NB) == 0) {
-            if (!yb_sys_gone(a->lock_fd))
+            if (yb_sys_is(a->dir_fd, YB_LOCK_FILE, a->lock_id))
                 return 0;
-            if (yb_account_open_lock(a, err) < 0) /* somebody replaced or removed the file */
+            if (yb_account_open_lock(a, err) < 0) /* replaced, moved away, removed */
                 return -1;
             continue;
         }

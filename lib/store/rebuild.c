@@ -353,6 +353,8 @@ yb_mailbox_compare(struct yb_mailbox *m, bool index_valid, enum yb_compare_why w
         report(&c);
         yb_notify_changed(m);
     }
+    if (rc == 0)
+        m->replaced = false;
     yb_scan_free(&c.scan);
     yb_free(c.old);
     yb_free(c.out);

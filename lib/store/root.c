@@ -2,9 +2,8 @@
  * The root of a store: `.yubin-store` says which store it is. A root without it is not mounted, or
  * another's: nothing is opened or written below it until it is back.
  */
-
+#include "lib/base/log.h"
 #include "lib/store/handles.h"
-#include "lib/store/sys.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -103,42 +102,63 @@ root_open(const struct yb_store *s, struct yb_err *err)
     return yb_err_inside(err, YB_TEMP, "4.3.0", "%s is not mounted or another store", s->root_path);
 }
 
-/* store.mutex held: takes a root into use. */
+/* store.mutex held: takes a root into use. Its descriptor keeps its number: other threads may be
+ * about to use it. */
 static void
 root_use(struct yb_store *s, int fd)
 {
+    struct yb_file_id id = yb_sys_id(fd);
+    bool other = s->root_fd >= 0 && !yb_sys_id_eq(id, s->root_id);
     struct statfs fs;
 
-    s->root_fd = fd;
-    s->one_sync = !s->conf.portable && fstatfs(fd, &fs) == 0 &&
-                  ((unsigned)fs.f_type == EXT_MAGIC || (unsigned)fs.f_type == XFS_MAGIC);
-    s->fine_times = !s->conf.portable && times_are_fine(fd);
+    if (s->root_fd < 0 || other) {
+        atomic_store(&s->one_sync,
+                     !s->conf.portable && fstatfs(fd, &fs) == 0 &&
+                         ((unsigned)fs.f_type == EXT_MAGIC || (unsigned)fs.f_type == XFS_MAGIC));
+        atomic_store(&s->fine_times, !s->conf.portable && times_are_fine(fd));
+    }
+    if (s->root_fd < 0) {
+        s->root_fd = fd;
+    } else {
+        dup3(fd, s->root_fd, O_CLOEXEC); /* the same, perhaps, but mounted again */
+        close(fd);
+    }
+    s->root_id = id;
+    if (other)
+        yb_log(YB_LOG_WARN, NULL, "store.root.replaced", "%s is another folder than before",
+               s->root_path);
 }
 
-/* A root that is away keeps its descriptor's number: other threads may be about to use it. */
+/*
+ * The path is looked at every time: what was lazily unmounted, mounted over or moved away can be
+ * written into for as long as we like, and nobody would ever see it. That the store's id is there is
+ * looked at every second.
+ */
 int
 yb_root_fd(struct yb_store *s, struct yb_err *err)
 {
     int64_t now = yb_clock_ms();
+    struct stat st;
+    bool there = stat(s->root_path, &st) == 0;
+    struct yb_err why = { 0 };
     int fd, rc;
 
     pthread_mutex_lock(&s->mutex);
-    if (!s->root_here || now - s->root_checked_ms >= RECHECK_MS) {
-        fd = root_open(s, err);
+    if (!s->root_here || !there ||
+        !yb_sys_id_eq((struct yb_file_id){ st.st_dev, st.st_ino }, s->root_id) ||
+        now - s->root_checked_ms >= RECHECK_MS) {
+        fd = root_open(s, &why);
         s->root_checked_ms = now;
-        if (fd >= 0 && s->root_fd < 0) {
+        if (fd >= 0)
             root_use(s, fd);
-        } else if (fd >= 0) {
-            if (!s->root_here)
-                dup3(fd, s->root_fd, O_CLOEXEC); /* mounted again */
-            close(fd);
-        }
+        else if (s->root_here) /* it was; who finds it away at the start says so himself */
+            yb_log_err(YB_LOG_ERROR, NULL, "store.root.away", &why);
         s->root_here = fd >= 0;
     }
     rc = s->root_here ? s->root_fd : -1;
     pthread_mutex_unlock(&s->mutex);
-    if (rc < 0 && err != NULL && err->class == YB_OK)
-        yb_err_inside(err, YB_TEMP, "4.3.0", "the store is away");
+    if (rc < 0 && err != NULL)
+        *err = why;
     return rc;
 }
 

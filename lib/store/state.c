@@ -145,7 +145,7 @@ yb_store_settle(struct yb_store *s, struct yb_account_id id, struct yb_err *err)
         return -1;
     rc = yb_account_hold(a, err);
     if (rc == 0) {
-        rc = settle_locked(a, err);
+        rc = yb_account_stands(a, err) < 0 ? -1 : settle_locked(a, err);
         yb_account_unlock(a);
     }
     yb_store_close(&a);

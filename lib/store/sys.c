@@ -177,6 +177,31 @@ yb_sys_scarce(int sys)
     return sys == EMFILE || sys == ENFILE || sys == ENOMEM;
 }
 
+struct yb_file_id
+yb_sys_id(int fd)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) < 0)
+        return (struct yb_file_id){ 0 };
+    return (struct yb_file_id){ st.st_dev, st.st_ino };
+}
+
+bool
+yb_sys_id_eq(struct yb_file_id a, struct yb_file_id b)
+{
+    return a.ino == b.ino && a.dev == b.dev;
+}
+
+bool
+yb_sys_is(int dir_fd, const char *name, struct yb_file_id id)
+{
+    struct stat st;
+
+    return fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_ino == id.ino &&
+           st.st_dev == id.dev;
+}
+
 bool
 yb_sys_same(int dir_fd, const char *name, int fd)
 {
@@ -193,14 +218,6 @@ yb_sys_same_file(int fd, int other)
 
     return fstat(fd, &a) == 0 && fstat(other, &b) == 0 && a.st_ino == b.st_ino &&
            a.st_dev == b.st_dev;
-}
-
-bool
-yb_sys_gone(int fd)
-{
-    struct stat st;
-
-    return fstat(fd, &st) < 0 || st.st_nlink == 0;
 }
 
 void

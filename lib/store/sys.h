@@ -42,12 +42,20 @@ int64_t yb_sys_mtime(int fd);
 /* True for an errno that is about this process or machine, not about the file: out of descriptors
  * or memory. */
 bool yb_sys_scarce(int sys);
+/* What tells a file or folder from all others, as long as somebody has it open. */
+struct yb_file_id {
+    dev_t dev;
+    ino_t ino;
+};
+/* Of an open file; all zero when it cannot be told. */
+struct yb_file_id yb_sys_id(int fd);
+/* Is it what this name, itself no symbolic link, leads to? */
+bool yb_sys_is(int dir_fd, const char *name, struct yb_file_id id);
+bool yb_sys_id_eq(struct yb_file_id a, struct yb_file_id b);
 /* True when this name leads to the open file. */
 bool yb_sys_same(int dir_fd, const char *name, int fd);
 /* True when both descriptors are open on the same file or folder. */
 bool yb_sys_same_file(int fd, int other);
-/* True when no name leads to the file any more. */
-bool yb_sys_gone(int fd);
 /* The kernel's id of this boot. */
 void yb_sys_boot_id(uint8_t id[YB_ID_BYTES]);
 /* Removes a folder with all it holds, two levels deep, whatever it is; -1 with errno. */

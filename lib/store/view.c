@@ -20,9 +20,10 @@ struct rows {
 static bool
 head_read(struct yb_mailbox *m, struct yb_index_head *head)
 {
+    struct stat st;
     bool ok = false;
 
-    if (m->index_fd < 0 || yb_sys_gone(m->index_fd))
+    if (!yb_mailbox_index_stands(m, &st))
         return false;
     for (int i = 0; i < 3 && !ok; i++)
         ok = yb_index_read_seen(m->index_fd, head);
