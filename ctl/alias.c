@@ -60,9 +60,9 @@ alias_list(struct ctl *c, json_t **out, struct yb_err *err)
 }
 
 static int
-alias_delete(struct ctl *c, json_t **out YB_UNUSED, struct yb_err *err)
+alias_delete(struct ctl *c, json_t **out, struct yb_err *err)
 {
-    return yb_admin_alias_delete(c->admin, ctl_word(c, 0), err);
+    return yb_admin_alias_delete(c->admin, ctl_word(c, 0), out, err);
 }
 
 /* clang-format off */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define MAX_COLUMNS 12
+#define WARNINGS "warnings" /* of lib/admin: not part of what is shown */
 
 /* What others wrote must not steer the operator's terminal. */
 static struct yb_str
@@ -72,7 +73,8 @@ print_object(const struct ctl *c, const json_t *o)
     {
         struct yb_str text = value_text(c->arena, v);
 
-        printf("%-17s %.*s\n", key, YB_STR_ARG(text));
+        if (v != json_object_get(o, WARNINGS))
+            printf("%-17s %.*s\n", key, YB_STR_ARG(text));
     }
 }
 
@@ -128,9 +130,25 @@ print_list(const struct ctl *c, const json_t *list)
     }
 }
 
+/* They are for people, wherever the rest goes. */
+static void
+print_warnings(const struct ctl *c, const json_t *out)
+{
+    json_t *w;
+    size_t i;
+
+    json_array_foreach(json_object_get(out, WARNINGS), i, w)
+    {
+        struct yb_str text = harmless(c->arena, yb_str_from(json_string_value(w)));
+
+        fprintf(stderr, "yubin: warning: %.*s\n", YB_STR_ARG(text));
+    }
+}
+
 void
 ctl_print(const struct ctl *c, const json_t *out)
 {
+    print_warnings(c, out);
     if (c->json || (!json_is_object(out) && !json_is_array(out))) {
         json_dumpf(out, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY);
         putchar('\n');

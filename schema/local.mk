@@ -12,5 +12,6 @@ dist_schema_DATA = \
 	schema/0010_closed.sql \
 	schema/0011_upgrade.sql \
 	schema/0012_notices.sql \
-	schema/0013_at_home.sql
+	schema/0013_at_home.sql \
+	schema/0014_leads.sql
 EXTRA_DIST += schema/README.md

@@ -91,7 +91,7 @@ named(struct yb_str address, struct yb_arena *arena, struct yb_db_params *p, str
     return 0;
 }
 
-/* One change of one account, then its card. `p` has whatever follows the name. */
+/* One change of one account, then its card. */
 struct change {
     const struct yb_db_statement *st;
     struct yb_str values[4];
@@ -123,6 +123,18 @@ run_card(struct yb_db_conn *c, const struct yb_db_statement *st, struct yb_str a
     return yb_admin_card(c, st, &q, "account", out, err);
 }
 
+/* Where it leads now: what it keeps itself counts as well. */
+static int
+look_at(struct yb_db_conn *c, struct yb_str address, struct yb_arena *arena, json_t **out,
+        struct yb_err *err)
+{
+    struct yb_str written, key;
+
+    if (yb_admin_target(address, arena, &written, &key, err) < 0)
+        return -1;
+    return yb_admin_look(c, yb_str(NULL, 0), &key, 1, out, err);
+}
+
 static int
 change_one(struct yb_admin *a, struct yb_str address, const struct change *ch, json_t **out,
            struct yb_err *err)
@@ -136,6 +148,8 @@ change_one(struct yb_admin *a, struct yb_str address, const struct change *ch, j
         rc = run_change(c, address, ch, arena, err);
     if (rc == 0)
         rc = run_card(c, &show, address, arena, out, err);
+    if (rc == 0 && ch != NULL && ch->st == &forward_add)
+        rc = look_at(c, address, arena, out, err);
     rc = yb_admin_end(&c, rc, out, err);
     yb_arena_free(&arena);
     return rc;
@@ -227,6 +241,8 @@ yb_admin_account_set(struct yb_admin *a, struct yb_str address, const struct yb_
         rc = set_password(c, address, v->verifier, arena, err);
     if (rc == 0)
         rc = run_card(c, &show, address, arena, out, err);
+    if (rc == 0 && v->keep_copy.n > 0) /* without a copy, forwards may be all there is */
+        rc = look_at(c, address, arena, out, err);
     rc = yb_admin_end(&c, rc, out, err);
     yb_arena_free(&arena);
     return rc;
@@ -263,6 +279,7 @@ int
 yb_admin_account_delete(struct yb_admin *a, struct yb_str address, json_t **out, struct yb_err *err)
 {
     struct yb_arena *arena = yb_arena_new(1024);
+    struct yb_admin_name n;
     struct yb_db_conn *c = NULL;
     int rc = yb_admin_begin(a, &c, err);
 
@@ -272,6 +289,10 @@ yb_admin_account_delete(struct yb_admin *a, struct yb_str address, json_t **out,
     if (rc == 0)
         rc = run_change(c, address, &(struct change){ &remove_one, { { NULL, 0 } }, 0, "account" },
                         arena, err);
+    if (rc == 0)
+        rc = yb_admin_name_parse(address, arena, &n, err);
+    if (rc == 0)
+        rc = yb_admin_led(c, &n, out, err);
     rc = yb_admin_end(&c, rc, out, err);
     yb_arena_free(&arena);
     return rc;

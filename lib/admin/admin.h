@@ -59,7 +59,12 @@ struct yb_admin_page {
     unsigned limit;
 };
 
-/* *out is new (json_decref()). `suspend` with an empty reason lifts it. */
+/*
+ * *out is new (json_decref()). Where addresses are set that mail is sent on to (contact, catch-all,
+ * targets), its member `warnings` has a sentence for each that takes no mail, and a loop is refused;
+ * where an address goes, one for each that still leads to it (*out may be nothing else, or NULL).
+ * `suspend` with an empty reason lifts it.
+ */
 int yb_admin_tenant_add(struct yb_admin *a, struct yb_str name, const struct yb_admin_tenant *v,
                         json_t **out, struct yb_err *err) YB_MUST_USE;
 int yb_admin_tenant_set(struct yb_admin *a, struct yb_str name, const struct yb_admin_tenant *v,
@@ -134,7 +139,7 @@ int yb_admin_alias_show(struct yb_admin *a, struct yb_str address, json_t **out,
                         struct yb_err *err) YB_MUST_USE;
 int yb_admin_alias_list(struct yb_admin *a, struct yb_str domain, const struct yb_admin_page *page,
                         json_t **out, struct yb_err *err) YB_MUST_USE;
-int yb_admin_alias_delete(struct yb_admin *a, struct yb_str address,
+int yb_admin_alias_delete(struct yb_admin *a, struct yb_str address, json_t **out,
                           struct yb_err *err) YB_MUST_USE;
 
 /* An address that is (or was) an account's or an alias's; `restore` ends the retirement. */

@@ -56,6 +56,12 @@ add_name(struct yb_db_params *p, const struct yb_admin_name *n)
     yb_db_add_text(p, n->domain);
 }
 
+static struct yb_str
+name_key(const struct yb_admin_name *n, struct yb_arena *arena)
+{
+    return yb_arena_printf(arena, "%.*s@%.*s", YB_STR_ARG(n->local), YB_STR_ARG(n->domain));
+}
+
 /* Puts these targets in place of whatever was there. */
 static int
 put_targets(struct yb_db_conn *c, const struct yb_admin_name *n, const struct yb_admin_alias *v,
@@ -93,6 +99,19 @@ show_one(struct yb_db_conn *c, const struct yb_db_statement *st, const struct yb
     return yb_admin_card(c, st, &q, what, out, err);
 }
 
+static int
+look_at_targets(struct yb_db_conn *c, const struct yb_admin_name *n, const struct yb_admin_alias *v,
+                struct yb_arena *arena, json_t **out, struct yb_err *err)
+{
+    struct yb_str *keys = yb_arena_alloc(arena, v->n_targets, sizeof(*keys)), written;
+
+    for (size_t i = 0; i < v->n_targets; i++) {
+        if (yb_admin_target(v->targets[i], arena, &written, &keys[i], err) < 0)
+            return -1;
+    }
+    return yb_admin_look(c, name_key(n, arena), keys, v->n_targets, out, err);
+}
+
 /* `st` is add or set: what they take behind the name differs by the written form and its place. */
 static int
 put_alias(struct yb_admin *a, const struct yb_db_statement *st, struct yb_str address,
@@ -121,6 +140,8 @@ put_alias(struct yb_admin *a, const struct yb_db_statement *st, struct yb_str ad
         rc = put_targets(c, &n, v, arena, err);
     if (rc == 0)
         rc = show_one(c, &show, &n, "alias", out, err);
+    if (rc == 0 && v->targets != NULL)
+        rc = look_at_targets(c, &n, v, arena, out, err);
     rc = yb_admin_end(&c, rc, out, err);
     yb_arena_free(&arena);
     return rc;
@@ -167,9 +188,26 @@ yb_admin_alias_show(struct yb_admin *a, struct yb_str address, json_t **out, str
 }
 
 int
-yb_admin_alias_delete(struct yb_admin *a, struct yb_str address, struct yb_err *err)
+yb_admin_alias_delete(struct yb_admin *a, struct yb_str address, json_t **out, struct yb_err *err)
 {
-    return ask_name(a, &remove_one, NULL, address, "alias", NULL, err);
+    struct yb_arena *arena = yb_arena_new(1024);
+    struct yb_db_params p = { 0 };
+    struct yb_db_conn *c = NULL;
+    struct yb_admin_name n;
+    int rc = yb_admin_name_parse(address, arena, &n, err);
+
+    *out = NULL;
+    if (rc == 0)
+        rc = yb_admin_begin(a, &c, err);
+    if (rc == 0) {
+        add_name(&p, &n);
+        rc = yb_admin_change(c, &remove_one, &p, "alias", err);
+    }
+    if (rc == 0)
+        rc = yb_admin_led(c, &n, out, err);
+    rc = yb_admin_end(&c, rc, out, err);
+    yb_arena_free(&arena);
+    return rc;
 }
 
 static int
@@ -220,6 +258,10 @@ yb_admin_retire(struct yb_admin *a, struct yb_str address, const struct yb_admin
     }
     if (rc == 0)
         rc = show_one(c, &retired, &n, "retired address", out, err);
+    if (rc == 0 && written.p == NULL)
+        rc = yb_admin_led(c, &n, out, err);
+    else if (rc == 0)
+        rc = yb_admin_look(c, name_key(&n, arena), &key, 1, out, err);
     rc = yb_admin_end(&c, rc, out, err);
     yb_arena_free(&arena);
     return rc;

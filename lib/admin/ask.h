@@ -61,6 +61,17 @@ int yb_admin_card(struct yb_db_conn *c, const struct yb_db_statement *st, struct
 /* Commits when rc is 0, else rolls back; returns the result of both. */
 int yb_admin_end(struct yb_db_conn **c, int rc, json_t **out, struct yb_err *err) YB_MUST_USE;
 
+/*
+ * After a change: what is wrong with where these addresses (key forms) lead, one sentence each in the
+ * member `warnings` of *out. `from` (`p` NULL: nobody) is who leads there. -1, YB_PERM 5.4.6: they
+ * lead back and nowhere else. Of other tenants an administrator learns nothing by it.
+ */
+int yb_admin_look(struct yb_db_conn *c, struct yb_str from, const struct yb_str *keys, size_t n,
+                  json_t **out, struct yb_err *err) YB_MUST_USE;
+/* An address goes: who still leads to it, likewise. */
+int yb_admin_led(struct yb_db_conn *c, const struct yb_admin_name *n, json_t **out,
+                 struct yb_err *err) YB_MUST_USE;
+
 /* Puts the sentence for a broken constraint into *err, where there is one. */
 void yb_admin_explain(const struct yb_db_conn *c, struct yb_err *err);
 

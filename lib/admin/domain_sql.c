@@ -59,6 +59,45 @@ ask(struct yb_admin *a, const struct yb_db_statement *change, struct yb_db_param
     return yb_admin_ask(a, change, p, &show, &q, what, out, err);
 }
 
+/* Contact and catch-all, those that were given; as the sender of mail for them would be led. */
+static int
+look_at(struct yb_db_conn *c, const struct yb_admin_domain *v, struct yb_arena *arena, json_t **out,
+        struct yb_err *err)
+{
+    const struct yb_str given[] = { v->contact, v->catch_all };
+    struct yb_str written, key;
+
+    for (size_t i = 0; i < YB_COUNT(given); i++) {
+        if (given[i].n > 0 && (yb_admin_target(given[i], arena, &written, &key, err) < 0 ||
+                               yb_admin_look(c, yb_str(NULL, 0), &key, 1, out, err) < 0))
+            return -1;
+    }
+    return 0;
+}
+
+/* Adds or sets, shows, and looks where it leads. */
+static int
+put_domain(struct yb_admin *a, const struct yb_db_statement *change, struct yb_db_params *p,
+           struct yb_str name, const struct yb_admin_domain *v, struct yb_arena *arena,
+           json_t **out, struct yb_err *err)
+{
+    struct yb_db_params q = { 0 };
+    struct yb_db_conn *c = NULL;
+    int rc = yb_admin_begin(a, &c, err);
+
+    *out = NULL;
+    yb_db_add_text(&q, name);
+    if (rc == 0)
+        rc = yb_admin_change(c, change, p, change == &add ? "tenant" : "domain", err);
+    if (rc == 0)
+        rc = yb_admin_card(c, &show, &q, "domain", out, err);
+    if (rc == 0)
+        rc = look_at(c, v, arena, out, err);
+    yb_db_params_free(p);
+    yb_db_params_free(&q);
+    return yb_admin_end(&c, rc, out, err);
+}
+
 int
 yb_admin_domain_add(struct yb_admin *a, struct yb_str tenant, struct yb_str name,
                     const struct yb_admin_domain *v, json_t **out, struct yb_err *err)
@@ -83,7 +122,7 @@ yb_admin_domain_add(struct yb_admin *a, struct yb_str tenant, struct yb_str name
         yb_admin_add(&p, v->full_days);
         yb_admin_add(&p, v->max_accounts);
         yb_admin_add(&p, v->max_bytes);
-        rc = ask(a, &add, &p, key, "tenant", out, err);
+        rc = put_domain(a, &add, &p, key, v, arena, out, err);
     }
     yb_arena_free(&arena);
     return rc;
@@ -111,7 +150,7 @@ yb_admin_domain_set(struct yb_admin *a, struct yb_str name, const struct yb_admi
         yb_admin_add(&p, v->full_days);
         yb_admin_add(&p, v->max_accounts);
         yb_admin_add(&p, v->max_bytes);
-        rc = ask(a, &set, &p, name, "domain", out, err);
+        rc = put_domain(a, &set, &p, name, v, arena, out, err);
     }
     yb_arena_free(&arena);
     return rc;

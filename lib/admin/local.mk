@@ -6,5 +6,6 @@ lib_admin_libyb_admin_a_SOURCES = \
 	lib/admin/ask.c lib/admin/ask.h \
 	lib/admin/domain_sql.c \
 	lib/admin/import_sql.c \
+	lib/admin/look_sql.c \
 	lib/admin/node_sql.c \
 	lib/admin/tenant_sql.c

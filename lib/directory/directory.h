@@ -103,7 +103,8 @@ struct yb_resolution {
 
 /*
  * Resolves a recipient as lib/mime parsed it (struct yb_address: local part without quotes); both
- * parts are folded here. An empty domain with "postmaster" is the operator's.
+ * parts are folded here. An empty domain with "postmaster" is the operator's; so are postmaster@ and
+ * abuse@ of a hosted domain when they would be refused for good, or are suspended.
  * 0: *out is filled, answer or targets. -1: nothing is known and cannot be asked (YB_TEMP 4.3.0),
  * or no domain is hosted at all (a half-restored database; the same answer).
  */

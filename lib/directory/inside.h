@@ -19,6 +19,14 @@ struct yb_directory {
     char *postmaster; /* "local@domain" or "" */
 };
 
+/* --- resolve.c --- */
+/* yb_directory_resolve() of an address with a domain, whatever its local part means. */
+int yb_resolve_address(struct yb_directory *d, struct yb_str local, struct yb_str domain,
+                       struct yb_arena *arena, struct yb_resolution *out,
+                       struct yb_err *err) YB_MUST_USE;
+struct yb_str yb_address_join(struct yb_arena *arena, struct yb_str local, struct yb_str domain);
+/* "local@domain" taken apart; addresses in rows hold one '@'. */
+void yb_address_split(struct yb_str address, struct yb_str *local, struct yb_str *domain);
 /*
  * Whose mailboxes an address leads to, for the question who may send as it: over-quota and
  * suspended ones count, forwards are not followed (who is forwarded to is not who sends).

@@ -4,5 +4,6 @@ lib_directory_libyb_directory_a_SOURCES = \
 	lib/directory/directory.c lib/directory/directory.h \
 	lib/directory/inside.h \
 	lib/directory/notice.c lib/directory/notice.h \
+	lib/directory/operator.c \
 	lib/directory/resolve.c \
 	lib/directory/step.c lib/directory/step.h

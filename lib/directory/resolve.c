@@ -101,15 +101,14 @@ answer_moved(const struct walk *w, const struct yb_step *step)
     return a;
 }
 
-static struct yb_str
-address_join(struct yb_arena *arena, struct yb_str local, struct yb_str domain)
+struct yb_str
+yb_address_join(struct yb_arena *arena, struct yb_str local, struct yb_str domain)
 {
     return yb_arena_printf(arena, "%.*s@%.*s", YB_STR_ARG(local), YB_STR_ARG(domain));
 }
 
-/* "local@domain" taken apart; addresses in rows hold one '@'. */
-static void
-address_split(struct yb_str address, struct yb_str *local, struct yb_str *domain)
+void
+yb_address_split(struct yb_str address, struct yb_str *local, struct yb_str *domain)
 {
     size_t at = yb_str_rfind(address, '@');
 
@@ -207,7 +206,7 @@ via_of(const struct walk *w, const struct node *n)
     if (n->parent == NULL)
         return yb_str("", 0);
     yb_key_split(n->parent->key, &local, &domain);
-    return address_join(w->arena, n->parent->written, domain);
+    return yb_address_join(w->arena, n->parent->written, domain);
 }
 
 /* Copies a mailbox out of the cache's memory. */
@@ -255,14 +254,14 @@ visit_targets(struct walk *w, const struct node *n, const struct yb_step *step)
     struct yb_str local, domain;
 
     for (size_t i = 0; i < step->n_targets && !w->limit; i++) {
-        address_split(step->targets[i], &local, &domain);
+        yb_address_split(step->targets[i], &local, &domain);
         if (node_add(w, local, domain, n, &ignored) < 0)
             refused_put(w, yb_arena_dup(w->arena, local), yb_arena_dup(w->arena, domain),
                         answer_make(YB_WHY_UNKNOWN));
     }
     /* A role address of a domain without contact is the operator's. */
     if (step->kind == YB_STEP_ALIAS && step->n_targets == 0) {
-        address_split(yb_str_from(w->d->postmaster), &local, &domain);
+        yb_address_split(yb_str_from(w->d->postmaster), &local, &domain);
         w->no_postmaster = local.n == 0 || node_add(w, local, domain, n, &ignored) < 0;
     }
 }
@@ -285,7 +284,7 @@ visit_tell(struct walk *w, const struct yb_step *step)
 {
     if (!step->tell || step->n_targets == 0 || w->out->tell_old.n > 0)
         return;
-    w->out->tell_old = address_join(w->arena, step->local, step->domain);
+    w->out->tell_old = yb_address_join(w->arena, step->local, step->domain);
     w->out->tell_new = yb_arena_dup(w->arena, step->targets[0]);
 }
 
@@ -477,8 +476,8 @@ resolve_malformed(const struct yb_err *why, struct yb_resolution *out)
 }
 
 int
-yb_directory_resolve(struct yb_directory *d, struct yb_str local, struct yb_str domain,
-                     struct yb_arena *arena, struct yb_resolution *out, struct yb_err *err)
+yb_resolve_address(struct yb_directory *d, struct yb_str local, struct yb_str domain,
+                   struct yb_arena *arena, struct yb_resolution *out, struct yb_err *err)
 {
     struct walk w = { .d = d, .arena = arena, .out = out };
     struct yb_cache_value *value;
@@ -488,15 +487,6 @@ yb_directory_resolve(struct yb_directory *d, struct yb_str local, struct yb_str 
     bool done;
 
     *out = (struct yb_resolution){ .n_targets = 0 };
-    if (domain.n == 0) {
-        if (!yb_str_eqi(local, YB_STR("postmaster"))) {
-            out->answer = answer_make(YB_WHY_UNKNOWN);
-            return 0;
-        }
-        address_split(yb_str_from(d->postmaster), &local, &domain);
-        if (domain.n == 0)
-            return yb_err_inside(err, YB_TEMP, "4.3.5", "no postmaster is configured");
-    }
     if (yb_key_address(YB_KEY_RECIPIENT, local, domain, room, arena, &key, &why) < 0) {
         resolve_malformed(&why, out);
         return 0;

@@ -228,8 +228,7 @@ VERB(alias_list)
 }
 VERB(alias_delete)
 {
-    (void)out;
-    return yb_admin_alias_delete(a, W(0), err);
+    return yb_admin_alias_delete(a, W(0), out, err);
 }
 VERB(retire)
 {
@@ -602,6 +601,46 @@ static const struct step alias_steps[] = {
     { "alias delete INFO@L.test", "" },
     { "alias delete info@l.test", "!There is no such alias" },
 };
+static const struct step lead_steps[] = {
+    { "tenant add q1", "" },
+    { "domain add q1 q.test contact=boss@q.test", "'warnings':['boss@q.test:" },
+    { "account add boss@q.test", "~warnings" },
+    { "domain set q.test contact=BOSS@q.test", "~warnings" },
+    { "domain set q.test contact=bos@q.test", "'contact':'bos@q.test' bos@q.test: address" },
+    { "domain set q.test contact=boss@q.tset", "boss@q.tset hosted" },
+    { "domain set q.test contact=postmaster@q.test", "!would lead back to itself" },
+    { "domain show q.test", "'contact':'boss@q.tset'" },
+    { "domain set q.test contact=boss@q.test catch_all=all@q.test", "'catch_all':'all@q.test' all@q.test:" },
+    { "domain set q.test full_days=2", "~warnings" },
+    { "account suspend boss@q.test why", "~warnings" },
+    { "domain set q.test contact=boss@q.test", "suspended" },
+    { "account suspend boss@q.test", "" },
+    { "account add ann@q.test", "" },
+    { "alias add one@q.test two@q.test", "'warnings'" },
+    { "domain set q.test catch_all=", "" },
+    { "alias set one@q.test two@q.test", "two@q.test: address" },
+    { "alias add two@q.test one@q.test", "!two@q.test would lead back to itself" },
+    { "alias add two@q.test one@q.test ann@q.test", "~warnings" }, /* ann has it */
+    { "alias add self@q.test SELF@q.test", "!self@q.test would lead back to itself" },
+    { "alias set two@q.test ann@q.test gone@q.test enabled=false", "gone@q.test:" },
+    { "alias set one@q.test two@q.test", "two@q.test disabled" },
+    { "account forward ann@q.test ann@q.test", "~warnings" }, /* keeps a copy */
+    { "account set ann@q.test keep=false", "!ann@q.test would lead back to itself" },
+    { "account forward ann@q.test nobody@q.test", "nobody@q.test:" },
+    { "account unforward ann@q.test ann@q.test", "~warnings" },
+    { "account retire old@q.test forward ann@q.test", "nobody@q.test:" },
+    { "account retire old@q.test forward old@q.test", "!would lead back to itself" },
+    /* Who still leads to what goes. */
+    { "domain alias q.test q2.test", "" },
+    { "alias add Team@q.test ann@q2.test", "" },
+    { "domain set q.test catch_all=ann@q.test", "" },
+    { "account forward boss@q.test ann@q.test", "" },
+    { "alias delete two@q.test", "'warnings':['the one@q.test" },
+    { "account delete ann@q.test", "'account_id' alias Team@q.test account boss@q.test retired old@q.test catch-all q.test ~contact" },
+    { "account retire boss@q.test deleted", "contact q.test" },
+    { "account add free@q.test", "~warnings" },
+    { "account delete free@q.test", "~warnings" },
+};
 static const struct step retire_steps[] = {
     { "tenant add r1", "" },
     { "domain add r1 r.test", "" },
@@ -656,6 +695,12 @@ END_TEST
 START_TEST(test_aliases)
 {
     TAKE(alias_steps);
+}
+END_TEST
+
+START_TEST(test_leads)
+{
+    TAKE(lead_steps);
 }
 END_TEST
 
@@ -931,6 +976,7 @@ main(void)
     tcase_add_test(tc, test_domains);
     tcase_add_test(tc, test_accounts);
     tcase_add_test(tc, test_aliases);
+    tcase_add_test(tc, test_leads);
     tcase_add_test(tc, test_retirements);
     tcase_add_test(tc, test_lives);
     tcase_add_test(tc, test_app_password);

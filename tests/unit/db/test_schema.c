@@ -324,6 +324,10 @@ START_TEST(test_functions_by_name)
         { "SELECT yubin.yb_notice_key()",
           "yubin_smtpd yubin_submitd yubin_relayd yubin_lmtpd yubin_imapd yubin_pop3d" },
         { "SELECT yubin.yb_notice('a', 'a.test u')", "" },
+        { "SELECT kind FROM yubin.yb_look('u', 'a.test')", "yubin_operator yubin_admin" },
+        { "SELECT trouble FROM yubin.yb_find_trouble(NULL, '{u@a.test}')",
+          "yubin_operator yubin_admin" },
+        { "SELECT how FROM yubin.yb_leads_here('u', 'a.test')", "yubin_operator yubin_admin" },
         { "SELECT name FROM yubin.yb_hosted('a.test')", "" },
         { "SELECT yubin.yb_tell('{}', '{}')", "" },
         { "SELECT yubin.yb_pool_add(gen_random_uuid(), gen_random_uuid(), 1, 1)", "" },
@@ -337,6 +341,43 @@ START_TEST(test_functions_by_name)
             ck_assert_msg(may != denied, "%s: %s", roles[r], calls[i].call);
         }
     }
+}
+END_TEST
+
+/* Of another tenant's addresses an administrator learns what he learns of any that is not hosted; the
+ * operator sees them. */
+START_TEST(test_looks_stay_inside)
+{
+    static const struct {
+        const char *tenant, *sql, *want; /* tenant NULL: the operator */
+    } looks[] = {
+        { "t1", "SELECT kind FROM yubin.yb_look('u', 'a.test')", "account" },
+        { "t1", "SELECT kind FROM yubin.yb_look('nobody', 'a.test')", "unknown" },
+        { "t1", "SELECT kind FROM yubin.yb_look('u', 'b.test')", "elsewhere" },
+        { "t1", "SELECT kind FROM yubin.yb_look('nobody', 'b.test')", "elsewhere" },
+        { "t1", "SELECT kind FROM yubin.yb_look('u', 'nowhere.test')", "elsewhere" },
+        { NULL, "SELECT kind FROM yubin.yb_look('u', 'b.test')", "account" },
+        { NULL, "SELECT kind FROM yubin.yb_look('nobody', 'b.test')", "unknown" },
+        { "t1", "SELECT trouble FROM yubin.yb_find_trouble(NULL, '{nobody@b.test}')", "elsewhere" },
+        { NULL, "SELECT trouble FROM yubin.yb_find_trouble(NULL, '{nobody@b.test}')", "unknown" },
+        { "t1", "SELECT address FROM yubin.yb_leads_here('u', 'b.test')", "" },
+        { "t1", "SELECT string_agg(address, ' ') FROM yubin.yb_leads_here('u', 'a.test')",
+          "all@a.test" },
+        { "t2", "SELECT address FROM yubin.yb_leads_here('u', 'b.test')", "all@b.test" },
+        { "t2", "SELECT string_agg(address, ' ') FROM yubin.yb_leads_here('u', 'a.test')", "" },
+        { NULL, "SELECT string_agg(address, ' ') FROM yubin.yb_leads_here('u', 'a.test')",
+          "all@a.test spy@b.test" },
+    };
+
+    cluster_sql(c, "SELECT fixtures.alias('spy@b.test', 'u@a.test')");
+    for (size_t i = 0; i < YB_COUNT(looks); i++) {
+        const char *got = looks[i].tenant == NULL ? cluster_ask(c, "yubin_operator", looks[i].sql)
+                                                  : as_tenant(looks[i].tenant, looks[i].sql);
+
+        ck_assert_msg(strcmp(got, looks[i].want) == 0, "%s: %s: %s",
+                      looks[i].tenant == NULL ? "operator" : looks[i].tenant, looks[i].sql, got);
+    }
+    cluster_sql(c, "DELETE FROM aliases WHERE local = 'spy'");
 }
 END_TEST
 
@@ -776,6 +817,7 @@ main(void)
     tcase_add_test(tc, test_roles_make_nothing);
     tcase_add_test(tc, test_public_has_nothing);
     tcase_add_test(tc, test_functions_by_name);
+    tcase_add_test(tc, test_looks_stay_inside);
     tcase_add_test(tc, test_admin_sees_own_rows_only);
     tcase_add_test(tc, test_admin_changes_own_rows_only);
     tcase_add_test(tc, test_admin_has_no_keys);

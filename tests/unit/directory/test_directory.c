@@ -195,6 +195,22 @@ static const struct {
     { "Abuse@catch.test", "v@a.test" },   /* its contact, before the catch-all */
     { "hostmaster@catch.test", "v@a.test" },
     { "postmaster@own.any.test", "u@a.test" }, /* says otherwise by an alias */
+    /* … and at last the operator's, whatever became of the contact */
+    { "postmaster@unset.test", "op@a.test" },
+    { "abuse@unset.test", "op@a.test" },
+    { "abuse@missing.test", "op@a.test" },
+    { "hostmaster@missing.test", "550 5.1.1" }, /* not one that must be there */
+    { "postmaster@left.test", "op@a.test" },
+    { "postmaster@moved.test", "op@a.test" },
+    { "Abuse@off.test", "op@a.test" },
+    { "postmaster@ring.test", "op@a.test" },
+    { "postmaster@frozen.test", "op@a.test" },
+    { "postmaster@full.test", "452 4.2.2" },
+    { "postmaster@stuffed.test", "op@a.test" },
+    { "postmaster@susp.test", "op@a.test" },
+    { "postmaster@foreign.test", "boss@away.example*" },
+    { "postmaster+x@missing.test", "550 5.1.1" },
+    { "postmaster@elsewhere.test", "550 5.7.1" },
     { "postmaster@", "op@a.test" },
     { "PostMaster@", "op@a.test" },
     { "u@", "550 5.1.1" },
@@ -240,6 +256,16 @@ fill_answers(void)
     cluster_sql(c, "UPDATE domains SET state = 'pending' WHERE name = 'pending.test'");
     cluster_sql(c, "UPDATE domains SET catch_all = 'u@a.test', contact = 'v@a.test'"
                    " WHERE name = 'catch.test'");
+    cluster_sql(c,
+                "SELECT fixtures.domain('t1', x || '.test') FROM unnest(ARRAY['unset', 'missing',"
+                " 'left', 'moved', 'off', 'ring', 'frozen', 'full', 'stuffed', 'foreign']) x");
+    cluster_sql(c,
+                "UPDATE domains SET contact = v.contact FROM (VALUES ('missing', 'nobody@a.test'),"
+                " ('left', 'left@a.test'), ('moved', 'moved@a.test'), ('off', 'off@a.test'),"
+                " ('ring', 'abuse@ring.test'), ('frozen', 'susp@a.test'),"
+                " ('full', 'full@a.test'), ('stuffed', 'stuffed@a.test'),"
+                " ('foreign', 'boss@away.example')) AS v (x, contact)"
+                " WHERE domains.name = v.x || '.test'");
     cluster_sql(c,
                 "SELECT fixtures.alias('all@a.test', 'u@a.test', 'V@a.test', 'far@away.example'),"
                 " fixtures.alias('nested@a.test', 'all@a.test', 'v@a.test'),"
@@ -760,7 +786,12 @@ START_TEST(test_no_postmaster)
 {
     struct yb_directory *kept = d;
 
+    d = directory_new("off@a.test", 1); /* nor when he takes no mail */
+    ck_assert_str_eq(resolve("postmaster@"), "TEMP");
+    ck_assert_str_eq(resolve("postmaster@missing.test"), "TEMP");
+    yb_directory_free(&d);
     d = directory_new("", 1);
+    ck_assert_str_eq(resolve("abuse@missing.test"), "TEMP");
     ck_assert_str_eq(resolve("postmaster@"), "TEMP");
     ck_assert_str_eq(resolve("postmaster@a.test"), "TEMP");
     ck_assert_str_eq(resolve("postmaster@catch.test"), "v@a.test");
