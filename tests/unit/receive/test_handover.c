@@ -306,7 +306,6 @@ main(void)
     tcase_set_timeout(tc, 30); /* more than lmtpd gets to answer */
     tcase_add_loop_test(tc, test_repeated, 0, YB_COUNT(repeats));
     tcase_add_loop_test(tc, test_trouble, 0, YB_COUNT(troubles));
-=======
     tcase_add_loop_test(tc, test_joined, 0, YB_COUNT(messages));
     tcase_add_test(tc, test_many);
     suite_add_tcase(suite, tc);
