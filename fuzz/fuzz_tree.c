@@ -39,6 +39,7 @@ check_part(const struct yb_mime_tree *t, uint32_t index, struct yb_str message)
     }
     yb_assert(part->kind != YB_MIME_LEAF || children == 0);
     yb_assert(part->kind != YB_MIME_MESSAGE || children == 1);
+    yb_assert(part->kind != YB_MIME_MULTIPART || children > 0);
     yb_assert(part->kept.n <= 3 * (part->body - part->header)); /* line ends are CRLF there */
 }
 

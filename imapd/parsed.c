@@ -12,7 +12,9 @@
 #include "imapd/structure.h"
 #include "imapd/text.h"
 
-#define VERSION 0x32494279u /* "yBI2" */
+/* Raised whenever lib/mime or what is here reads a message differently: what older programs kept is
+ * then made anew. */
+#define VERSION 0x33494279u /* "yBI3" */
 #define ABSENT UINT32_MAX
 #define TEXTS (3 + IMAPD_SEARCHED)
 #define HEAD_SIZE (4 * 4 + 8 + 4 * TEXTS)
@@ -299,7 +301,7 @@ decode_parts(const char *p, uint32_t n, struct yb_arena *arena, struct imapd_par
         if (kind > YB_MIME_MESSAGE || !link_ok(part->first_child, i, n) ||
             !link_ok(part->next, i, n) || part->header > part->body || part->body > part->end ||
             (i == 0 ? part->parent != YB_MIME_NO_PART : part->parent >= i) ||
-            (kind == YB_MIME_MESSAGE && part->first_child == YB_MIME_NO_PART))
+            (kind != YB_MIME_LEAF && part->first_child == YB_MIME_NO_PART))
             return false;
         part->kind = (enum yb_mime_kind)kind;
     }

@@ -276,7 +276,7 @@ text_begin(struct imapd_seek *s, struct yb_err *err)
         return 0;
     s->place = AT_TEXT;
     s->at = part->body;
-    s->charset_name = yb_mime_param_find(&content, YB_STR("charset"));
+    s->charset_name = yb_mime_param_find(&content, YB_STR("charset"), s->scratch);
     s->transfer =
         yb_transfer_begin(s->encoding_value.p == NULL ? YB_TRANSFER_IDENTITY
                                                       : yb_transfer_kind_of(s->encoding_value));

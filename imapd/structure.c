@@ -170,12 +170,6 @@ put_multipart(struct yb_buf *b, const struct yb_mime_tree *tree, const struct yb
     yb_buf_add_c(b, '(');
     for (uint32_t i = p->first_child; i != YB_MIME_NO_PART; i = tree->parts[i].next)
         imapd_put_structure(b, tree, i, extended, arena);
-    /* The grammar wants a part inside. */
-    if (p->first_child == YB_MIME_NO_PART)
-        yb_buf_add(b, extended ? YB_STR("(\"text\" \"plain\" (\"CHARSET\" \"US-ASCII\") NIL NIL "
-                                        "\"7BIT\" 0 0 NIL NIL NIL NIL)")
-                               : YB_STR("(\"text\" \"plain\" (\"CHARSET\" \"US-ASCII\") NIL NIL "
-                                        "\"7BIT\" 0 0)"));
     yb_buf_add_c(b, ' ');
     imapd_put_string(b, p->subtype);
     if (extended) {

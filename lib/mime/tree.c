@@ -73,14 +73,12 @@ part_at(const struct yb_mime_reader *r, uint32_t index)
     return &r->tree.parts[index];
 }
 
-/* Appends a part to the table and opens it: its header begins at `at`. The root has no level below.
- */
-static void
-part_open(struct yb_mime_reader *r, uint64_t at)
+/* Appends a part to the table, as the next child of `parent`; the root has none. */
+static uint32_t
+part_add(struct yb_mime_reader *r, struct level *parent, uint64_t at)
 {
     struct yb_mime_tree *t = &r->tree;
     uint32_t index = t->n;
-    struct level *parent = r->depth == 0 ? NULL : top(r);
 
     if (index == r->room) {
         struct yb_mime_part *more;
@@ -96,14 +94,23 @@ part_open(struct yb_mime_reader *r, uint64_t at)
                                              .parent = YB_MIME_NO_PART,
                                              .first_child = YB_MIME_NO_PART,
                                              .next = YB_MIME_NO_PART };
-    if (parent != NULL) {
-        t->parts[index].parent = parent->part;
-        if (parent->last_child == YB_MIME_NO_PART)
-            part_at(r, parent->part)->first_child = index;
-        else
-            part_at(r, parent->last_child)->next = index;
-        parent->last_child = index;
-    }
+    if (parent == NULL)
+        return index;
+    t->parts[index].parent = parent->part;
+    if (parent->last_child == YB_MIME_NO_PART)
+        part_at(r, parent->part)->first_child = index;
+    else
+        part_at(r, parent->last_child)->next = index;
+    parent->last_child = index;
+    return index;
+}
+
+/* Appends a part and opens it: its header begins at `at`. */
+static void
+part_open(struct yb_mime_reader *r, uint64_t at)
+{
+    uint32_t index = part_add(r, r->depth == 0 ? NULL : top(r), at);
+
     r->levels[r->depth++] = (struct level){ .part = index, .last_child = YB_MIME_NO_PART };
     r->in_header = true;
     r->seen = 0;
@@ -146,7 +153,7 @@ part_classify(struct yb_mime_reader *r)
         part->kind = YB_MIME_LEAF;
         part_make_opaque(r, part);
     } else if (part->kind == YB_MIME_MULTIPART) {
-        struct yb_str boundary = yb_mime_param_find(&content, YB_STR("boundary"));
+        struct yb_str boundary = yb_mime_param_find(&content, YB_STR("boundary"), r->scratch);
 
         while (boundary.n > 0 &&
                (boundary.p[boundary.n - 1] == ' ' || boundary.p[boundary.n - 1] == '\t'))
@@ -246,6 +253,32 @@ body_lines(const struct yb_mime_reader *r, const struct level *l, uint64_t end)
 }
 
 /*
+ * A multipart that is over and has no part (no boundary, or nothing behind one): readers are told of
+ * one all the same, and shall find the text in it.
+ */
+static void
+part_stand_in(struct yb_mime_reader *r, struct level *l)
+{
+    struct yb_mime_part *part = part_at(r, l->part), *child;
+    uint32_t index;
+
+    if (r->tree.n == YB_MIME_PARTS_MAX) {
+        part->kind = YB_MIME_LEAF;
+        part_make_opaque(r, part);
+        return;
+    }
+    index = part_add(r, l, part->body);
+    part = part_at(r, l->part);
+    child = part_at(r, index);
+    child->body = part->body;
+    child->end = part->end;
+    child->lines = part->lines;
+    child->type = YB_STR("text");
+    child->subtype = YB_STR("plain");
+    child->kept = yb_str("", 0);
+}
+
+/*
  * Closes all levels above `keep`. The line that ends them begins at r->at; with `strip` the line end
  * before it belongs to it.
  */
@@ -270,6 +303,8 @@ levels_close(struct yb_mime_reader *r, size_t keep, bool strip)
             part->end = least; /* an empty child began behind the line end that is not ours */
         least = part->end;
         part->lines = body_lines(r, l, part->end);
+        if (part->kind == YB_MIME_MULTIPART && part->first_child == YB_MIME_NO_PART)
+            part_stand_in(r, l);
         r->active -= l->boundary.n > 0;
         r->depth--;
     }

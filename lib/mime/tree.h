@@ -27,7 +27,8 @@
 
 enum yb_mime_kind {
     YB_MIME_LEAF,
-    /* Children: its parts; none when it has no boundary or nothing between them. */
+    /* Children: its parts, at least one: without a boundary, or with nothing behind one, it is a
+     * text/plain part without a header that has all of the body. */
     YB_MIME_MULTIPART,
     YB_MIME_MESSAGE /* message/rfc822: exactly one child, the message inside */
 };

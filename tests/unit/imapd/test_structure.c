@@ -34,8 +34,15 @@ static const struct { const char *message, *envelope, *body, *structure; } cases
       "(\"boundary\" \"b\" \"x\" \"y z\") NIL NIL NIL)" },
     { "Content-Type: message/rfc822\r\n\r\nSubject: in\r\n\r\nx\r\n", NULL,
       "(\"message\" \"rfc822\" NIL NIL NIL \"7BIT\" 18 (NIL \"in\" NIL NIL NIL NIL NIL NIL NIL NIL) " PLAIN "3 1) 3)", NULL },
-    /* a multipart without parts still answers with one */
-    { "Content-Type: multipart/mixed; boundary=b\r\n\r\nnothing\r\n", NULL, "(" PLAIN "0 0) \"mixed\")", NULL },
+    /* a multipart without parts still answers with one, which has its text */
+    { "Content-Type: multipart/mixed; boundary=b\r\n\r\nnothing\r\n", NULL, "(" PLAIN "9 1) \"mixed\")",
+      "(" PLAIN "9 1 NIL NIL NIL NIL) \"mixed\" (\"boundary\" \"b\") NIL NIL NIL)" },
+    /* continuations are joined; charset and language stay for the reader */
+    { "Content-Type: text/plain; charset*0=\"utf\"; charset*1=-8; name*1*=%84; name*0*=utf-8''%c3\r\n"
+      "Content-Disposition: attachment; filename*0=\"a \";\r\n filename*1=\"b\"\r\n\r\n", NULL,
+      "(\"text\" \"plain\" (\"charset\" \"utf-8\" \"name*\" \"utf-8''%c3%84\") NIL NIL \"7BIT\" 0 0)",
+      "(\"text\" \"plain\" (\"charset\" \"utf-8\" \"name*\" \"utf-8''%c3%84\") NIL NIL \"7BIT\" 0 0 NIL "
+      "(\"attachment\" (\"filename\" \"a b\")) NIL NIL)" },
 };
 /* clang-format on */
 
