@@ -28,6 +28,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         YB_STR_INIT("gb18030"), YB_STR_INIT("shift_jis"),   YB_STR_INIT("euc-jp"),
         YB_STR_INIT("big5"),    YB_STR_INIT("euc-kr"),      YB_STR_INIT("tis-620"),
         YB_STR_INIT("utf-16"),  YB_STR_INIT("iso-2022-kr"), YB_STR_INIT("windows-1258"),
+        YB_STR_INIT(""),        YB_STR_INIT("koi8-u"),      YB_STR_INIT("iso-2022-jp-2"),
     };
     struct yb_str in = yb_str_skip(yb_str((const char *)data, size), 2), name;
     struct yb_buf *whole = yb_buf_new(64 * size + 64), *other = yb_buf_new(64 * size + 64);

@@ -118,8 +118,9 @@ enum { IMAPD_RETURN_MIN = 1, IMAPD_RETURN_MAX = 2, IMAPD_RETURN_ALL = 4, IMAPD_R
 struct imapd_search {
     bool extended; /* RETURN was given: answered by ESEARCH */
     unsigned returns;
-    struct yb_str charset; /* empty: none was named */
-    bool charset_unknown;  /* texts are as they came; in the others they are UTF-8 */
+    struct yb_str charset;         /* empty: none was named */
+    bool charset_unknown;          /* texts are as they came; in the others they are UTF-8 */
+    struct yb_charset *conversion; /* from it, while texts are parsed */
     bool uses_modseq;
     struct imapd_key *root; /* AND */
     size_t n_keys;

@@ -1,7 +1,10 @@
 /* SEARCH: a tree of keys, bounded in depth and number. */
 #include "imapd/parse.h"
 
+#include "lib/mime/charset.h"
 #include "lib/store/store.h"
+
+#define REPLACEMENT YB_STR("\xef\xbf\xbd") /* for octets that are not in a charset */
 
 enum key_argument {
     ARG_NONE,
@@ -99,11 +102,31 @@ parse_modseq_key(struct imapd_lex *l, struct imapd_search *s, struct imapd_key *
     return imapd_lex_modseq(l, true, &k->number);
 }
 
+/* The text as UTF-8; false when it is not in its charset. */
+static bool
+text_to_utf8(const struct imapd_lex *l, const struct imapd_search *s, struct yb_str *text)
+{
+    struct yb_buf *b;
+    bool ok;
+
+    if (s->conversion == NULL)
+        return s->charset_unknown || yb_str_utf8(*text);
+    b = yb_buf_new(4 * text->n + 16);
+    ok = yb_charset_feed(s->conversion, *text, b, NULL) == 0 &&
+         yb_charset_end(s->conversion, b, NULL) == 0 &&
+         yb_str_find_str(yb_buf_view(b), REPLACEMENT) == yb_buf_size(b);
+    if (ok)
+        *text = yb_arena_dup(l->arena, yb_buf_view(b));
+    yb_buf_free(&b);
+    return ok;
+}
+
 static bool
 parse_key_text(struct imapd_lex *l, const struct imapd_search *s, struct imapd_key *k)
 {
-    return imapd_lex_astring(l, &k->text) && (s->charset_unknown || yb_str_utf8(k->text) ||
-                                              imapd_lex_wrong(l, "A search text is not UTF-8"));
+    return imapd_lex_astring(l, &k->text) &&
+           (text_to_utf8(l, s, &k->text) ||
+            imapd_lex_wrong(l, "A search text is not in its charset"));
 }
 
 static bool
@@ -236,10 +259,36 @@ parse_returns(struct imapd_lex *l, struct imapd_search *s)
     return imapd_lex_space(l);
 }
 
+/* Texts go through one conversion for all of them: to open one takes longer than to use it. */
+static void
+begin_charset(struct imapd_search *s)
+{
+    if (s->charset.n == 0 || yb_charset_is_utf8(s->charset))
+        return;
+    s->conversion = yb_charset_open(s->charset);
+    s->charset_unknown = s->conversion == NULL;
+}
+
+static bool
+parse_keys(struct imapd_lex *l, struct imapd_search *s)
+{
+    struct imapd_key **last;
+
+    if (!key_new(l, s, IMAPD_KEY_AND, &s->root))
+        return false;
+    last = &s->root->child;
+    do {
+        if (!parse_key(l, 1, s, last))
+            return false;
+        last = &(*last)->next;
+    } while (imapd_lex_char(l, ' '));
+    return imapd_lex_end(l);
+}
+
 bool
 imapd_parse_search(struct imapd_lex *l, struct imapd_search *out)
 {
-    struct imapd_key **last;
+    bool ok;
 
     *out = (struct imapd_search){ 0 };
     if (imapd_lex_word(l, YB_STR("RETURN")) && !parse_returns(l, out))
@@ -247,15 +296,8 @@ imapd_parse_search(struct imapd_lex *l, struct imapd_search *out)
     if (imapd_lex_word(l, YB_STR("CHARSET")) &&
         (!imapd_lex_space(l) || !imapd_lex_astring(l, &out->charset) || !imapd_lex_space(l)))
         return false;
-    out->charset_unknown = out->charset.n > 0 && !yb_str_eqi(out->charset, YB_STR("UTF-8")) &&
-                           !yb_str_eqi(out->charset, YB_STR("US-ASCII"));
-    if (!key_new(l, out, IMAPD_KEY_AND, &out->root))
-        return false;
-    last = &out->root->child;
-    do {
-        if (!parse_key(l, 1, out, last))
-            return false;
-        last = &(*last)->next;
-    } while (imapd_lex_char(l, ' '));
-    return imapd_lex_end(l);
+    begin_charset(out);
+    ok = parse_keys(l, out);
+    yb_charset_close(&out->conversion);
+    return ok;
 }

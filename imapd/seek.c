@@ -288,7 +288,7 @@ text_begin(struct imapd_seek *s, struct yb_err *err)
 }
 
 /* Transfer encoding and charset of a piece, behind what waits in utf8. An unknown charset is looked
- * at as the octets it has; ASCII in UTF-8 needs no conversion. */
+ * at as the octets it has; plain ASCII needs no conversion. */
 static int
 text_decode(struct imapd_seek *s, struct yb_str piece, bool last, struct yb_err *err)
 {
@@ -299,8 +299,7 @@ text_decode(struct imapd_seek *s, struct yb_str piece, bool last, struct yb_err 
             return -1;
         piece = yb_buf_view(s->raw);
     }
-    if (s->charset == NULL &&
-        (!yb_charset_is_utf8(s->charset_name) || yb_ascii_run(piece) < piece.n))
+    if (s->charset == NULL && !yb_charset_is_plain(s->charset_name, piece))
         s->charset = yb_charset_open(s->charset_name);
     if (s->charset == NULL)
         return yb_buf_append(s->utf8, piece, err);

@@ -1,8 +1,7 @@
 /*
  * Text of any charset as UTF-8, and UTF-8 in the form in which it is searched. Charsets are a
- * closed list (charset.c): the label comes from strangers and never reaches iconv_open(). Labels
- * mean what the web takes them for (ISO-8859-1 is Windows-1252, GB2312 is GB18030, Shift_JIS is
- * CP932 …).
+ * closed list (labels.h): the label comes from strangers and never reaches iconv_open(). How
+ * Japanese is read: japanese.h.
  */
 #ifndef YB_MIME_CHARSET_H
 #define YB_MIME_CHARSET_H
@@ -12,10 +11,14 @@
 
 struct yb_charset; /* a conversion under way; one thread at a time */
 
-/* NULL when the charset is unknown. An empty name is us-ascii. us-ascii reads UTF-8 too. */
+/* NULL when the charset is unknown. An empty name is us-ascii, which reads UTF-8 and the escape
+ * sequences of ISO-2022-JP, too: what is labelled so was not looked at. */
 struct yb_charset *yb_charset_open(struct yb_str name) YB_MUST_USE;
-/* True for the names of UTF-8 and us-ascii, the empty one too: ASCII text in it stays as it is. */
+/* True for the names of UTF-8 itself. */
 bool yb_charset_is_utf8(struct yb_str name);
+/* True when a conversion of the text, from its beginning, would change nothing. Quickly; it is false
+ * for some texts of which that is true. */
+bool yb_charset_is_plain(struct yb_str name, struct yb_str text);
 void yb_charset_close(struct yb_charset **c);
 /*
  * Appends the next piece as UTF-8; a sequence cut in two waits for the next piece, what is not in

@@ -4,6 +4,7 @@
 #include "lib/base/id.h"
 #include "lib/base/io.h"
 #include "lib/mime/charset.h"
+#include "lib/mime/raw.h"
 #include "lib/mime/transfer.h"
 
 #define WORD_MAX 75 /* RFC 2047 §2 */
@@ -121,11 +122,11 @@ charset_get(struct charsets *c, struct yb_str name)
 }
 
 /*
- * Takes the words at the start of *text that follow each other and share a charset, and appends
+ * Takes the words at the start of *text (there is one) that follow each other and share a charset, and appends
  * what they say. White space behind the last is taken if a word of another charset follows. A word
- * of an unknown charset is taken as it is. False (nothing taken) when there is no word.
+ * of an unknown charset is taken as it is.
  */
-static bool
+static void
 take_words(struct yb_str *text, struct charsets *charsets, struct yb_buf *out)
 {
     struct word first, w;
@@ -133,13 +134,12 @@ take_words(struct yb_str *text, struct charsets *charsets, struct yb_buf *out)
     struct yb_buf *bytes;
     size_t gap = 0;
 
-    if (!take_word(*text, &first))
-        return false;
+    (void)take_word(*text, &first);
     charset = charset_get(charsets, first.charset);
     if (charset == NULL) {
         yb_buf_add(out, yb_str_head(*text, first.size));
         *text = yb_str_skip(*text, first.size);
-        return true;
+        return;
     }
     bytes = yb_buf_new(text->n);
     for (w = first;;) {
@@ -156,37 +156,59 @@ take_words(struct yb_str *text, struct charsets *charsets, struct yb_buf *out)
     if (yb_charset_feed(charset, yb_buf_view(bytes), out, NULL) == 0)
         (void)!yb_charset_end(charset, out, NULL);
     yb_buf_free(&bytes);
-    return true;
+}
+
+/* Text between words: *raw, which is empty then. */
+static void
+put_raw(struct yb_buf *raw, struct charsets *charsets, struct yb_buf *out)
+{
+    struct yb_str text = yb_buf_view(raw);
+    struct yb_charset *charset = NULL;
+
+    if (!yb_charset_is_plain(yb_str(NULL, 0), text))
+        charset = charset_get(charsets, yb_mime_raw_charset(text));
+    if (charset == NULL)
+        yb_buf_add(out, text);
+    else if (yb_charset_feed(charset, text, out, NULL) == 0)
+        (void)!yb_charset_end(charset, out, NULL);
+    yb_buf_clear(raw);
 }
 
 struct yb_str
 yb_mime_words_decode(struct yb_str text, struct yb_arena *arena)
 {
     struct charsets charsets = { 0 };
-    struct yb_buf *out;
+    struct yb_buf *out, *raw;
     struct yb_str plain, all;
 
-    if (yb_str_find_str(text, YB_STR("=?")) == text.n && yb_str_ascii(text) &&
-        yb_str_find(text, '\n') == text.n)
+    if (yb_str_find_str(text, YB_STR("=?")) == text.n &&
+        yb_charset_is_plain(yb_str(NULL, 0), text) && yb_str_find(text, '\n') == text.n)
         return text;
     out = yb_buf_new(4 * text.n + 16);
+    raw = yb_buf_new(text.n);
     while (text.n > 0) {
         size_t n = yb_str_find_str(text, YB_STR("=?"));
+        struct word word;
 
-        if (n == 0 && take_words(&text, &charsets, out))
+        if (n == 0 && take_word(text, &word)) {
+            put_raw(raw, &charsets, out);
+            take_words(&text, &charsets, out);
             continue;
+        }
         n = n == 0 ? 2 : n; /* "=?" that begins no word */
         for (size_t i = 0; i < n && i < text.n; i++) {
             if (text.p[i] != '\r' && text.p[i] != '\n')
-                yb_buf_add_c(out, text.p[i]);
+                yb_buf_add_c(raw, text.p[i]);
         }
         text = yb_str_skip(text, n);
     }
+    put_raw(raw, &charsets, out);
     for (size_t i = 0; i < KEPT_CHARSETS; i++)
         yb_charset_close(&charsets.open[i]);
     all = yb_buf_view(out);
     if (yb_str_utf8(all) || !yb_charset_to_utf8(YB_STR("utf-8"), all, 4 * all.n, arena, &plain))
         plain = yb_arena_dup(arena, all);
+    yb_buf_free(&raw);
     yb_buf_free(&out);
     return plain;
 }

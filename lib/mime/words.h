@@ -11,6 +11,7 @@
  * dropped, line ends dropped. Neighbours of one charset are decoded as one text, for senders cut
  * characters in two. A word that is none, or of an unknown charset, stays as it is. Always
  * well-formed UTF-8: what is not becomes U+FFFD. At most 4 times as long as the text.
+ * Text outside of words that is more than ASCII is in the charset it looks like (raw.h).
  */
 struct yb_str yb_mime_words_decode(struct yb_str text, struct yb_arena *arena) YB_MUST_USE;
 

@@ -11,6 +11,11 @@ tests_unit_mime_test_addresses_SOURCES  = tests/unit/mime/test_addresses.c
 tests_unit_mime_test_addresses_CPPFLAGS = $(mime_test_cppflags)
 tests_unit_mime_test_addresses_LDADD    = $(MIME_LIBS) $(CHECK_LIBS)
 
+check_PROGRAMS += tests/unit/mime/test_charset
+tests_unit_mime_test_charset_SOURCES  = tests/unit/mime/test_charset.c
+tests_unit_mime_test_charset_CPPFLAGS = $(mime_test_cppflags)
+tests_unit_mime_test_charset_LDADD    = $(MIME_LIBS) $(CHECK_LIBS)
+
 check_PROGRAMS += tests/unit/mime/test_content
 tests_unit_mime_test_content_SOURCES  = tests/unit/mime/test_content.c
 tests_unit_mime_test_content_CPPFLAGS = $(mime_test_cppflags)
