@@ -19,7 +19,7 @@ struct yb_charset {
 bool
 yb_charset_is_utf8(struct yb_str name)
 {
-    const struct yb_charset_kind *kind = yb_charset_kind(name);
+    const struct yb_charset_kind *kind = yb_charset_kind_of(name);
 
     return kind != NULL && kind->how == YB_CHARSET_UTF8;
 }
@@ -27,7 +27,7 @@ yb_charset_is_utf8(struct yb_str name)
 bool
 yb_charset_is_plain(struct yb_str name, struct yb_str text)
 {
-    const struct yb_charset_kind *kind = yb_charset_kind(name);
+    const struct yb_charset_kind *kind = yb_charset_kind_of(name);
 
     return kind != NULL && (kind->how == YB_CHARSET_UTF8 || kind->how == YB_CHARSET_UNNAMED) &&
            yb_ascii_run(text) == text.n &&
@@ -37,7 +37,7 @@ yb_charset_is_plain(struct yb_str name, struct yb_str text)
 struct yb_charset *
 yb_charset_open(struct yb_str name)
 {
-    const struct yb_charset_kind *kind = yb_charset_kind(name);
+    const struct yb_charset_kind *kind = yb_charset_kind_of(name);
     struct yb_charset *c;
     bool ok = false;
 

@@ -183,7 +183,7 @@ static const struct { struct yb_str label; enum encoding encoding; } labels[] = 
 /* clang-format on */
 
 const struct yb_charset_kind *
-yb_charset_kind(struct yb_str label)
+yb_charset_kind_of(struct yb_str label)
 {
     char folded[LONGEST];
     size_t from = 0, to = YB_COUNT(labels);

@@ -122,9 +122,9 @@ charset_get(struct charsets *c, struct yb_str name)
 }
 
 /*
- * Takes the words at the start of *text (there is one) that follow each other and share a charset, and appends
- * what they say. White space behind the last is taken if a word of another charset follows. A word
- * of an unknown charset is taken as it is.
+ * Takes the words at the start of *text (there is one) that follow each other and share a charset,
+ * and appends what they say. White space behind the last is taken if a word of another charset
+ * follows. A word of an unknown charset is taken as it is.
  */
 static void
 take_words(struct yb_str *text, struct charsets *charsets, struct yb_buf *out)
