@@ -15,7 +15,8 @@
 const struct cost_bound cost_bounds[] = {
     /*                 longest input            octets of memory      steps
      * target          libFuzzer  stretch       fixed     an octet    fixed     an octet */
-    { "address",       1 K,       256 K,         16 K,      30,        16 K,      80 },
+    /* Six parses of a path, and two more of what was taken. */
+    { "address",       1 K,       256 K,         24 K,      80,        32 K,     180 },
     /* An address of three octets is a struct of 120 or so, and is put together twice. */
     { "addresses",     1 K,       256 K,         64 K,     200,        32 K,     200 },
     { "base64",        4 K,       256 K,          4 K,       6,         4 K,      24 },

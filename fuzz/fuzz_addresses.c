@@ -59,7 +59,7 @@ is_shown(struct yb_str header, const struct yb_address *a, struct yb_arena *aren
     return false;
 }
 
-/* In the From fields. */
+/* In the From fields that are no UTF-8: each is that of an address. */
 static size_t
 count_ats(struct yb_str header)
 {
@@ -67,7 +67,9 @@ count_ats(struct yb_str header)
     size_t n = 0;
 
     while (yb_header_next(&header, &h)) {
-        for (size_t i = 0; yb_str_eqi(h.name, YB_STR("from")) && i < h.value.n; i++)
+        if (!yb_str_eqi(h.name, YB_STR("from")) || yb_str_utf8(h.value))
+            continue;
+        for (size_t i = 0; i < h.value.n; i++)
             n += h.value.p[i] == '@';
     }
     return n;
@@ -91,7 +93,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     in = yb_arena_printf(arena, "From: %.*s", YB_STR_ARG(in));
     if (yb_mime_from_addresses(in, arena, &from, NULL) == 0) {
         yb_assert(is_shown(in, &from.addresses[0], arena));
-        yb_assert(yb_str_utf8(in) || count_ats(in) == from.n);
+        yb_assert(count_ats(in) <= from.n);
     }
     yb_arena_free(&arena);
     return 0;

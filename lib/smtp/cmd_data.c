@@ -183,7 +183,7 @@ yb_smtp_message_begin(struct yb_smtp_session *s, struct yb_str *begin, struct yb
         if (got < 0)
             return -1;
         *begin = yb_str(p, (size_t)got);
-        if (room == YB_SMTP_HEADER_MAX || yb_header_size(*begin) < begin->n)
+        if (begin->n < room || room == YB_SMTP_HEADER_MAX || yb_header_size(*begin) < begin->n)
             return 0;
     }
 }
