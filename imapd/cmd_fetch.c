@@ -96,7 +96,7 @@ put_number(char *p, uint64_t v)
 static struct yb_str
 flags_text(struct imapd_cmd *c, struct fetch_job *j, const struct yb_record *r)
 {
-    bool recent = r->uid >= c->s->view.recent_from;
+    bool recent = yb_view_is_recent(&c->s->view, r->uid);
 
     if (j->text != NULL && r->flags == j->text_flags && r->keywords == j->text_keywords &&
         recent == j->text_recent)

@@ -236,7 +236,7 @@ static enum answer
 index_matches(const struct imapd_cmd *c, const struct search_job *j, const struct imapd_key *k)
 {
     const struct yb_record *r = j->record;
-    bool recent = r->uid >= c->s->view.recent_from;
+    bool recent = yb_view_is_recent(&c->s->view, r->uid);
 
     switch ((unsigned)k->kind) {
     case IMAPD_KEY_FLAG:

@@ -19,7 +19,7 @@ static void
 tell_mailbox(struct imapd_cmd *c, const struct yb_rows *rows)
 {
     const struct yb_view *view = &c->s->view;
-    size_t recent = rows->n - yb_rows_find(rows, view->recent_from), unseen = 0;
+    size_t recent = yb_rows_recent(rows, view), unseen = 0;
     struct yb_buf *b = c->out;
 
     imapd_tell_keywords(c);

@@ -88,7 +88,8 @@ imapd_tell_flags(struct imapd_cmd *c, uint32_t seq, const struct yb_record *r)
         yb_buf_add_c(b, ' ');
     }
     yb_buf_add(b, YB_STR("FLAGS "));
-    imapd_put_flags(b, r->flags, r->keywords, imapd_cmd_keywords(c), r->uid >= s->view.recent_from);
+    imapd_put_flags(b, r->flags, r->keywords, imapd_cmd_keywords(c),
+                    yb_view_is_recent(&s->view, r->uid));
     if (s->condstore) {
         yb_buf_add(b, YB_STR(" MODSEQ ("));
         yb_buf_add_u64(b, r->modseq);

@@ -17,6 +17,18 @@ void yb_expunge_one(struct yb_mailbox *m, uint32_t uid);
 int yb_keywords_mask(struct yb_mailbox *m, const struct yb_str *names, size_t n, uint32_t *mask,
                      struct yb_err *err) YB_MUST_USE;
 
+/* --- recent.c --- */
+/* May a range that begins with this UID be added? */
+bool yb_recent_room(const struct yb_view *v, uint32_t from);
+/* UIDs [from, to) are \Recent to the session, as far as there is room. */
+void yb_recent_add(struct yb_view *v, uint32_t from, uint32_t to);
+/* Under the account lock, entered: what no read-write session was told of yet, nor this one, is
+ * \Recent to it, and to no other. */
+int yb_recent_claim(struct yb_mailbox *m, struct yb_view *v, struct yb_err *err) YB_MUST_USE;
+/* Under the account lock, which is given back between batches, entered: moves new/ to cur/. -2: the
+ * lock is gone. */
+int yb_recent_take(struct yb_mailbox *m, struct yb_err *err) YB_MUST_USE;
+
 /* --- remember.c --- */
 /* Not under the lock: places that are only in memory go into the records. */
 void yb_cache_flush(struct yb_mailbox *m);

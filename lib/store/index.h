@@ -32,7 +32,7 @@ struct yb_index_head {
     uint32_t slots, dead;      /* records in the file; tombstones among them */
     uint32_t messages, recent, unseen, deleted;
     uint64_t bytes, deleted_bytes;
-    uint32_t recent_uid; /* UIDs from here on are \Recent to the next read-write SELECT */
+    uint32_t recent_uid; /* of UIDs from here on no read-write session was told yet */
     uint32_t marks;
     int64_t cur_mtime, new_mtime; /* of the folders after our last look or change, ns */
     int64_t looked;               /* when that was, ns */

@@ -209,7 +209,7 @@ struct yb_record {
     uint32_t uid;
     uint16_t flags;    /* YB_FLAG_… */
     bool expunged;     /* only in views that were not told yet: the message is gone */
-    bool recent;       /* set in changes; in rows: uid >= recent_from of the view */
+    bool recent;       /* set in changes; of rows yb_view_is_recent() knows */
     uint32_t keywords; /* bit i: letter 'a' + i of yb_mailbox_keywords() */
     uint32_t slot;     /* the store's own: where the index holds it */
     uint64_t modseq, size;
@@ -222,18 +222,25 @@ struct yb_record {
  * below `uidnext` and it lives, or died at a MODSEQ above `expunged`. Its sequence number is its
  * rank.
  */
+#define YB_RECENT_RANGES 8 /* of UIDs; a session that takes turns with others goes without more */
 struct yb_view {
     uint32_t uidvalidity, uidnext;
-    uint64_t modseq;      /* flags told up to here */
-    uint64_t expunged;    /* expunges told up to here */
-    uint32_t recent_from; /* UIDs from here on are \Recent to this session */
-    uint32_t keywords;    /* letters told */
+    uint64_t modseq;   /* flags told up to here */
+    uint64_t expunged; /* expunges told up to here */
+    struct yb_recent {
+        uint32_t from, to;      /* UIDs [from, to) are \Recent to this session */
+    } recent[YB_RECENT_RANGES]; /* in order */
+    unsigned n_recent;
+    uint32_t keywords; /* letters told */
     bool read_only;
 };
 /* SELECT (read_only: EXAMINE): a view of everything there is now. Read-write moves new/ to cur/ and
  * takes \Recent. Returns through yb_view_rows() what is in it. */
 int yb_view_begin(struct yb_mailbox *m, bool read_only, struct yb_view *v,
                   struct yb_err *err) YB_MUST_USE;
+/* Is a message \Recent to the session? To one session only, the first read-write one that was told
+ * of it (RFC 3501 §2.3.2). */
+bool yb_view_is_recent(const struct yb_view *v, uint32_t uid);
 /* Nothing is selected any more: the view is cleared, and what the session cached is written. */
 void yb_view_end(struct yb_mailbox *m, struct yb_view *v);
 
@@ -248,6 +255,8 @@ int yb_view_rows(struct yb_mailbox *m, const struct yb_view *v, const struct yb_
 void yb_rows_release(const struct yb_rows **rows);
 /* Index of the row with this UID, or of the first above it (`rows->n` when there is none). */
 size_t yb_rows_find(const struct yb_rows *rows, uint32_t uid);
+/* How many of them are \Recent. */
+size_t yb_rows_recent(const struct yb_rows *rows, const struct yb_view *v);
 
 /* What is new since the view was last told; brings the view up to date. Of flag changes and of
  * expunges about conf.changes_at_once are told, the oldest first (a million at once would be as many

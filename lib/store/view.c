@@ -2,12 +2,9 @@
  * What a session sees: four numbers over the shared table (store.h says when a record is in a
  * view). The sequence number of a record is its rank among those in the view.
  */
-#include "lib/base/fault.h"
 #include "lib/store/deeds.h"
 #include "lib/store/sys.h"
 #include "lib/store/table.h"
-
-#include <errno.h>
 
 struct rows {
     struct yb_rows rows; /* what the caller sees */
@@ -66,133 +63,38 @@ table_get(struct yb_mailbox *m, struct yb_index_head *head, struct yb_err *err)
     return rc;
 }
 
-/* --- taking new messages --- */
-
-/* One message from new/ to cur/, same UID; its record follows. */
-static int
-take_slot(struct yb_mailbox *m, struct yb_index_slot *slot, size_t place, struct yb_err *err)
-{
-    char from[YB_NAME_MAX], to[YB_NAME_MAX];
-
-    yb_index_name(&m->head, slot, from);
-    slot->state &= (uint16_t)~YB_SLOT_NEW;
-    yb_index_name(&m->head, slot, to);
-    if (yb_sys_rename(m->new_fd, from, m->cur_fd, to) < 0) {
-        if (errno != ENOSPC && errno != EDQUOT)
-            return yb_err_sys(err, YB_TEMP, "4.3.0", "take a new message");
-        slot->state |= YB_SLOT_NEW; /* who may not look cannot delete, either: it stays there */
-        return 0;
-    }
-    yb_fault("store.take.renamed");
-    if (yb_index_write_slots(m->index_fd, place, 1, slot) < 0)
-        return yb_err_sys(err, YB_TEMP, "4.3.0", "write " YB_INDEX_FILE);
-    return 0;
-}
-
-/* Up to a batch of records from *place on. */
-static int
-take_batch(struct yb_mailbox *m, size_t *place, struct yb_err *err)
-{
-    struct yb_index_slot slots[YB_BATCH];
-    size_t left = m->head.slots - *place, n = left < YB_BATCH ? left : YB_BATCH;
-
-    if (yb_index_read_slots(m->index_fd, *place, n, slots) != n) {
-        m->damaged = true;
-        return yb_mailbox_err_damaged(err);
-    }
-    if (yb_account_busy(m->account, err) < 0 || yb_mailbox_begin(m, err) < 0)
-        return -1;
-    for (size_t i = 0; i < n; i++) {
-        if ((slots[i].state & YB_SLOT_LIVE) != 0 && (slots[i].state & YB_SLOT_NEW) != 0 &&
-            take_slot(m, &slots[i], *place + i, err) < 0)
-            return -1;
-    }
-    *place += n;
-    if (*place == m->head.slots) {
-        m->head.recent_uid = m->head.uidnext;
-        m->head.recent = 0;
-    }
-    if (yb_mailbox_end(m, err) < 0)
-        return -1;
-    return yb_account_settle(m->account, err);
-}
-
-/* The place of the first record that is \Recent. */
-static size_t
-recent_place(struct yb_mailbox *m)
-{
-    size_t low = 0, high = m->head.slots;
-
-    while (low < high) {
-        size_t at = low + (high - low) / 2;
-        struct yb_index_slot slot;
-
-        if (yb_index_read_slots(m->index_fd, at, 1, &slot) != 1)
-            return 0;
-        if (slot.uid < m->head.recent_uid)
-            low = at + 1;
-        else
-            high = at;
-    }
-    return low;
-}
-
-/* Moves new/ to cur/; under the lock, which is given back between batches. */
-static int
-take_new(struct yb_mailbox *m, struct yb_err *err)
-{
-    uint32_t from = m->head.recent_uid;
-    uint64_t generation = m->head.generation;
-    size_t place = recent_place(m);
-
-    while (place < m->head.slots || m->head.recent_uid != m->head.uidnext) {
-        if (take_batch(m, &place, err) < 0) {
-            yb_mailbox_mend(m);
-            return -1;
-        }
-        if (place == m->head.slots)
-            break;
-        if (yb_account_breathe(m->account, err) < 0)
-            return -2; /* the lock is gone */
-        if (yb_mailbox_enter(m, err) < 0)
-            return -1;
-        if (m->head.recent_uid != from) /* another session took them meanwhile */
-            break;
-        if (m->head.generation != generation) { /* compacted: its records stand elsewhere */
-            generation = m->head.generation;
-            place = recent_place(m);
-        }
-    }
-    return 0;
-}
+/* --- begin and end --- */
 
 int
 yb_view_begin(struct yb_mailbox *m, bool read_only, struct yb_view *v, struct yb_err *err)
 {
     struct yb_index_head head;
-    uint32_t recent;
+    uint32_t told;
     int rc = 0;
 
+    *v = (struct yb_view){ .read_only = read_only };
     if (yb_account_lock_read(m->account, err) < 0)
         return -1;
     if (yb_mailbox_enter(m, err) < 0 || yb_mailbox_look(m, err) < 0)
         rc = -1;
-    recent = m->head.recent_uid;
     /* What is being moved away is read as it lies. */
-    if (rc == 0 && !read_only && m->account->state == YB_ACCOUNT_HOME && recent != m->head.uidnext)
-        rc = take_new(m, err);
+    if (rc == 0 && !read_only && m->account->state == YB_ACCOUNT_HOME) {
+        rc = yb_recent_take(m, err);
+        if (rc == 0)
+            rc = yb_recent_claim(m, v, err);
+    } else {
+        yb_recent_add(v, m->head.recent_uid, m->head.uidnext);
+    }
+    told = m->head.uidnext; /* what comes now is told as what comes later */
     if (rc != -2)
         yb_account_unlock(m->account);
     /* Every record is read now: a broken one is mended before anything is told, not after. */
     if (rc < 0 || table_get(m, &head, err) < 0)
         return -1;
-    *v = (struct yb_view){ .uidvalidity = head.uidvalidity,
-                           .uidnext = head.uidnext,
-                           .modseq = head.modseq,
-                           .expunged = head.modseq,
-                           .recent_from = recent,
-                           .keywords = head.keywords,
-                           .read_only = read_only };
+    v->uidvalidity = head.uidvalidity;
+    v->uidnext = head.uidnext < told ? head.uidnext : told;
+    v->modseq = v->expunged = head.modseq;
+    v->keywords = head.keywords;
     yb_table_put(m);
     return 0;
 }
@@ -308,6 +210,16 @@ size_t
 yb_rows_find(const struct yb_rows *rows, uint32_t uid)
 {
     return yb_block_find(rows->v, rows->n, uid);
+}
+
+size_t
+yb_rows_recent(const struct yb_rows *rows, const struct yb_view *v)
+{
+    size_t n = 0;
+
+    for (unsigned i = 0; i < v->n_recent; i++)
+        n += yb_rows_find(rows, v->recent[i].to) - yb_rows_find(rows, v->recent[i].from);
+    return n;
 }
 
 /* --- changes --- */
@@ -451,7 +363,7 @@ tell_flags(const struct yb_table *t, struct yb_view *v, size_t most, uint64_t up
         for (; k < t->n_dead && t->dead[k].uid < r->uid; k++)
             dead += dead_in_view(&t->dead[k], v);
         out->flags[out->n_flags] = (struct yb_change){ (uint32_t)(i + dead + 1), *r };
-        out->flags[out->n_flags++].record.recent = r->uid >= v->recent_from;
+        out->flags[out->n_flags++].record.recent = yb_view_is_recent(v, r->uid);
     }
     v->modseq = cut;
 }
@@ -459,14 +371,40 @@ tell_flags(const struct yb_table *t, struct yb_view *v, size_t most, uint64_t up
 static uint32_t
 count_recent(const struct yb_table *t, const struct yb_view *v)
 {
-    size_t n = yb_block_find(t->live->v, t->live->n, v->uidnext);
-    size_t first = yb_block_find(t->live->v, t->live->n, v->recent_from);
+    size_t n = 0;
 
-    return (uint32_t)(n > first ? n - first : 0);
+    for (unsigned i = 0; i < v->n_recent; i++)
+        n += yb_block_find(t->live->v, t->live->n, v->recent[i].to) -
+             yb_block_find(t->live->v, t->live->n, v->recent[i].from);
+    return (uint32_t)n;
+}
+
+/*
+ * Whose the new messages are, before they are told; *upto: the UID up to which they are told now,
+ * so that nobody is told of a message whose first reader is not known. When that cannot be found out
+ * they are told all the same, and are somebody else's.
+ */
+static void
+claim_new(struct yb_mailbox *m, struct yb_view *v, const struct yb_index_head *head, bool peeked,
+          uint32_t *upto)
+{
+    struct yb_err err = { 0 };
+
+    *upto = UINT32_MAX;
+    if (peeked && (head->uidnext <= v->uidnext || head->recent_uid == head->uidnext)) {
+        *upto = head->uidnext > v->uidnext ? head->uidnext : v->uidnext;
+        return;
+    }
+    if (yb_account_lock(m->account, &err) < 0)
+        return;
+    if (yb_mailbox_enter(m, &err) == 0 && m->uidvalidity == v->uidvalidity &&
+        yb_recent_claim(m, v, &err) == 0 && m->head.uidnext > v->uidnext)
+        *upto = m->head.uidnext;
+    yb_account_unlock(m->account);
 }
 
 static void
-tell_all(struct yb_mailbox *m, struct yb_view *v, const struct yb_index_head *head,
+tell_all(struct yb_mailbox *m, struct yb_view *v, const struct yb_index_head *head, uint32_t upto,
          bool with_expunges, struct yb_arena *arena, struct yb_changes *out)
 {
     const struct yb_table *t = m->table;
@@ -476,8 +414,12 @@ tell_all(struct yb_mailbox *m, struct yb_view *v, const struct yb_index_head *he
     if (with_expunges)
         tell_expunges(t, v, most, head->modseq, arena, out);
     tell_flags(t, v, most, head->modseq, arena, out);
-    v->uidnext = head->uidnext;
-    out->unfinished = v->modseq < head->modseq || (with_expunges && v->expunged < head->modseq);
+    if (v->read_only) /* which takes nothing away from others */
+        yb_recent_add(v, head->recent_uid > v->uidnext ? head->recent_uid : v->uidnext,
+                      head->uidnext);
+    v->uidnext = head->uidnext < upto ? head->uidnext : upto;
+    out->unfinished = v->uidnext < head->uidnext || v->modseq < head->modseq ||
+                      (with_expunges && v->expunged < head->modseq);
     out->untold = (uint32_t)count_dead(t, v);
     out->exists = (uint32_t)yb_block_find(t->live->v, t->live->n, v->uidnext) + out->untold;
     out->recent = count_recent(t, v);
@@ -493,15 +435,18 @@ yb_view_changes(struct yb_mailbox *m, struct yb_view *v, bool with_expunges, str
 {
     struct yb_index_head head;
     struct yb_err why = { 0 };
+    uint32_t upto = UINT32_MAX;
+    bool peeked = yb_mailbox_peek(m, &head);
 
     *out = (struct yb_changes){ 0 };
-    if (yb_mailbox_peek(m, &head) && head.uidvalidity == v->uidvalidity &&
-        head.modseq == v->modseq && head.modseq == v->expunged && head.uidnext == v->uidnext &&
-        head.keywords == v->keywords) {
+    if (peeked && head.uidvalidity == v->uidvalidity && head.modseq == v->modseq &&
+        head.modseq == v->expunged && head.uidnext == v->uidnext && head.keywords == v->keywords) {
         out->exists = head.messages;
         out->highest_modseq = head.modseq;
         return 0;
     }
+    if (!v->read_only)
+        claim_new(m, v, &head, peeked, &upto);
     if (table_get(m, &head, &why) < 0) {
         out->invalid = why.class == YB_PERM;
         if (out->invalid)
@@ -514,7 +459,7 @@ yb_view_changes(struct yb_mailbox *m, struct yb_view *v, bool with_expunges, str
     if (view_lost(m->table, v, &head))
         out->invalid = true;
     else
-        tell_all(m, v, &head, with_expunges, arena, out);
+        tell_all(m, v, &head, upto, with_expunges, arena, out);
     yb_table_put(m);
     return 0;
 }

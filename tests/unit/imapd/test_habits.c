@@ -154,6 +154,43 @@ START_TEST(test_gone)
 }
 END_TEST
 
+/* A message is \Recent to one session, the first that was told of it (RFC 3501 §2.3.2). */
+START_TEST(test_recent)
+{
+    struct yb_conn *a = rig_login(&rig, "ann@one.test", "INBOX"), *b, *ex, *last;
+
+    b = rig_login(&rig, "ann@one.test", "INBOX");
+    rig_append(&rig, "ann@one.test", "INBOX", "x");
+    PLAY(a, { "a NOOP\r\n", { "* 1 EXISTS\r\n* 1 RECENT\r\n" } },
+         { "b FETCH 1 FLAGS\r\n", { "(FLAGS (\\Recent))" } });
+    PLAY(b, { "a NOOP\r\n", { "* 1 EXISTS\r\n* 0 RECENT\r\n" } },
+         { "b FETCH 1 FLAGS\r\n", { "(FLAGS ())" } });
+    rig_append(&rig, "ann@one.test", "INBOX", "x");
+    PLAY(b, { "c NOOP\r\n", { "* 2 EXISTS\r\n* 1 RECENT\r\n" } },
+         { "c STORE 1:2 +FLAGS \\Seen\r\n",
+           { "* 1 FETCH (FLAGS (\\Seen))", "* 2 FETCH (FLAGS (\\Seen \\Recent))" } });
+    PLAY(a, { "c NOOP\r\n",
+              { "* 2 EXISTS\r\n* 1 RECENT\r\n", "* 1 FETCH (FLAGS (\\Seen \\Recent))" } });
+    ex = rig_login(&rig, "ann@one.test", NULL);
+    rig_append(&rig, "ann@one.test", "INBOX", "x");
+    PLAY(ex, { "a STATUS INBOX (RECENT)\r\n", { "(RECENT 1)" } },
+         { "b EXAMINE INBOX\r\n", { "* 3 EXISTS\r\n* 1 RECENT\r\n" } },
+         { "c SEARCH RECENT\r\n", { "* SEARCH 3\r\n" } },
+         { "d STATUS INBOX (RECENT)\r\n", { "(RECENT 1)" } });
+    PLAY(a, { "d NOOP\r\n", { "* 3 EXISTS\r\n* 2 RECENT\r\n" } },
+         { "d STATUS INBOX (RECENT)\r\n", { "(RECENT 0)" } },
+         { "e SEARCH RECENT\r\n", { "* SEARCH 1 3\r\n" } },
+         { "f SEARCH OLD\r\n", { "* SEARCH 2\r\n" } },
+         { "g SEARCH NEW\r\n", { "* SEARCH 3\r\n" } });
+    last = rig_login(&rig, "ann@one.test", NULL);
+    PLAY(last, { "a SELECT INBOX\r\n", { "* 3 EXISTS\r\n* 0 RECENT\r\n" } });
+    fake_free(&last);
+    fake_free(&ex);
+    fake_free(&b);
+    fake_free(&a);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -169,6 +206,7 @@ main(void)
     tcase_add_test(tc, test_decomposed);
     tcase_add_test(tc, test_rename_subscribed);
     tcase_add_test(tc, test_gone);
+    tcase_add_test(tc, test_recent);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

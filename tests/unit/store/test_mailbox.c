@@ -61,21 +61,84 @@ START_TEST(test_delivery)
     ck_assert_uint_eq(help_usage(&h).messages, 4);
     /* EXAMINE takes nothing, SELECT moves new/ to cur/ and takes \Recent. */
     OK(yb_view_begin(m, true, &v, &err));
-    ck_assert_uint_eq(v.recent_from, 1);
+    ck_assert(v.n_recent == 1 && v.recent[0].from == 1 && v.recent[0].to == 5);
     yb_view_end(m, &v);
     ck_assert_uint_eq(help_status(m).recent, 4);
     OK(yb_view_begin(m, false, &v, &err));
-    ck_assert_uint_eq(v.recent_from, 1);
+    ck_assert(v.n_recent == 1 && v.recent[0].from == 1 && v.recent[0].to == 5);
     ck_assert_uint_eq(help_status(m).recent, 0);
     yb_view_end(m, &v);
     OK(yb_view_begin(m, false, &v, &err));
-    ck_assert_uint_eq(v.recent_from, 5);
+    ck_assert_uint_eq(v.n_recent, 0);
     yb_view_end(m, &v);
     yb_mailbox_close(&m);
     help_map(&h, "INBOX", &map);
     for (unsigned i = 0; i < 4; i++)
         ck_assert_uint_eq(map.v[i].n, i + 1);
     ck_assert_uint_eq(map.v[3].flags, YB_FLAG_SEEN | YB_FLAG_FLAGGED);
+}
+END_TEST
+
+static size_t
+in_new(void)
+{
+    DIR *dir = opendir(help_path(&h, "new"));
+    size_t n = 0;
+
+    ck_assert_ptr_nonnull(dir);
+    for (struct dirent *e; (e = readdir(dir)) != NULL;)
+        n += e->d_name[0] != '.';
+    closedir(dir);
+    return n;
+}
+
+static void
+look(struct yb_mailbox *m, struct yb_view *v, uint32_t exists, uint32_t recent)
+{
+    struct yb_arena *a = yb_arena_new(1024);
+    struct yb_changes changes;
+
+    OK(yb_view_changes(m, v, true, a, &changes, &err));
+    ck_assert_uint_eq(changes.exists, exists);
+    ck_assert_uint_eq(changes.recent, recent);
+    yb_arena_free(&a);
+}
+
+/* A message is \Recent to the first read-write session that is told of it, and to no other. */
+START_TEST(test_recent_once)
+{
+    struct yb_mailbox *m = help_mailbox(&h, "inbox");
+    struct yb_view v[2], ex;
+    uint32_t uid;
+
+    OK(yb_view_begin(m, false, &v[0], &err));
+    OK(yb_view_begin(m, false, &v[1], &err));
+    OK(yb_view_begin(m, true, &ex, &err));
+    for (uid = 1; uid <= 2 * YB_RECENT_RANGES; uid++) {
+        unsigned first = uid % 2;
+
+        help_put(&h, NULL, uid, 100, 0);
+        look(m, &ex, uid, uid); /* which takes nothing away */
+        ck_assert_uint_eq(help_status(m).recent, 1);
+        look(m, &v[first], uid, (uid + 1) / 2);
+        ck_assert_uint_eq(help_status(m).recent, 0);
+        look(m, &v[!first], uid, uid / 2);
+        ck_assert(yb_view_is_recent(&v[first], uid) && !yb_view_is_recent(&v[!first], uid));
+    }
+    yb_view_end(m, &ex);
+    yb_view_end(m, &v[0]);
+    /* Who has taken turns so often goes without: what nobody has is for who comes next. */
+    help_put(&h, NULL, uid, 100, 0);
+    look(m, &v[1], uid, YB_RECENT_RANGES);
+    ck_assert_uint_eq(help_status(m).recent, 1);
+    ck_assert_uint_eq(in_new(), uid);
+    yb_view_end(m, &v[1]);
+    OK(yb_view_begin(m, false, &v[0], &err));
+    ck_assert(v[0].n_recent == 1 && v[0].recent[0].from == uid && v[0].recent[0].to == uid + 1);
+    yb_view_end(m, &v[0]);
+    ck_assert_uint_eq(help_status(m).recent, 0);
+    ck_assert_uint_eq(in_new(), 0);
+    yb_mailbox_close(&m);
 }
 END_TEST
 
@@ -925,6 +988,7 @@ suite(void)
         bool both;
     } tests[] = {
         { test_delivery, true },
+        { test_recent_once, true },
         { test_modes, false },
         { test_no_symlinks, false },
         { test_changes, true },
