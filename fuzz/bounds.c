@@ -57,6 +57,7 @@ const struct cost_bound cost_bounds[] = {
     { "verifier",      1 K,       256 K,         16 K,       1,        64 K,       8 },
     /* Encoded four times and decoded four times; a word is tried at each length. */
     { "words",         256,       256 K,        128 K,     240,       128 K,    1400 },
+    { "zone",          1 K,       256 K,          4 K,       3,         8 K,      12 },
     { NULL,            0,         0,              0,         0,         0,         0 },
 };
 /* clang-format on */

@@ -122,11 +122,11 @@ imapd_put_flags(struct yb_buf *b, uint32_t flags, uint32_t keywords,
 }
 
 void
-imapd_put_date(struct yb_buf *b, int64_t seconds)
+imapd_put_date(struct yb_buf *b, struct yb_date date)
 {
     char text[YB_INTERNAL_DATE_TEXT];
 
     yb_buf_add_c(b, '"');
-    yb_buf_add(b, yb_str_from(yb_internal_date_format((struct yb_date){ .utc = seconds }, text)));
+    yb_buf_add(b, yb_str_from(yb_internal_date_format(date, text)));
     yb_buf_add_c(b, '"');
 }

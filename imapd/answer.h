@@ -8,6 +8,7 @@
 
 #include "lib/base/arena.h"
 #include "lib/base/buf.h"
+#include "lib/mime/date.h"
 #include "lib/store/store.h"
 
 /* "{n}" and the line end: n octets follow. */
@@ -28,7 +29,7 @@ struct imapd_keywords {
 /* "(\Seen $Label)". `recent` adds \Recent. */
 void imapd_put_flags(struct yb_buf *b, uint32_t flags, uint32_t keywords,
                      const struct imapd_keywords *names, bool recent);
-/* A quoted INTERNALDATE in UTC. */
-void imapd_put_date(struct yb_buf *b, int64_t seconds);
+/* A quoted INTERNALDATE, in the zone that the date names. */
+void imapd_put_date(struct yb_buf *b, struct yb_date date);
 
 #endif

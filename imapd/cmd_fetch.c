@@ -144,7 +144,9 @@ put_index_items(struct imapd_cmd *c, struct fetch_job *j, uint32_t seq, const st
     if ((items & IMAPD_FETCH_DATE) != 0) {
         yb_buf_add(c->out, (items & IMAPD_FETCH_SIZE) != 0 ? YB_STR(" ") : between);
         yb_buf_add(c->out, YB_STR("INTERNALDATE "));
-        imapd_put_date(c->out, r->internal_date);
+        imapd_put_date(c->out, (struct yb_date){ .utc = r->internal_date,
+                                                 .offset = yb_zone_offset(c->s->server->zone,
+                                                                          r->internal_date) });
     }
 }
 

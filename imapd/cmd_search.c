@@ -224,19 +224,12 @@ parsed_matches(const struct search_job *j, const struct imapd_key *k)
     return yes(k->kind == IMAPD_KEY_SENT_ON ? p->sent_day == k->day : p->sent_day >= k->day);
 }
 
-static int64_t
-internal_day(const struct yb_record *r)
-{
-    int64_t day = r->internal_date / 86400;
-
-    return r->internal_date % 86400 < 0 ? day - 1 : day;
-}
-
 static enum answer
 index_matches(const struct imapd_cmd *c, const struct search_job *j, const struct imapd_key *k)
 {
     const struct yb_record *r = j->record;
     bool recent = yb_view_is_recent(&c->s->view, r->uid);
+    const struct yb_zone *zone = c->s->server->zone; /* the day that INTERNALDATE tells */
 
     switch ((unsigned)k->kind) {
     case IMAPD_KEY_FLAG:
@@ -252,11 +245,11 @@ index_matches(const struct imapd_cmd *c, const struct search_job *j, const struc
     case IMAPD_KEY_UID:
         return yes(imapd_set_has(&k->set, r->uid));
     case IMAPD_KEY_BEFORE:
-        return yes(internal_day(r) < k->day);
+        return yes(yb_zone_day(zone, r->internal_date) < k->day);
     case IMAPD_KEY_ON:
-        return yes(internal_day(r) == k->day);
+        return yes(yb_zone_day(zone, r->internal_date) == k->day);
     case IMAPD_KEY_SINCE:
-        return yes(internal_day(r) >= k->day);
+        return yes(yb_zone_day(zone, r->internal_date) >= k->day);
     case IMAPD_KEY_LARGER:
         return yes(r->size > k->number);
     case IMAPD_KEY_SMALLER:

@@ -1,5 +1,7 @@
 #include "imapd/conf.h"
 
+#include "lib/base/zone.h"
+
 #define OPT(...) YB_CONF_OPT(struct imapd_conf, __VA_ARGS__)
 #define OPT_START(...) YB_CONF_OPT_START(struct imapd_conf, __VA_ARGS__)
 
@@ -15,6 +17,10 @@ static const struct yb_conf_option options[] = {
         "in."),
     OPT_START(STRING, auth_mechanisms, "", 0, 200,
         "SASL mechanisms offered, between spaces; empty means all there are."),
+    OPT_START(STRING, time_zone, "UTC", 1, 64,
+        "Whose days SEARCH ON, SINCE and BEFORE mean, and INTERNALDATE tells, by its IANA name: that of "
+        "the users (Asia/Tokyo), or what came before 9 in the morning is yesterday's to them. "
+        "Daylight saving is that of each message's own date."),
     OPT(SIZE, max_message, "50M", 1024, UINT32_MAX,
         "Largest message taken by APPEND."),
     OPT(SIZE, command_memory, "64M", 1u << 20, UINT32_MAX,
@@ -42,5 +48,24 @@ static const struct yb_conf_option options[] = {
     /* clang-format on */
 };
 
-const struct yb_conf_table imapd_conf_table = YB_CONF_TABLE(
-    YB_ROLE_NAME(IMAPD), struct imapd_conf, options, "Serves mailboxes of this node by IMAP.");
+static int
+check(void *values, struct yb_arena *a YB_UNUSED, struct yb_err *err)
+{
+    const struct imapd_conf *c = values;
+    struct yb_zone *zone;
+    struct yb_err why = { 0 };
+
+    if (yb_zone_open(yb_str_from(c->time_zone), &zone, &why) < 0)
+        return yb_err_set(err, YB_PERM, "5.3.5", "time_zone: %s", why.text);
+    yb_zone_free(&zone);
+    return 0;
+}
+
+const struct yb_conf_table imapd_conf_table = {
+    .section = YB_ROLE_NAME(IMAPD),
+    .title = "Serves mailboxes of this node by IMAP.",
+    .options = options,
+    .n = YB_COUNT(options),
+    .size = sizeof(struct imapd_conf),
+    .check = check,
+};

@@ -6,8 +6,8 @@
  * client in IDLE hears of a message at once; nothing is polled. Every usage_interval it reports the
  * sizes of mailboxes that its users changed to the database, and never waits for that.
  *
- * User yubin-mail. Files: mail_root (read, write). Database: yubin_imapd (functions that find one
- * login and take sizes). Signals and exit codes: lib/daemon/daemon.h.
+ * User yubin-mail. Files: mail_root (read, write), tzdata's zone of time_zone. Database: yubin_imapd
+ * (functions that find one login and take sizes). Signals and exit codes: lib/daemon/daemon.h.
  */
 #include "lib/daemon/daemon.h"
 #include "lib/home/home.h"
@@ -80,7 +80,8 @@ init(struct yb_daemon *d, void **state, struct yb_err *err)
     st->server.notes = yb_daemon_notes(d);
     atomic_store(&st->server.conf, conf_of(st));
     *state = st;
-    if (yb_node_id_read(common->node_id_file, &st->server.node, err) < 0 ||
+    if (yb_zone_open(yb_str_from(conf_of(st)->time_zone), &st->server.zone, err) < 0 ||
+        yb_node_id_read(common->node_id_file, &st->server.node, err) < 0 ||
         open_auth(st, common, err) < 0 || open_store(st, common, err) < 0)
         return -1;
     st->usage = (struct yb_home_usage){ .net = st->server.net,
@@ -127,6 +128,7 @@ stop(void *state)
     yb_auth_free(&st->server.auth);
     yb_directory_free(&st->directory);
     yb_budget_pool_free(&st->server.memory);
+    yb_zone_free(&st->server.zone);
     yb_free(st);
 }
 

@@ -21,6 +21,7 @@
 
 #include "lib/auth/auth.h"
 #include "lib/base/log.h"
+#include "lib/base/zone.h"
 #include "lib/daemon/metrics.h"
 #include "lib/daemon/notes.h"
 #include "lib/net/net.h"
@@ -53,6 +54,7 @@ struct imapd_server {
     struct yb_budget_pool *memory;         /* of all commands */
     int64_t slice_ms;                      /* what a command works at a time */
     struct yb_notes *notes;                /* which messages are worked on; NULL: not noted */
+    struct yb_zone *zone;                  /* whose days dates are compared by; NULL: UTC */
     struct yb_node_id node;                /* this one; accounts of others are not served */
     const struct imapd_conf *_Atomic conf; /* in force for new sessions */
     _Atomic bool stopping;                 /* who is woken is told to come back */

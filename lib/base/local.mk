@@ -12,4 +12,5 @@ lib_base_libyb_base_a_SOURCES = \
 	lib/base/log.c lib/base/log.h \
 	lib/base/logfmt.c lib/base/logfmt.h \
 	lib/base/map.c lib/base/map.h \
-	lib/base/str.c lib/base/str.h
+	lib/base/str.c lib/base/str.h \
+	lib/base/zone.c lib/base/zone.h

@@ -17,3 +17,8 @@ check_PROGRAMS += tests/unit/base/test_io
 tests_unit_base_test_io_SOURCES  = tests/unit/base/test_io.c
 tests_unit_base_test_io_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_base_test_io_LDADD    = $(FLOOR0) $(CHECK_LIBS)
+
+check_PROGRAMS += tests/unit/base/test_zone
+tests_unit_base_test_zone_SOURCES  = tests/unit/base/test_zone.c
+tests_unit_base_test_zone_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_base_test_zone_LDADD    = $(FLOOR0) $(CHECK_LIBS)
