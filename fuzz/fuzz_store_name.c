@@ -23,7 +23,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         yb_assert(again.uid == name.uid && again.uidvalidity == name.uidvalidity &&
                   again.size == name.size && again.time == name.time &&
                   again.internal_date == name.internal_date &&
-                  yb_delivery_id_eq(again.id, name.id) && yb_node_id_eq(again.node, name.node));
+                  yb_delivery_id_eq(again.id, name.id) && yb_node_id_eq(again.node, name.node) &&
+                  yb_delivery_id_eq(again.email, name.email) && again.set == name.set);
         yb_assert(in_new != 0 ? again.flags == 0
                               : again.flags == name.flags && again.keywords == name.keywords);
     }

@@ -18,6 +18,7 @@ include tests/unit/pop3d/local.mk
 include tests/unit/imapd/local.mk
 include tests/unit/ctl/local.mk
 include tests/unit/fuzz/local.mk
+include tests/upgrade/local.mk
 include tests/fault/local.mk
 
 # A release holds what a clone does: the scripts too, found by folder so that none is forgotten.

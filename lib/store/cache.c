@@ -20,7 +20,8 @@
 #define TAIL_FULL ((size_t)256 << 10)
 #define GUESS 1024        /* bytes read at first: most entries are smaller */
 #define MAGIC 0x45434259u /* "YBCE" */
-#define HEAD "YBCACHE1"   /* the file begins so: UNIT octets */
+#define HEAD "YBCACHE2"   /* the file begins so: UNIT octets, the last one is the version */
+#define OLD_HEAD "YBCACHE1"
 
 struct entry {
     uint32_t magic, uid, size, spare;
@@ -38,6 +39,12 @@ struct yb_cache {
 
 static uint64_t
 entry_sum(uint32_t uid, struct yb_str data)
+{
+    return yb_sum_with(data.p, data.n, uid);
+}
+
+static uint64_t
+old_entry_sum(uint32_t uid, struct yb_str data)
 {
     char tail[16] = { 0 };
     size_t whole = data.n / 16 * 16;
@@ -117,7 +124,8 @@ waiting_data(const struct yb_cache *c, const struct yb_cached *p, struct yb_aren
 }
 
 static bool
-entry_read(int fd, uint32_t place, uint32_t uid, struct yb_arena *arena, struct yb_str *out)
+entry_read(int fd, bool old, uint32_t place, uint32_t uid, struct yb_arena *arena,
+           struct yb_str *out)
 {
     char first[sizeof(struct entry) + GUESS];
     off_t at = (off_t)place * UNIT;
@@ -138,7 +146,7 @@ entry_read(int fd, uint32_t place, uint32_t uid, struct yb_arena *arena, struct 
                                        at + (off_t)(sizeof(e) + have)) != (ssize_t)(e.size - have))
         return false;
     *out = yb_str(data, e.size);
-    return e.sum == entry_sum(uid, *out);
+    return e.sum == (old ? old_entry_sum(uid, *out) : entry_sum(uid, *out));
 }
 
 /* m->mutex held. That another process began the file anew shows by what is not found in it. */
@@ -149,11 +157,12 @@ find_in_file(struct yb_mailbox *m, uint32_t uid, struct yb_arena *arena, struct 
 
     if (place == NULL || *place == 0)
         return false;
-    if (cache_open(m, false) != NULL && entry_read(m->cache->fd, *place, uid, arena, out))
+    if (cache_open(m, false) != NULL && entry_read(m->cache->fd, false, *place, uid, arena, out))
         return true;
     if (m->cache->fd >= 0 && !yb_sys_same(m->dir_fd, FILE_NAME, m->cache->fd)) {
         yb_sys_close(&m->cache->fd);
-        if (cache_open(m, false) != NULL && entry_read(m->cache->fd, *place, uid, arena, out))
+        if (cache_open(m, false) != NULL &&
+            entry_read(m->cache->fd, false, *place, uid, arena, out))
             return true;
     }
     *place = 0; /* it leads nowhere: the next parsed form gets another */
@@ -300,6 +309,7 @@ yb_cache_waiting(struct yb_mailbox *m, size_t *octets)
 
 struct copying {
     int from, to;
+    bool old;           /* `from` is of the first form */
     struct yb_buf *out; /* what is not written yet */
     uint64_t written;   /* in the file and in `out` */
     struct yb_arena *arena;
@@ -321,7 +331,7 @@ copy_entry(struct copying *c, uint32_t uid, uint32_t place, uint32_t *copy)
     struct yb_str data;
 
     *copy = 0;
-    if (!entry_read(c->from, place, uid, c->arena, &data))
+    if (!entry_read(c->from, c->old, place, uid, c->arena, &data))
         return 0;
     if (c->written / UNIT > UINT32_MAX)
         return -1;
@@ -345,13 +355,15 @@ copy_all(struct copying *c, const struct yb_index_slot *slots, size_t n, uint32_
     return copy_flush(c);
 }
 
-void
-yb_cache_compact(struct yb_mailbox *m, struct yb_index_slot *slots, size_t n)
+/* The file again with what the records lead to. */
+static int
+cache_rewrite(struct yb_mailbox *m, bool old, struct yb_index_slot *slots, size_t n)
 {
     const char *tmp = FILE_NAME ".tmp";
     uint32_t *places = yb_alloc(n + 1, sizeof(*places));
     struct copying c = { .from = yb_sys_open(m->dir_fd, FILE_NAME, O_RDONLY | O_NOFOLLOW),
-                         .to = -1 };
+                         .to = -1,
+                         .old = old };
     int rc = -1;
 
     if (c.from >= 0)
@@ -377,4 +389,26 @@ yb_cache_compact(struct yb_mailbox *m, struct yb_index_slot *slots, size_t n)
     yb_sys_close(&c.from);
     yb_sys_close(&c.to);
     yb_free(places);
+    return rc;
+}
+
+void
+yb_cache_compact(struct yb_mailbox *m, struct yb_index_slot *slots, size_t n)
+{
+    (void)!cache_rewrite(m, false, slots, n);
+}
+
+void
+yb_cache_renew(struct yb_mailbox *m, struct yb_index_slot *slots, size_t n)
+{
+    char head[UNIT] = "";
+    int fd = yb_sys_open(m->dir_fd, FILE_NAME, O_RDONLY | O_NOFOLLOW);
+
+    if (fd >= 0 && yb_pread_full(fd, head, sizeof(head), 0) == sizeof(head) &&
+        memcmp(head, OLD_HEAD, sizeof(head)) == 0 && cache_rewrite(m, true, slots, n) < 0) {
+        for (size_t i = 0; i < n; i++) /* parsed again when they are asked for */
+            slots[i].cache = 0;
+        yb_cache_reset(m);
+    }
+    yb_sys_close(&fd);
 }

@@ -23,6 +23,8 @@ size_t yb_cache_take(struct yb_mailbox *m, struct yb_cached out[YB_CACHED_MOST])
 /* Under the account lock: leaves out of the file what no living record of `slots`, which is to be
  * the new index, leads to; the records lead into the new file. When that fails nothing changes. */
 void yb_cache_compact(struct yb_mailbox *m, struct yb_index_slot *slots, size_t n);
+/* The same for a file of the first form; when that fails it is removed. */
+void yb_cache_renew(struct yb_mailbox *m, struct yb_index_slot *slots, size_t n);
 /* Under the account lock: the index was made anew, so nothing leads to what is cached. */
 void yb_cache_reset(struct yb_mailbox *m);
 

@@ -33,8 +33,14 @@ index_whole(struct yb_mailbox *m, struct yb_err *err)
         if (m->index_fd < 0 || fstat(m->index_fd, &st) < 0)
             return 0;
     }
-    return S_ISREG(st.st_mode) && yb_index_read_head(m->index_fd, &m->head) &&
-           st.st_size >= yb_index_size(m->head.slots) && !m->damaged;
+    if (!S_ISREG(st.st_mode) || m->damaged)
+        return 0;
+    if (!yb_index_read_head(m->index_fd, &m->head)) {
+        if (yb_account_may_change(m->account, NULL) < 0)
+            return 0; /* comparing is refused, too */
+        return yb_index_renew(m, err);
+    }
+    return st.st_size >= yb_index_size(m->head.slots);
 }
 
 /* After another boot: do the records agree with the head, which may be older than they are? */

@@ -207,6 +207,9 @@ void yb_mailbox_reopen_index(struct yb_mailbox *m);
 /* Writes m->head and n records as a new index file in place of the old one. */
 int yb_index_replace(struct yb_mailbox *m, struct yb_index_slot *slots, size_t n,
                      struct yb_err *err) YB_MUST_USE;
+/* An open index of the first form is written anew, synced, with what yubin-cache holds: 1 with
+ * m->head, 0 when it is none, or broken. */
+int yb_index_renew(struct yb_mailbox *m, struct yb_err *err) YB_MUST_USE;
 /* Notes what a look at the folders saw: times taken before the look. */
 void yb_mailbox_looked(struct yb_mailbox *m, int64_t cur_mtime, int64_t new_mtime);
 /* True when the folders are as the head says, and their times can be believed. */

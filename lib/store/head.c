@@ -3,10 +3,12 @@
  * records; and the index replaced. A change is begun and ended here (enter.c says how it goes).
  */
 #include "lib/base/log.h"
+#include "lib/store/cache.h"
 #include "lib/store/dirty.h"
 #include "lib/store/sys.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 
 void
 yb_mailbox_log(const struct yb_mailbox *m, const char *event, const struct yb_err *err)
@@ -38,15 +40,17 @@ yb_mailbox_reopen_index(struct yb_mailbox *m)
     pthread_mutex_unlock(&m->mutex);
 }
 
-int
-yb_index_replace(struct yb_mailbox *m, struct yb_index_slot *slots, size_t n, struct yb_err *err)
+/* `synced`: before it has its name; for what is believed after a power cut though it was not tidied. */
+static int
+index_replace(struct yb_mailbox *m, struct yb_index_slot *slots, size_t n, bool synced,
+              struct yb_err *err)
 {
     const char *tmp = YB_INDEX_FILE ".tmp";
     int fd = yb_sys_open(m->dir_fd, tmp, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW), rc = -1;
 
     m->head.slots = (uint32_t)n;
     if (fd >= 0 && (n == 0 || yb_index_write_slots(fd, 0, n, slots) == 0) &&
-        yb_index_write_head(fd, &m->head) == 0)
+        yb_index_write_head(fd, &m->head) == 0 && (!synced || yb_sys_fdatasync(fd) == 0))
         rc = yb_sys_replace(m->dir_fd, tmp, YB_INDEX_FILE);
     if (rc == 0) {
         yb_mailbox_reopen_index(m); /* others see that theirs has no name any more */
@@ -55,6 +59,34 @@ yb_index_replace(struct yb_mailbox *m, struct yb_index_slot *slots, size_t n, st
     if (rc < 0)
         yb_err_sys(err, YB_TEMP, "4.3.0", "write " YB_INDEX_FILE);
     yb_sys_close(&fd);
+    return rc;
+}
+
+int
+yb_index_replace(struct yb_mailbox *m, struct yb_index_slot *slots, size_t n, struct yb_err *err)
+{
+    return index_replace(m, slots, n, false, err);
+}
+
+int
+yb_index_renew(struct yb_mailbox *m, struct yb_err *err)
+{
+    struct yb_index_slot *slots;
+    struct stat st;
+    size_t n;
+    int rc = 0;
+
+    if (!yb_index_old_head(m->index_fd, &m->head) || fstat(m->index_fd, &st) < 0 ||
+        st.st_size < yb_index_size(m->head.slots))
+        return 0;
+    n = m->head.slots;
+    slots = yb_alloc(n + 1, sizeof(*slots));
+    if (yb_index_old_slots(m->index_fd, 0, n, slots) == n) {
+        yb_cache_renew(m, slots, n);
+        m->head.generation++;
+        rc = index_replace(m, slots, n, true, err) < 0 ? -1 : 1;
+    }
+    yb_free(slots);
     return rc;
 }
 

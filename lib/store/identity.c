@@ -89,8 +89,9 @@ yb_mailbox_identify(struct yb_mailbox *m, const struct yb_index_head *head, stru
     if (known != 0 && (rc == 0 || u.uidvalidity != known))
         return mailbox_over(m, err);
     /* An older yubin-uid was put back: the index knows what was given since. */
-    if (rc == 1 && head != NULL && head->uidvalidity == u.uidvalidity &&
-        (head->uid_ceiling > u.uid_ceiling || head->modseq_ceiling > u.modseq_ceiling) &&
+    if (rc == 1 && yb_account_may_change(m->account, NULL) == 0 && head != NULL &&
+        head->uidvalidity == u.uidvalidity &&
+        (head->uid_ceiling > u.uid_ceiling || head->modseq_ceiling > u.modseq_ceiling || u.old) &&
         yb_uidfile_raise(m->dir_fd, &u, head->uid_ceiling, head->modseq_ceiling, err) < 0) {
         if (err != NULL) /* lost since it was read: the next look finds that */
             err->class = YB_TEMP;
@@ -104,7 +105,7 @@ yb_mailbox_identify(struct yb_mailbox *m, const struct yb_index_head *head, stru
         validity = yb_account_next_uidvalidity(m->account, above, err);
         if (validity == 0)
             return -1;
-        u = (struct yb_uidfile){ validity, 1 + YB_UID_AHEAD, 1 + YB_MODSEQ_AHEAD };
+        u = (struct yb_uidfile){ validity, 1 + YB_UID_AHEAD, 1 + YB_MODSEQ_AHEAD, false };
         if (yb_uidfile_create(m->dir_fd, &u, err) < 0)
             return -1;
     }

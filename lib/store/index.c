@@ -5,12 +5,21 @@
 #include "lib/store/sum.h"
 #include "lib/store/sys.h"
 
-static const char magic[8] = "YBINDEX1";
+#include <stddef.h>
+
+static const char magic[8] = "YBINDEX2", old_magic[8] = "YBINDEX1";
 
 static uint64_t
 head_sum(const struct yb_index_head *head)
 {
-    return yb_sum_old(head, sizeof(*head) - 16); /* the last 16 bytes are spare and sum */
+    return yb_sum(head, offsetof(struct yb_index_head, sum));
+}
+
+static bool
+head_makes_sense(const struct yb_index_head *head)
+{
+    return head->uidvalidity != 0 && head->uidnext != 0 && head->dead <= head->slots &&
+           head->messages == head->slots - head->dead;
 }
 
 bool
@@ -18,8 +27,20 @@ yb_index_read_head(int fd, struct yb_index_head *head)
 {
     return yb_pread_full(fd, head, sizeof(*head), 0) == sizeof(*head) &&
            memcmp(head->magic, magic, sizeof(magic)) == 0 && head->sum == head_sum(head) &&
-           head->uidvalidity != 0 && head->uidnext != 0 && head->dead <= head->slots &&
-           head->messages == head->slots - head->dead;
+           head_makes_sense(head);
+}
+
+/* The first form's sums leave out the last 16 bytes: a spare word that was always 0, and the sum. Its
+ * `keywords` was how many letters were given, from 'a' on. */
+bool
+yb_index_old_head(int fd, struct yb_index_head *head)
+{
+    if (yb_pread_full(fd, head, sizeof(*head), 0) != sizeof(*head) ||
+        memcmp(head->magic, old_magic, sizeof(magic)) != 0 ||
+        head->sum != yb_sum_old(head, sizeof(*head) - 16) || !head_makes_sense(head))
+        return false;
+    head->letters = head->keywords < 32 ? (1u << head->keywords) - 1 : 0;
+    return true;
 }
 
 bool
@@ -48,7 +69,7 @@ yb_index_write_head(int fd, struct yb_index_head *head)
 static uint64_t
 slot_sum(const struct yb_index_slot *s)
 {
-    return yb_sum_old(s, sizeof(*s) - 16);
+    return yb_sum(s, offsetof(struct yb_index_slot, sum));
 }
 
 off_t
@@ -57,17 +78,37 @@ yb_index_size(size_t slots)
     return (off_t)(sizeof(struct yb_index_head) + slots * sizeof(struct yb_index_slot));
 }
 
+/* Reads what is there of n records. */
+static size_t
+slots_read(int fd, size_t first, size_t n, struct yb_index_slot *out)
+{
+    ssize_t got = yb_pread_full(fd, out, n * sizeof(*out), yb_index_size(first));
+
+    return got < 0 ? 0 : (size_t)got / sizeof(*out);
+}
+
 size_t
 yb_index_read_slots(int fd, size_t first, size_t n, struct yb_index_slot *out)
 {
-    ssize_t got = yb_pread_full(fd, out, n * sizeof(*out), yb_index_size(first));
-    size_t whole = got < 0 ? 0 : (size_t)got / sizeof(*out);
+    size_t there = slots_read(fd, first, n, out);
 
-    for (size_t i = 0; i < whole; i++) {
+    for (size_t i = 0; i < there; i++) {
         if (out[i].sum != slot_sum(&out[i]) || out[i].uid == 0)
             return i;
     }
-    return whole;
+    return there;
+}
+
+size_t
+yb_index_old_slots(int fd, size_t first, size_t n, struct yb_index_slot *out)
+{
+    size_t there = slots_read(fd, first, n, out);
+
+    for (size_t i = 0; i < there; i++) {
+        if (out[i].sum != yb_sum_old(&out[i], sizeof(*out) - 16) || out[i].uid == 0)
+            return i;
+    }
+    return there;
 }
 
 int
@@ -107,8 +148,10 @@ yb_index_name(const struct yb_index_head *head, const struct yb_index_slot *slot
                             .size = slot->size,
                             .uidvalidity = head->uidvalidity,
                             .uid = slot->uid,
+                            .email = slot->email,
                             .flags = slot->flags,
-                            .keywords = slot->keywords };
+                            .keywords = slot->keywords,
+                            .set = slot->set };
 
     return yb_name_format(&name, (slot->state & YB_SLOT_NEW) != 0, out);
 }

@@ -2,7 +2,8 @@
  * `yubin-index`: a head of 512 bytes and records of 128 bytes in UID order, tombstones among them.
  * Read with pread(), written with pwrite() under the account's lock, never mapped, never synced but
  * by tidying. Each has its checksum; a reader without the lock that finds one broken reads again
- * under the lock before he calls it damage.
+ * under the lock before he calls it damage. The digit in the head's magic word is the version; the
+ * first form is read by yb_index_old_head() and yb_index_old_slots() alone, to be written anew.
  */
 #ifndef YB_STORE_INDEX_H
 #define YB_STORE_INDEX_H
@@ -37,13 +38,15 @@ struct yb_index_head {
     int64_t cur_mtime, new_mtime; /* of the folders after our last look or change, ns */
     int64_t looked;               /* when that was, ns */
     uint32_t uid_ceiling;         /* as synced; uidnext never passes it */
-    uint32_t keywords;            /* letters in use */
+    uint32_t keywords;            /* changes with the names of keywords */
     uint64_t modseq_ceiling;
     uint8_t boot[YB_ID_BYTES];
     uint64_t seen_modseq;  /* modseq and uidnext before the change under way began: */
     uint32_t seen_uidnext; /* readers without the lock go by these */
+    uint32_t letters;      /* of keywords, given: bit i is 'a' + i */
+    uint32_t sets;         /* of keywords: the highest number given */
     uint32_t spare_word;
-    uint64_t spare[41];
+    uint64_t spare[40];
     uint64_t sum;
 };
 _Static_assert(sizeof(struct yb_index_head) == 512, "the head's size on disk");
@@ -63,7 +66,10 @@ struct yb_index_slot {
     int64_t time, internal_date, died;
     struct yb_delivery_id id;
     struct yb_node_id node;
-    uint64_t spare[5];
+    struct yb_delivery_id email; /* zero: `id` */
+    uint32_t set;                /* of keywords without a letter; 0: none */
+    uint32_t spare_word;
+    uint64_t spare[2];
     uint64_t sum;
 };
 _Static_assert(sizeof(struct yb_index_slot) == 128, "a record's size on disk");
@@ -79,6 +85,9 @@ int yb_index_write_head(int fd, struct yb_index_head *head); /* -1 with errno */
 size_t yb_index_read_slots(int fd, size_t first, size_t n, struct yb_index_slot *out);
 /* Writes n records (their checksums are set); -1 with errno. */
 int yb_index_write_slots(int fd, size_t first, size_t n, struct yb_index_slot *slots);
+/* The same of the first form. */
+bool yb_index_old_head(int fd, struct yb_index_head *head);
+size_t yb_index_old_slots(int fd, size_t first, size_t n, struct yb_index_slot *out);
 /* Size of a file with so many records. */
 off_t yb_index_size(size_t slots);
 /* Adds (by = 1) or takes away (by = -1) a live record from the head's counts. */

@@ -66,6 +66,8 @@ out_add(struct yb_compare *c, const struct yb_index_slot *slot, bool changed)
     c->any |= changed;
     if ((slot->state & YB_SLOT_LIVE) != 0)
         c->keywords |= slot->keywords;
+    if ((slot->state & YB_SLOT_LIVE) != 0 && slot->set > c->sets)
+        c->sets = slot->set;
     return &c->out[c->n_out++];
 }
 
@@ -81,20 +83,22 @@ slot_of(const struct yb_name *name, bool in_new, uint64_t modseq)
                                    .time = name->time,
                                    .internal_date = name->internal_date,
                                    .id = name->id,
-                                   .node = name->node };
+                                   .node = name->node,
+                                   .email = name->email,
+                                   .set = name->set };
 }
 
 bool
 yb_found_into_new(const struct yb_found *f)
 {
-    return f->in_new && f->name.flags == 0 && f->name.keywords == 0;
+    return f->in_new && f->name.flags == 0 && f->name.keywords == 0 && f->name.set == 0;
 }
 
 static void
 out_pair(struct yb_compare *c, const struct yb_index_slot *old, const struct yb_found *f)
 {
     struct yb_index_slot slot = slot_of(&f->name, yb_found_into_new(f), old->modseq);
-    bool told = old->flags != slot.flags || old->keywords != slot.keywords;
+    bool told = old->flags != slot.flags || old->keywords != slot.keywords || old->set != slot.set;
 
     slot.cache = old->cache;
     slot.state = (uint16_t)(slot.state | (old->state & YB_SLOT_ADOPTED));
@@ -104,7 +108,8 @@ out_pair(struct yb_compare *c, const struct yb_index_slot *old, const struct yb_
             told || slot.state != old->state || slot.size != old->size || slot.time != old->time ||
                 slot.internal_date != old->internal_date ||
                 memcmp(&slot.id, &old->id, sizeof(slot.id)) != 0 ||
-                memcmp(&slot.node, &old->node, sizeof(slot.node)) != 0);
+                memcmp(&slot.node, &old->node, sizeof(slot.node)) != 0 ||
+                memcmp(&slot.email, &old->email, sizeof(slot.email)) != 0);
 }
 
 static void
@@ -178,6 +183,8 @@ adopt_name(struct yb_compare *c, struct yb_found *f, const struct stat *st, uint
     } else if (f->name.uidvalidity == c->m->uidvalidity && id_taken(c, n->id)) {
         n->id = yb_delivery_id_new(); /* a second file of a UID of ours: a copy */
     }
+    if (n->uidvalidity != c->m->uidvalidity)
+        n->set = 0; /* of another mailbox */
     n->size = (uint64_t)st->st_size;
     n->uidvalidity = c->m->uidvalidity;
     n->uid = uid;

@@ -24,6 +24,7 @@ struct yb_compare {
     size_t n_out;
     uint64_t modseq;   /* of all changes */
     uint32_t keywords; /* letters seen */
+    uint32_t sets;     /* the highest set of keywords seen */
     uint64_t lost;
     struct yb_index_head before;
     int64_t cur_mtime, new_mtime;

@@ -57,6 +57,24 @@ put_flags(char *p, uint32_t flags, uint32_t keywords)
     return p;
 }
 
+/* RFC 4648 in lower case, without padding. */
+static const char base32[] = "abcdefghijklmnopqrstuvwxyz234567";
+#define BASE32_ID ((8 * YB_ID_BYTES + 4) / 5)
+
+static char *
+put_base32(char *p, const uint8_t *bytes)
+{
+    unsigned bits = 0, held = 0;
+
+    for (size_t i = 0; i < YB_ID_BYTES; i++) {
+        held = (held << 8 | bytes[i]) & 0xfff;
+        for (bits += 8; bits >= 5; bits -= 5)
+            *p++ = base32[held >> (bits - 5) & 31];
+    }
+    *p++ = base32[held << (5 - bits) & 31];
+    return p;
+}
+
 size_t
 yb_name_format(const struct yb_name *name, bool in_new, char out[YB_NAME_MAX])
 {
@@ -75,6 +93,10 @@ yb_name_format(const struct yb_name *name, bool in_new, char out[YB_NAME_MAX])
     p = put_u64(p, name->uid);
     if (name->internal_date != name->time)
         p = put_i64(put_text(p, ",D="), name->internal_date);
+    if (!yb_delivery_id_is_zero(name->email))
+        p = put_base32(put_text(p, ",E="), name->email.v);
+    if (name->set != 0)
+        p = put_u64(put_text(p, ",K="), name->set);
     if (!in_new)
         p = put_flags(p, name->flags, name->keywords);
     *p = '\0';
@@ -145,6 +167,47 @@ take_uid(struct yb_str *s, struct yb_name *name)
     return true;
 }
 
+/* In the one form put_base32() writes: the last character has two bits to spare. */
+static bool
+take_base32(struct yb_str *s, uint8_t *out)
+{
+    unsigned bits = 0, held = 0;
+    size_t n = 0;
+
+    if (s->n < BASE32_ID)
+        return false;
+    for (size_t i = 0; i < BASE32_ID; i++) {
+        const char *at = s->p[i] == '\0' ? NULL : strchr(base32, s->p[i]);
+
+        if (at == NULL)
+            return false;
+        held = (held << 5 | (unsigned)(at - base32)) & 0xfff;
+        for (bits += 5; bits >= 8 && n < YB_ID_BYTES; bits -= 8)
+            out[n++] = (uint8_t)(held >> (bits - 8));
+    }
+    *s = yb_str_skip(*s, BASE32_ID);
+    return (held & ((1u << bits) - 1)) == 0;
+}
+
+/* What may follow I=, each once and in this order. */
+static bool
+take_more(struct yb_str *s, struct yb_name *name)
+{
+    uint64_t set;
+
+    if (take_text(s, YB_STR(",D=")) && !take_time(s, &name->internal_date))
+        return false;
+    if (take_text(s, YB_STR(",E=")) &&
+        (!take_base32(s, name->email.v) || yb_delivery_id_is_zero(name->email)))
+        return false;
+    if (take_text(s, YB_STR(",K="))) {
+        if (!take_u64(s, UINT32_MAX, &set) || set == 0)
+            return false;
+        name->set = (uint32_t)set;
+    }
+    return true;
+}
+
 bool
 yb_name_parse(struct yb_str s, struct yb_name *name)
 {
@@ -157,7 +220,7 @@ yb_name_parse(struct yb_str s, struct yb_name *name)
         !take_u64(&s, INT64_MAX, &name->size) || !take_uid(&s, name))
         return false;
     name->internal_date = name->time;
-    if (take_text(&s, YB_STR(",D=")) && !take_time(&s, &name->internal_date))
+    if (!take_more(&s, name))
         return false;
     if (s.n > 0 && !yb_str_starts(s, YB_STR(":2,")))
         return false;

@@ -1,9 +1,12 @@
 /*
  * The name of a message's file (docs/store.md):
  *
- *   <time>.<delivery id>.<node id>,S=<size>,I=<uidvalidity>.<uid>[,D=<internal date>]:2,<flags>
+ *   <time>.<delivery id>.<node id>,S=<size>,I=<uidvalidity>.<uid>
+ *       [,D=<internal date>][,E=<email id>][,K=<set>]:2,<flags>
  *
- * D= is there when INTERNALDATE is not <time>. A file in new/ has no ":2,". Pure functions.
+ * D= is there when INTERNALDATE is not <time>; E= (26 characters of base32, a-z 2-7) is reserved: a name
+ * that has it keeps it, and nothing writes it yet; K= is a set of yubin-keywords. A file in new/ has no
+ * ":2,". Pure functions.
  */
 #ifndef YB_STORE_NAME_H
 #define YB_STORE_NAME_H
@@ -11,7 +14,7 @@
 #include "lib/base/id.h"
 #include "lib/base/str.h"
 
-#define YB_NAME_MAX 176 /* room for any name of ours, NUL included */
+#define YB_NAME_MAX 224 /* room for any name of ours, NUL included */
 
 struct yb_name {
     int64_t time, internal_date;
@@ -19,7 +22,9 @@ struct yb_name {
     struct yb_node_id node;
     uint64_t size;
     uint32_t uidvalidity, uid;
-    uint32_t flags, keywords;
+    struct yb_delivery_id email; /* zero: the message's own */
+    uint32_t flags, keywords;    /* bit i: letter 'a' + i */
+    uint32_t set;                /* of the keywords without a letter; 0: none */
 };
 
 /* Writes the name, with ":2,<flags>" for cur/ and without for new/; returns its length. */

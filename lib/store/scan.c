@@ -218,8 +218,8 @@ is_known(const struct yb_scan *scan, const struct yb_found *f)
     }
     s = &scan->known[low];
     return low < scan->n_known && s->uid == f->name.uid && s->flags == f->name.flags &&
-           s->keywords == f->name.keywords && ((s->state & YB_SLOT_NEW) != 0) == f->in_new &&
-           yb_delivery_id_eq(s->id, f->name.id);
+           s->keywords == f->name.keywords && s->set == f->name.set &&
+           ((s->state & YB_SLOT_NEW) != 0) == f->in_new && yb_delivery_id_eq(s->id, f->name.id);
 }
 
 /* A group of files with one UID: v[first] stays. */

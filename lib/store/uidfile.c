@@ -7,13 +7,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <sys/file.h>
 #include <unistd.h>
 
 #define FILE_NAME "yubin-uid"
 #define SECTOR 512
 
-static const char magic[8] = "YBUID1\r\n";
+static const char magic[8] = "YBUID2\r\n", old_magic[8] = "YBUID1\r\n";
 
 struct slot {
     char magic[8];
@@ -28,6 +29,12 @@ _Static_assert(sizeof(struct slot) == 64, "a slot is 64 bytes on disk");
 static uint64_t
 slot_sum(const struct slot *s)
 {
+    return yb_sum(s, offsetof(struct slot, sum));
+}
+
+static uint64_t
+old_slot_sum(const struct slot *s)
+{
     struct slot copy = *s;
 
     copy.sum = 0;
@@ -35,10 +42,19 @@ slot_sum(const struct slot *s)
 }
 
 static bool
+slot_is_old(const struct slot *s)
+{
+    return memcmp(s->magic, old_magic, sizeof(magic)) == 0;
+}
+
+static bool
 slot_valid(const struct slot *s)
 {
-    return memcmp(s->magic, magic, sizeof(magic)) == 0 && s->sum == slot_sum(s) &&
-           s->uidvalidity != 0 && s->uid_ceiling != 0 && s->modseq_ceiling != 0;
+    bool whole = slot_is_old(s)
+                     ? s->sum == old_slot_sum(s)
+                     : memcmp(s->magic, magic, sizeof(magic)) == 0 && s->sum == slot_sum(s);
+
+    return whole && s->uidvalidity != 0 && s->uid_ceiling != 0 && s->modseq_ceiling != 0;
 }
 
 /* The newest readable slot: 1 and its place, 0 none, -1 with errno. */
@@ -77,7 +93,7 @@ slot_write(int fd, struct slot *s, int place)
 static void
 slot_tell(const struct slot *s, struct yb_uidfile *out)
 {
-    *out = (struct yb_uidfile){ s->uidvalidity, s->uid_ceiling, s->modseq_ceiling };
+    *out = (struct yb_uidfile){ s->uidvalidity, s->uid_ceiling, s->modseq_ceiling, slot_is_old(s) };
 }
 
 int

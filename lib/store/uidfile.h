@@ -1,7 +1,8 @@
 /*
  * `yubin-uid`: what a mailbox may never forget. Two checksummed slots in sectors of their own are
  * written in turn and synced; the readable one with the higher sequence counts. No UID or MODSEQ at
- * or above a ceiling is given before a higher one is on disk.
+ * or above a ceiling is given before a higher one is on disk. The digit in the magic word is the
+ * version; the first form is read, and what is written next is of this one.
  */
 #ifndef YB_STORE_UIDFILE_H
 #define YB_STORE_UIDFILE_H
@@ -16,6 +17,7 @@
 struct yb_uidfile {
     uint32_t uidvalidity, uid_ceiling;
     uint64_t modseq_ceiling;
+    bool old; /* as read: a slot is of the first form */
 };
 
 /* True and *out when a slot is readable; false when both are not, or there is no file. An I/O error

@@ -87,6 +87,42 @@ message_path(size_t k, char out[700])
     return false;
 }
 
+/* What a later version gives a name, this one keeps: the message is no stranger for it. */
+START_TEST(test_email_id_kept)
+{
+    static const char email[] = ",E=aerukz4jvpg66ajdivtytk6n54";
+    struct yb_store_flags op = { .op = YB_FLAGS_ADD, .flags = YB_FLAG_FLAGGED };
+    struct yb_copy out = { .new_uids = (uint32_t[1]){ 0 } };
+    struct yb_mailbox *m, *other;
+    char from[700], to[760];
+    uint32_t uid = help_put(&h, NULL, 1, 10, YB_FLAG_SEEN);
+
+    ck_assert(message_path(0, from));
+    snprintf(to, sizeof(to), "%.*s%s%s", (int)strcspn(from, ":"), from, email, strchr(from, ':'));
+    ck_assert_int_eq(rename(from, to), 0);
+    m = help_mailbox(&h, "INBOX");
+    ck_assert_uint_eq(help_status(m).uidnext, uid + 1);
+    OK(yb_mailbox_store(m, &uid, 1, &op, &err));
+    ck_assert(message_path(0, from) && strstr(from, email) != NULL);
+    yb_mailbox_close(&m);
+    help_close(&h);
+    ck_assert_int_eq(unlink(help_path(&h, "yubin-index")), 0);
+    help_open(&h);
+    m = help_mailbox(&h, "INBOX");
+    ck_assert(message_path(0, to));
+    ck_assert_str_eq(from, to);
+    help_put(&h, "Other", 2, 10, 0);
+    other = help_mailbox(&h, "Other");
+    OK(yb_mailbox_move(other, &uid, 1, m, &out, &err));
+    OK(yb_mailbox_move(m, &uid, 1, other, &out, &err));
+    uid = out.new_uids[0];
+    OK(yb_mailbox_move(other, &uid, 1, m, &out, &err));
+    yb_mailbox_close(&other);
+    yb_mailbox_close(&m);
+    ck_assert(message_path(0, from) && strstr(from, email) != NULL);
+}
+END_TEST
+
 START_TEST(test_deleted_index)
 {
     struct help_map *before = yb_alloc(2, sizeof(*before)), *after = before + 1;
@@ -590,6 +626,7 @@ static void
 add_all(TCase *tc)
 {
     tcase_add_test(tc, test_deleted_index);
+    tcase_add_test(tc, test_email_id_kept);
     tcase_add_test(tc, test_session_survives);
     tcase_add_test(tc, test_foreign_added);
     tcase_add_test(tc, test_foreign_flags_and_removal);
