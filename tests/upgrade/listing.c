@@ -64,7 +64,7 @@ list_vanished(struct yb_mailbox *m, uint32_t uidnext, struct yb_arena *arena, FI
 {
     struct yb_view v = { .uidvalidity = yb_mailbox_uidvalidity(m),
                          .uidnext = uidnext,
-                         .recent_from = 1 };
+                         .read_only = true };
     struct yb_changes c;
     struct yb_err err = { 0 };
 
