@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 static const struct ctl_option_row add_options[] = {
-    { "--name", "TEXT", "display name" },
+    { "--name", "TEXT", "display name (none)" },
     { "--quota", "SIZE", "of the mailbox (none: no limit)" },
     { "--home", "NODE-ID", "node that holds the mailbox (this one)" },
     { "--verifier", "TEXT",
@@ -19,7 +19,7 @@ static const struct ctl_option_row add_options[] = {
     { NULL, NULL, NULL },
 };
 static const struct ctl_option_row set_options[] = {
-    { "--name", "TEXT", "display name" },
+    { "--name", "TEXT", "display name (none)" },
     { "--quota", "SIZE", "of the mailbox (none: no limit)" },
     { "--keep-copy", "YES|NO", "keep what is forwarded" },
     { "--imap", "YES|NO", "may log in by IMAP" },
@@ -84,7 +84,7 @@ static int
 account_add(struct ctl *c, json_t **out, struct yb_err *err)
 {
     struct yb_admin_account v = {
-        .name = ctl_option(c, "--name"),
+        .name = ctl_or_none(c, "--name"),
         .home_node = ctl_option(c, "--home"),
         .verifier = ctl_option(c, "--verifier"),
     };
@@ -107,7 +107,7 @@ account_add(struct ctl *c, json_t **out, struct yb_err *err)
 static int
 account_set(struct ctl *c, json_t **out, struct yb_err *err)
 {
-    struct yb_admin_account v = { .name = ctl_option(c, "--name") };
+    struct yb_admin_account v = { .name = ctl_or_none(c, "--name") };
 
     if (ctl_size(c, "--quota", &v.quota_bytes, err) < 0 ||
         ctl_yes_no(c, "--keep-copy", &v.keep_copy, err) < 0 ||

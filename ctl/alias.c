@@ -4,7 +4,7 @@
 static const struct ctl_option_row alias_options[] = {
     { "--enabled", "YES|NO", "no: it answers 550, and nothing else takes its mail" },
     { "--until", "TIME", "ends by itself, 2027-01-31 (none)" },
-    { "--note", "TEXT", "for whoever looks at it next" },
+    { "--note", "TEXT", "for whoever looks at it next (none)" },
     { NULL, NULL, NULL },
 };
 static const struct ctl_option_row page_options[] = { CTL_PAGE_OPTIONS, { NULL, NULL, NULL } };
@@ -21,7 +21,7 @@ values(struct ctl *c, struct yb_admin_alias *v, struct yb_err *err)
         .targets = n > 0 ? targets : NULL,
         .n_targets = n,
         .expires_at = ctl_or_none(c, "--until"),
-        .note = ctl_option(c, "--note"),
+        .note = ctl_or_none(c, "--note"),
     };
     return ctl_yes_no(c, "--enabled", &v->enabled, err);
 }

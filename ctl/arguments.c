@@ -79,14 +79,16 @@ usage(const struct ctl *c, const char *what, const char *word)
     return CTL_USAGE;
 }
 
-/* Takes one option of the command; returns how many arguments it used, 0 when it is none. */
+/* Takes one option of the command; returns how many arguments it used, 0 when it is none, or is
+ * without its value. An empty value is none: it stands where a script's variable is not set, and
+ * would take a limit away; that is the word "none". */
 static int
 take_option(struct ctl *c, char **argv, int left)
 {
     for (const struct ctl_option_row *o = c->command->options; o != NULL && o->name != NULL; o++) {
         if (strcmp(o->name, argv[0]) != 0 || c->n_options == CTL_MAX_OPTIONS)
             continue;
-        if (o->value != NULL && left < 2)
+        if (o->value != NULL && (left < 2 || *argv[1] == '\0'))
             return 0;
         c->options[c->n_options++] = (struct ctl_given){ o->name, o->value == NULL ? "" : argv[1] };
         return o->value == NULL ? 1 : 2;
@@ -116,7 +118,9 @@ take_words(struct ctl *c, int argc, char **argv)
     for (int i = 0; i < argc;) {
         int used = 1;
 
-        if (strcmp(argv[i], "--json") == 0) {
+        if (*argv[i] == '\0') { /* a script's variable that is not set */
+            return usage(c, "an empty word", NULL);
+        } else if (strcmp(argv[i], "--json") == 0) {
             c->json = true;
         } else if (strcmp(argv[i], "--help") == 0) {
             help_command(stdout, c->command);

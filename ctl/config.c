@@ -1,6 +1,8 @@
 /* yubin config check|show|docs|roles: from the tables of all programs, the only truth about options. */
 #include "ctl/ctl.h"
 
+#include "lib/daemon/check.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -26,6 +28,20 @@ print_text(struct yb_buf *text)
     fwrite(s.p, 1, s.n, stdout);
 }
 
+static void
+print_errors(const struct yb_conf_errors *e)
+{
+    struct yb_str s = yb_buf_view(e->text);
+
+    fwrite(s.p, 1, s.n, stderr);
+}
+
+static int
+cannot_be_used(const struct ctl *c, struct yb_err *err)
+{
+    return yb_err_set(err, YB_PERM, "5.3.5", "%s cannot be used as it is", c->conf_path);
+}
+
 /* Builds everything; on -1 all errors are on standard error. Keys are read where we may. */
 static struct yb_conf *
 build(struct ctl *c, enum yb_conf_read how, struct yb_conf_source **source, struct yb_err *err)
@@ -38,10 +54,8 @@ build(struct ctl *c, enum yb_conf_read how, struct yb_conf_source **source, stru
     if (*source != NULL)
         conf = yb_conf_build(*source, tables, YB_COUNT(tables), &e);
     if (conf == NULL || e.n > 0) {
-        struct yb_str text = yb_buf_view(e.text);
-
-        fwrite(text.p, 1, text.n, stderr);
-        yb_err_set(err, YB_PERM, "5.3.5", "%s cannot be used as it is", c->conf_path);
+        print_errors(&e);
+        cannot_be_used(c, err);
         yb_conf_free(&conf);
     }
     yb_conf_errors_free(&e);
@@ -49,12 +63,27 @@ build(struct ctl *c, enum yb_conf_read how, struct yb_conf_source **source, stru
 }
 
 static int
-config_check(struct ctl *c, json_t **out YB_UNUSED, struct yb_err *err)
+config_check(struct ctl *c, json_t **out, struct yb_err *err)
 {
     struct yb_conf_source *source = NULL;
     struct yb_conf *conf = build(c, YB_CONF_WITH_FILES, &source, err);
-    int rc = conf == NULL ? -1 : 0;
+    struct yb_conf_errors errors, warnings;
+    int rc = -1;
 
+    yb_conf_errors_init(&errors);
+    yb_conf_errors_init(&warnings);
+    if (conf != NULL) {
+        yb_check(c->conf_path, conf, tables, YB_COUNT(tables), &errors, &warnings);
+        print_errors(&warnings);
+        print_errors(&errors);
+        rc = errors.n > 0 ? cannot_be_used(c, err) : 0;
+    }
+    if (rc == 0 && c->json)
+        *out = json_pack("{s:b}", "ok", 1);
+    else if (rc == 0)
+        printf("%s: OK\n", c->conf_path);
+    yb_conf_errors_free(&errors);
+    yb_conf_errors_free(&warnings);
     yb_conf_free(&conf);
     yb_conf_source_free(&source);
     return rc;
@@ -145,7 +174,7 @@ put_options(json_t *o, const struct yb_role *role)
             const struct yb_conf_option *option = &tables[t]->options[i];
 
             json_array_append_new(options, json_string(option->name));
-            if (option->type == YB_CONF_ADDRESSES)
+            if (yb_conf_has_addresses(option))
                 json_object_set_new(listen, option->name, words(option->def));
         }
     }

@@ -98,7 +98,8 @@ ctl_page(struct ctl *c, struct yb_admin_page *page, struct yb_err *err)
     page->after = ctl_option(c, "--after");
     if (page->after.p == NULL)
         page->after = YB_STR("");
-    page->limit = (unsigned)n;
+    c->page = n == 0 ? YB_ADMIN_PAGE : (size_t)n;
+    page->limit = (unsigned)c->page + 1;
     return 0;
 }
 

@@ -35,6 +35,7 @@ struct ctl {
     size_t n_words;
     struct ctl_given options[CTL_MAX_OPTIONS];
     size_t n_options;
+    size_t page; /* rows of a list, by ctl_page(); 0: it is no list of pages */
     struct yb_arena *arena;
     struct yb_conf_source *source;
     struct yb_conf *conf;
@@ -82,7 +83,7 @@ int ctl_size(struct ctl *c, const char *name, struct yb_str *out, struct yb_err 
 int ctl_yes_no(struct ctl *c, const char *name, struct yb_str *out, struct yb_err *err) YB_MUST_USE;
 /* "none" becomes "". */
 struct yb_str ctl_or_none(const struct ctl *c, const char *name);
-/* --after and --limit. */
+/* --after and --limit, and one more than that, which ctl_cut() takes off again. */
 int ctl_page(struct ctl *c, struct yb_admin_page *page, struct yb_err *err) YB_MUST_USE;
 /* A password from standard input (asked for twice at a terminal), as a verifier in the arena. */
 int ctl_password(struct ctl *c, struct yb_str *verifier, struct yb_err *err) YB_MUST_USE;
@@ -92,6 +93,8 @@ int ctl_common(struct ctl *c, const struct yb_common_conf **common, struct yb_er
 /* Makes c->admin, for the role yubin_operator; nothing is connected before the first question. */
 int ctl_admin(struct ctl *c, struct yb_err *err) YB_MUST_USE;
 
+/* Of a list that is longer than was asked for, the rest goes, and standard error says so. */
+void ctl_cut(const struct ctl *c, json_t *list);
 /* Prints what a command gave. */
 void ctl_print(const struct ctl *c, const json_t *out);
 

@@ -145,26 +145,31 @@ static int
 event_list(struct ctl *c, json_t **out, struct yb_err *err)
 {
     struct yb_str message = ctl_option(c, "--message");
-    struct list l = { .address = ctl_option(c, "--address"), .room = LIST_LIMIT };
+    struct list l = { .address = ctl_option(c, "--address") };
     struct yb_admin_page page;
+    size_t shown;
     int rc;
 
     if (message.p != NULL && !yb_message_id_parse(message, &l.message))
         return yb_err_set(err, YB_PERM, "5.5.4", "A message's id is 32 hex digits");
     if (ctl_page(c, &page, err) < 0)
         return -1;
-    if (page.limit > 0)
-        l.room = page.limit;
+    /* Those that are shown, and one by which it is known that there are more. */
+    shown = ctl_has(c, "--limit") ? c->page : LIST_LIMIT;
+    c->page = 0;
+    l.room = shown + 1;
     l.v = yb_alloc(l.room * YB_ROLES * YB_EVENT_GRADES, sizeof(*l.v));
     rc = read_folders(c, &l, err);
     qsort(l.v, l.n, sizeof(*l.v), by_time);
     if (rc == 0)
         *out = json_array();
     for (size_t i = 0; i < l.n; i++) {
-        if (rc == 0 && i + l.room >= l.n)
+        if (rc == 0 && i + shown >= l.n)
             json_array_append(*out, l.v[i].event);
         json_decref(l.v[i].event);
     }
+    if (rc == 0 && l.n > shown)
+        fprintf(stderr, "yubin: only the latest %zu are shown: --limit N shows more\n", shown);
     yb_free(l.v);
     return rc;
 }
@@ -172,7 +177,8 @@ event_list(struct ctl *c, json_t **out, struct yb_err *err)
 /* clang-format off */
 const struct ctl_command ctl_event_commands[] = {
     { "event", "list", "", "what the daemons of this node decided about messages, oldest first",
-      .options = list_options, .columns = "time daemon event decision status from to reason", .offline = true, .run = event_list },
+      .options = list_options, .columns = "time daemon event decision status from to reason",
+      .offline = true, .run = event_list },
     { .noun = NULL },
 };
 /* clang-format on */

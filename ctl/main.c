@@ -29,6 +29,7 @@ main(int argc, char **argv)
             rc = err.class == YB_PERM ? CTL_REFUSED : CTL_LATER;
         }
     }
+    ctl_cut(&c, out);
     if (out != NULL)
         ctl_print(&c, out);
     json_decref(out);

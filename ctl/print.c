@@ -146,6 +146,21 @@ print_warnings(const struct ctl *c, const json_t *out)
 }
 
 void
+ctl_cut(const struct ctl *c, json_t *list)
+{
+    struct yb_str columns = yb_str_from(c->command->columns == NULL ? "" : c->command->columns);
+    struct yb_str first = yb_arena_dup(c->arena, yb_str_word(&columns)), last;
+
+    if (c->page == 0 || !json_is_array(list) || json_array_size(list) <= c->page)
+        return;
+    while (json_array_size(list) > c->page)
+        json_array_remove(list, json_array_size(list) - 1);
+    last = value_text(c->arena, json_object_get(json_array_get(list, c->page - 1), first.p));
+    fprintf(stderr, "yubin: only the first %zu are shown: go on with --after %.*s, or --limit N\n",
+            c->page, YB_STR_ARG(last));
+}
+
+void
 ctl_print(const struct ctl *c, const json_t *out)
 {
     print_warnings(c, out);

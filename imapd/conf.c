@@ -1,5 +1,6 @@
 #include "imapd/conf.h"
 
+#include "lib/auth/auth.h"
 #include "lib/base/zone.h"
 
 #define OPT(...) YB_CONF_OPT(struct imapd_conf, __VA_ARGS__)
@@ -10,7 +11,7 @@ static const struct yb_conf_option options[] = {
     /* clang-format off */
     OPT_START(ADDRESSES, listen, "0.0.0.0:143, [::]:143", 0, 16,
         "Where IMAP begins without TLS; a login needs STARTTLS first."),
-    OPT_START(ADDRESSES, listen_tls, "0.0.0.0:993, [::]:993", 0, 16,
+    OPT_START(ADDRESSES_TLS, listen_tls, "0.0.0.0:993, [::]:993", 0, 16,
         "Where TLS is spoken from the first byte."),
     OPT(UINT, max_connections_per_account, "100", 1, 1000000,
         "Connections at once of one account; a network's are no longer counted once they are logged "
@@ -51,14 +52,14 @@ static const struct yb_conf_option options[] = {
 static int
 check(void *values, struct yb_arena *a YB_UNUSED, struct yb_err *err)
 {
-    const struct imapd_conf *c = values;
+    const struct imapd_conf *c = (const struct imapd_conf *)values;
     struct yb_zone *zone;
     struct yb_err why = { 0 };
 
     if (yb_zone_open(yb_str_from(c->time_zone), &zone, &why) < 0)
         return yb_err_set(err, YB_PERM, "5.3.5", "time_zone: %s", why.text);
     yb_zone_free(&zone);
-    return 0;
+    return yb_auth_mechanisms_check(yb_str_from(c->auth_mechanisms), err);
 }
 
 const struct yb_conf_table imapd_conf_table = {

@@ -160,8 +160,8 @@ int
 main(int argc, char **argv)
 {
     static const struct yb_daemon_listener listeners[] = {
-        { "listen", &imapd_service, false },
-        { "listen_tls", &imapd_service, true },
+        { "listen", &imapd_service },
+        { "listen_tls", &imapd_service },
     };
     static const struct yb_daemon_spec spec = {
         .name = YB_ROLE_NAME(IMAPD),

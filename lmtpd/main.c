@@ -153,7 +153,7 @@ files(const struct yb_conf *all)
 int
 main(int argc, char **argv)
 {
-    static const struct yb_daemon_listener listeners[] = { { "listen", &yb_lmtp_service, false } };
+    static const struct yb_daemon_listener listeners[] = { { "listen", &yb_lmtp_service } };
     static const struct yb_daemon_spec spec = {
         .name = YB_ROLE_NAME(LMTPD),
         .summary = YB_ROLE_SUMMARY(LMTPD),

@@ -10,7 +10,7 @@ static const struct yb_conf_option options[] = {
     /* clang-format off */
     OPT_START(ADDRESSES, listen, "0.0.0.0:110 [::]:110", 0, 16,
         "Where it listens; a login needs STLS first."),
-    OPT_START(ADDRESSES, listen_tls, "0.0.0.0:995 [::]:995", 0, 16,
+    OPT_START(ADDRESSES_TLS, listen_tls, "0.0.0.0:995 [::]:995", 0, 16,
         "Where it listens with TLS from the first byte."),
     OPT_START(UINT, max_connections_per_account, "100", 1, 1000000,
         "Connections at once of one account; a network's are no longer counted once they are logged "
@@ -34,6 +34,19 @@ static const struct yb_conf_option options[] = {
     /* clang-format on */
 };
 
-const struct yb_conf_table pop3d_conf_table =
-    YB_CONF_TABLE(YB_ROLE_NAME(POP3D), struct pop3d_conf, options,
-                  "Serves mailboxes of this node to POP3 programs.");
+static int
+check(void *values, struct yb_arena *a YB_UNUSED, struct yb_err *err)
+{
+    const struct pop3d_conf *c = (const struct pop3d_conf *)values;
+
+    return yb_auth_mechanisms_check(yb_str_from(c->auth_mechanisms), err);
+}
+
+const struct yb_conf_table pop3d_conf_table = {
+    .section = YB_ROLE_NAME(POP3D),
+    .title = "Serves mailboxes of this node to POP3 programs.",
+    .options = options,
+    .n = YB_COUNT(options),
+    .size = sizeof(struct pop3d_conf),
+    .check = check,
+};

@@ -130,8 +130,8 @@ files(const struct yb_conf *all)
 int
 main(int argc, char **argv)
 {
-    static const struct yb_daemon_listener listeners[] = { { "listen", &pop3d_service, false },
-                                                           { "listen_tls", &pop3d_service, true } };
+    static const struct yb_daemon_listener listeners[] = { { "listen", &pop3d_service },
+                                                           { "listen_tls", &pop3d_service } };
     static const struct yb_daemon_spec spec = {
         .name = YB_ROLE_NAME(POP3D),
         .summary = YB_ROLE_SUMMARY(POP3D),

@@ -86,7 +86,7 @@ metrics(void *state, struct yb_metrics *m)
 int
 main(int argc, char **argv)
 {
-    static const struct yb_daemon_listener listeners[] = { { "listen", &yb_smtp_service, false } };
+    static const struct yb_daemon_listener listeners[] = { { "listen", &yb_smtp_service } };
     static const struct yb_daemon_spec spec = {
         .name = YB_ROLE_NAME(SMTPD),
         .summary = YB_ROLE_SUMMARY(SMTPD),

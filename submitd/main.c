@@ -92,8 +92,8 @@ int
 main(int argc, char **argv)
 {
     static const struct yb_daemon_listener listeners[] = {
-        { "listen", &yb_submission_service, false },
-        { "listen_tls", &yb_submission_service, true },
+        { "listen", &yb_submission_service },
+        { "listen_tls", &yb_submission_service },
     };
     static const struct yb_daemon_spec spec = {
         .name = YB_ROLE_NAME(SUBMITD),

@@ -53,7 +53,8 @@ struct yb_admin_retirement {
     struct yb_str kind; /* "deleted", "moved", "forward", "forward_tell" */
     struct yb_str new_address, expires_at;
 };
-/* A piece of a long list: names after `after`, at most `limit` (0: 10 000). */
+#define YB_ADMIN_PAGE 10000 /* rows of a list when nobody says how many */
+/* A piece of a long list: names after `after`, at most `limit` (0: YB_ADMIN_PAGE). */
 struct yb_admin_page {
     struct yb_str after;
     unsigned limit;

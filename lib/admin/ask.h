@@ -37,8 +37,6 @@ int yb_admin_home(struct yb_admin *a, struct yb_db_conn *c, struct yb_arena *are
 int yb_admin_page_params(const struct yb_admin_page *page, struct yb_str domain,
                          struct yb_arena *arena, struct yb_db_params *p,
                          struct yb_err *err) YB_MUST_USE;
-/* Rows in a piece of a list, when nothing else is asked for. */
-#define YB_ADMIN_PAGE 10000
 
 /* Text, or NULL when it was not given. */
 void yb_admin_add(struct yb_db_params *p, struct yb_str value);

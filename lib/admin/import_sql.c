@@ -19,6 +19,7 @@
 #define IMPORT_DEADLINE_MS 600000
 #define COPY_PIECE 65536
 #define HASH_THREADS 64
+#define PROBLEMS_TOLD 1000 /* of those the database finds; it is asked for one more */
 /* A line of JSON; an address, a verifier and forwards fit many times. */
 #define LINE_MAX_BYTES 65536
 
@@ -45,7 +46,7 @@ static const struct yb_db_statement problems = { "import_problems",
     "    JOIN aliases a ON a.domain_id = d.domain_id AND a.local = i.local "
     "  UNION ALL SELECT max(i.line), min(i.written) || '@' || i.domain || ' stands ' || count(*) || ' times' "
     "    FROM pg_temp.import_rows i GROUP BY i.domain, i.local HAVING count(*) > 1"
-    ") x ORDER BY line LIMIT 1000) p" };
+    ") x ORDER BY line LIMIT 1001) p" };
 static const struct yb_db_statement accounts = { "import_accounts",
     "INSERT INTO accounts (tenant_id, domain_id, account_id, local, written, display_name, home_node, quota_bytes, keep_copy) "
     "SELECT d.tenant_id, d.domain_id, i.account_id, i.local, i.written, i.name, decode($1::text, 'hex'), i.quota_bytes, i.keep_copy "
@@ -77,6 +78,7 @@ struct rows {
     struct yb_arena *arena;
     struct row *v;
     size_t n, room, bad;
+    bool more;                   /* bad ones than were told */
     _Atomic size_t next, hashed; /* for the threads */
 };
 
@@ -208,6 +210,7 @@ read_lines(struct rows *rows, int fd, struct yb_err *err)
     int own = dup(fd);
     FILE *f = own < 0 ? NULL : fdopen(own, "r");
     char *line = NULL;
+    struct yb_str text;
     size_t size = 0, number = 0;
     ssize_t n;
     int rc = 0;
@@ -220,7 +223,10 @@ read_lines(struct rows *rows, int fd, struct yb_err *err)
     while ((n = getline(&line, &size, f)) > 0) {
         while (n > 0 && (line[n - 1] == '\n' || line[n - 1] == '\r'))
             n--;
-        read_line(rows, ++number, yb_str(line, (size_t)n));
+        text = yb_str(line, (size_t)n);
+        if (number == 0 && yb_str_starts(text, YB_STR("\xef\xbb\xbf")))
+            text = yb_str_skip(text, 3); /* a byte order mark, RFC 8259 8.1 */
+        read_line(rows, ++number, text);
         explicit_bzero(line, size);
     }
     if (ferror(f))
@@ -379,9 +385,14 @@ find_problems(struct rows *rows, struct yb_db_conn *c, struct yb_err *err)
 
     if (yb_admin_card(c, &problems, &q, "import", &list, err) < 0)
         return -1;
+    rows->more = json_array_size(list) > PROBLEMS_TOLD;
     json_array_foreach(list, i, o)
+    {
+        if (i == PROBLEMS_TOLD)
+            break;
         problem(rows, (size_t)json_integer_value(json_object_get(o, "line")),
                 json_string_value(json_object_get(o, "text")));
+    }
     json_decref(list);
     return 0;
 }
@@ -391,8 +402,8 @@ refuse_bad(const struct rows *rows, struct yb_err *err)
 {
     if (rows->bad == 0)
         return 0;
-    return yb_err_set(err, YB_PERM, "5.5.4", "%zu line%s cannot be taken; nothing was changed",
-                      rows->bad, rows->bad == 1 ? "" : "s");
+    return yb_err_set(err, YB_PERM, "5.5.4", "%zu line%s%s cannot be taken; nothing was changed",
+                      rows->bad, rows->bad == 1 ? "" : "s", rows->more ? " and more" : "");
 }
 
 /* All rows beside the database's own; -1 with every line told that does not go with them. */

@@ -44,21 +44,31 @@ mechanism_find(struct yb_str name)
     return m;
 }
 
+int
+yb_auth_mechanisms_check(struct yb_str mechanisms, struct yb_err *err)
+{
+    struct yb_str rest = yb_str_trim(mechanisms);
+
+    while (rest.n > 0) {
+        struct yb_str word = yb_str_word(&rest);
+
+        if (mechanism_find(word) == MECH_COUNT)
+            return yb_err_set(err, YB_PERM, "5.5.4", "unknown mechanism \"%.*s\"; known are %s",
+                              YB_STR_ARG(word), YB_AUTH_MECHANISMS);
+    }
+    return 0;
+}
+
 /* Reads conf.mechanisms, and writes down what is announced with and without channel binding. */
 static int
 choose_mechanisms(struct yb_auth *a, struct yb_err *err)
 {
     struct yb_str rest = yb_str_trim(a->conf.mechanisms);
 
-    while (rest.n > 0) {
-        struct yb_str word = yb_str_word(&rest);
-        enum mechanism m = mechanism_find(word);
-
-        if (m == MECH_COUNT)
-            return yb_err_set(err, YB_PERM, "5.5.4", "unknown mechanism \"%.*s\"; known are %s",
-                              YB_STR_ARG(word), YB_AUTH_MECHANISMS);
-        a->offered[m] = true;
-    }
+    if (yb_auth_mechanisms_check(rest, err) < 0)
+        return -1;
+    while (rest.n > 0)
+        a->offered[mechanism_find(yb_str_word(&rest))] = true;
     for (int binding = 0; binding < 2; binding++) {
         size_t n = 0;
 

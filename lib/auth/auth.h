@@ -62,7 +62,10 @@ struct yb_auth_conf {
     size_t attempts_size;    /* (account, network) pairs remembered; 0: 32 768 */
     int64_t (*now_ms)(void); /* a test's clock; NULL: yb_clock_ms */
 };
+/* All there are. */
 #define YB_AUTH_MECHANISMS "SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN LOGIN"
+/* Names of some of them, by spaces: or -1 with the first that is none. */
+int yb_auth_mechanisms_check(struct yb_str mechanisms, struct yb_err *err) YB_MUST_USE;
 
 /* Starts the SASL library (once a process; a second yb_auth_new() while one lives is an error).
  * Not thread safe: call it before threads start. `conf` is copied, but not what source.arg points

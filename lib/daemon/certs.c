@@ -1,8 +1,12 @@
 #include "lib/daemon/certs.h"
 
+#include "lib/base/clock.h"
 #include "lib/daemon/common_conf.h"
 
 #include <openssl/sha.h>
+#include <stdio.h>
+
+#define ENDING_SECONDS (14 * 86400)
 
 int
 yb_certs_load(const struct yb_conf *conf, struct yb_tls_set **out, struct yb_err *err)
@@ -30,4 +34,25 @@ yb_certs_load(const struct yb_conf *conf, struct yb_tls_set **out, struct yb_err
     explicit_bzero(secret, sizeof(secret));
     yb_free(pairs);
     return *out == NULL ? -1 : 0;
+}
+
+void
+yb_certs_ending(const struct yb_conf *conf,
+                void (*fn)(void *arg, const char *path, const char *what), void *arg)
+{
+    const struct yb_conf_files *files = &yb_conf_common(conf)->tls_certificates;
+    int64_t now = (int64_t)yb_clock_now();
+
+    for (size_t i = 0; i < files->n; i++) {
+        time_t ends = (time_t)yb_tls_chain_ends(files->v[i].bytes);
+        char what[40], day[16] = "";
+        struct tm tm;
+
+        if (ends == 0 || ends - now > ENDING_SECONDS)
+            continue;
+        if (gmtime_r(&ends, &tm) != NULL)
+            strftime(day, sizeof(day), "%Y-%m-%d", &tm);
+        snprintf(what, sizeof(what), "%s on %s", ends > now ? "ends" : "has ended", day);
+        fn(arg, files->v[i].path, what);
+    }
 }

@@ -172,7 +172,7 @@ listen_all(struct yb_daemon *d, struct yb_err *err)
             .fd = d->p->bound[i].fd,
             .service = spec->listeners[l].service,
             .arg = spec->listener_arg != NULL ? spec->listener_arg(d->state, l) : d->state,
-            .tls = spec->listeners[l].tls,
+            .tls = d->p->bound[i].tls,
             .proxy_from = yb_buf_view(d->networks),
         };
 
@@ -186,6 +186,12 @@ listen_all(struct yb_daemon *d, struct yb_err *err)
     return rc;
 }
 
+static void
+log_ending(void *arg YB_UNUSED, const char *path, const char *what)
+{
+    yb_log(YB_LOG_WARN, NULL, "tls.certificate.ending", "%s %s", path, what);
+}
+
 static int
 start(struct yb_daemon *d, struct yb_err *err)
 {
@@ -195,6 +201,7 @@ start(struct yb_daemon *d, struct yb_err *err)
         err->class = YB_PERM; /* bytes do not change by trying again */
         return -1;
     }
+    yb_certs_ending(d->p->conf, log_ending, NULL);
     d->net = make_net(d->p);
     if (tls != NULL)
         yb_net_set_tls(d->net, tls);
@@ -233,6 +240,7 @@ reload(struct yb_daemon *d, struct yb_str bytes, struct yb_err *err)
         yb_conf_free(&conf);
         return -1;
     }
+    yb_certs_ending(conf, log_ending, NULL);
     yb_conf_diff_at_start(yb_daemon_conf_now(d), conf, log_needs_restart, NULL);
     /* The one before stays: sessions may hold it until the process ends. */
     atomic_store_explicit(&d->conf, conf, memory_order_release);

@@ -261,6 +261,16 @@ yb_conf_section(const struct yb_conf *c, const struct yb_conf_table *table)
     return s->values;
 }
 
+const struct yb_conf_list *
+yb_conf_addresses(const struct yb_conf *c, const struct yb_conf_table *table,
+                  const struct yb_conf_option *row)
+{
+    const char *values = (const char *)yb_conf_section(c, table);
+
+    yb_assert(yb_conf_has_addresses(row));
+    return (const struct yb_conf_list *)(const void *)(values + row->offset);
+}
+
 static bool
 files_eq(const struct yb_conf_files *a, const struct yb_conf_files *b)
 {

@@ -27,18 +27,19 @@
 #include "lib/base/str.h"
 
 enum yb_conf_type {
-    YB_CONF_BOOL,      /* yes/no, on/off, true/false */
-    YB_CONF_UINT,      /* 100 */
-    YB_CONF_MODE,      /* 0660: permissions, octal */
-    YB_CONF_SIZE,      /* 512, 64K, 50M, 2G: bytes */
-    YB_CONF_DURATION,  /* 250ms, 30s, 5m, 2h, 1d */
-    YB_CONF_CHOICE,    /* one of the words of the row; the value is its index */
-    YB_CONF_STRING,    /* any text; min and max bound its length */
-    YB_CONF_PATH,      /* begins with a slash; min 0 allows "" */
-    YB_CONF_LIST,      /* words between commas or spaces; min and max bound their number */
-    YB_CONF_ADDRESSES, /* a list of "192.0.2.1:25", "[2001:db8::1]:25", "unix:/path" */
-    YB_CONF_FILES,     /* a list of paths; the value is what the files hold */
-    YB_CONF_SECRETS    /* the same; each file must be of mode 0640 or less, and is never shown */
+    YB_CONF_BOOL,          /* yes/no, on/off, true/false */
+    YB_CONF_UINT,          /* 100 */
+    YB_CONF_MODE,          /* 0660: permissions, octal */
+    YB_CONF_SIZE,          /* 512, 64K, 50M, 2G: bytes */
+    YB_CONF_DURATION,      /* 250ms, 30s, 5m, 2h, 1d */
+    YB_CONF_CHOICE,        /* one of the words of the row; the value is its index */
+    YB_CONF_STRING,        /* any text; min and max bound its length */
+    YB_CONF_PATH,          /* begins with a slash; min 0 allows "" */
+    YB_CONF_LIST,          /* words between commas or spaces; min and max bound their number */
+    YB_CONF_ADDRESSES,     /* a list of "192.0.2.1:25", "[2001:db8::1]:25", "unix:/path" */
+    YB_CONF_ADDRESSES_TLS, /* the same, where TLS is spoken from the first octet */
+    YB_CONF_FILES,         /* a list of paths; the value is what the files hold */
+    YB_CONF_SECRETS /* the same; each file must be of mode 0640 or less, and is never shown */
 };
 
 struct yb_conf_list {
@@ -68,6 +69,7 @@ struct yb_conf_files {
 #define YB_CONF_C_PATH const char *
 #define YB_CONF_C_LIST struct yb_conf_list
 #define YB_CONF_C_ADDRESSES struct yb_conf_list
+#define YB_CONF_C_ADDRESSES_TLS struct yb_conf_list
 #define YB_CONF_C_FILES struct yb_conf_files
 #define YB_CONF_C_SECRETS struct yb_conf_files
 
@@ -102,6 +104,13 @@ struct yb_conf_option {
 #define YB_CONF_OPT_CHOICE_START(STRUCT, field, def, words, prose)                                 \
     YB_CONF_ROW(STRUCT, CHOICE, true, field, #field, def, 0, 0, words, prose)
 
+/* Its value is a list of addresses. */
+static inline bool
+yb_conf_has_addresses(const struct yb_conf_option *o)
+{
+    return o->type == YB_CONF_ADDRESSES || o->type == YB_CONF_ADDRESSES_TLS;
+}
+
 /* One section of the file. */
 struct yb_conf_table {
     const char *section;
@@ -117,7 +126,8 @@ struct yb_conf_table {
         section, title, options, YB_COUNT(options), sizeof(STRUCT), NULL                           \
     }
 
-/* What was wrong, one line of text each: "file:line: [section] option: what and what to do". */
+/* What was wrong, or what should be known, one line of text each:
+ * "file:line: [section] option: what and what to do". */
 struct yb_conf_errors {
     size_t n;
     struct yb_buf *text;
@@ -161,6 +171,10 @@ struct yb_conf *yb_conf_build(const struct yb_conf_source *s,
 void yb_conf_free(struct yb_conf **c); /* wipes it */
 /* The struct of `table`, which must be one of those the configuration was built with. */
 const void *yb_conf_section(const struct yb_conf *c, const struct yb_conf_table *table);
+/* The value of a row of addresses of that table. */
+const struct yb_conf_list *yb_conf_addresses(const struct yb_conf *c,
+                                             const struct yb_conf_table *table,
+                                             const struct yb_conf_option *row);
 /* Calls fn for each row marked at_start whose text differs between the two. */
 void yb_conf_diff_at_start(const struct yb_conf *a, const struct yb_conf *b,
                            void (*fn)(void *arg, const char *section, const char *option),

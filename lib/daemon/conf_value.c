@@ -27,6 +27,7 @@ yb_conf_type_name(enum yb_conf_type type)
         [YB_CONF_PATH] = "path",
         [YB_CONF_LIST] = "list",
         [YB_CONF_ADDRESSES] = "list of addresses",
+        [YB_CONF_ADDRESSES_TLS] = "list of addresses",
         [YB_CONF_FILES] = "list of files",
         [YB_CONF_SECRETS] = "list of secret files",
     };
@@ -209,7 +210,7 @@ check_address(struct yb_str s, struct yb_err *err)
 static int
 check_entry(const struct yb_conf_option *o, struct yb_str s, struct yb_err *err)
 {
-    if (o->type == YB_CONF_ADDRESSES)
+    if (yb_conf_has_addresses(o))
         return check_address(s, err);
     if ((o->type == YB_CONF_FILES || o->type == YB_CONF_SECRETS) && s.p[0] != '/')
         return yb_err_set(err, YB_PERM, "5.3.5", "\"%.*s\" must begin with a slash",
@@ -319,6 +320,7 @@ yb_conf_value_parse(const struct yb_conf_option *o, struct yb_str text, struct y
         return parse_text(o, text, a, (const char **)field, err);
     case YB_CONF_LIST:
     case YB_CONF_ADDRESSES:
+    case YB_CONF_ADDRESSES_TLS:
         return parse_list(o, text, a, (struct yb_conf_list *)field, err);
     case YB_CONF_FILES:
     case YB_CONF_SECRETS:

@@ -1,10 +1,9 @@
 #include "lib/daemon/daemon.h"
 
 #include "lib/base/log.h"
-#include "lib/daemon/certs.h"
+#include "lib/daemon/check.h"
 #include "lib/daemon/listen.h"
 #include "lib/daemon/process.h"
-#include "lib/net/tls.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -12,6 +11,8 @@
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define NOTHING_TO_LISTEN_ON "nothing to listen on: set an address in [%s]"
 
 struct arguments {
     const char *conf_path;
@@ -130,50 +131,25 @@ bind_control(struct yb_process *p, struct yb_err *err)
     return p->control_fd < 0 ? -1 : 0;
 }
 
-/* The addresses of a listener: found in the program's struct by the row's name. */
-static const struct yb_conf_list *
-addresses_of(const struct yb_process *p, const struct yb_daemon_listener *l)
+/* The row of a listener. */
+static const struct yb_conf_option *
+row_of(const struct yb_conf_table *t, const struct yb_daemon_listener *l)
 {
-    const struct yb_conf_table *t = p->spec->conf;
-    const char *values = (const char *)yb_conf_section(p->conf, t);
-    const struct yb_conf_option *row = NULL;
-
-    for (size_t i = 0; i < t->n && row == NULL; i++)
+    for (size_t i = 0; i < t->n; i++)
         if (strcmp(t->options[i].name, l->option) == 0)
-            row = &t->options[i];
-    yb_assert(row != NULL && row->type == YB_CONF_ADDRESSES);
-    return (const struct yb_conf_list *)(const void *)(values + row->offset);
-}
-
-/* Who owns the unix sockets of the daemon; a group is needed only where there is one. */
-static int
-socket_owner(const struct yb_process *p, const struct yb_conf_list *addresses,
-             struct yb_listen_owner *owner, struct yb_err *err)
-{
-    const struct yb_daemon_conf *own = yb_process_daemon_conf(p);
-    bool any = false;
-
-    *owner = (struct yb_listen_owner){ p->privs.uid, p->privs.gid, p->privs.drop,
-                                       (mode_t)own->socket_mode };
-    for (size_t i = 0; i < addresses->n; i++)
-        any = any || yb_str_starts(yb_str_from(addresses->v[i]), YB_STR("unix:"));
-    if (!any || !p->privs.drop || *own->socket_group == '\0')
-        return 0;
-    owner->gid = yb_privs_group(own->socket_group);
-    if (owner->gid == (gid_t)-1)
-        return yb_err_inside(err, YB_PERM, "5.3.5",
-                             "there is no group %s: create it or set socket_group",
-                             own->socket_group);
-    return 0;
+            return &t->options[i];
+    yb_assert(false);
+    return NULL;
 }
 
 static int
 bind_listener(struct yb_process *p, size_t i, struct yb_err *err)
 {
-    const struct yb_conf_list *list = addresses_of(p, &p->spec->listeners[i]);
+    const struct yb_conf_option *row = row_of(p->spec->conf, &p->spec->listeners[i]);
+    const struct yb_conf_list *list = yb_conf_addresses(p->conf, p->spec->conf, row);
     struct yb_listen_owner owner;
 
-    if (socket_owner(p, list, &owner, err) < 0)
+    if (yb_check_socket_owner(yb_process_daemon_conf(p), list, &p->privs, &owner, err) < 0)
         return -1;
     for (size_t k = 0; k < list->n; k++) {
         int fd = yb_listen_bind(list->v[k], &owner, err);
@@ -182,7 +158,10 @@ bind_listener(struct yb_process *p, size_t i, struct yb_err *err)
             return -1;
         p->bound = (struct yb_bound *)yb_realloc(p->bound, p->n_bound + 1, sizeof(*p->bound));
         p->bound[p->n_bound++] = (struct yb_bound){
-            .fd = fd, .listener = i, .address = yb_dup(list->v[k], strlen(list->v[k]))
+            .fd = fd,
+            .listener = i,
+            .tls = row->type == YB_CONF_ADDRESSES_TLS,
+            .address = yb_dup(list->v[k], strlen(list->v[k])),
         };
     }
     return 0;
@@ -198,8 +177,7 @@ prepare(struct yb_process *p, struct yb_err *err)
         if (bind_listener(p, i, err) < 0)
             return -1;
     if (p->n_bound == 0 && p->spec->n_listeners > 0)
-        return yb_err_inside(err, YB_PERM, "5.3.5", "nothing to listen on: set an address in [%s]",
-                             p->spec->name);
+        return yb_err_inside(err, YB_PERM, "5.3.5", NOTHING_TO_LISTEN_ON, p->spec->name);
     return 0;
 }
 
@@ -228,15 +206,20 @@ cleanup(struct yb_process *p)
 static int
 check_only(const struct yb_process *p)
 {
-    struct yb_tls_set *tls = NULL;
-    struct yb_err err = { 0 };
+    struct yb_conf_errors errors, warnings;
+    int rc;
 
-    if (yb_certs_load(p->conf, &tls, &err) < 0) {
-        fprintf(stderr, "%s: [common] tls_certificates: %s\n", p->conf_path, err.text);
-        return YB_EXIT_CONFIG;
-    }
-    yb_tls_set_unref(&tls);
-    return YB_EXIT_OK;
+    yb_conf_errors_init(&errors);
+    yb_conf_errors_init(&warnings);
+    if (!yb_check_listens(p->conf, p->spec->conf))
+        yb_conf_errors_add(&errors, "%s: " NOTHING_TO_LISTEN_ON, p->conf_path, p->spec->name);
+    yb_check(p->conf_path, p->conf, p->tables, YB_COUNT(p->tables), &errors, &warnings);
+    fprintf(stderr, "%.*s%.*s", YB_STR_ARG(yb_buf_view(errors.text)),
+            YB_STR_ARG(yb_buf_view(warnings.text)));
+    rc = errors.n > 0 ? YB_EXIT_CONFIG : YB_EXIT_OK;
+    yb_conf_errors_free(&errors);
+    yb_conf_errors_free(&warnings);
+    return rc;
 }
 
 int

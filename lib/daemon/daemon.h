@@ -31,9 +31,8 @@
 struct yb_daemon;
 
 struct yb_daemon_listener {
-    const char *option; /* an ADDRESSES row of the daemon's table */
+    const char *option; /* a row of addresses of the daemon's table; its type tells of TLS */
     const struct yb_service *service;
-    bool tls; /* TLS from the first byte */
 };
 
 struct yb_daemon_command {

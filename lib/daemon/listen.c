@@ -49,6 +49,39 @@ address_parse(struct yb_str s, union address *a, socklen_t *size)
            inet_pton(AF_INET, host, &a->in.sin_addr) == 1;
 }
 
+/* Octets of the host; *port as it is on the wire. */
+static struct yb_str
+host_of(const union address *a, in_port_t *port)
+{
+    if (a->any.sa_family == AF_INET) {
+        *port = a->in.sin_port;
+        return yb_str((const char *)&a->in.sin_addr, sizeof(a->in.sin_addr));
+    }
+    *port = a->in6.sin6_port;
+    return yb_str((const char *)&a->in6.sin6_addr, sizeof(a->in6.sin6_addr));
+}
+
+bool
+yb_listen_clash(const char *a, const char *b)
+{
+    static const char zeros[sizeof(struct in6_addr)];
+    union address x, y;
+    socklen_t size;
+    struct yb_str host, other, all;
+    in_port_t port, other_port;
+
+    if (!address_parse(yb_str_from(a), &x, &size) || !address_parse(yb_str_from(b), &y, &size) ||
+        x.any.sa_family != y.any.sa_family)
+        return false;
+    if (x.any.sa_family == AF_UNIX)
+        return strcmp(x.un.sun_path, y.un.sun_path) == 0;
+    host = host_of(&x, &port);
+    other = host_of(&y, &other_port);
+    all = yb_str(zeros, host.n);
+    return port == other_port && port != 0 &&
+           (yb_str_eq(host, other) || yb_str_eq(host, all) || yb_str_eq(other, all));
+}
+
 /* True when somebody accepts connections on the socket file. */
 static bool
 is_served(const union address *a, socklen_t size)

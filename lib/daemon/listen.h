@@ -20,6 +20,9 @@ struct yb_listen_owner { /* of unix sockets */
  */
 int yb_listen_bind(const char *address, const struct yb_listen_owner *owner,
                    struct yb_err *err) YB_MUST_USE;
+/* The two cannot be bound at once: the same socket file, or the same port of one family where the
+ * hosts are the same or one of them is all (0.0.0.0, [::]). Port 0 is any that is free. */
+bool yb_listen_clash(const char *a, const char *b);
 /* Removes the file of a unix address; other addresses leave nothing behind. */
 void yb_listen_unlink(const char *address);
 

@@ -1,6 +1,7 @@
 noinst_LIBRARIES += lib/daemon/libyb_daemon.a
 lib_daemon_libyb_daemon_a_SOURCES = \
 	lib/daemon/certs.c lib/daemon/certs.h \
+	lib/daemon/check.c lib/daemon/check.h \
 	lib/daemon/child.c \
 	lib/daemon/common_conf.c lib/daemon/common_conf.h \
 	lib/daemon/condemned.c lib/daemon/condemned.h \

@@ -68,6 +68,34 @@ yb_privs_folder(const struct yb_privs *p, const char *above, const char *path, s
     return rc;
 }
 
+/* 1: a folder, 0: nothing there, -1: something else, or it cannot be seen. */
+static int
+folder_there(const char *path, struct yb_err *err)
+{
+    struct stat st;
+
+    if (stat(path, &st) < 0)
+        return errno == ENOENT ? 0 : yb_err_sys(err, YB_PERM, "5.3.5", "look at %s", path);
+    return S_ISDIR(st.st_mode) ? 1 : yb_err_inside(err, YB_PERM, "5.3.5", "%s is no folder", path);
+}
+
+int
+yb_privs_folder_check(const char *path, struct yb_err *err)
+{
+    struct yb_str in = yb_str_head(yb_str_from(path), yb_str_rfind(yb_str_from(path), '/'));
+    char parent[300] = "/";
+    int rc = folder_there(path, err);
+
+    if (rc == 0 && in.n > 0 && !yb_str_copy(in, parent, sizeof(parent)))
+        rc = -1;
+    if (rc == 0)
+        rc = folder_there(parent, err);
+    if (rc == 0)
+        return yb_err_as(err, YB_ERR_NOT_FOUND, YB_PERM, "5.3.5", "there is no %s to make %s in",
+                         parent, path);
+    return rc < 0 ? -1 : 0;
+}
+
 /* Lets the kernel make its table of our descriptors at once: each time it has to grow under several
  * threads, all that open a file wait some 10 ms (for RCU). Without it they only wait. */
 static void

@@ -21,6 +21,9 @@ gid_t yb_privs_group(const char *name);
 /* A folder of mode 0700 that belongs to the daemon's user; the one above it is made too. */
 int yb_privs_folder(const struct yb_privs *p, const char *above, const char *path,
                     struct yb_err *err) YB_MUST_USE;
+/* The folder is there, or can be made as far as can be seen. PERM, YB_ERR_NOT_FOUND, when there is
+ * nothing to make it in. */
+int yb_privs_folder_check(const char *path, struct yb_err *err) YB_MUST_USE;
 /*
  * In the child, before any thread: limits, no core files, the user for good, no way to new rights
  * (no_new_privs), and death with the parent, whose pid is given.

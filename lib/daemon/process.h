@@ -26,6 +26,7 @@ enum {
 struct yb_bound {
     int fd;
     size_t listener; /* index in the spec */
+    bool tls;        /* TLS from the first octet */
     char *address;
 };
 

@@ -261,6 +261,28 @@ load_key(SSL_CTX *ctx, size_t pair, struct yb_str pem, struct yb_err *err)
     return rc;
 }
 
+int64_t
+yb_tls_chain_ends(struct yb_str chain_pem)
+{
+    BIO *bio = BIO_new_mem_buf(chain_pem.p, (int)chain_pem.n);
+    int64_t ends = 0;
+    X509 *cert;
+
+    while (bio != NULL && (cert = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL) {
+        struct tm tm;
+        int64_t at;
+
+        if (ASN1_TIME_to_tm(X509_get0_notAfter(cert), &tm) == 1) {
+            at = (int64_t)timegm(&tm);
+            ends = ends == 0 || at < ends ? at : ends;
+        }
+        X509_free(cert);
+    }
+    BIO_free(bio);
+    ERR_clear_error(); /* the end of the file is one to the library */
+    return ends;
+}
+
 static SSL_CTX *
 ctx_new(struct yb_tls_set *s, int min_version)
 {

@@ -24,6 +24,8 @@ struct yb_tls_pair {
 struct yb_tls_set *yb_tls_set_new(const struct yb_tls_pair *pairs, size_t n,
                                   struct yb_str ticket_secret, int min_version,
                                   struct yb_err *err) YB_MUST_USE;
+/* When the first certificate of a chain ends (seconds since 1970); 0 when there is none. */
+int64_t yb_tls_chain_ends(struct yb_str chain_pem);
 /* Sets are shared between the daemon, the engine and the connections. _unref() sets *s to NULL. */
 struct yb_tls_set *yb_tls_set_ref(struct yb_tls_set *s) YB_MUST_USE;
 void yb_tls_set_unref(struct yb_tls_set **s);

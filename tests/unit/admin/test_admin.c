@@ -871,7 +871,7 @@ END_TEST
 START_TEST(test_import)
 {
     static const char lines[] =
-        "{\"address\":\"Plain@i.test\"}\r\n"
+        "\xef\xbb\xbf{\"address\":\"Plain@i.test\"}\r\n"
         "\n"
         "{\"address\":\"scram@i.test\",\"verifier\":\"" SCRAM
         "\",\"name\":\"S\\tC\\\\R\\nam\",\"quota\":7}\n"

@@ -214,6 +214,9 @@ static const struct {
     { "-c /x/y tenant list", -1, "" },
     { "alias add a@d b@d c@d d@d", -1, "" },
     { "alias add a@d", 2, "a word is missing" },
+    { "account list  --json", 2, "an empty word" },
+    { "account set u@d --quota  --name x", 2, "without its value: --quota" },
+    { "account set u@d --quota none", -1, "" },
     { "alias set a@d", -1, "" },
     { "account list d", -1, "" },
     { "account list d e", 2, "one word too many: e" },
@@ -342,7 +345,8 @@ START_TEST(test_words_for_values)
     ck_assert(ctl_or_none(&c, "--contact").p != NULL && ctl_or_none(&c, "--contact").n == 0);
     ck_assert_ptr_null(ctl_or_none(&c, "--other").p);
     ck_assert_int_eq(ctl_page(&c, &page, &err), 0);
-    ck_assert_uint_eq(page.limit, 20);
+    ck_assert_uint_eq(page.limit, 21); /* one more, which tells that there is one */
+    ck_assert_uint_eq(c.page, 20);
     ck_assert_uint_eq(page.after.n, 0);
     c.options[c.n_options++] = (struct ctl_given){ "--limit", "many" };
     ck_assert_int_lt(ctl_page(&c, &page, &err), 0);
@@ -350,7 +354,57 @@ START_TEST(test_words_for_values)
 }
 END_TEST
 
+/* A variable of a script that is not set is no value, whatever the option. */
+START_TEST(test_empty_values)
+{
+    EACH_COMMAND(c)
+    {
+        for (const struct ctl_option_row *o = c->options; o != NULL && o->name != NULL; o++) {
+            char noun[20], verb[20], name[40], empty[] = "", program[] = "yubin";
+            char *argv[] = { program, noun, verb, name, empty };
+            struct ctl run = ctl_new();
+            int rc;
+
+            if (o->value == NULL)
+                continue;
+            snprintf(noun, sizeof(noun), "%s", c->noun);
+            snprintf(verb, sizeof(verb), "%s", c->verb);
+            snprintf(name, sizeof(name), "%s", o->name);
+            catch_output();
+            rc = ctl_arguments(&run, 5, argv);
+            ck_assert_msg(strstr(caught_output(), "without its value") != NULL && rc == CTL_USAGE,
+                          "%s %s %s", c->noun, c->verb, o->name);
+            yb_arena_free(&run.arena);
+        }
+    }
+}
+END_TEST
+
 /* --- what is printed --- */
+
+START_TEST(test_cut)
+{
+    static const struct ctl_command list = { "x", "list", "", "", .columns = "name size" };
+    struct ctl c = ctl_new();
+    json_t *rows = json_pack("[{s:s}, {s:s}, {s:s}]", "name", "a", "name", "b", "name", "c");
+    const char *said;
+
+    c.command = &list;
+    c.page = 3;
+    catch_output();
+    ctl_cut(&c, rows);
+    said = caught_output();
+    ck_assert_msg(*said == '\0' && json_array_size(rows) == 3, "%s", said);
+    c.page = 2;
+    catch_output();
+    ctl_cut(&c, rows);
+    said = caught_output();
+    ck_assert_msg(strstr(said, "only the first 2 are shown") != NULL, "%s", said);
+    ck_assert_msg(strstr(said, "--after b,") != NULL && json_array_size(rows) == 2, "%s", said);
+    json_decref(rows);
+    yb_arena_free(&c.arena);
+}
+END_TEST
 
 static const struct {
     const char *name, *json, *columns;
@@ -411,6 +465,8 @@ main(void)
     tcase_add_test(tc, test_taken);
     tcase_add_loop_test(tc, test_sizes, 0, (int)YB_COUNT(sizes));
     tcase_add_test(tc, test_words_for_values);
+    tcase_add_test(tc, test_empty_values);
+    tcase_add_test(tc, test_cut);
     tcase_add_loop_test(tc, test_print, 0, (int)YB_COUNT(prints));
     suite_add_tcase(s, tc);
     srunner_run_all(sr, CK_NORMAL);

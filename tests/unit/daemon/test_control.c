@@ -231,6 +231,30 @@ START_TEST(test_listen_unix)
 }
 END_TEST
 
+static const struct {
+    const char *a, *b;
+    bool clash;
+} clashes[] = {
+    { "127.0.0.1:25", "127.0.0.1:25", true },
+    { "127.0.0.1:25", "127.0.0.1:26", false },
+    { "127.0.0.1:25", "127.0.0.2:25", false },
+    { "0.0.0.0:25", "127.0.0.2:25", true },
+    { "[::1]:25", "[::]:25", true },
+    { "0.0.0.0:25", "[::]:25", false }, /* IPv6 sockets take IPv6 only */
+    { "127.0.0.1:0", "127.0.0.1:0", false },
+    { "unix:/run/a", "unix:/run/a", true },
+    { "unix:/run/a", "unix:/run/b", false },
+    { "unix:/run/a", "127.0.0.1:25", false },
+};
+
+START_TEST(test_clash)
+{
+    ck_assert_msg(yb_listen_clash(clashes[_i].a, clashes[_i].b) == clashes[_i].clash &&
+                      yb_listen_clash(clashes[_i].b, clashes[_i].a) == clashes[_i].clash,
+                  "%s %s", clashes[_i].a, clashes[_i].b);
+}
+END_TEST
+
 START_TEST(test_listen_inet)
 {
     struct yb_err err = { 0 };
@@ -277,6 +301,7 @@ main(void)
     int failed;
 
     tcase_add_test(tc, test_frame_cut);
+    tcase_add_loop_test(tc, test_clash, 0, (int)YB_COUNT(clashes));
     tcase_add_test(tc, test_frame_str);
     tcase_add_test(tc, test_frame_recv_ends);
     tcase_add_test(tc, test_metrics);

@@ -247,7 +247,7 @@ probe(const struct yb_conf *conf YB_UNUSED, const struct yb_note *note, struct y
     return 0;
 }
 
-static const struct yb_daemon_listener listeners[] = { { "listen", &service, false } };
+static const struct yb_daemon_listener listeners[] = { { "listen", &service } };
 static const struct yb_daemon_command commands[] = { { "who", command_who },
                                                      { "try", command_try } };
 static struct yb_daemon_spec spec = {
@@ -304,9 +304,10 @@ put_conf(const char *more)
 
     snprintf(text, sizeof(text),
              "[common]\nrun_dir = %s/run\nstate_dir = %s/state\nevent_dir = %s/events\n"
-             "[smtpd]\nsocket_group =\nlisten = unix:%s\n%s\n",
-             folder, folder, folder, listen_path, more);
+             "node_id_file = %s/node\n[smtpd]\nsocket_group =\nlisten = unix:%s\n%s\n",
+             folder, folder, folder, folder, listen_path, more);
     put("conf", yb_str_from(text), 0644);
+    put("node", YB_STR("0123456789abcdef\n"), 0644);
 }
 
 static void
@@ -794,6 +795,7 @@ static const struct {
     { "", "--version", 0 },
     { "", "-n", 0 },
     { "workers = many", "-n", 78 },
+    { "listen =", "-n", 78 },
     { "", "word", 64 },
 };
 
@@ -805,8 +807,10 @@ START_TEST(test_ends)
     if (strcmp(ends[_i].conf, "listen =") == 0) {
         char text[500];
 
-        snprintf(text, sizeof(text), "[common]\nrun_dir = %s/run\nstate_dir = %s\nevent_dir = %s\n",
-                 folder, folder, folder);
+        snprintf(text, sizeof(text),
+                 "[common]\nrun_dir = %s/run\nstate_dir = %s\nevent_dir = %s\n"
+                 "node_id_file = %s/node\n",
+                 folder, folder, folder, folder);
         put("conf", yb_str_from(text), 0644);
     }
     status = start_with(ends[_i].argument);
