@@ -29,9 +29,10 @@ main(int argc, char **argv)
             rc = err.class == YB_PERM ? CTL_REFUSED : CTL_LATER;
         }
     }
-    ctl_cut(&c, out);
-    if (out != NULL)
+    if (out != NULL) {
+        ctl_cut(&c, out);
         ctl_print(&c, out);
+    }
     json_decref(out);
     yb_admin_free(&c.admin);
     yb_conf_free(&c.conf);
