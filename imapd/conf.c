@@ -16,8 +16,7 @@ static const struct yb_conf_option options[] = {
     OPT(UINT, max_connections_per_account, "100", 1, 1000000,
         "Connections at once of one account; a network's are no longer counted once they are logged "
         "in."),
-    OPT_START(STRING, auth_mechanisms, "", 0, 200,
-        "SASL mechanisms offered, between spaces; empty means all there are."),
+    OPT_START(STRING, auth_mechanisms, YB_AUTH_DEFAULT, 1, 200, YB_AUTH_PROSE),
     OPT_START(STRING, time_zone, "UTC", 1, 64,
         "Whose days SEARCH ON, SINCE and BEFORE mean, and INTERNALDATE tells, by its IANA name: that of "
         "the users (Asia/Tokyo), or what came before 9 in the morning is yesterday's to them. "

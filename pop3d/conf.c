@@ -15,9 +15,7 @@ static const struct yb_conf_option options[] = {
     OPT_START(UINT, max_connections_per_account, "100", 1, 1000000,
         "Connections at once of one account; a network's are no longer counted once they are logged "
         "in."),
-    OPT_START(STRING, auth_mechanisms, YB_AUTH_MECHANISMS, 1, 100,
-        "SASL mechanisms offered, by spaces. Accounts with an imported hash cannot use SCRAM before "
-        "their first login with PLAIN."),
+    OPT_START(STRING, auth_mechanisms, YB_AUTH_DEFAULT, 1, 200, YB_AUTH_PROSE),
     OPT_START(UINT, open_accounts, "1024", 16, 65536,
         "Accounts kept open after a session; each holds a few descriptors."),
     OPT_START(UINT, max_failures, "3", 1, 100,

@@ -14,8 +14,7 @@ static const struct yb_conf_option options[] = {
     OPT_START(UINT, max_connections_per_account, "100", 1, 1000000,
         "Connections at once of one account; a network's are no longer counted once they are logged "
         "in."),
-    OPT_START(STRING, auth_mechanisms, "", 0, 200,
-        "SASL mechanisms offered, between spaces; empty means all there are."),
+    OPT_START(STRING, auth_mechanisms, YB_AUTH_DEFAULT, 1, 200, YB_AUTH_PROSE),
     YB_RECEIVER_ROWS(struct submitd_conf, "24",
         "Wrong commands and failed logins of a client until it is let go."),
     /* clang-format on */

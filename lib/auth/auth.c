@@ -15,7 +15,7 @@ fill_defaults(struct yb_auth_conf *c)
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
 
     if (c->mechanisms.n == 0)
-        c->mechanisms = YB_STR(YB_AUTH_MECHANISMS);
+        c->mechanisms = YB_STR(YB_AUTH_DEFAULT);
     if (c->hashing == 0)
         c->hashing = cores < 1 ? 1 : (unsigned)cores;
     if (c->hashing_wait_ms == 0)

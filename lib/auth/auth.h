@@ -50,7 +50,7 @@ struct yb_auth_session;
 struct yb_auth_conf {
     const char *service;          /* SASL service name: "imap", "pop", "smtp" */
     struct yb_auth_source source; /* where accounts come from: yb_auth_source_directory() */
-    struct yb_str mechanisms;     /* allowed, by spaces; empty: all of YB_AUTH_MECHANISMS */
+    struct yb_str mechanisms;     /* allowed, by spaces; empty: YB_AUTH_DEFAULT */
     struct yb_str secret;         /* the same on all nodes, for what unknown users are shown; empty:
                                    * random, so that an unknown user's salt changes at restart */
     unsigned hashing;             /* passwords hashed at once; 0: one a core */
@@ -64,6 +64,17 @@ struct yb_auth_conf {
 };
 /* All there are. */
 #define YB_AUTH_MECHANISMS "SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN LOGIN"
+/*
+ * Those offered where nobody says which. Not the one that binds to the TLS connection: stock mutt and
+ * neomutt choose it and then have no channel binding, so that their users could not log in.
+ */
+#define YB_AUTH_DEFAULT "SCRAM-SHA-256 PLAIN LOGIN"
+/* What the options of the daemons say of it. */
+#define YB_AUTH_PROSE                                                                              \
+    "SASL mechanisms offered, between spaces: some of " YB_AUTH_MECHANISMS ". The first, which "   \
+    "binds the login to the TLS connection, is not among the default: stock mutt and neomutt "     \
+    "choose it and then have no channel binding, so that their users cannot log in. Accounts "     \
+    "with an imported hash cannot use SCRAM before their first login with PLAIN."
 /* Names of some of them, by spaces: or -1 with the first that is none. */
 int yb_auth_mechanisms_check(struct yb_str mechanisms, struct yb_err *err) YB_MUST_USE;
 

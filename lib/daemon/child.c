@@ -143,6 +143,7 @@ make_net(const struct yb_process *p)
         .max_conns_per_network = own->max_connections_per_network,
         .max_input_total = own->max_input,
         .handshake_timeout_ms = own->handshake_timeout,
+        .keepalive_ms = own->keepalive,
     };
 
     return yb_net_new(&conf);

@@ -61,7 +61,7 @@ struct yb_daemon_conf {
     unsigned workers, loops;
     unsigned max_connections, max_connections_per_network;
     uint64_t max_input;
-    int64_t handshake_timeout, stop_timeout;
+    int64_t handshake_timeout, keepalive, stop_timeout;
     int64_t restart_wait, restart_wait_max;
     struct yb_conf_list proxy_from;
     const char *socket_group; /* of unix sockets it listens on */
@@ -94,6 +94,11 @@ struct yb_daemon_conf {
             "waiting longest are closed."),                                                        \
         YB_DAEMON_ROW(STRUCT, DURATION, true, handshake_timeout, "30s", 1000, 600000,              \
                       "A TLS handshake must be over by then."),                                    \
+        YB_DAEMON_ROW(                                                                             \
+            STRUCT, DURATION, true, keepalive, "2m", 0, 7200000,                                   \
+            "A client that is silent for so long is asked by TCP whether it is there: NAT boxes "  \
+            "on the way, many of which forget a quiet flow after 5 minutes, keep it, and one "     \
+            "that is gone is noticed a minute later. 0 means never."),                             \
         YB_DAEMON_ROW(STRUCT, DURATION, true, stop_timeout, "10s", 100, 600000,                    \
                       "How long an orderly stop waits for commands that are being answered."),     \
         YB_DAEMON_ROW(                                                                             \

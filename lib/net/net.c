@@ -11,6 +11,10 @@
 #define SCRATCH_BLOCK 32768
 #define DEFAULT_CONNS 10000
 #define DEFAULT_HANDSHAKE_MS 30000
+/* A peer that was asked so often, so many seconds apart, and never answered is gone: a minute is
+ * longer than a phone is out of reach in a tunnel of the underground between two stations. */
+#define KEEPALIVE_COUNT 4
+#define KEEPALIVE_SECONDS 15
 
 /* --- workers --- */
 
@@ -66,13 +70,31 @@ yb_net_new(const struct yb_net_conf *conf)
     return n;
 }
 
+/* Of a listening TCP socket; accepted ones inherit it. */
+static int
+set_up_tcp(int fd, int64_t keepalive_ms, struct yb_err *err)
+{
+    const int on = 1, count = KEEPALIVE_COUNT, interval = KEEPALIVE_SECONDS;
+    const int idle = keepalive_ms < 1000 ? 1 : (int)(keepalive_ms / 1000);
+
+    if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) < 0)
+        return yb_err_sys(err, YB_TEMP, "4.3.2", "listening socket");
+    if (keepalive_ms > 0 &&
+        (setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on)) < 0 ||
+         setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle)) < 0 ||
+         setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof(interval)) < 0 ||
+         setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof(count)) < 0))
+        return yb_err_sys(err, YB_TEMP, "4.3.2", "TCP keepalive");
+    return 0;
+}
+
 int
 yb_net_listen(struct yb_net *n, const struct yb_listener_spec *spec, struct yb_err *err)
 {
     struct yb_listener *l = yb_alloc(1, sizeof(*l));
     union yb_addr addr = { .any = { .sa_family = AF_UNSPEC } };
     socklen_t size = sizeof(addr);
-    int on = 1, rc = 0;
+    int rc = 0;
 
     yb_assert(spec->service->opened != NULL && spec->service->line != NULL);
     l->net = n;
@@ -84,9 +106,9 @@ yb_net_listen(struct yb_net *n, const struct yb_listener_spec *spec, struct yb_e
         rc = -1;
     } else {
         l->is_unix = addr.any.sa_family == AF_UNIX;
-        if (!l->is_unix) /* accepted sockets inherit it */
-            setsockopt(spec->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-        if (fcntl(spec->fd, F_SETFL, O_NONBLOCK) < 0)
+        if (!l->is_unix)
+            rc = set_up_tcp(spec->fd, n->conf.keepalive_ms, err);
+        if (rc == 0 && fcntl(spec->fd, F_SETFL, O_NONBLOCK) < 0)
             rc = yb_err_sys(err, YB_TEMP, "4.3.2", "listening socket");
     }
     pthread_mutex_lock(&n->lock);

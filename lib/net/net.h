@@ -18,6 +18,7 @@ struct yb_net_conf {
     /* Bytes of half lines of all connections; over it the longest waiting is closed; 0: any. */
     size_t max_input_total;
     int64_t handshake_timeout_ms; /* TLS handshake, from accept or STARTTLS; 0: 30 s */
+    int64_t keepalive_ms; /* a peer as silent as that is asked by TCP if it is there; 0: never */
 };
 
 struct yb_listener_spec {

@@ -70,6 +70,12 @@ def scenario(p):
     p.tenant("one", "one.test")
     p.account(ANN)
     unbound(p)
+    with p.imap() as c, p.submission() as s:  # by default without channel binding, which is asked for in pop3d
+        s.ehlo()
+        assert "AUTH=SCRAM-SHA-256" in c.capabilities and not any("PLUS" in w and "AUTH" in w for w in c.capabilities)
+        assert s.esmtp_features["auth"].split() == ["SCRAM-SHA-256", "PLAIN", "LOGIN"], s.esmtp_features
+    if p.trial is None:
+        return  # channel binding is not offered unless somebody asks for it
     for version in ("-tls1_2", "-tls1_3"):
         bound(p, version, lambda key: key, "+OK")
         bound(p, version, lambda key: bytes(32), "-ERR")  # somebody in the middle
@@ -84,4 +90,4 @@ def scenario(p):
 
 
 if __name__ == "__main__":
-    harness.main(scenario)
+    harness.main(scenario, {"pop3d": {"auth_mechanisms": "SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN LOGIN"}})

@@ -46,6 +46,8 @@ start(const struct yb_auth_conf *wanted)
     conf.service = "imap";
     conf.source = accounts_source(&accounts);
     conf.now_ms = clock_now;
+    if (conf.mechanisms.n == 0)
+        conf.mechanisms = YB_STR(YB_AUTH_MECHANISMS);
     auth = yb_auth_new(&conf, &err);
     ck_assert_msg(auth != NULL, "%s", err.text);
     client_start();

@@ -35,7 +35,7 @@ static const struct {
       .out = HELLO "+OK\r\nTOP\r\nUIDL\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\nPIPELINING\r\nSTLS\r\n.\r\n" },
     { .name = "capabilities under TLS", .in = "capa\r\n", .open = true,
       .out = HELLO "+OK\r\nTOP\r\nUIDL\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\nPIPELINING\r\nUSER\r\n"
-             "SASL SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN LOGIN\r\n.\r\n" },
+             "SASL SCRAM-SHA-256 PLAIN LOGIN\r\n.\r\n" },
     { .name = "capabilities when logged in", .in = LOGIN "CAPA\r\n", .open = true,
       .out = IN "+OK\r\nTOP\r\nUIDL\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\nPIPELINING\r\n.\r\n" },
     { .name = "STLS, then login", .clear = true, .open = true,
