@@ -74,6 +74,7 @@ try_other(struct imapd_lex *l, unsigned which)
         struct imapd_store store;
         struct imapd_select select;
         struct imapd_status status;
+        struct imapd_create create;
         struct imapd_list list;
         struct imapd_copy copy;
         struct imapd_append append;
@@ -98,6 +99,8 @@ try_other(struct imapd_lex *l, unsigned which)
         return imapd_parse_id(l, &u.id);
     case 9:
         return imapd_parse_lsub(l, &u.list);
+    case 10:
+        return imapd_parse_create(l, &u.create);
     default:
         return imapd_parse_setquota(l, &u.root);
     }

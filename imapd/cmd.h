@@ -31,6 +31,9 @@ int imapd_cmd_rename(struct imapd_cmd *c, struct yb_err *err) YB_MUST_USE;
 int imapd_cmd_subscribe(struct imapd_cmd *c, struct yb_err *err) YB_MUST_USE;
 int imapd_cmd_unsubscribe(struct imapd_cmd *c, struct yb_err *err) YB_MUST_USE;
 int imapd_cmd_status(struct imapd_cmd *c, struct yb_err *err) YB_MUST_USE;
+/* "* STATUS name (…)" of a mailbox, for LIST as well. */
+int imapd_put_status(struct imapd_cmd *c, struct yb_str mailbox, unsigned items,
+                     struct yb_err *err) YB_MUST_USE;
 
 /* cmd_list.c */
 int imapd_cmd_list(struct imapd_cmd *c, struct yb_err *err) YB_MUST_USE;

@@ -12,7 +12,9 @@ imapd_put_capability(struct imapd_cmd *c)
     yb_buf_add(c->out, YB_STR("CAPABILITY IMAP4rev1 LITERAL+ SASL-IR ID ENABLE IDLE"));
     if (c->s->state != IMAPD_ST_START) {
         yb_buf_add(c->out, YB_STR(" NAMESPACE CHILDREN UNSELECT UIDPLUS MOVE SPECIAL-USE"
-                                  " ESEARCH CONDSTORE QUOTA QUOTA=RES-STORAGE"));
+                                  " CREATE-SPECIAL-USE LIST-EXTENDED LIST-STATUS ESEARCH CONDSTORE"
+                                  " QUOTA QUOTA=RES-STORAGE APPENDLIMIT="));
+        yb_buf_add_u64(c->out, c->s->conf->max_message);
         return;
     }
     if (!yb_conn_is_tls(c->conn)) {

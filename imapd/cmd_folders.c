@@ -24,9 +24,18 @@ one_mailbox(struct imapd_cmd *c, struct yb_str *name, struct yb_err *err)
 int
 imapd_cmd_create(struct imapd_cmd *c, struct yb_err *err)
 {
-    struct yb_str name;
+    struct imapd_create args;
+    int rc;
 
-    if (one_mailbox(c, &name, err) < 0 || yb_store_create(c->s->account, name, err) < 0)
+    if (!imapd_parse_create(&c->lex, &args))
+        return imapd_wrong(c, err);
+    if (args.n_uses > 1)
+        return yb_err_as(err, YB_ERR_USE, YB_PERM, "5.2.0", "A mailbox has one use");
+    if (args.n_uses == 0)
+        rc = yb_store_create(c->s->account, args.mailbox, err);
+    else
+        rc = yb_store_create_for(c->s->account, args.mailbox, args.uses[0], err);
+    if (rc < 0)
         return -1;
     imapd_ok(c, YB_STR("CREATE completed"));
     return 0;
@@ -98,8 +107,9 @@ imapd_cmd_unsubscribe(struct imapd_cmd *c, struct yb_err *err)
 /* --- STATUS --- */
 
 static void
-put_status(struct yb_buf *b, unsigned items, const struct yb_mailbox_status *st)
+put_items(struct imapd_cmd *c, unsigned items, const struct yb_mailbox_status *st)
 {
+    struct yb_buf *b = c->out;
     const struct {
         unsigned item;
         struct yb_str name;
@@ -113,6 +123,7 @@ put_status(struct yb_buf *b, unsigned items, const struct yb_mailbox_status *st)
         { IMAPD_STATUS_HIGHESTMODSEQ, YB_STR_INIT("HIGHESTMODSEQ "), st->highest_modseq },
         /* RFC 9208: who announces QUOTA=RES-STORAGE tells it, in octets. */
         { IMAPD_STATUS_DELETED_STORAGE, YB_STR_INIT("DELETED-STORAGE "), st->deleted_bytes },
+        { IMAPD_STATUS_APPENDLIMIT, YB_STR_INIT("APPENDLIMIT "), c->s->conf->max_message },
     };
     const char *between = "(";
 
@@ -128,27 +139,36 @@ put_status(struct yb_buf *b, unsigned items, const struct yb_mailbox_status *st)
 }
 
 int
-imapd_cmd_status(struct imapd_cmd *c, struct yb_err *err)
+imapd_put_status(struct imapd_cmd *c, struct yb_str mailbox, unsigned items, struct yb_err *err)
 {
     struct yb_mailbox *m = NULL;
     struct yb_mailbox_status st;
-    struct imapd_status args;
     int rc;
 
-    if (!imapd_parse_status(&c->lex, &args))
-        return imapd_wrong(c, err);
-    if (yb_mailbox_open(c->s->account, args.mailbox, &m, err) < 0)
+    if (yb_mailbox_open(c->s->account, mailbox, &m, err) < 0)
         return -1;
     rc = yb_mailbox_status_read(m, &st, err);
     yb_mailbox_close(&m);
     if (rc < 0)
         return -1;
+    yb_buf_add(c->out, YB_STR("* STATUS "));
+    imapd_put_mailbox(c->out, mailbox, c->scratch);
+    yb_buf_add_c(c->out, ' ');
+    put_items(c, items, &st);
+    return 0;
+}
+
+int
+imapd_cmd_status(struct imapd_cmd *c, struct yb_err *err)
+{
+    struct imapd_status args;
+
+    if (!imapd_parse_status(&c->lex, &args))
+        return imapd_wrong(c, err);
+    if (imapd_put_status(c, args.mailbox, args.items, err) < 0)
+        return -1;
     if ((args.items & IMAPD_STATUS_HIGHESTMODSEQ) != 0)
         imapd_enable_condstore(c);
-    yb_buf_add(c->out, YB_STR("* STATUS "));
-    imapd_put_mailbox(c->out, args.mailbox, c->arena);
-    yb_buf_add_c(c->out, ' ');
-    put_status(c->out, args.items, &st);
     imapd_ok(c, YB_STR("STATUS completed"));
     return 0;
 }

@@ -1,7 +1,8 @@
-/* LIST, with the forms of RFC 5258 and RFC 6154, and LSUB, in slices of time. */
+/* LIST, with the forms of RFC 5258, RFC 6154 and RFC 5819, and LSUB, in slices of time. */
 #include "imapd/cmd.h"
 #include "imapd/match.h"
 #include "imapd/reply.h"
+#include "imapd/sync.h"
 #include "imapd/utf7.h"
 
 #include "lib/base/clock.h"
@@ -87,7 +88,7 @@ struct entry {
     struct yb_str name;
     bool exists, children, has_children_info, subscribed;
     const char *special; /* "" or NULL: none */
-    bool child_subscribed;
+    unsigned below;      /* what is selected that folders below have */
 };
 
 static void
@@ -111,8 +112,15 @@ put_entry(struct imapd_cmd *c, struct yb_str verb, bool extended, const struct e
         put_attribute(b, e->special, &any);
     yb_buf_add(b, YB_STR(") \"/\" "));
     imapd_put_mailbox(b, e->name, c->arena);
-    if (e->child_subscribed)
-        yb_buf_add(b, YB_STR(" (\"CHILDINFO\" (\"SUBSCRIBED\"))"));
+    if (e->below != 0) {
+        yb_buf_add(b, YB_STR(" (\"CHILDINFO\" ("));
+        if ((e->below & IMAPD_LIST_SUBSCRIBED) != 0)
+            yb_buf_add(b, YB_STR("\"SUBSCRIBED\" "));
+        if ((e->below & IMAPD_LIST_SPECIAL_USE) != 0)
+            yb_buf_add(b, YB_STR("\"SPECIAL-USE\" "));
+        yb_buf_truncate(b, yb_buf_size(b) - 1);
+        yb_buf_add(b, YB_STR("))"));
+    }
     yb_buf_add(b, YB_STR("\r\n"));
 }
 
@@ -122,13 +130,6 @@ passes_selection(const struct imapd_list *args, const struct yb_folder *f)
     if ((args->select & IMAPD_LIST_SUBSCRIBED) != 0 && !f->subscribed)
         return false;
     return (args->select & IMAPD_LIST_SPECIAL_USE) == 0 || f->special[0] != '\0';
-}
-
-static bool
-is_selected(const struct imapd_list *args, const struct yb_folder *f)
-{
-    return ((args->select & IMAPD_LIST_SUBSCRIBED) != 0 && f->subscribed) ||
-           ((args->select & IMAPD_LIST_SPECIAL_USE) != 0 && f->special[0] != '\0');
 }
 
 /* Marks all parents of the folders that are selected. */
@@ -143,7 +144,7 @@ mark_below(struct imapd_cmd *c, struct list_job *j)
     for (size_t i = 0; i < j->n; i++) {
         struct yb_str name = j->folders[i].name;
 
-        if (!is_selected(&j->args, &j->folders[i]))
+        if (!passes_selection(&j->args, &j->folders[i]))
             continue;
         for (size_t at = name.n; at > 0; at--) {
             bool *parent =
@@ -156,6 +157,18 @@ mark_below(struct imapd_cmd *c, struct list_job *j)
     yb_map_free(&places);
 }
 
+/* RFC 5819 §2: of each mailbox that can be selected; not of one that is named only for those below
+ * it. What cannot be had is left out. */
+static void
+put_status(struct imapd_cmd *c, const struct list_job *j, const struct yb_folder *f)
+{
+    struct yb_err err = { 0 };
+
+    if (f->exists && passes_selection(&j->args, f) &&
+        imapd_put_status(c, f->name, j->args.status, &err) < 0 && err.class != YB_PERM)
+        yb_log_err(YB_LOG_WARN, yb_conn_log(c->conn), "imap.error", &err);
+}
+
 static void
 list_folder(struct imapd_cmd *c, const struct list_job *j, size_t i)
 {
@@ -165,7 +178,8 @@ list_folder(struct imapd_cmd *c, const struct list_job *j, size_t i)
     bool below = j->below != NULL && j->below[i];
 
     /* A subscription alone is no folder of LIST's, unless it is asked for. */
-    if ((!passes_selection(args, f) && !below) || (!f->exists && !f->children && args->select == 0))
+    if ((!passes_selection(args, f) && !below) ||
+        (!f->exists && !f->children && (args->select & IMAPD_LIST_SUBSCRIBED) == 0))
         return;
     put_entry(c, YB_STR("LIST"), args->extended,
               &(struct entry){
@@ -175,8 +189,10 @@ list_folder(struct imapd_cmd *c, const struct list_job *j, size_t i)
                   .children = f->children,
                   .subscribed = f->subscribed && (told & IMAPD_LIST_SUBSCRIBED) != 0,
                   .special = f->special,
-                  .child_subscribed = below,
+                  .below = below ? args->select : 0,
               });
+    if (args->status != 0)
+        put_status(c, j, f);
 }
 
 static int
@@ -188,8 +204,15 @@ list_step(struct imapd_cmd *c, struct yb_err *err YB_UNUSED)
     for (; j->next < j->n; j->next++, j->pattern = 0) {
         if (yb_buf_size(c->out) >= YB_OUT_PIECE || matches_any(c, j, &matches) != 0)
             return 1;
-        if (matches)
-            list_folder(c, j, j->next);
+        if (!matches)
+            continue;
+        list_folder(c, j, j->next);
+        /* To find out a mailbox's status takes far longer than to name it. */
+        if (j->args.status != 0 && yb_clock_ms() >= c->until) {
+            j->next++;
+            j->pattern = 0;
+            return 1;
+        }
     }
     imapd_ok(c, YB_STR("LIST completed"));
     return 0;
@@ -204,6 +227,8 @@ imapd_cmd_list(struct imapd_cmd *c, struct yb_err *err)
     c->job = j;
     if (!imapd_parse_list(&c->lex, args))
         return imapd_wrong(c, err);
+    if ((args->status & IMAPD_STATUS_HIGHESTMODSEQ) != 0)
+        imapd_enable_condstore(c);
     if (args->n_patterns == 1 && args->patterns[0].n == 0 && !args->extended) {
         /* An empty pattern asks for the delimiter (RFC 3501 §6.3.8). */
         yb_buf_add(c->out, YB_STR("* LIST (\\Noselect) \"/\" \"\"\r\n"));

@@ -1,4 +1,4 @@
-/* The smaller arguments: SELECT, STATUS, LIST, COPY, APPEND, ID, SETQUOTA. */
+/* The smaller arguments: SELECT, STATUS, CREATE, LIST, COPY, APPEND, ID, SETQUOTA. */
 #include "imapd/parse.h"
 
 struct word_row {
@@ -48,8 +48,9 @@ imapd_parse_select(struct imapd_lex *l, struct imapd_select *out)
     return imapd_lex_end(l);
 }
 
-bool
-imapd_parse_status(struct imapd_lex *l, struct imapd_status *out)
+/* Behind the '(': items of STATUS. */
+static bool
+parse_status_items(struct imapd_lex *l, unsigned *items)
 {
     static const struct word_row rows[] = {
         { YB_STR_INIT("MESSAGES"), IMAPD_STATUS_MESSAGES },
@@ -59,11 +60,64 @@ imapd_parse_status(struct imapd_lex *l, struct imapd_status *out)
         { YB_STR_INIT("UNSEEN"), IMAPD_STATUS_UNSEEN },
         { YB_STR_INIT("HIGHESTMODSEQ"), IMAPD_STATUS_HIGHESTMODSEQ },
         { YB_STR_INIT("DELETED-STORAGE"), IMAPD_STATUS_DELETED_STORAGE },
+        { YB_STR_INIT("APPENDLIMIT"), IMAPD_STATUS_APPENDLIMIT },
     };
 
+    return parse_words(l, rows, YB_COUNT(rows), items);
+}
+
+bool
+imapd_parse_status(struct imapd_lex *l, struct imapd_status *out)
+{
     *out = (struct imapd_status){ 0 };
     return imapd_lex_mailbox(l, &out->mailbox) && imapd_lex_space(l) && imapd_lex_open(l) &&
-           parse_words(l, rows, YB_COUNT(rows), &out->items) && imapd_lex_end(l);
+           parse_status_items(l, &out->items) && imapd_lex_end(l);
+}
+
+/* --- CREATE --- */
+
+/* Behind "USE (": "\Sent", or nothing. */
+static bool
+parse_uses(struct imapd_lex *l, struct imapd_create *out)
+{
+    bool more = true;
+
+    if (imapd_lex_char(l, ')'))
+        return true;
+    while (more) {
+        size_t from = l->at;
+        struct yb_str name;
+
+        if (out->n_uses == IMAPD_USES_MAX)
+            return imapd_lex_wrong(l, "Too many uses");
+        if (!imapd_lex_char(l, '\\'))
+            return imapd_lex_wrong(l, "A use begins with a backslash");
+        if (!imapd_lex_atom(l, &name))
+            return false;
+        out->uses[out->n_uses++] = yb_str(l->in.p + from, l->at - from);
+        if (!imapd_lex_list_next(l, &more))
+            return false;
+    }
+    return true;
+}
+
+bool
+imapd_parse_create(struct imapd_lex *l, struct imapd_create *out)
+{
+    *out = (struct imapd_create){ 0 };
+    if (!imapd_lex_mailbox(l, &out->mailbox))
+        return false;
+    if (!imapd_lex_char(l, ' '))
+        return imapd_lex_end(l);
+    if (!imapd_lex_open(l))
+        return false;
+    if (!imapd_lex_word(l, YB_STR("USE")))
+        return imapd_lex_wrong(l, "An option or item is unknown");
+    if (!imapd_lex_space(l) || !imapd_lex_open(l) || !parse_uses(l, out))
+        return false;
+    if (!imapd_lex_char(l, ')'))
+        return imapd_lex_wrong(l, "A closing parenthesis is missing");
+    return imapd_lex_end(l);
 }
 
 /* --- LIST --- */
@@ -114,6 +168,27 @@ parse_list_select(struct imapd_lex *l, struct imapd_list *out)
     return imapd_lex_space(l);
 }
 
+/* Behind "RETURN (": options, STATUS with its items among them. */
+static bool
+parse_list_return(struct imapd_lex *l, struct imapd_list *out)
+{
+    bool more = true;
+
+    if (imapd_lex_char(l, ')'))
+        return true;
+    while (more) {
+        if (imapd_lex_word(l, YB_STR("STATUS"))) {
+            if (!imapd_lex_space(l) || !imapd_lex_open(l) || !parse_status_items(l, &out->status))
+                return false;
+        } else if (!parse_word(l, return_rows, YB_COUNT(return_rows), &out->returns)) {
+            return false;
+        }
+        if (!imapd_lex_list_next(l, &more))
+            return false;
+    }
+    return true;
+}
+
 bool
 imapd_parse_list(struct imapd_lex *l, struct imapd_list *out)
 {
@@ -126,10 +201,7 @@ imapd_parse_list(struct imapd_lex *l, struct imapd_list *out)
         out->extended = true;
         if (!imapd_lex_word(l, YB_STR("RETURN")))
             return imapd_lex_wrong(l, "RETURN is missing");
-        if (!imapd_lex_space(l) || !imapd_lex_open(l))
-            return false;
-        if (!imapd_lex_char(l, ')') &&
-            !parse_words(l, return_rows, YB_COUNT(return_rows), &out->returns))
+        if (!imapd_lex_space(l) || !imapd_lex_open(l) || !parse_list_return(l, out))
             return false;
     }
     return imapd_lex_end(l);

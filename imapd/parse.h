@@ -143,7 +143,8 @@ enum {
     IMAPD_STATUS_UIDVALIDITY = 8,
     IMAPD_STATUS_UNSEEN = 16,
     IMAPD_STATUS_HIGHESTMODSEQ = 32,
-    IMAPD_STATUS_DELETED_STORAGE = 64
+    IMAPD_STATUS_DELETED_STORAGE = 64,
+    IMAPD_STATUS_APPENDLIMIT = 128 /* RFC 7889 */
 };
 struct imapd_status {
     struct yb_str mailbox;
@@ -151,7 +152,16 @@ struct imapd_status {
 };
 bool imapd_parse_status(struct imapd_lex *l, struct imapd_status *out) YB_MUST_USE;
 
-/* LIST with the forms of RFC 5258, and RFC 6154's SPECIAL-USE on both sides. */
+/* CREATE: a mailbox and perhaps (USE (\Sent)) (RFC 6154 §3). */
+#define IMAPD_USES_MAX 16
+struct imapd_create {
+    struct yb_str mailbox;
+    struct yb_str uses[IMAPD_USES_MAX]; /* "\Sent", in any case, known here or not */
+    size_t n_uses;
+};
+bool imapd_parse_create(struct imapd_lex *l, struct imapd_create *out) YB_MUST_USE;
+
+/* LIST with the forms of RFC 5258, RFC 6154's SPECIAL-USE on both sides, and RFC 5819's STATUS. */
 enum {
     IMAPD_LIST_SUBSCRIBED = 1,      /* selection and return */
     IMAPD_LIST_SPECIAL_USE = 2,     /* selection and return */
@@ -162,6 +172,7 @@ enum {
 #define IMAPD_LIST_PATTERNS 32
 struct imapd_list {
     unsigned select, returns;
+    unsigned status;         /* RETURN (STATUS (…)): IMAPD_STATUS_…; 0: not asked for */
     bool extended;           /* any option, or several patterns */
     struct yb_str reference; /* as they came: modified UTF-7 */
     struct yb_str patterns[IMAPD_LIST_PATTERNS];

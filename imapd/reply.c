@@ -38,6 +38,7 @@ static const struct {
     [YB_ERR_TOO_BIG]     = { false, "[TOOBIG] " },
     [YB_ERR_CANNOT]      = { false, "[CANNOT] " },
     [YB_ERR_CONTENT]     = { false, "[CANNOT] " },
+    [YB_ERR_USE]         = { false, "[USEATTR] " },
     [YB_ERR_CHARSET]     = { false, "[BADCHARSET (US-ASCII UTF-8)] " },
     [YB_ERR_DOMAIN]      = { false, "[CANNOT] " },
     [YB_ERR_VALUE]       = { false, "[CANNOT] " },

@@ -49,6 +49,7 @@ enum yb_err_kind {
     YB_ERR_TOO_BIG,    /* one message over the limit, wherever it goes */
     YB_ERR_CANNOT,     /* can never be done with this name or thing */
     YB_ERR_CONTENT,    /* what the message holds is not taken */
+    YB_ERR_USE,        /* can be done, but not for the use that is asked for: nothing was done */
     YB_ERR_CHARSET,    /* text in a charset that is not known here */
     YB_ERR_DOMAIN,     /* not a domain name: nobody can host it */
     YB_ERR_VALUE,      /* not a value that the database takes; the text is its own sentence */

@@ -39,6 +39,10 @@ void yb_cache_flush(struct yb_mailbox *m);
 /* The lines of a small list file; "" when there is none. */
 int yb_listfile_read(struct yb_store_account *a, const char *file, struct yb_arena *arena,
                      struct yb_str *out, struct yb_err *err) YB_MUST_USE;
+/* Under the account lock: the mailbox (its name in its one form) that is about to be made gets this
+ * use. PERM 5.2.0, YB_ERR_USE: there is no such, or a mailbox has it. */
+int yb_special_take(struct yb_store_account *a, struct yb_str name, struct yb_str use,
+                    struct yb_err *err) YB_MUST_USE;
 struct yb_renamed {
     struct yb_str from, to; /* in their one form */
 };

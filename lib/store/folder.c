@@ -41,15 +41,18 @@ begin_folders(struct yb_store_account *a, struct yb_err *err)
     return 0;
 }
 
+/* `use`: empty, or what `name` shall be for. Its mark comes first: one of a mailbox that there is not
+ * is as good as none, and a mailbox without the use that was asked for is not what was asked for. */
 static int
-create_locked(struct yb_store_account *a, const struct yb_folder_dir *dir, struct yb_err *err)
+create_locked(struct yb_store_account *a, const struct yb_folder_dir *dir, struct yb_str name,
+              struct yb_str use, struct yb_err *err)
 {
     struct yb_mailbox *m = NULL;
     int rc = -1;
 
     if (dir_exists(a, dir->s))
         return yb_err_as(err, YB_ERR_EXISTS, YB_PERM, "5.2.0", "The mailbox exists already");
-    if (begin_folders(a, err) < 0)
+    if ((use.n > 0 && yb_special_take(a, name, use, err) < 0) || begin_folders(a, err) < 0)
         return -1;
     if (yb_mailbox_find_entered(a, dir, true, &m, err) == 0)
         rc = yb_account_settle(a, err);
@@ -58,16 +61,26 @@ create_locked(struct yb_store_account *a, const struct yb_folder_dir *dir, struc
 }
 
 int
+yb_store_create_for(struct yb_store_account *a, struct yb_str name, struct yb_str use,
+                    struct yb_err *err)
+{
+    struct yb_arena *arena = yb_arena_new(1024);
+    struct yb_folder_dir dir;
+    int rc = -1;
+
+    if (yb_folder_to_dir(name, &dir, err) == 0 && yb_folder_normal(name, arena, &name, err) == 0 &&
+        yb_account_lock(a, err) == 0) {
+        rc = create_locked(a, &dir, name, use, err);
+        yb_account_unlock(a);
+    }
+    yb_arena_free(&arena);
+    return rc;
+}
+
+int
 yb_store_create(struct yb_store_account *a, struct yb_str name, struct yb_err *err)
 {
-    struct yb_folder_dir dir;
-    int rc;
-
-    if (yb_folder_to_dir(name, &dir, err) < 0 || yb_account_lock(a, err) < 0)
-        return -1;
-    rc = create_locked(a, &dir, err);
-    yb_account_unlock(a);
-    return rc;
+    return yb_store_create_for(a, name, YB_STR(""), err);
 }
 
 /* --- delete --- */

@@ -168,6 +168,10 @@ int yb_store_list(struct yb_store_account *a, struct yb_arena *arena, struct yb_
  * characters, no empty level (a trailing "/" is dropped). PERM 5.2.0 is YB_ERR_EXISTS,
  * YB_ERR_NOT_FOUND, YB_ERR_CANNOT or YB_ERR_LIMIT. */
 int yb_store_create(struct yb_store_account *a, struct yb_str name, struct yb_err *err) YB_MUST_USE;
+/* The same with a special use, one of those above in any case. PERM 5.2.0, YB_ERR_USE, for another, or
+ * when a mailbox has it already: then nothing is made. */
+int yb_store_create_for(struct yb_store_account *a, struct yb_str name, struct yb_str use,
+                        struct yb_err *err) YB_MUST_USE;
 int yb_store_delete(struct yb_store_account *a, struct yb_str name, struct yb_err *err) YB_MUST_USE;
 /* Special uses and subscriptions go with a mailbox, and with those below it. */
 int yb_store_rename(struct yb_store_account *a, struct yb_str from, struct yb_str to,

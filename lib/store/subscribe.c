@@ -6,6 +6,8 @@
 #include "lib/store/sys.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
 
 #define LIST_LIMIT (4u << 20)
 
@@ -141,27 +143,90 @@ edit_drop_special(void *arg, struct yb_str line, struct yb_arena *arena)
     return drop ? YB_STR("") : line;
 }
 
+/* As it is written here; empty: there is no such use. */
+static struct yb_str
+known_use(struct yb_str use)
+{
+    for (size_t i = 0; i < YB_COUNT(specials); i++) {
+        if (yb_str_eqi(use, yb_str_from(specials[i])))
+            return yb_str_from(specials[i]);
+    }
+    return YB_STR("");
+}
+
+static bool
+mailbox_exists(const struct yb_store_account *a, struct yb_str name)
+{
+    struct yb_folder_dir dir;
+
+    return yb_folder_to_dir(name, &dir, NULL) == 0 &&
+           faccessat(a->maildir_fd, dir.s, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* Whether a mailbox that there is has the use; the mark of one that was deleted is free. */
+static int
+use_is_taken(struct yb_store_account *a, struct yb_str use, bool *taken, struct yb_err *err)
+{
+    struct yb_arena *arena = yb_arena_new(1024);
+    struct yb_str text, line;
+    int rc = yb_listfile_read(a, YB_SPECIAL, arena, &text, err);
+
+    *taken = false;
+    while (rc == 0 && yb_str_split(&text, '\n', &line)) {
+        size_t space = yb_str_find(line, ' ');
+
+        *taken |= yb_str_eq(yb_str_head(line, space), use) &&
+                  mailbox_exists(a, yb_str_skip(line, space + 1));
+    }
+    yb_arena_free(&arena);
+    return rc;
+}
+
+static int
+write_special(struct yb_store_account *a, struct yb_str name, struct yb_str use, struct yb_err *err)
+{
+    struct special_edit e = { .name = name, .special = use };
+    struct yb_arena *arena = yb_arena_new(1024);
+    struct yb_str line = YB_STR("");
+    int rc;
+
+    if (use.n > 0)
+        line = yb_arena_printf(arena, "%.*s %.*s", YB_STR_ARG(use), YB_STR_ARG(name));
+    rc = list_edit(a, YB_SPECIAL, edit_drop_special, &e, line, err);
+    yb_arena_free(&arena);
+    return rc;
+}
+
+int
+yb_special_take(struct yb_store_account *a, struct yb_str name, struct yb_str use,
+                struct yb_err *err)
+{
+    struct yb_str known = known_use(use);
+    bool taken;
+
+    if (known.n == 0)
+        return yb_err_as(err, YB_ERR_USE, YB_PERM, "5.2.0", "There is no such use here");
+    if (use_is_taken(a, known, &taken, err) < 0)
+        return -1;
+    if (taken)
+        return yb_err_as(err, YB_ERR_USE, YB_PERM, "5.2.0", "Another mailbox has this use");
+    return write_special(a, name, known, err);
+}
+
 int
 yb_store_set_special(struct yb_store_account *a, struct yb_str name, const char *special,
                      struct yb_err *err)
 {
     struct yb_arena *arena = yb_arena_new(1024);
-    struct special_edit e = { .special = YB_STR("") };
-    struct yb_str line = YB_STR("");
-    int rc = yb_folder_normal(name, arena, &e.name, err);
+    struct yb_str use = known_use(yb_str_from(special)), normal;
+    int rc = yb_folder_normal(name, arena, &normal, err);
 
-    for (size_t i = 0; i < YB_COUNT(specials); i++) {
-        if (yb_str_eqi(yb_str_from(special), yb_str_from(specials[i])))
-            e.special = yb_str_from(specials[i]);
-    }
-    if (rc == 0 && special[0] != '\0' && e.special.n == 0)
+    if (rc == 0 && special[0] != '\0' && use.n == 0)
         rc = yb_err_as(err, YB_ERR_CANNOT, YB_PERM, "5.2.0", "No such special use");
     if (rc == 0)
         rc = yb_account_lock(a, err);
     if (rc == 0) {
-        if (e.special.n > 0)
-            line = yb_arena_printf(arena, "%s %.*s", e.special.p, YB_STR_ARG(e.name));
-        rc = list_edit(a, YB_SPECIAL, edit_drop_special, &e, line, err);
+        rc = write_special(a, normal, use, err);
         yb_account_unlock(a);
     }
     yb_arena_free(&arena);

@@ -14,7 +14,8 @@ SMTP = {"PIPELINING": "ipelin", "SIZE": "SIZE=", "8BITMIME": "8BITMIME", "ENHANC
 IMAP = {"IMAP4REV1": "imap(", "LITERAL+": "literal_plus", "SASL-IR": "SASL-IR", "ID": " ID ", "ENABLE": "ENABLE", "IDLE": "IDLE",
         "NAMESPACE": "namespace", "CHILDREN": "Children", "UNSELECT": "nselect", "UIDPLUS": "APPENDUID", "MOVE": "MOVE",
         "SPECIAL-USE": "\\Sent", "ESEARCH": "RETURN", "CONDSTORE": "CONDSTORE", "QUOTA": "quota",
-        "QUOTA=RES-STORAGE": "STORAGE",
+        "QUOTA=RES-STORAGE": "STORAGE", "CREATE-SPECIAL-USE": "(USE", "LIST-EXTENDED": "(SUBSCRIBED RECURSIVEMATCH)",
+        "LIST-STATUS": "RETURN (STATUS", "APPENDLIMIT": "APPENDLIMIT",
         "STARTTLS": "starttls", "LOGINDISABLED": "LOGINDISABLED"}
 POP3 = {"TOP": "top(", "UIDL": "uidl(", "STLS": "stls(", "SASL": "AUTH", "USER": "pop3(", "RESP-CODES": "[IN-USE]",
         "AUTH-RESP-CODE": "[AUTH]", "PIPELINING": "ipelin", "IMPLEMENTATION": "IMPLEMENTATION"}
@@ -60,7 +61,7 @@ def imap(p):
         if word.startswith("AUTH="):
             mechanisms([word[5:]])
         else:
-            used(word, IMAP)
+            used(word.partition("=")[0] if word.startswith("APPENDLIMIT=") else word, IMAP)
 
 
 def literal_plus(p):

@@ -6,7 +6,7 @@ import harness
 CAT, DAN = "cat@folders.test", "dan@folders.test"
 MESSAGE = b"Subject: x\r\n\r\n" + b"y" * 9000 + b"\r\n"
 USED = set("IMAP4REV1 LITERAL+ SASL-IR ID ENABLE IDLE NAMESPACE CHILDREN UNSELECT UIDPLUS MOVE SPECIAL-USE ESEARCH CONDSTORE "
-           "QUOTA QUOTA=RES-STORAGE".split())
+           "QUOTA QUOTA=RES-STORAGE CREATE-SPECIAL-USE LIST-EXTENDED LIST-STATUS APPENDLIMIT=52428800".split())
 
 
 def folders(c):
@@ -26,6 +26,22 @@ def folders(c):
     assert b"CANNOT" in c.create('"bad&name"')[1][0]
     assert c.delete("INBOX")[0] == "NO"
     assert c.namespace()[1] == [b'(("" "/")) NIL NIL']
+
+
+def told(c, command, *arguments):
+    answer, text = c._simple_command(command, *arguments)
+    return answer, text, c.untagged_responses.pop("LIST", []), c.untagged_responses.pop("STATUS", [])
+
+
+def extended(c):
+    """RFC 5258, 6154, 5819, 7889."""
+    assert c._simple_command("CREATE", "Raus", "(USE (\\All))")[1][0].startswith(b"[USEATTR]")
+    assert c._simple_command("CREATE", "Fruit/Apple")[0] == "OK" and c.subscribe("Fruit/Apple")[0] == "OK"
+    names = told(c, "LIST", "(SUBSCRIBED RECURSIVEMATCH)", '""', "%")[2]
+    assert any(n.endswith(b'"Fruit" ("CHILDINFO" ("SUBSCRIBED"))') for n in names), names
+    answer, text, names, status = told(c, "LIST", '""', '(INBOX "Fruit/%")', "RETURN (STATUS (MESSAGES APPENDLIMIT))")
+    assert answer == "OK" and len(names) == 2, (answer, text, names)
+    assert status == [b'"INBOX" (MESSAGES 0 APPENDLIMIT 52428800)', b'"Fruit/Apple" (MESSAGES 0 APPENDLIMIT 52428800)'], status
 
 
 def condstore(c):
@@ -68,6 +84,7 @@ def scenario(p):
     assert said == USED, said ^ USED
     assert c.xatom("ID", '("name" "test")')[0] == "OK"
     folders(c)
+    extended(c)
     condstore(c)
     c.logout()
     quota(p)

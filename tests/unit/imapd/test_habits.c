@@ -191,6 +191,71 @@ START_TEST(test_recent)
 }
 END_TEST
 
+/* RFC 6154: what a mailbox is for is said when it is made. */
+START_TEST(test_uses)
+{
+    struct yb_conn *c = rig_login(&rig, "ann@one.test", NULL);
+
+    PLAY(
+        c, { "a CREATE Gesendet (USE (\\sent))\r\n", { "a OK" } },
+        { "b LIST (SPECIAL-USE) \"\" *\r\n",
+          { "* LIST (\\HasNoChildren \\Sent) \"/\" \"Gesendet\"\r\n", "!INBOX" } },
+        { "c CREATE Sent (USE (\\Sent))\r\n", { "c NO [USEATTR]" } },
+        { "c CREATE All (USE (\\All))\r\n", { "c NO [USEATTR]" } },
+        { "c CREATE Two (USE (\\Drafts \\Trash))\r\n", { "c NO [USEATTR]" } },
+        { "c CREATE Gesendet (USE (\\Drafts))\r\n", { "c NO [ALREADYEXISTS]" } },
+        { "d LIST \"\" *\r\n", { "\"Gesendet\"", "!\"Sent\"", "!\"All\"", "!\"Two\"", "!Drafts" } },
+        /* the use goes with its mailbox, and is free when that is no more */
+        { "e RENAME Gesendet Raus\r\n", { "e OK" } },
+        { "e CREATE Sent (USE (\\Sent))\r\n", { "e NO [USEATTR]" } },
+        { "f DELETE Raus\r\n", { "f OK" } }, { "g CREATE Neu (USE (\\Sent))\r\n", { "g OK" } },
+        { "h LIST \"\" * RETURN (SPECIAL-USE)\r\n", { "\\Sent) \"/\" \"Neu\"" } },
+        { "i CREATE Plain (USE ())\r\n", { "i OK" } });
+    fake_free(&c);
+}
+END_TEST
+
+/* RFC 5258, and the STATUS of RFC 5819 between. */
+START_TEST(test_list_extended)
+{
+    struct yb_conn *c = rig_login(&rig, "ann@one.test", NULL);
+
+    rig_append(&rig, "ann@one.test", "INBOX", "x");
+    PLAY(c, { "a CREATE Fruit/Apple\r\n", { "a OK" } },
+         { "a CREATE Herbs/Mint (USE (\\Archive))\r\n", { "a OK" } },
+         { "a SUBSCRIBE Fruit/Apple\r\n", { "a OK" } },
+         { "a SUBSCRIBE Fruit/Peach\r\n", { "a OK" } },
+         { "a SUBSCRIBE Herbs/Mint\r\n", { "a OK" } },
+         { "b LIST (SUBSCRIBED) \"\" *\r\n",
+           { "* LIST (\\HasNoChildren \\Subscribed) \"/\" \"Fruit/Apple\"\r\n",
+             "* LIST (\\NonExistent \\Noselect \\Subscribed) \"/\" \"Fruit/Peach\"\r\n", "!INBOX",
+             "!\"Fruit\"" } },
+         { "c LIST (SUBSCRIBED RECURSIVEMATCH) \"\" %\r\n",
+           { "\"Fruit\" (\"CHILDINFO\" (\"SUBSCRIBED\"))\r\n",
+             "\"Herbs\" (\"CHILDINFO\" (\"SUBSCRIBED\"))\r\n", "!INBOX", "!Apple" } },
+         /* all options that are named, together */
+         { "d LIST (SUBSCRIBED SPECIAL-USE RECURSIVEMATCH) \"\" %\r\n",
+           { "\"Herbs\" (\"CHILDINFO\" (\"SUBSCRIBED\" \"SPECIAL-USE\"))\r\n", "!Fruit" } },
+         { "e LIST (REMOTE) \"\" *\r\n", { "\"INBOX\"", "\"Fruit/Apple\"", "!Peach" } },
+         { "f LIST \"\" (INBOX \"Fruit/*\" F%)\r\n",
+           { "\"INBOX\"", "\"Fruit\"", "\"Fruit/Apple\"", "!Herbs", "!Peach" } },
+         { "g LIST \"\" % RETURN (STATUS (MESSAGES RECENT APPENDLIMIT))\r\n",
+           { "\"INBOX\"\r\n* STATUS \"INBOX\" (MESSAGES 1 RECENT 1 APPENDLIMIT 1048576)\r\n",
+             "\"Fruit\"\r\n", "!STATUS \"Fruit\"", "g OK" } });
+    PLAY(c,
+         { "h LIST (SUBSCRIBED RECURSIVEMATCH) \"\" Fruit* RETURN (STATUS (MESSAGES))\r\n",
+           { "* STATUS \"Fruit/Apple\" (MESSAGES 0)\r\n", "!STATUS \"Fruit\"",
+             "!STATUS \"Fruit/Peach\"", "h OK" } },
+         { "i CREATE Fruit\r\n", { "i OK" } },
+         { "i LIST (SUBSCRIBED RECURSIVEMATCH) \"\" Fruit* RETURN (STATUS (MESSAGES))\r\n",
+           { "!STATUS \"Fruit\"" } },
+         { "j STATUS INBOX (APPENDLIMIT)\r\n", { "* STATUS \"INBOX\" (APPENDLIMIT 1048576)\r\n" } },
+         { "k CAPABILITY\r\n",
+           { " CREATE-SPECIAL-USE LIST-EXTENDED LIST-STATUS ", " APPENDLIMIT=1048576" } });
+    fake_free(&c);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -207,6 +272,8 @@ main(void)
     tcase_add_test(tc, test_rename_subscribed);
     tcase_add_test(tc, test_gone);
     tcase_add_test(tc, test_recent);
+    tcase_add_test(tc, test_uses);
+    tcase_add_test(tc, test_list_extended);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -130,6 +130,21 @@ dump_list(struct imapd_lex *l, struct yb_buf *b)
                   YB_STR_ARG(a.reference));
     for (size_t i = 0; i < a.n_patterns; i++)
         yb_buf_printf(b, " '%.*s'", YB_STR_ARG(a.patterns[i]));
+    if (a.status != 0)
+        yb_buf_printf(b, " status %u", a.status);
+    return true;
+}
+
+static bool
+dump_create(struct imapd_lex *l, struct yb_buf *b)
+{
+    struct imapd_create a;
+
+    if (!imapd_parse_create(l, &a))
+        return false;
+    yb_buf_printf(b, "%.*s", YB_STR_ARG(a.mailbox));
+    for (size_t i = 0; i < a.n_uses; i++)
+        yb_buf_printf(b, " %.*s", YB_STR_ARG(a.uses[i]));
     return true;
 }
 
@@ -229,6 +244,15 @@ static const struct { dump_fn *dump; const char *in, *want; } cases[] = {
     { dump_list, "() \"\" *", "0 0x '' '*'" }, { dump_list, "\"\" % RETURN ()", "0 0x '' '%'" },
     { dump_list, "(RECURSIVEMATCH) \"\" *", NULL }, { dump_list, "\"\"", NULL }, { dump_list, "* \"\"", NULL },
     { dump_list, "\"\" ()", NULL }, { dump_list, "\"\" * RETURN (X)", NULL },
+    { dump_list, "\"\" * RETURN (SUBSCRIBED STATUS (MESSAGES UNSEEN) CHILDREN)", "0 5x '' '*' status 17" },
+    { dump_list, "\"\" * RETURN (STATUS (APPENDLIMIT))", "0 0x '' '*' status 128" },
+    { dump_list, "\"\" * RETURN (STATUS)", NULL }, { dump_list, "\"\" * RETURN (STATUS ())", NULL },
+    { dump_list, "\"\" * RETURN (STATUS (X))", NULL }, { dump_list, "(STATUS (MESSAGES)) \"\" *", NULL },
+    { dump_list, "(REMOTE RECURSIVEMATCH) \"\" *", NULL },
+    /* CREATE */
+    { dump_create, "a", "a" }, { dump_create, "\"a b\" (USE (\\Sent))", "a b \\Sent" }, { dump_create, "a (use (\\x \\y))", "a \\x \\y" },
+    { dump_create, "a (USE ())", "a" }, { dump_create, "a ()", NULL }, { dump_create, "a (USE)", NULL }, { dump_create, "a (USE (Sent))", NULL },
+    { dump_create, "a (USE (\\Sent)", NULL }, { dump_create, "a (USE (\\Sent)) ", NULL }, { dump_create, "a (NOPE x)", NULL }, { dump_create, "a ", NULL },
     /* the others */
     { dump_others, "ID NIL", "0" }, { dump_others, "ID ()", "0" },
     { dump_others, "ID (\"name\" \"x\" \"os\" NIL)", "2 name=x os=nil" }, { dump_others, "ID (\"name\")", NULL },

@@ -42,6 +42,7 @@ static const struct { enum yb_err_kind kind; const char *want; } kinds[] = {
     { YB_ERR_TOO_BIG,     "t NO [TOOBIG] Text\r\n" },
     { YB_ERR_CANNOT,      "t NO [CANNOT] Text\r\n" },
     { YB_ERR_CONTENT,     "t NO [CANNOT] Text\r\n" },
+    { YB_ERR_USE,         "t NO [USEATTR] Text\r\n" },
     { YB_ERR_CHARSET,     "t NO [BADCHARSET (US-ASCII UTF-8)] Text\r\n" },
     { YB_ERR_DOMAIN,      "t NO [CANNOT] Text\r\n" },
     { YB_ERR_VALUE,       "t NO [CANNOT] Text\r\n" },

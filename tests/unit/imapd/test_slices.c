@@ -158,6 +158,7 @@ static const char *const commands[] = {
     "a SEARCH NOT BODY missing NOT TEXT missing SUBJECT \"gr\xc3\xbcn\"\r\n",
     "a SEARCH TO a CC \"b b@c d@e\"\r\n",
     "a LIST \"\" (INB% \"*o*o*\" %)\r\n",
+    "a LIST \"\" % RETURN (STATUS (MESSAGES UNSEEN))\r\n",
 };
 
 START_TEST(test_same)
@@ -412,6 +413,25 @@ START_TEST(test_memory_half_way)
 }
 END_TEST
 
+/* LIST with STATUS lets others work between two mailboxes. */
+START_TEST(test_list_status)
+{
+    struct yb_conn *c = rig_login(&rig, "ann@one.test", NULL);
+    char line[40], *got;
+    size_t steps;
+
+    for (unsigned i = 0; i < 9; i++) {
+        snprintf(line, sizeof(line), "a CREATE box%u\r\n", i);
+        (void)rig_say(c, line);
+    }
+    fake_free(&c);
+    got = ask_slowly("a LIST \"\" % RETURN (STATUS (MESSAGES))\r\n", &steps);
+    ck_assert_ptr_nonnull(strstr(got, "* STATUS \"box8\" (MESSAGES 0)\r\na OK"));
+    ck_assert_uint_gt(steps, 9);
+    free(got);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -431,6 +451,7 @@ main(void)
     tcase_add_test(tc, test_command_memory);
     tcase_add_test(tc, test_commands_memory);
     tcase_add_test(tc, test_memory_half_way);
+    tcase_add_test(tc, test_list_status);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
