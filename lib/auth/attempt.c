@@ -138,8 +138,16 @@ decoy_for(struct yb_auth *a, struct yb_str name, char out[YB_CRED_VERIFIER])
         yb_cred_decoy(YB_STR(""), out);
 }
 
+static void
+note_proof(struct yb_auth_attempt *at, struct yb_str verifier)
+{
+    at->record.user.proof = yb_auth_proof(verifier);
+    at->record.user.app = false;
+    at->record.user.imported = yb_cred_needs_upgrade(verifier);
+}
+
 static bool
-is_app_password(const struct yb_auth_attempt *at, struct yb_str password)
+is_app_password(struct yb_auth_attempt *at, struct yb_str password)
 {
     char hash[YB_CRED_APP_HASH];
     bool found = false;
@@ -148,6 +156,11 @@ is_app_password(const struct yb_auth_attempt *at, struct yb_str password)
         return false;
     for (size_t i = 0; i < at->record.n_app_passwords; i++)
         found |= yb_str_eq_secret(at->record.app_passwords[i], yb_str_from(hash));
+    if (found) {
+        note_proof(at, yb_str_from(hash));
+        at->record.user.app = true;
+        at->record.user.imported = false;
+    }
     return found;
 }
 
@@ -255,6 +268,7 @@ yb_auth_attempt_password(struct yb_auth_attempt *at, struct yb_str password)
         decoy_for(a, at->folded, decoy);
         verifier = yb_str_from(decoy);
     }
+    note_proof(at, verifier);
     t = token(at, verifier, password);
     state = yb_auth_limit_look(a->limit, at->limit_key, &t, a->conf.now_ms());
     if (state == YB_AUTH_LIMIT_BLOCKED) {
@@ -311,6 +325,7 @@ yb_auth_attempt_right(struct yb_auth_attempt *at)
     if (at->decided)
         return;
     at->how = "scram";
+    note_proof(at, yb_str_from(at->record.verifier));
     if (yb_auth_limit_look(a->limit, at->limit_key, NULL, a->conf.now_ms()) ==
         YB_AUTH_LIMIT_BLOCKED)
         decide_limited(at);

@@ -88,3 +88,45 @@ yb_auth_source_directory(struct yb_directory *d, enum yb_auth_protocol p)
                                    : lookup_submission;
     return s;
 }
+
+static struct yb_login_name
+split(struct yb_str name)
+{
+    size_t at = yb_str_rfind(name, '@');
+
+    return (struct yb_login_name){ yb_str_head(name, at), yb_str_skip(name, at + 1) };
+}
+
+static int
+online_logins(void *arg, const struct yb_str *names, size_t n, struct yb_arena *arena,
+              struct yb_login *out, bool *asked, struct yb_err *err)
+{
+    struct yb_login_name *parts = yb_arena_alloc(arena, n + 1, sizeof(*parts));
+
+    for (size_t i = 0; i < n; i++)
+        parts[i] = split(names[i]);
+    return yb_directory_logins(arg, parts, n, arena, out, asked, err);
+}
+
+static uint64_t
+online_hash(void *arg, struct yb_str name)
+{
+    return yb_directory_address_hash(arg, split(name));
+}
+
+static void
+online_on_change(void *arg, void (*changed)(void *, const uint64_t *), void *to)
+{
+    yb_directory_on_change(arg, changed, to);
+}
+
+struct yb_online_source
+yb_online_source_directory(struct yb_directory *d, enum yb_auth_protocol p)
+{
+    return (struct yb_online_source){ .arg = d,
+                                      .protocol = p,
+                                      .notice_ms = yb_directory_notice_ms(d),
+                                      .logins = online_logins,
+                                      .hash = online_hash,
+                                      .on_change = online_on_change };
+}

@@ -19,8 +19,11 @@ struct yb_directory;
 struct yb_auth_user {
     struct yb_account_id account;
     struct yb_tenant_id tenant;
-    struct yb_node_id home;        /* the node that holds the mailbox */
-    uint64_t quota;                /* bytes, 0: none */
+    struct yb_node_id home; /* the node that holds the mailbox */
+    uint64_t quota;         /* bytes, 0: none */
+    uint64_t proof;         /* yb_auth_proof() of the verifier his password proved right by */
+    bool app;               /* it was an app password */
+    bool imported;          /* it was one that the next login replaces (lib/cred) */
     char address[YB_AUTH_ADDRESS]; /* canonical, NUL-terminated */
 };
 
@@ -45,10 +48,28 @@ struct yb_auth_source {
                    struct yb_err *err);
 };
 
+/* By which one verifier is told from another later; it fits nothing. */
+uint64_t yb_auth_proof(struct yb_str verifier);
+
 /* What the user wants to use, for his own switches. */
 enum yb_auth_protocol { YB_AUTH_IMAP, YB_AUTH_POP3, YB_AUTH_SUBMISSION };
 
+struct yb_login;
+
+/* Where online.h learns what became of accounts. */
+struct yb_online_source {
+    void *arg;
+    enum yb_auth_protocol protocol;
+    int64_t notice_ms; /* how long the second of two changes may take until it is heard of */
+    /* As yb_directory_logins(), _address_hash() and _on_change(); names are "local@domain". */
+    int (*logins)(void *arg, const struct yb_str *names, size_t n, struct yb_arena *arena,
+                  struct yb_login *out, bool *asked, struct yb_err *err);
+    uint64_t (*hash)(void *arg, struct yb_str name);
+    void (*on_change)(void *arg, void (*changed)(void *, const uint64_t *), void *to);
+};
+
 /* Asks the directory. */
 struct yb_auth_source yb_auth_source_directory(struct yb_directory *d, enum yb_auth_protocol p);
+struct yb_online_source yb_online_source_directory(struct yb_directory *d, enum yb_auth_protocol p);
 
 #endif

@@ -135,16 +135,32 @@ address_slot(uint64_t hash)
     return (uint32_t)(hash % ADDRESS_SLOTS);
 }
 
+static struct yb_notice_key
+key_now(struct yb_cache *c)
+{
+    struct yb_notice_key key;
+
+    pthread_mutex_lock(&c->key_lock);
+    key = c->key;
+    pthread_mutex_unlock(&c->key_lock);
+    return key;
+}
+
+uint64_t
+yb_cache_address_hash(struct yb_cache *c, struct yb_str local, struct yb_str domain)
+{
+    struct yb_notice_key key = key_now(c);
+
+    return yb_notice_address(&key, local, domain);
+}
+
 void
 yb_cache_depend(struct yb_cache *c, struct yb_cache_value *v, struct yb_str local,
                 struct yb_str domain)
 {
-    struct yb_notice_key key;
+    struct yb_notice_key key = key_now(c);
 
     yb_assert(v->n_deps < YB_CACHE_MAX_DEPS);
-    pthread_mutex_lock(&c->key_lock);
-    key = c->key;
-    pthread_mutex_unlock(&c->key_lock);
     v->deps[v->n_deps++] =
         (struct yb_cache_dep){ domain_slot(yb_notice_domain(&key, domain)),
                                address_slot(yb_notice_address(&key, local, domain)) };

@@ -99,6 +99,9 @@ void yb_cache_changed_address(struct yb_cache *c, uint64_t hash);
 void yb_cache_changed_domain(struct yb_cache *c, uint64_t hash);
 void yb_cache_changed_all(struct yb_cache *c);
 
+/* The hash that a notice about the address would carry now; both in key form. */
+uint64_t yb_cache_address_hash(struct yb_cache *c, struct yb_str local, struct yb_str domain);
+
 /* What it holds now, and how lookups were answered since the start. */
 void yb_cache_stats(struct yb_cache *c, struct yb_directory_stats *out);
 

@@ -77,11 +77,19 @@ warm(struct yb_directory *d)
 }
 
 static void
+tell_changed(struct yb_directory *d, const uint64_t *address)
+{
+    if (d->changed != NULL)
+        d->changed(d->changed_arg, address);
+}
+
+static void
 listen_up(void *arg)
 {
     struct yb_directory *d = arg;
 
     yb_cache_up(d->cache);
+    tell_changed(d, NULL);
     warm(d);
     yb_log(YB_LOG_INFO, NULL, "directory.listen.up", "changes are heard of");
 }
@@ -105,6 +113,7 @@ listen_answer(void *arg, struct yb_str text, struct yb_err *err)
     if (yb_notice_key_read(text, &d->key, err) < 0)
         return -1;
     yb_cache_key(d->cache, &d->key);
+    tell_changed(d, NULL);
     return 0;
 }
 
@@ -118,17 +127,21 @@ listen_notice(void *arg, struct yb_str payload)
     switch (yb_notice_parse(&d->key, payload, &hash)) {
     case YB_NOTICE_ADDRESS:
         yb_cache_changed_address(d->cache, hash);
+        tell_changed(d, &hash);
         return false;
     case YB_NOTICE_DOMAIN:
         yb_cache_changed_domain(d->cache, hash);
+        tell_changed(d, NULL);
         return false;
     case YB_NOTICE_ALL:
         yb_cache_changed_all(d->cache);
+        tell_changed(d, NULL);
         return false;
     case YB_NOTICE_UNKNOWN:
         break;
     }
     yb_cache_changed_all(d->cache);
+    tell_changed(d, NULL);
     return yb_clock_ms() >= d->key_asked_ms + d->notice_ms;
 }
 
@@ -164,6 +177,25 @@ yb_directory_free(struct yb_directory **d)
     *d = NULL;
 }
 
+/* Out of the cache, which may drop the value at any time. */
+static void
+login_copy(const struct yb_cache_value *value, struct yb_arena *arena, struct yb_login *out)
+{
+    struct yb_str *apps;
+
+    *out = *yb_value_login(value);
+    if (!out->known)
+        return;
+    apps = yb_arena_alloc(arena, out->n_apps + 1, sizeof(*apps));
+    for (size_t i = 0; i < out->n_apps; i++)
+        apps[i] = yb_arena_dup(arena, out->apps[i]);
+    out->apps = apps;
+    out->local = yb_arena_dup(arena, out->local);
+    out->domain = yb_arena_dup(arena, out->domain);
+    out->verifier = yb_arena_dup(arena, out->verifier);
+    out->refused = yb_arena_dup(arena, out->refused);
+}
+
 int
 yb_directory_login(struct yb_directory *d, struct yb_str local, struct yb_str domain,
                    struct yb_arena *arena, struct yb_login *out, struct yb_err *err)
@@ -171,26 +203,79 @@ yb_directory_login(struct yb_directory *d, struct yb_str local, struct yb_str do
     struct yb_cache_value *value;
     struct yb_err why = { 0 };
     char room[YB_KEY_MAX];
-    struct yb_str key, *apps;
+    struct yb_str key;
 
     *out = (struct yb_login){ .known = false };
     if (yb_key_address(YB_KEY_LOGIN, local, domain, room, arena, &key, &why) < 0)
         return 0;
     if (yb_step_get(d->cache, d->db, &key, 1, &value, err) < 0)
         return -1;
-    *out = *yb_value_login(value);
-    if (out->known) {
-        apps = yb_arena_alloc(arena, out->n_apps + 1, sizeof(*apps));
-        for (size_t i = 0; i < out->n_apps; i++)
-            apps[i] = yb_arena_dup(arena, out->apps[i]);
-        out->apps = apps;
-        out->local = yb_arena_dup(arena, out->local);
-        out->domain = yb_arena_dup(arena, out->domain);
-        out->verifier = yb_arena_dup(arena, out->verifier);
-        out->refused = yb_arena_dup(arena, out->refused);
-    }
+    login_copy(value, arena, out);
     yb_cache_value_drop(&value);
     return 0;
+}
+
+int
+yb_directory_logins(struct yb_directory *d, const struct yb_login_name *names, size_t n,
+                    struct yb_arena *arena, struct yb_login *out, bool *asked, struct yb_err *err)
+{
+    struct yb_cache_value **values = yb_arena_alloc(arena, n + 1, sizeof(struct yb_cache_value *));
+    struct yb_str *keys = yb_arena_alloc(arena, n + 1, sizeof(*keys));
+    size_t *whose = yb_arena_alloc(arena, n + 1, sizeof(*whose)), n_keys = 0;
+    int64_t begun = yb_clock_ms();
+
+    *asked = false;
+    for (size_t i = 0; i < n; i++) {
+        char *room = yb_arena_alloc(arena, YB_KEY_MAX, 1);
+        struct yb_err why = { 0 };
+
+        out[i] = (struct yb_login){ .known = false };
+        if (yb_key_address(YB_KEY_LOGIN, names[i].local, names[i].domain, room, arena,
+                           &keys[n_keys], &why) == 0)
+            whose[n_keys++] = i;
+    }
+    if (n_keys > 0 && yb_step_get(d->cache, d->db, keys, n_keys, values, err) < 0) {
+        *asked = true; /* and did not answer */
+        return -1;
+    }
+    for (size_t i = 0; i < n_keys; i++) {
+        *asked = *asked || values[i]->at_ms >= begun;
+        login_copy(values[i], arena, &out[whose[i]]);
+        yb_cache_value_drop(&values[i]);
+    }
+    return 0;
+}
+
+void
+yb_directory_on_change(struct yb_directory *d, void (*changed)(void *arg, const uint64_t *address),
+                       void *arg)
+{
+    yb_assert(d->listener == NULL);
+    d->changed = changed;
+    d->changed_arg = arg;
+}
+
+uint64_t
+yb_directory_address_hash(struct yb_directory *d, struct yb_login_name name)
+{
+    struct yb_arena *arena = yb_arena_new(512);
+    struct yb_str key, local = { "", 0 }, domain = { "", 0 };
+    struct yb_err why = { 0 };
+    char room[YB_KEY_MAX];
+    uint64_t hash;
+
+    /* What is no address, no notice is about. */
+    if (yb_key_address(YB_KEY_LOGIN, name.local, name.domain, room, arena, &key, &why) == 0)
+        yb_key_split(key, &local, &domain);
+    hash = yb_cache_address_hash(d->cache, local, domain);
+    yb_arena_free(&arena);
+    return hash;
+}
+
+int64_t
+yb_directory_notice_ms(const struct yb_directory *d)
+{
+    return d->notice_ms;
 }
 
 /* Is the address (or its whole domain) among the rights? All in key form. */

@@ -136,6 +136,31 @@ int yb_directory_login(struct yb_directory *d, struct yb_str local, struct yb_st
                        struct yb_arena *arena, struct yb_login *out,
                        struct yb_err *err) YB_MUST_USE;
 
+/* A login's name as it is told (struct yb_login: local, domain). */
+struct yb_login_name {
+    struct yb_str local, domain;
+};
+
+/*
+ * The same for many, in one question for all that must be asked. *asked: the database was (it may
+ * be worth a rest). -1: none of *out is filled.
+ */
+int yb_directory_logins(struct yb_directory *d, const struct yb_login_name *names, size_t n,
+                        struct yb_arena *arena, struct yb_login *out, bool *asked,
+                        struct yb_err *err) YB_MUST_USE;
+
+/*
+ * For who keeps answers longer than a moment: `changed` is called for each change that is heard of,
+ * with what yb_directory_address_hash() gives for its address (and for some others), or with NULL
+ * when it may be about anybody, the changes that may have been missed and another key of these
+ * hashes among them. On the listening thread: it must not wait. Before yb_directory_start().
+ */
+void yb_directory_on_change(struct yb_directory *d,
+                            void (*changed)(void *arg, const uint64_t *address), void *arg);
+uint64_t yb_directory_address_hash(struct yb_directory *d, struct yb_login_name name);
+/* How long the second of two changes may take until it is heard of. */
+int64_t yb_directory_notice_ms(const struct yb_directory *d);
+
 /*
  * May the account send as the address (envelope sender or From)? Its own address and sub-addresses,
  * an alias, catch-all or role address that leads to it, each also under a domain alias, and what
