@@ -62,6 +62,7 @@ extern const struct ctl_command ctl_node_commands[];
 extern const struct ctl_command ctl_store_commands[];
 extern const struct ctl_command ctl_event_commands[];
 extern const struct ctl_command ctl_relay_commands[];
+extern const struct ctl_command ctl_session_commands[];
 extern const struct ctl_command ctl_config_commands[];
 extern const struct ctl_command *const ctl_commands[]; /* all of them; NULL at the end */
 

@@ -10,6 +10,7 @@ ctl_libctl_a_SOURCES = \
 	ctl/node.c \
 	ctl/print.c \
 	ctl/relay.c \
+	ctl/session.c \
 	ctl/store.c \
 	ctl/tenant.c
 # The option tables of all programs, for yubin config.

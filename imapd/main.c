@@ -29,6 +29,21 @@ conf_of(const struct state *st)
     return yb_conf_section(yb_daemon_conf_now(st->daemon), &imapd_conf_table);
 }
 
+static int
+open_online(struct state *st, struct yb_err *err)
+{
+    const struct yb_online_conf conf = {
+        .net = st->server.net,
+        .wake = yb_net_wake,
+        .kick = yb_net_kick,
+        .source = yb_online_source_directory(st->directory, YB_AUTH_IMAP),
+        .watch = true,
+    };
+
+    st->server.online = yb_online_new(&conf);
+    return yb_online_start(st->server.online, err);
+}
+
 /* lib/auth starts the SASL library, which must happen before there are threads. */
 static int
 open_auth(struct state *st, const struct yb_common_conf *common, struct yb_err *err)
@@ -50,7 +65,7 @@ open_auth(struct state *st, const struct yb_common_conf *common, struct yb_err *
     st->directory = yb_directory_new(&directory);
     auth.source = yb_auth_source_directory(st->directory, YB_AUTH_IMAP);
     st->server.auth = yb_auth_new(&auth, err);
-    if (st->server.auth == NULL)
+    if (st->server.auth == NULL || open_online(st, err) < 0)
         return -1;
     return yb_directory_start(st->directory, err);
 }
@@ -126,7 +141,9 @@ stop(void *state)
     yb_store_root_close(&st->server.store);
     imapd_push_free(&st->server.push);
     yb_auth_free(&st->server.auth);
+    yb_online_stop(st->server.online);
     yb_directory_free(&st->directory);
+    yb_online_free(&st->server.online);
     yb_budget_pool_free(&st->server.memory);
     yb_zone_free(&st->server.zone);
     yb_free(st);
@@ -137,8 +154,16 @@ metrics(void *state, struct yb_metrics *m)
 {
     struct imapd_server *server = &((struct state *)state)->server;
     struct yb_counters counters = { imapd_counter_rows, IMAPD_COUNTERS, server->counts };
+    struct yb_online_stats online;
     uint64_t waiting, woken;
 
+    yb_online_stats_read(server->online, &online);
+    yb_metrics_gauge(m, "imapd_logged_in", "Sessions of users who are logged in.", NULL,
+                     online.sessions);
+    yb_metrics_counter(m, "imapd_ended_total", "Sessions ended before their users did.",
+                       "why=\"changed\"", online.ended);
+    yb_metrics_counter(m, "imapd_ended_total", "Sessions ended before their users did.",
+                       "why=\"kicked\"", online.kicked);
     yb_metrics_counters(m, &counters);
     imapd_push_stats(server->push, &waiting, &woken);
     yb_metrics_gauge(m, "imapd_idle", "Clients waiting in IDLE.", NULL, waiting);
@@ -156,6 +181,18 @@ files(const struct yb_conf *all)
     return YB_STORE_FILES * ((size_t)conf->open_accounts + 2 * conf->daemon.workers);
 }
 
+static int
+command_sessions(void *state, struct yb_str rest, struct yb_buf *answer, struct yb_err *err)
+{
+    return yb_online_list(((struct state *)state)->server.online, rest, answer, err);
+}
+
+static int
+command_kick(void *state, struct yb_str rest, struct yb_buf *answer, struct yb_err *err)
+{
+    return yb_online_kick(((struct state *)state)->server.online, rest, answer, err);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -163,12 +200,18 @@ main(int argc, char **argv)
         { "listen", &imapd_service },
         { "listen_tls", &imapd_service },
     };
+    static const struct yb_daemon_command commands[] = {
+        { "sessions", command_sessions },
+        { "kick", command_kick },
+    };
     static const struct yb_daemon_spec spec = {
         .name = YB_ROLE_NAME(IMAPD),
         .summary = YB_ROLE_SUMMARY(IMAPD),
         .conf = &imapd_conf_table,
         .listeners = listeners,
         .n_listeners = YB_COUNT(listeners),
+        .commands = commands,
+        .n_commands = YB_COUNT(commands),
         .files = files,
         .init = init,
         .listener_arg = listener_arg,

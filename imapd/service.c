@@ -31,12 +31,28 @@ service_opened(struct yb_conn *conn)
     imapd_cmd_flush(&c);
 }
 
+/* Who may not go on hears why, whatever he is at; nothing he said in advance is done any more. */
+static bool
+tell_ended(struct yb_conn *conn, struct imapd_session *s)
+{
+    const char *why = yb_online_ended(&s->online);
+    char ascii[YB_AUTH_TEXT];
+
+    if (why == NULL || s->closing)
+        return why != NULL;
+    yb_log(YB_LOG_INFO, yb_conn_log(conn), "imap.ended", "%s", why);
+    imapd_bye(conn, s,
+              yb_str(ascii, yb_str_put_ascii(yb_str_head(yb_str_from(why), sizeof(ascii)), ascii)));
+    return true;
+}
+
 static void
 service_line(struct yb_conn *conn, struct yb_str line, unsigned flags)
 {
     struct imapd_session *s = yb_conn_session(conn);
 
-    imapd_input_line(conn, s, line, flags);
+    if (!tell_ended(conn, s))
+        imapd_input_line(conn, s, line, flags);
     imapd_rest(s);
 }
 
@@ -45,7 +61,8 @@ service_data(struct yb_conn *conn, struct yb_str block, bool last, unsigned flag
 {
     struct imapd_session *s = yb_conn_session(conn);
 
-    imapd_input_data(conn, s, block, last, flags);
+    if (!tell_ended(conn, s))
+        imapd_input_data(conn, s, block, last, flags);
     imapd_rest(s);
 }
 
@@ -56,7 +73,7 @@ service_woken(struct yb_conn *conn)
 {
     struct imapd_session *s = yb_conn_session(conn);
 
-    if (s->closing)
+    if (s->closing || tell_ended(conn, s))
         return;
     if (atomic_load(&s->server->stopping))
         imapd_bye(conn, s, YB_STR("[UNAVAILABLE] The server is restarted, come back in a moment"));
@@ -86,6 +103,7 @@ service_closed(struct yb_conn *conn)
     if (s->state != IMAPD_ST_START)
         yb_log(YB_LOG_INFO, yb_conn_log(conn), "imap.logout", "closed");
     imapd_deselect(s);
+    yb_online_remove(s->server->online, &s->online);
     yb_store_close(&s->account);
     yb_free(s->tag);
     yb_free(s);

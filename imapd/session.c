@@ -65,6 +65,7 @@ imapd_login(struct yb_conn *conn, struct imapd_session *s, const struct yb_auth_
     yb_log_ctx_add(yb_conn_log(conn), "user", yb_str_from(user->address));
     imapd_set_limits(conn, s);
     imapd_count(s->server, IMAPD_COUNT_LOGINS, 1);
+    yb_online_add(s->server->online, &s->online, conn, user);
     yb_log(YB_LOG_INFO, yb_conn_log(conn), "imap.login", "%s",
            yb_conn_is_tls(conn) ? yb_conn_tls_version(conn) : "plain");
     return 0;

@@ -20,6 +20,7 @@
 #define IMAPD_SESSION_H
 
 #include "lib/auth/auth.h"
+#include "lib/auth/online.h"
 #include "lib/base/log.h"
 #include "lib/base/zone.h"
 #include "lib/daemon/metrics.h"
@@ -51,6 +52,7 @@ struct imapd_server {
     struct yb_store *store;
     struct yb_auth *auth;
     struct imapd_push *push;
+    struct yb_online *online;              /* who is logged in; NULL: nobody keeps a list */
     struct yb_budget_pool *memory;         /* of all commands */
     int64_t slice_ms;                      /* what a command works at a time */
     struct yb_notes *notes;                /* which messages are worked on; NULL: not noted */
@@ -93,7 +95,8 @@ struct imapd_session {
     struct yb_mailbox *mailbox;       /* the same */
     char *folder;                     /* IMAPD_ST_BOX: what mailbox is opened by; NULL: "" */
     struct yb_view view;
-    struct imapd_push_entry push; /* IMAPD_ST_BOX: in the table */
+    struct imapd_push_entry push;  /* IMAPD_ST_BOX: in the table */
+    struct yb_online_entry online; /* in the table from login on */
     struct yb_auth_session *exchange;
     struct imapd_input *input; /* a command that is not whole yet, or an APPEND under way */
     struct imapd_cmd *running; /* a command that answers piece by piece */

@@ -67,6 +67,7 @@ welcome(struct yb_conn *c, struct pop3d_session *s, const struct yb_auth_user *u
     yb_conn_set_deadline(c, 0);
     yb_conn_set_timeout(c, s->pop3d->timeout_ms);
     s->state = POP3D_TRANSACTION;
+    yb_online_add(s->pop3d->online, &s->online, c, user);
     yb_log_begin(&line, YB_LOG_INFO, log, "pop3.open");
     yb_log_num(&line, "messages", (int64_t)all.messages);
     yb_log_num(&line, "bytes", (int64_t)all.bytes);

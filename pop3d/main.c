@@ -22,6 +22,21 @@ struct program {
 };
 
 static int
+open_online(struct program *p, struct yb_err *err)
+{
+    const struct yb_online_conf conf = {
+        .net = yb_daemon_net(p->daemon),
+        .wake = yb_net_wake,
+        .kick = yb_net_kick,
+        .source = yb_online_source_directory(p->directory, YB_AUTH_POP3),
+        .watch = true,
+    };
+
+    p->pop3d.online = yb_online_new(&conf);
+    return yb_online_start(p->pop3d.online, err);
+}
+
+static int
 open_accounts(struct program *p, const struct pop3d_conf *conf, struct yb_err *err)
 {
     struct yb_directory_conf directory = { .conninfo = yb_daemon_database(p->daemon),
@@ -36,7 +51,9 @@ open_accounts(struct program *p, const struct pop3d_conf *conf, struct yb_err *e
     p->directory = yb_directory_new(&directory);
     auth.source = yb_auth_source_directory(p->directory, YB_AUTH_POP3);
     p->pop3d.auth = yb_auth_new(&auth, err);
-    return p->pop3d.auth == NULL ? -1 : yb_directory_start(p->directory, err);
+    if (p->pop3d.auth == NULL || open_online(p, err) < 0)
+        return -1;
+    return yb_directory_start(p->directory, err);
 }
 
 static int
@@ -82,7 +99,9 @@ stop(void *state)
 
     yb_home_usage_end(&p->usage);
     yb_auth_free(&p->pop3d.auth);
+    yb_online_stop(p->pop3d.online);
     yb_directory_free(&p->directory);
+    yb_online_free(&p->pop3d.online);
     yb_store_root_close(&p->pop3d.store);
     yb_free(p);
 }
@@ -91,8 +110,16 @@ static void
 metrics(void *state, struct yb_metrics *m)
 {
     struct pop3d *p = &((struct program *)state)->pop3d;
+    struct yb_online_stats online;
     struct yb_auth_stats auth;
 
+    yb_online_stats_read(p->online, &online);
+    yb_metrics_gauge(m, "pop3d_logged_in", "Sessions of users who are logged in.", NULL,
+                     online.sessions);
+    yb_metrics_counter(m, "pop3d_ended_total", "Sessions ended before their users did.",
+                       "why=\"changed\"", online.ended);
+    yb_metrics_counter(m, "pop3d_ended_total", "Sessions ended before their users did.",
+                       "why=\"kicked\"", online.kicked);
     yb_auth_stats_read(p->auth, &auth);
     yb_metrics_counter(m, "pop3d_sessions_total", "Connections greeted.", NULL,
                        atomic_load(&p->counts.sessions));
@@ -127,17 +154,35 @@ files(const struct yb_conf *all)
     return YB_STORE_FILES * ((size_t)conf->daemon.max_connections + conf->open_accounts);
 }
 
+static int
+command_sessions(void *state, struct yb_str rest, struct yb_buf *answer, struct yb_err *err)
+{
+    return yb_online_list(((struct program *)state)->pop3d.online, rest, answer, err);
+}
+
+static int
+command_kick(void *state, struct yb_str rest, struct yb_buf *answer, struct yb_err *err)
+{
+    return yb_online_kick(((struct program *)state)->pop3d.online, rest, answer, err);
+}
+
 int
 main(int argc, char **argv)
 {
     static const struct yb_daemon_listener listeners[] = { { "listen", &pop3d_service },
                                                            { "listen_tls", &pop3d_service } };
+    static const struct yb_daemon_command commands[] = {
+        { "sessions", command_sessions },
+        { "kick", command_kick },
+    };
     static const struct yb_daemon_spec spec = {
         .name = YB_ROLE_NAME(POP3D),
         .summary = YB_ROLE_SUMMARY(POP3D),
         .conf = &pop3d_conf_table,
         .listeners = listeners,
         .n_listeners = YB_COUNT(listeners),
+        .commands = commands,
+        .n_commands = YB_COUNT(commands),
         .files = files,
         .init = init,
         .listener_arg = listener_arg,

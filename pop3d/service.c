@@ -7,6 +7,7 @@
 
 #include "lib/base/log.h"
 #include "pop3d/dispatch.h"
+#include "pop3d/reply.h"
 
 #include <unistd.h>
 
@@ -28,10 +29,38 @@ on_opened(struct yb_conn *c)
     atomic_fetch_add(&p->counts.sessions, 1);
 }
 
+/*
+ * Who may not go on hears why and is let go at once; nothing is deleted (RFC 1939 §6). A server has
+ * no way to speak unasked: the client takes the line for the answer to its next command.
+ */
+static bool
+tell_ended(struct yb_conn *c, struct pop3d_session *s)
+{
+    const char *why = yb_online_ended(&s->online);
+    struct yb_err err = { 0 };
+
+    if (why == NULL)
+        return false;
+    yb_err_as(&err, YB_ERR_DISABLED, YB_PERM, "5.7.13", "%s", why);
+    pop3d_reply_err(c, &err);
+    s->end = "ended";
+    yb_conn_close(c);
+    return true;
+}
+
 static void
 on_line(struct yb_conn *c, struct yb_str line, unsigned flags)
 {
-    pop3d_dispatch(c, yb_conn_session(c), line, flags);
+    struct pop3d_session *s = yb_conn_session(c);
+
+    if (!tell_ended(c, s))
+        pop3d_dispatch(c, s, line, flags);
+}
+
+static void
+on_woken(struct yb_conn *c)
+{
+    (void)tell_ended(c, yb_conn_session(c));
 }
 
 /* RFC 2595 §4: what was learned before the handshake is forgotten. */
@@ -67,6 +96,7 @@ on_closed(struct yb_conn *c)
         yb_log_end(&line);
     }
     yb_auth_abandon(&s->exchange);
+    yb_online_remove(s->pop3d->online, &s->online);
     pop3d_maildrop_close(&s->drop);
     if (s->fd >= 0)
         close(s->fd);
@@ -80,6 +110,7 @@ const struct yb_service pop3d_service = {
     .opened = on_opened,
     .line = on_line,
     .tls_started = on_tls_started,
+    .woken = on_woken,
     .timed_out = on_timed_out,
     .closed = on_closed,
 };

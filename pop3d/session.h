@@ -8,6 +8,7 @@
 #define POP3D_SESSION_H
 
 #include "lib/auth/auth.h"
+#include "lib/auth/online.h"
 #include "pop3d/maildrop.h"
 #include "pop3d/stuff.h"
 
@@ -20,6 +21,7 @@
 struct pop3d {
     struct yb_store *store;
     struct yb_auth *auth;
+    struct yb_online *online; /* who is logged in; NULL: nobody keeps a list */
     struct yb_node_id node;
     unsigned max_failures;
     unsigned max_per_account;
@@ -40,6 +42,7 @@ struct pop3d_session {
     struct yb_auth_session *exchange; /* AUTH in progress */
     unsigned failures, nonsense;      /* failed logins; commands that were none */
     struct pop3d_maildrop *drop;      /* TRANSACTION */
+    struct yb_online_entry online;    /* likewise: in the table */
     uint64_t next;                    /* LIST, UIDL: number to write next */
     bool unique_ids;                  /* UIDL rather than LIST */
     int fd;                           /* RETR, TOP: the message, or -1 */

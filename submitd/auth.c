@@ -1,4 +1,5 @@
 /* AUTH: lib/auth's exchange between the engine's hooks. */
+#include "lib/base/clock.h"
 #include "submitd/submitd.h"
 
 struct yb_str
@@ -22,6 +23,8 @@ login(struct yb_smtp_session *s, const struct yb_auth_user *user, struct yb_err 
         return yb_err_as(err, YB_ERR_LIMIT, YB_TEMP, "4.7.0",
                          "Your account has too many connections: close one of them");
     d->user = *user;
+    d->since = yb_clock_now();
+    yb_online_add(submitd_of(s)->online, &d->online, s->conn, user);
     address = yb_str_from(d->user.address);
     s->qualify = yb_str_skip(address, yb_str_rfind(address, '@') + 1);
     s->tenant = user->tenant;

@@ -20,8 +20,17 @@ submitd_closed(struct yb_smtp_session *s)
     if (d == NULL)
         return;
     yb_auth_abandon(&d->exchange);
+    yb_online_remove(submitd_of(s)->online, &d->online);
     yb_free(d);
     s->data = NULL;
+}
+
+static const char *
+submitd_ended(struct yb_smtp_session *s)
+{
+    const struct submitd_session *d = s->data;
+
+    return yb_online_ended(&d->online);
 }
 
 static int
@@ -93,5 +102,6 @@ const struct yb_smtp_hooks submitd_hooks = {
     .mail = submitd_check_envelope,
     .rcpt = submitd_rcpt,
     .message = submitd_message,
+    .ended = submitd_ended,
     .closed = submitd_closed,
 };

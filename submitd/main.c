@@ -18,6 +18,21 @@ struct state {
     struct submitd submitd;
 };
 
+/* Who may go on is asked at each MAIL. */
+static int
+open_online(struct state *st, struct yb_err *err)
+{
+    const struct yb_online_conf conf = {
+        .net = yb_daemon_net(st->receiver.daemon),
+        .wake = yb_net_wake,
+        .kick = yb_net_kick,
+        .source = yb_online_source_directory(st->submitd.handover.directory, YB_AUTH_SUBMISSION),
+    };
+
+    st->submitd.online = yb_online_new(&conf);
+    return yb_online_start(st->submitd.online, err);
+}
+
 static int
 open_auth(struct state *st, const struct submitd_conf *conf, struct yb_err *err)
 {
@@ -29,7 +44,7 @@ open_auth(struct state *st, const struct submitd_conf *conf, struct yb_err *err)
     };
 
     st->submitd.auth = yb_auth_new(&auth, err);
-    return st->submitd.auth == NULL ? -1 : 0;
+    return st->submitd.auth == NULL ? -1 : open_online(st, err);
 }
 
 static int
@@ -69,7 +84,9 @@ stop(void *state)
     struct state *st = state;
 
     yb_auth_free(&st->submitd.auth);
+    yb_online_stop(st->submitd.online);
     yb_receiver_close(&st->receiver);
+    yb_online_free(&st->submitd.online);
     yb_free(st);
 }
 
@@ -77,8 +94,14 @@ static void
 metrics(void *state, struct yb_metrics *m)
 {
     struct state *st = state;
+    struct yb_online_stats online;
     struct yb_auth_stats auth;
 
+    yb_online_stats_read(st->submitd.online, &online);
+    yb_metrics_gauge(m, "submitd_logged_in", "Sessions of users who are logged in.", NULL,
+                     online.sessions);
+    yb_metrics_counter(m, "submitd_ended_total", "Sessions ended before their users did.",
+                       "why=\"kicked\"", online.kicked);
     yb_receiver_figures(&st->receiver, m);
     yb_auth_stats_read(st->submitd.auth, &auth);
     yb_metrics_counter(m, "logins_total", "Logins.", "result=\"ok\"", auth.ok);
@@ -88,6 +111,18 @@ metrics(void *state, struct yb_metrics *m)
     yb_metrics_counter(m, "logins_total", "Logins.", "result=\"away\"", auth.away);
 }
 
+static int
+command_sessions(void *state, struct yb_str rest, struct yb_buf *answer, struct yb_err *err)
+{
+    return yb_online_list(((struct state *)state)->submitd.online, rest, answer, err);
+}
+
+static int
+command_kick(void *state, struct yb_str rest, struct yb_buf *answer, struct yb_err *err)
+{
+    return yb_online_kick(((struct state *)state)->submitd.online, rest, answer, err);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -95,12 +130,18 @@ main(int argc, char **argv)
         { "listen", &yb_submission_service },
         { "listen_tls", &yb_submission_service },
     };
+    static const struct yb_daemon_command commands[] = {
+        { "sessions", command_sessions },
+        { "kick", command_kick },
+    };
     static const struct yb_daemon_spec spec = {
         .name = YB_ROLE_NAME(SUBMITD),
         .summary = YB_ROLE_SUMMARY(SUBMITD),
         .conf = &submitd_conf_table,
         .listeners = listeners,
         .n_listeners = YB_COUNT(listeners),
+        .commands = commands,
+        .n_commands = YB_COUNT(commands),
         .init = init,
         .listener_arg = listener_arg,
         .drain = drain,

@@ -37,13 +37,13 @@ check_address(struct yb_smtp_session *s, const struct yb_address *a, const char 
 }
 
 /*
- * A session may outlast the right to it: who was suspended, deleted or lost the service since he
- * logged in hears so at his next MAIL. With the database away what he proved still holds.
+ * A session may outlast the right to it: who was suspended, deleted, lost the service or got another
+ * password since he logged in hears so at his next MAIL. With the database away what he proved still holds.
  */
 static int
 check_user(struct yb_smtp_session *s, struct yb_err *err)
 {
-    const struct submitd_session *d = s->data;
+    struct submitd_session *d = s->data;
     struct yb_str own = yb_str_from(d->user.address);
     size_t at = yb_str_rfind(own, '@');
     struct yb_err away = { 0 };
@@ -52,15 +52,7 @@ check_user(struct yb_smtp_session *s, struct yb_err *err)
     if (yb_directory_login(submitd_of(s)->handover.directory, yb_str_head(own, at),
                            yb_str_skip(own, at + 1), s->tx->arena, &login, &away) < 0)
         return 0;
-    if (!login.known || !yb_account_id_eq(login.account, d->user.account))
-        return yb_err_as(err, YB_ERR_DISABLED, YB_PERM, "5.7.13", "This account is no more");
-    if (login.refused.n > 0)
-        return yb_err_as(err, YB_ERR_DISABLED, YB_PERM, "5.7.13", "%.*s",
-                         YB_STR_ARG(login.refused));
-    if (!login.submission)
-        return yb_err_as(err, YB_ERR_DISABLED, YB_PERM, "5.7.13",
-                         "This service is switched off for your account");
-    return 0;
+    return yb_auth_still(&d->user, &login, YB_AUTH_SUBMISSION, d->since, err);
 }
 
 /*

@@ -6,11 +6,13 @@
 #define SUBMITD_SUBMITD_H
 
 #include "lib/auth/auth.h"
+#include "lib/auth/online.h"
 #include "lib/receive/handover.h"
 
 struct submitd {
     struct yb_handover handover;
     struct yb_auth *auth;
+    struct yb_online *online; /* who is logged in; NULL: nobody keeps a list */
     unsigned max_per_account; /* connections at once */
 };
 
@@ -18,6 +20,8 @@ struct submitd {
 struct submitd_session {
     struct yb_auth_session *exchange;
     struct yb_auth_user user;
+    time_t since;                  /* his login */
+    struct yb_online_entry online; /* in the table from then on */
 };
 
 extern const struct yb_smtp_hooks submitd_hooks; /* arg of the server: struct submitd */

@@ -524,7 +524,7 @@ yb_online_kick(struct yb_online *o, struct yb_str rest, struct yb_buf *answer, s
 }
 
 void
-yb_online_stats(struct yb_online *o, struct yb_online_stats *out)
+yb_online_stats_read(struct yb_online *o, struct yb_online_stats *out)
 {
     pthread_mutex_lock(&o->lock);
     *out = (struct yb_online_stats){ o->n, o->ended, o->kicked };

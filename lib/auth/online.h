@@ -93,6 +93,6 @@ int yb_online_kick(struct yb_online *o, struct yb_str rest, struct yb_buf *answe
 struct yb_online_stats {
     uint64_t sessions, ended, kicked;
 };
-void yb_online_stats(struct yb_online *o, struct yb_online_stats *out);
+void yb_online_stats_read(struct yb_online *o, struct yb_online_stats *out);
 
 #endif

@@ -102,6 +102,8 @@ struct yb_smtp_hooks {
     int (*message)(struct yb_smtp_session *s, struct yb_str *answer, struct yb_err *err);
     /* The transaction ends, however: release what tx->data and rcpt->data hold. */
     void (*reset)(struct yb_smtp_session *s);
+    /* Woken (yb_net_wake()): why the session must end, or NULL. The client hears 421. */
+    const char *(*ended)(struct yb_smtp_session *s);
     /* The connection ends; s->conn is still there, writing does nothing. */
     void (*closed)(struct yb_smtp_session *s);
 };

@@ -86,6 +86,17 @@ service_tls_started(struct yb_conn *c)
     s->engine->esmtp = false;
 }
 
+/* A message that is under way is not taken; one whose end was read is answered already. */
+static void
+service_woken(struct yb_conn *c)
+{
+    struct yb_smtp_session *s = session_of(c);
+    const char *why = s->server->hooks.ended == NULL ? NULL : s->server->hooks.ended(s);
+
+    if (why != NULL)
+        smtp_farewell(s, "4.7.0", why);
+}
+
 static void
 service_timed_out(struct yb_conn *c)
 {
@@ -118,7 +129,8 @@ service_closed(struct yb_conn *c)
     {                                                                                              \
         .name = service_name, .busy_text = "421 4.3.2 Too many connections, try again later",      \
         .opened = service_opened, .line = service_line, .data = service_data,                      \
-        .tls_started = service_tls_started, .timed_out = service_timed_out,                        \
+        .tls_started = service_tls_started, .woken = service_woken,                                \
+        .timed_out = service_timed_out,                                                            \
         .closed = service_closed                                                                   \
     }
 const struct yb_service yb_smtp_service = SERVICE("smtp");

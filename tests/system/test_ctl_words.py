@@ -12,8 +12,9 @@ from harness import wait_until
 
 ANN, BOB = "ann@words.test", "bob@words.test"
 STRANGER = "stranger@example.net"
-ELSEWHERE = {("schema", "migrate"), ("node", "init"), ("store", "init"), ("store", "remove"), ("account", "delete"),
-             ("--files",), ("--user",), ("--owner",), ("--name", "node init"), ("--host", "node init")}
+ELSEWHERE = {("schema", "migrate"), ("session", "list"), ("session", "kick"), ("node", "init"),
+             ("store", "init"), ("store", "remove"), ("account", "delete"), ("--files",),
+             ("--user",), ("--owner",), ("--name", "node init"), ("--host", "node init")}
 used_verbs, used_options = set(), set()
 numbers = itertools.count()
 

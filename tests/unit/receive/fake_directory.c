@@ -170,6 +170,7 @@ yb_directory_login(struct yb_directory *d, struct yb_str local, struct yb_str do
     out->known = !fake->gone && local_is(local, "bob") && yb_str_eqi(domain, YB_STR("ours.test"));
     out->account.v[0] = 1;
     out->submission = !fake->off;
+    out->verifier = yb_str_from(fake->verifier == NULL ? "a verifier" : fake->verifier);
     out->refused = yb_str_from(fake->refused == NULL ? "" : fake->refused);
     return 0;
 }

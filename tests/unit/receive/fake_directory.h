@@ -7,8 +7,9 @@
 
 struct fake_directory {
     bool down;
-    bool gone, off;      /* of bob: deleted, not to submit */
-    const char *refused; /* bob is suspended, and told so */
+    bool gone, off;       /* of bob: deleted, not to submit */
+    const char *refused;  /* bob is suspended, and told so */
+    const char *verifier; /* of his password now; NULL: what he logged in by */
 };
 
 #endif
