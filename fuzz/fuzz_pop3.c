@@ -2,8 +2,10 @@
  * What a client may send to pop3d, lines of a session under TLS (the first byte: logged in already
  * or not) over a store and a connection in memory. Whatever comes: every answer is whole lines, no
  * line of a command's answer is longer than we write, nothing is deleted without QUIT, and the
- * mailbox is given back.
+ * mailbox is given back. The same octets are tried as what an earlier session counted: taken, they are
+ * written the same again.
  */
+#include "pop3d/sizes.h"
 #include "tests/unit/pop3d/fake.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -32,6 +34,27 @@ flags_of(struct yb_str line)
     return flags;
 }
 
+static void
+check_sizes(struct yb_str bytes)
+{
+    struct pop3d_sizes sizes;
+    struct yb_buf *again;
+    uint32_t uidvalidity = 0, spare = 0;
+
+    if (bytes.n >= 16) {
+        memcpy(&uidvalidity, bytes.p + 4, 4);
+        memcpy(&spare, bytes.p + 12, 4);
+    }
+    if (!pop3d_sizes_decode(bytes, uidvalidity, &sizes))
+        return;
+    again = yb_buf_new(bytes.n);
+    pop3d_sizes_encode(&sizes, uidvalidity, again);
+    yb_assert(spare != 0 || yb_str_eq(yb_buf_view(again), bytes));
+    (void)pop3d_sizes_extra(&sizes, sizes.upto);
+    yb_buf_free(&again);
+    pop3d_sizes_free(&sizes);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -41,6 +64,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (size == 0)
         return 0;
+    check_sizes(yb_str((const char *)data, size));
     begin();
     store->expunged = 0;
     for (size_t i = 0; i < store->n; i++)

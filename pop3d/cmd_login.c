@@ -2,6 +2,10 @@
 #include "pop3d/cmd.h"
 #include "pop3d/reply.h"
 
+#include "lib/base/clock.h"
+
+#define SLICE_MS 20 /* of work, then others have their turn */
+
 void
 pop3d_capa(struct yb_conn *c, struct pop3d_session *s, struct yb_str arg YB_UNUSED)
 {
@@ -41,14 +45,40 @@ open_maildrop(struct yb_conn *c, struct pop3d_session *s, const struct yb_auth_u
     return pop3d_maildrop_open(s->pop3d->store, user->account, &s->drop, err);
 }
 
+/* The maildrop is open, and all is known of it. */
+static void
+opened(struct yb_conn *c, struct pop3d_session *s)
+{
+    struct pop3d_totals all = pop3d_maildrop_totals(s->drop);
+    struct yb_log_line line;
+
+    s->state = POP3D_TRANSACTION;
+    yb_log_begin(&line, YB_LOG_INFO, yb_conn_log(c), "pop3.open");
+    yb_log_num(&line, "messages", (int64_t)all.messages);
+    yb_log_num(&line, "bytes", (int64_t)all.bytes);
+    yb_log_end(&line);
+    yb_conn_printf(c, "+OK %zu messages (%llu octets)\r\n", all.messages,
+                   (unsigned long long)all.bytes);
+}
+
+/* A slice of what has to be counted first; a producer, too: no command is heard meanwhile. */
+static bool
+count_some(struct yb_conn *c)
+{
+    struct pop3d_session *s = yb_conn_session(c);
+
+    if (pop3d_maildrop_count_octets(s->drop, yb_clock_ms() + SLICE_MS))
+        return true;
+    opened(c, s);
+    return false;
+}
+
 static void
 welcome(struct yb_conn *c, struct pop3d_session *s, const struct yb_auth_user *user)
 {
     struct yb_log_ctx *log = yb_conn_log(c);
     size_t n_log = log->n;
-    struct pop3d_totals all;
     struct yb_err err = { 0 };
-    struct yb_log_line line;
     uint64_t tenant;
 
     yb_log_ctx_add(log, "user", yb_str_from(user->address));
@@ -61,19 +91,13 @@ welcome(struct yb_conn *c, struct pop3d_session *s, const struct yb_auth_user *u
         s->state = POP3D_AUTHORIZATION;
         return;
     }
-    all = pop3d_maildrop_totals(s->drop);
     memcpy(&tenant, user->tenant.v, sizeof(tenant));
     yb_conn_set_fair_key(c, tenant);
     yb_conn_set_deadline(c, 0);
     yb_conn_set_timeout(c, s->pop3d->timeout_ms);
-    s->state = POP3D_TRANSACTION;
     yb_online_add(s->pop3d->online, &s->online, c, user);
-    yb_log_begin(&line, YB_LOG_INFO, log, "pop3.open");
-    yb_log_num(&line, "messages", (int64_t)all.messages);
-    yb_log_num(&line, "bytes", (int64_t)all.bytes);
-    yb_log_end(&line);
-    yb_conn_printf(c, "+OK %zu messages (%llu octets)\r\n", all.messages,
-                   (unsigned long long)all.bytes);
+    if (count_some(c))
+        yb_conn_set_producer(c, count_some);
 }
 
 /*

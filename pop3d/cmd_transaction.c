@@ -39,7 +39,8 @@ pop3d_stat(struct yb_conn *c, struct pop3d_session *s, struct yb_str arg YB_UNUS
 /* --- LIST and UIDL --- */
 
 static void
-add_listing(struct yb_buf *b, const struct yb_record *r, uint64_t number, bool unique_ids)
+add_listing(struct yb_buf *b, const struct pop3d_session *s, const struct yb_record *r,
+            uint64_t number, bool unique_ids)
 {
     char uidl[POP3D_UIDL];
 
@@ -49,7 +50,7 @@ add_listing(struct yb_buf *b, const struct yb_record *r, uint64_t number, bool u
         pop3d_maildrop_uidl(r, uidl);
         yb_buf_add(b, yb_str_from(uidl));
     } else {
-        yb_buf_add_u64(b, r->size);
+        yb_buf_add_u64(b, pop3d_maildrop_size(s->drop, r));
     }
     yb_buf_add(b, YB_STR("\r\n"));
 }
@@ -65,7 +66,7 @@ write_listing(struct yb_conn *c)
         const struct yb_record *r = pop3d_maildrop_message(s->drop, s->next);
 
         if (r != NULL)
-            add_listing(b, r, s->next, s->unique_ids);
+            add_listing(b, s, r, s->next, s->unique_ids);
     }
     if (s->next > last)
         yb_buf_add(b, YB_STR(".\r\n"));
@@ -94,7 +95,7 @@ listing(struct yb_conn *c, struct pop3d_session *s, struct yb_str arg, bool uniq
         return;
     b = yb_buf_new(2 * LISTING_LINE);
     yb_buf_add(b, YB_STR("+OK "));
-    add_listing(b, r, number, unique_ids);
+    add_listing(b, s, r, number, unique_ids);
     yb_conn_write(c, yb_buf_view(b));
     yb_buf_free(&b);
 }
@@ -223,7 +224,7 @@ pop3d_retr(struct yb_conn *c, struct pop3d_session *s, struct yb_str arg)
     if (r == NULL || !open_message(c, s, r))
         return;
     s->whole = true;
-    yb_conn_printf(c, "+OK %llu octets\r\n", (unsigned long long)r->size);
+    yb_conn_printf(c, "+OK %llu octets\r\n", (unsigned long long)pop3d_maildrop_size(s->drop, r));
     begin_message(c, r);
 }
 

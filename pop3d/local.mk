@@ -7,6 +7,7 @@ pop3d_libpop3d_a_SOURCES = \
 	pop3d/reply.c pop3d/reply.h \
 	pop3d/service.c pop3d/service.h \
 	pop3d/session.h \
+	pop3d/sizes.c pop3d/sizes.h \
 	pop3d/stuff.c pop3d/stuff.h
 
 sbin_PROGRAMS += pop3d/yubin-pop3d

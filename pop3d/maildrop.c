@@ -1,5 +1,14 @@
 #include "pop3d/maildrop.h"
 
+#include "lib/base/clock.h"
+#include "lib/base/io.h"
+#include "pop3d/sizes.h"
+
+#include <unistd.h>
+
+#define MEMO "yubin-pop3"
+#define PIECE 32768 /* of a message, looked at at once */
+
 struct pop3d_maildrop {
     struct yb_store_account *account;
     struct yb_mailbox *inbox;
@@ -9,12 +18,34 @@ struct pop3d_maildrop {
     int lock;
     uint8_t *marks; /* one bit a message; made when the first is marked */
     struct pop3d_totals all, marked;
+
+    struct pop3d_sizes sizes;
+    size_t next; /* row whose octets are counted next */
+    int fd;      /* its message, or -1 */
+    off_t at;    /* how far that is counted */
+    struct pop3d_counter counter;
+    bool counted; /* some were: the memo is written anew */
+    bool unread;  /* one could not be read: those behind it are counted again next time */
 };
 
 static bool
 is_marked(const struct pop3d_maildrop *d, size_t i)
 {
     return d->marks != NULL && (d->marks[i / 8] >> i % 8 & 1) != 0;
+}
+
+/* What earlier sessions counted. */
+static void
+remember(struct pop3d_maildrop *d)
+{
+    struct yb_arena *arena = yb_arena_new(4096);
+    struct yb_str bytes;
+
+    if (yb_mailbox_memo_read(d->inbox, MEMO, arena, &bytes))
+        (void)!pop3d_sizes_decode(bytes, d->view.uidvalidity, &d->sizes);
+    while (d->next < d->rows->n && d->rows->v[d->next].uid <= d->sizes.upto)
+        d->next++;
+    yb_arena_free(&arena);
 }
 
 int
@@ -24,6 +55,7 @@ pop3d_maildrop_open(struct yb_store *store, struct yb_account_id id, struct pop3
     struct pop3d_maildrop *d = yb_alloc(1, sizeof(*d));
     int rc = yb_store_open(store, id, true, &d->account, err);
 
+    d->fd = -1;
     if (rc == 0) {
         rc = yb_store_lock_pop(d->account, &d->lock, err);
         d->locked = rc == 0;
@@ -41,11 +73,102 @@ pop3d_maildrop_open(struct yb_store *store, struct yb_account_id id, struct pop3
         pop3d_maildrop_close(&d);
         return -1;
     }
-    d->all.messages = d->rows->n;
-    for (size_t i = 0; i < d->rows->n; i++)
-        d->all.bytes += d->rows->v[i].size;
+    remember(d);
     *out = d;
     return 0;
+}
+
+/* --- sizes --- */
+
+/* One more piece of the message that is counted. 1: there is more; 0: that was all; -1: it cannot be
+ * read. */
+static int
+count_piece(struct pop3d_maildrop *d, char *room)
+{
+    struct yb_err err = { 0 };
+    ssize_t n;
+
+    if (d->fd < 0 && pop3d_maildrop_read(d, &d->rows->v[d->next], &d->fd, &err) < 0) {
+        d->fd = -1;
+        return err.kind == YB_ERR_GONE ? 0 : -1; /* nobody asks for its octets any more */
+    }
+    n = yb_pread_full(d->fd, room, PIECE, d->at);
+    if (n <= 0)
+        return (int)n;
+    pop3d_counter_feed(&d->counter, yb_str(room, (size_t)n));
+    d->at += n;
+    return n == PIECE;
+}
+
+/* The message is counted, or cannot be. */
+static void
+count_end(struct pop3d_maildrop *d, bool unread)
+{
+    uint32_t uid = d->rows->v[d->next].uid;
+    uint64_t extra = unread ? 0 : pop3d_counter_extra(&d->counter);
+
+    if (d->fd >= 0)
+        close(d->fd);
+    d->fd = -1;
+    d->at = 0;
+    d->counter = (struct pop3d_counter){ 0 };
+    d->unread |= unread;
+    if (extra > 0)
+        pop3d_sizes_add(&d->sizes, uid, extra);
+    if (!d->unread)
+        d->sizes.upto = uid;
+    d->counted = true;
+    d->next++;
+}
+
+/* What is known for the next session: of messages that are still there. */
+static void
+sizes_keep(const struct pop3d_maildrop *d)
+{
+    struct pop3d_sizes kept = { .upto = d->sizes.upto };
+    struct yb_buf *b = yb_buf_new(SIZE_MAX);
+
+    for (size_t i = 0, k = 0; i < d->rows->n && k < d->sizes.n; i++) {
+        while (k < d->sizes.n && d->sizes.v[k].uid < d->rows->v[i].uid)
+            k++;
+        if (k < d->sizes.n && d->sizes.v[k].uid == d->rows->v[i].uid &&
+            d->rows->v[i].uid <= kept.upto)
+            pop3d_sizes_add(&kept, d->rows->v[i].uid, d->sizes.v[k].octets);
+    }
+    pop3d_sizes_encode(&kept, d->view.uidvalidity, b);
+    yb_mailbox_memo_write(d->inbox, MEMO, yb_buf_view(b));
+    pop3d_sizes_free(&kept);
+    yb_buf_free(&b);
+}
+
+bool
+pop3d_maildrop_count_octets(struct pop3d_maildrop *d, int64_t until)
+{
+    char *room = d->next < d->rows->n ? yb_alloc(PIECE, 1) : NULL;
+
+    while (d->next < d->rows->n) {
+        int rc = count_piece(d, room);
+
+        if (rc <= 0)
+            count_end(d, rc < 0);
+        if (yb_clock_ms() >= until)
+            break;
+    }
+    yb_free(room);
+    if (d->next < d->rows->n)
+        return true;
+    if (d->counted)
+        sizes_keep(d);
+    d->all.messages = d->rows->n;
+    for (size_t i = 0; i < d->rows->n; i++)
+        d->all.bytes += pop3d_maildrop_size(d, &d->rows->v[i]);
+    return false;
+}
+
+uint64_t
+pop3d_maildrop_size(const struct pop3d_maildrop *d, const struct yb_record *r)
+{
+    return r->size + pop3d_sizes_extra(&d->sizes, r->uid);
 }
 
 void
@@ -65,6 +188,9 @@ pop3d_maildrop_close(struct pop3d_maildrop **out)
         yb_store_unlock_pop(d->account, &d->lock);
     if (d->account != NULL)
         yb_store_close(&d->account);
+    if (d->fd >= 0)
+        close(d->fd);
+    pop3d_sizes_free(&d->sizes);
     yb_free(d->marks);
     yb_free(d);
     *out = NULL;
@@ -127,7 +253,7 @@ pop3d_maildrop_mark(struct pop3d_maildrop *d, uint64_t number)
         d->marks = yb_alloc(d->rows->n / 8 + 1, 1);
     d->marks[i / 8] |= (uint8_t)(1u << i % 8);
     d->marked.messages++;
-    d->marked.bytes += r->size;
+    d->marked.bytes += pop3d_maildrop_size(d, r);
 }
 
 void

@@ -17,6 +17,12 @@ struct pop3d_totals {
 /* TEMP, YB_ERR_IN_USE, when another session has it. A new account has an empty one. */
 int pop3d_maildrop_open(struct yb_store *store, struct yb_account_id id, struct pop3d_maildrop **d,
                         struct yb_err *err) YB_MUST_USE;
+/*
+ * Before anything else is asked: counts the octets of messages as POP3 sends them, until that time (by
+ * yb_clock_ms()), a piece of one at least. True: there is more. Only messages that no session saw before
+ * are read; one that cannot be read counts as large as its file.
+ */
+bool pop3d_maildrop_count_octets(struct pop3d_maildrop *d, int64_t until) YB_MUST_USE;
 /* Forgets all marks and gives the lock back. NULL inside is fine. */
 void pop3d_maildrop_close(struct pop3d_maildrop **d);
 /* Removes what is marked; durable when it returns 0 (QUIT's promise). */
@@ -28,6 +34,8 @@ size_t pop3d_maildrop_count(const struct pop3d_maildrop *d);
 struct pop3d_totals pop3d_maildrop_totals(const struct pop3d_maildrop *d);
 /* The message of this number; NULL when there is none or it is marked. */
 const struct yb_record *pop3d_maildrop_message(const struct pop3d_maildrop *d, uint64_t number);
+/* Its octets with CRLF at the end of each line, as they are sent (RFC 1939 §11). */
+uint64_t pop3d_maildrop_size(const struct pop3d_maildrop *d, const struct yb_record *r);
 /* Its bytes, for reading. PERM, YB_ERR_GONE, when somebody else has removed it meanwhile. */
 int pop3d_maildrop_read(const struct pop3d_maildrop *d, const struct yb_record *r, int *fd,
                         struct yb_err *err) YB_MUST_USE;

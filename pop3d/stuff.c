@@ -1,5 +1,23 @@
 #include "pop3d/stuff.h"
 
+/* How much of `rest` goes out as it is: up to a bare LF, or behind the line end before a dot. */
+static size_t
+run_size(const struct pop3d_stuffer *s, struct yb_str rest)
+{
+    size_t n = 0;
+
+    while (n < rest.n) {
+        size_t end = n + yb_str_find(yb_str_skip(rest, n), '\n');
+
+        if (end == rest.n || (end > 0 ? rest.p[end - 1] : s->last) != '\r')
+            return end;
+        n = end + 1;
+        if (n < rest.n && rest.p[n] == '.')
+            return n;
+    }
+    return n;
+}
+
 bool
 pop3d_stuff_next(struct pop3d_stuffer *s, struct yb_str *rest, struct yb_str *out)
 {
@@ -7,17 +25,16 @@ pop3d_stuff_next(struct pop3d_stuffer *s, struct yb_str *rest, struct yb_str *ou
 
     if (rest->n == 0)
         return false;
-    if (s->tail[1] == '\n' && rest->p[0] == '.' && !s->dotted) {
+    if (s->last == '\n' && rest->p[0] == '.' && !s->dotted) {
         s->dotted = true;
         *out = YB_STR(".");
         return true;
     }
     s->dotted = false;
-    n = yb_str_find_str(*rest, YB_STR("\n."));
-    n = n < rest->n ? n + 1 : rest->n;
-    *out = yb_str_head(*rest, n);
-    s->tail[0] = n > 1 ? rest->p[n - 2] : s->tail[1];
-    s->tail[1] = rest->p[n - 1];
+    n = run_size(s, *rest);
+    *out = n > 0 ? yb_str_head(*rest, n) : YB_STR("\r\n");
+    n = n > 0 ? n : 1; /* a bare LF */
+    s->last = rest->p[n - 1];
     *rest = yb_str_skip(*rest, n);
     return true;
 }
@@ -25,7 +42,7 @@ pop3d_stuff_next(struct pop3d_stuffer *s, struct yb_str *rest, struct yb_str *ou
 struct yb_str
 pop3d_stuff_end(const struct pop3d_stuffer *s)
 {
-    return s->tail[0] == '\r' && s->tail[1] == '\n' ? YB_STR(".\r\n") : YB_STR("\r\n.\r\n");
+    return s->last == '\n' ? YB_STR(".\r\n") : YB_STR("\r\n.\r\n");
 }
 
 /* One line end was met. */

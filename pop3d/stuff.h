@@ -1,6 +1,6 @@
 /*
- * A message as a POP3 answer (RFC 1939 §3): a dot before every line that begins with one, and CRLF
- * "." CRLF at the end; for TOP, only the header and the first lines. Pure functions that are fed
+ * A message as a POP3 answer (RFC 1939 §3): CRLF at the end of each line, a dot before every line that
+ * begins with one, and "." CRLF at the end; for TOP, only the header and the first lines. Pure functions that are fed
  * the message piece by piece.
  */
 #ifndef POP3D_STUFF_H
@@ -9,18 +9,17 @@
 #include "lib/base/str.h"
 
 struct pop3d_stuffer {
-    bool dotted;  /* the dot of this line is sent */
-    char tail[2]; /* last bytes of the message so far; begins as CRLF: a line starts */
+    bool dotted; /* the dot of this line is sent */
+    char last;   /* of the message so far; begins as LF: a line starts */
 };
 #define POP3D_STUFFER_INIT                                                                         \
     {                                                                                              \
-        .dotted = false, .tail = { '\r', '\n' }                                                    \
+        .dotted = false, .last = '\n'                                                              \
     }
 
 /*
  * The next bytes to send of *rest, which is shortened by what they stand for; false when it is used
- * up. A line also begins behind a bare LF: some clients take that for a line end, and a lone dot
- * there would end the message for them.
+ * up. A bare LF is a line end, too: it goes out as CRLF. A bare CR is none, and stays.
  */
 bool pop3d_stuff_next(struct pop3d_stuffer *s, struct yb_str *rest, struct yb_str *out);
 /* What ends the answer. */

@@ -313,6 +313,15 @@ void yb_mailbox_cache_forget(struct yb_mailbox *m, const struct yb_record *r);
 /* After a command: what was put and waits in memory is written, unless it is little. */
 void yb_mailbox_cache_settle(struct yb_mailbox *m);
 
+/*
+ * A small file of the caller's own beside the messages, "yubin-…": what it worked out once and can work
+ * out again. read(): false when there is none, or not all of it. One program writes it, one session of
+ * the mailbox at a time; not synced, and a failed write is as if it had not been asked for.
+ */
+bool yb_mailbox_memo_read(struct yb_mailbox *m, const char *name, struct yb_arena *arena,
+                          struct yb_str *out) YB_MUST_USE;
+void yb_mailbox_memo_write(struct yb_mailbox *m, const char *name, struct yb_str bytes);
+
 /* --- changes --- */
 
 enum yb_flag_op { YB_FLAGS_SET, YB_FLAGS_ADD, YB_FLAGS_REMOVE };

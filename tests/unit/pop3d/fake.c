@@ -308,6 +308,27 @@ yb_mailbox_close(struct yb_mailbox **m)
     *m = NULL;
 }
 
+bool
+yb_mailbox_memo_read(struct yb_mailbox *m, const char *name, struct yb_arena *arena,
+                     struct yb_str *out)
+{
+    yb_assert(strcmp(name, "yubin-pop3") == 0);
+    if (m->fake->memo == NULL)
+        return false;
+    *out = yb_arena_dup(arena, yb_buf_view(m->fake->memo));
+    return true;
+}
+
+void
+yb_mailbox_memo_write(struct yb_mailbox *m, const char *name, struct yb_str bytes)
+{
+    yb_assert(strcmp(name, "yubin-pop3") == 0);
+    if (m->fake->memo == NULL)
+        m->fake->memo = yb_buf_new(1u << 20);
+    yb_buf_clear(m->fake->memo);
+    yb_buf_add(m->fake->memo, bytes);
+}
+
 int
 yb_view_begin(struct yb_mailbox *m YB_UNUSED, bool read_only, struct yb_view *v,
               struct yb_err *err YB_UNUSED)
@@ -369,6 +390,7 @@ yb_mailbox_message(struct yb_mailbox *m, const struct yb_record *r, int *fd, str
 
     if (m->fake->lost)
         return yb_err_as(err, YB_ERR_GONE, YB_PERM, "5.2.0", "gone");
+    m->fake->reads++;
     *fd = memfd_create("message", MFD_CLOEXEC);
     yb_assert(*fd >= 0 && yb_pwrite_all(*fd, message->bytes, 0) == 0);
     return 0;
@@ -431,6 +453,7 @@ fake_stop(struct pop3d *p)
 {
     yb_assert(p->store->fake.locks == 0); /* every session gave its mailbox back */
     yb_auth_free(&p->auth);
+    yb_buf_free(&p->store->fake.memo);
     yb_free(p->store);
 }
 

@@ -22,6 +22,8 @@ struct fake_store {
     size_t n, many; /* many: so many copies of the first message instead */
     bool in_use, fail_open, fail_expunge, lost;
     unsigned locks, expunged, durable;
+    struct yb_buf *memo; /* beside the inbox; NULL: none */
+    unsigned reads;      /* messages opened */
 };
 
 /* One process with its auth; the store is empty. */

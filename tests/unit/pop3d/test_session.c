@@ -196,6 +196,49 @@ START_TEST(test_in_use)
 }
 END_TEST
 
+/* What is stored with bare LFs goes out in lines, and is counted so; each message is read for that
+ * once. */
+START_TEST(test_bare_line_ends)
+{
+    static const char answers[] =
+        "+OK Password, please\r\n+OK 5 messages (73 octets)\r\n+OK 5 73\r\n"
+        "+OK\r\n1 21\r\n2 16\r\n3 12\r\n4 19\r\n5 5\r\n.\r\n"
+        "+OK 19 octets\r\nA: 1\r\n\r\n..\r\nb\rc\r\nd\r\n.\r\n+OK\r\nA: 1\r\n\r\n..\r\n.\r\n"
+        "+OK 5 octets\r\nend\r\n.\r\n";
+
+    fake_add(store, "A: 1\n\n.\nb\rc\nd\r\n");
+    fake_add(store, "end");
+    for (unsigned login = 0; login < 4; login++) {
+        struct yb_conn *c = fake_open(&pop3d, true);
+        struct yb_str out;
+
+        if (login == 2) /* what cannot be ours is as if there were none */
+            yb_buf_truncate(store->memo, yb_buf_size(store->memo) - 1);
+        store->reads = 0;
+        fake_output(c);
+        say(c, LOGIN "STAT\r\nLIST\r\nRETR 4\r\nTOP 4 1\r\nRETR 5\r\n");
+        out = fake_output(c);
+        ck_assert_msg(yb_str_eq(out, yb_str_from(answers)), "%.*s", YB_STR_ARG(out));
+        ck_assert_uint_eq(store->reads, 3 + (login % 2 == 0 ? 5 : 0));
+        fake_close(&c);
+    }
+    /* A message more is one to be read, and RSET counts as before. */
+    fake_add(store, "x\n");
+    for (unsigned login = 0; login < 2; login++) {
+        struct yb_conn *c = fake_open(&pop3d, true);
+
+        store->reads = 0;
+        fake_output(c);
+        say(c, LOGIN "DELE 4\r\nSTAT\r\nRSET\r\n");
+        ck_assert(yb_str_eq(fake_output(c),
+                            YB_STR("+OK Password, please\r\n+OK 6 messages (76 octets)\r\n"
+                                   "+OK Deleted at QUIT\r\n+OK 5 57\r\n+OK 6 76\r\n")));
+        ck_assert_uint_eq(store->reads, login == 0);
+        fake_close(&c);
+    }
+}
+END_TEST
+
 START_TEST(test_trouble)
 {
     struct yb_conn *c = fake_open(&pop3d, true);
@@ -332,6 +375,7 @@ main(void)
     tcase_add_loop_test(tc, test_session, 0, YB_COUNT(sessions));
     tcase_add_test(tc, test_stls_forgets);
     tcase_add_test(tc, test_in_use);
+    tcase_add_test(tc, test_bare_line_ends);
     tcase_add_test(tc, test_trouble);
     tcase_add_test(tc, test_draining);
     tcase_add_test(tc, test_many);

@@ -2,6 +2,7 @@
 #include "pop3d/stuff.h"
 
 #include "lib/base/buf.h"
+#include "pop3d/sizes.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -18,10 +19,12 @@ static const struct {
     { "\r\n.\r\n.\r\n", "\r\n..\r\n..\r\n.\r\n" },
     { "no end", "no end\r\n.\r\n" },
     { "a\r", "a\r\r\n.\r\n" },
-    /* Bare line ends, where some clients would see the end of the message. */
-    { "a\n.\nb\r\n", "a\n..\nb\r\n.\r\n" },
-    { "a\n.\r\nb\r\n", "a\n..\r\nb\r\n.\r\n" },
-    { "a\n", "a\n\r\n.\r\n" },
+    /* A bare LF ends a line, a bare CR does not. */
+    { "a\n.\nb\r\n", "a\r\n..\r\nb\r\n.\r\n" },
+    { "a\n.\r\nb\r\n", "a\r\n..\r\nb\r\n.\r\n" },
+    { "a\n", "a\r\n.\r\n" },
+    { "\n\n.\n..\n", "\r\n\r\n..\r\n...\r\n.\r\n" },
+    { "a\r\r\n\n\r\n", "a\r\r\n\r\n\r\n.\r\n" },
     { "a\r.\r\n", "a\r.\r\n.\r\n" },
 };
 
@@ -45,12 +48,51 @@ START_TEST(test_stuff)
 
     for (size_t step = 1; step <= in.n + 1; step++) {
         struct yb_buf *b = yb_buf_new(100);
+        struct pop3d_counter counter = { 0 };
+        size_t dots = 0;
 
         stuff(in, step, b);
+        for (size_t at = 0; at < in.n; at += step)
+            pop3d_counter_feed(&counter, yb_str_head(yb_str_skip(in, at), step));
+        for (size_t at = 0; at < in.n; at++)
+            dots += in.p[at] == '.' && (at == 0 || in.p[at - 1] == '\n');
+        /* What is counted is what is sent, without stuffed dots and the end. */
+        ck_assert_uint_eq(in.n + pop3d_counter_extra(&counter), yb_buf_size(b) - 3 - dots);
         ck_assert_msg(yb_str_eq(yb_buf_view(b), yb_str_from(messages[_i].out)), "case %d by %zu",
                       _i, step);
         yb_buf_free(&b);
     }
+}
+END_TEST
+
+START_TEST(test_sizes)
+{
+    struct pop3d_sizes sizes = { .upto = 100 }, again;
+    struct yb_buf *b = yb_buf_new(1000);
+    struct yb_str all;
+
+    for (uint32_t uid = 3; uid < 100; uid += 7)
+        pop3d_sizes_add(&sizes, uid, uid * 2);
+    pop3d_sizes_encode(&sizes, 17, b);
+    all = yb_buf_view(b);
+    ck_assert(pop3d_sizes_decode(all, 17, &again));
+    ck_assert_uint_eq(again.upto, 100);
+    for (uint32_t uid = 0; uid < 110; uid++)
+        ck_assert_uint_eq(pop3d_sizes_extra(&again, uid), uid < 100 && uid % 7 == 3 ? uid * 2 : 0);
+    pop3d_sizes_free(&again);
+    ck_assert(!pop3d_sizes_decode(all, 18, &again));
+    for (size_t n = 0; n < all.n; n++) {
+        bool ok = pop3d_sizes_decode(yb_str_head(all, n), 17, &again);
+
+        ck_assert(ok == (n >= 16 && n % 16 == 0));
+        pop3d_sizes_free(&again);
+    }
+    sizes.v[1].uid = sizes.v[0].uid;
+    yb_buf_clear(b);
+    pop3d_sizes_encode(&sizes, 17, b);
+    ck_assert(!pop3d_sizes_decode(yb_buf_view(b), 17, &again));
+    pop3d_sizes_free(&sizes);
+    yb_buf_free(&b);
 }
 END_TEST
 
@@ -99,6 +141,7 @@ main(void)
     int failed;
 
     tcase_add_loop_test(tc, test_stuff, 0, YB_COUNT(messages));
+    tcase_add_test(tc, test_sizes);
     tcase_add_loop_test(tc, test_top, 0, YB_COUNT(tops));
     suite_add_tcase(suite, tc);
     srunner_run_all(runner, CK_ENV);
