@@ -52,3 +52,8 @@ check_PROGRAMS += tests/unit/imapd/test_slices
 tests_unit_imapd_test_slices_SOURCES  = tests/unit/imapd/test_slices.c
 tests_unit_imapd_test_slices_CPPFLAGS = $(imapd_test_cppflags)
 tests_unit_imapd_test_slices_LDADD    = $(IMAPD_RIG_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += tests/unit/imapd/test_unread
+tests_unit_imapd_test_unread_SOURCES  = tests/unit/imapd/test_unread.c
+tests_unit_imapd_test_unread_CPPFLAGS = $(imapd_test_cppflags)
+tests_unit_imapd_test_unread_LDADD    = $(IMAPD_RIG_LIBS) $(CHECK_LIBS)
