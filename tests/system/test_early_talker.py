@@ -1,7 +1,8 @@
 """Who speaks before the greeting hears it, then 503 with the reason, and may begin again; nothing it said has
 been done. A header of PROXY v2 and the hello of TLS come first and are no early talk (RFC 5321 4.3.1)."""
-import signal
+import glob
 import os
+import signal
 import struct
 
 import harness
@@ -12,12 +13,23 @@ PROXY = (b"\r\n\r\n\0\r\nQUIT\n\x21\x11" + struct.pack("!H", 12) + bytes([192, 0
 OPTIONS = {"smtpd": {"proxy_from": "127.0.0.0/8"}}
 
 
+def stop(pid):
+    """Stopped are its threads one after the other: the one that accepts may be the last."""
+    os.kill(pid, signal.SIGSTOP)
+
+    def is_stopped(stat):
+        with open(stat, encoding="utf-8") as f:
+            return f.read().rpartition(")")[2].split()[0] == "T"
+
+    harness.wait_until(lambda: all(map(is_stopped, glob.glob("/proc/%d/task/*/stat" % pid))), 20)
+
+
 class Client:
     def __init__(self, p, daemon, service, said, tls=False):
         """What it says has come before the daemon sees the connection."""
         pid = p.own().daemons[daemon].child_pid()
         if not tls:
-            os.kill(pid, signal.SIGSTOP)
+            stop(pid)
         try:
             self.s = p.raw(service, tls)
             self.s.sendall(said)
