@@ -83,7 +83,7 @@ int yb_auth_still(struct yb_auth_user *user, const struct yb_login *login,
  * (seconds since 1970), with tabs between them. `kick WHO`: ends them, the answer is how many. WHO
  * is an address, a domain, or a session id.
  */
-#define YB_ONLINE_MOST 10000
+#define YB_ONLINE_MOST 5000 /* lines of the longest addresses fit an answer */
 int yb_online_list(struct yb_online *o, struct yb_str rest, struct yb_buf *answer,
                    struct yb_err *err) YB_MUST_USE;
 int yb_online_kick(struct yb_online *o, struct yb_str rest, struct yb_buf *answer,

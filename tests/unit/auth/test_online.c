@@ -279,7 +279,7 @@ command(int (*run)(struct yb_online *, struct yb_str, struct yb_buf *, struct yb
 START_TEST(test_commands)
 {
     command(yb_online_list, "", -1, "");
-    command(yb_online_list, "0 10001", -1, "");
+    command(yb_online_list, "0 5001", -1, "");
     command(yb_online_list, "0 10 nobody@d.test", 0, "");
     command(yb_online_list, "4 1", 0,
             "5\t0004000000000000\tu4@d.test\t00000000000000000000000000000000\t"

@@ -614,6 +614,76 @@ START_TEST(test_login)
 }
 END_TEST
 
+static _Atomic unsigned told_all, told_u, told_others;
+static _Atomic uint64_t hash_u;
+
+static void
+told(void *arg, const uint64_t *address)
+{
+    ck_assert_ptr_eq(arg, &hash_u);
+    if (address == NULL)
+        told_all++;
+    else if (*address == hash_u)
+        told_u++;
+    else
+        told_others++;
+}
+
+static void
+told_becomes(_Atomic unsigned *v, unsigned n)
+{
+    struct yb_deadline by = yb_deadline_in(20000);
+
+    while (*v < n && yb_deadline_left(by) > 0)
+        poll(NULL, 0, 1);
+    ck_assert_uint_eq(*v, n);
+}
+
+/* Who keeps answers hears what changed, by the name the answer told; and asks for many at once. */
+START_TEST(test_told)
+{
+    static const struct yb_login_name names[] = {
+        { YB_STR_INIT("u"), YB_STR_INIT("a.test") },
+        { YB_STR_INIT("nobody"), YB_STR_INIT("a.test") },
+        { YB_STR_INIT("u"), YB_STR_INIT("not a domain") },
+        { YB_STR_INIT("susp"), YB_STR_INIT("a.test") },
+        { YB_STR_INIT("U"), YB_STR_INIT("A.test.") },
+    };
+    struct yb_login logins[YB_COUNT(names)];
+    struct yb_err err = { 0 };
+    bool asked = false;
+
+    yb_directory_free(&d);
+    d = directory_new("op@a.test", 1);
+    yb_directory_on_change(d, told, &hash_u);
+    ck_assert_int_eq(yb_directory_start(d, &err), 0);
+    listening_wait(true);
+    told_becomes(&told_all, 2); /* the key, and what was missed before */
+    hash_u = yb_directory_address_hash(d, names[0]);
+    ck_assert_uint_eq(hash_u, yb_directory_address_hash(d, names[4]));
+    ck_assert_uint_ne(hash_u, yb_directory_address_hash(d, names[1]));
+    for (int again = 0; again < 2; again++) {
+        ck_assert_int_eq(
+            yb_directory_logins(d, names, YB_COUNT(names), arena, logins, &asked, &err), 0);
+        ck_assert(asked == (again == 0));
+        ck_assert(logins[0].known && yb_str_eq(logins[0].verifier, YB_STR("$6$key")));
+        ck_assert(!logins[1].known && !logins[2].known);
+        ck_assert(logins[3].known && logins[3].refused.n > 0);
+        ck_assert(yb_account_id_eq(logins[0].account, logins[4].account));
+        poll(NULL, 0, 2); /* beyond the moment at which it was asked */
+    }
+    cluster_sql(c, "UPDATE credentials SET verifier = '$6$other' WHERE verifier = '$6$key' AND"
+                   " account_id = fixtures.id('u@a.test')");
+    told_becomes(&told_u, 1);
+    cluster_sql(c, "UPDATE credentials SET verifier = '$6$key' WHERE verifier = '$6$other'");
+    told_becomes(&told_u, 2);
+    cluster_sql(c, "UPDATE accounts SET pop3 = pop3 WHERE account_id = fixtures.id('v@a.test')");
+    told_becomes(&told_others, 1);
+    cluster_sql(c, "SELECT pg_notify('yubin_directory', 'all')");
+    told_becomes(&told_all, 3);
+}
+END_TEST
+
 static bool
 may_send(const char *who, const char *address)
 {
@@ -1032,6 +1102,7 @@ main(void)
     tcase_add_test(tc, test_key_rotates);
     tcase_add_test(tc, test_login);
     tcase_add_test(tc, test_warm);
+    tcase_add_test(tc, test_told);
     tcase_add_test(tc, test_may_send);
     tcase_add_test(tc, test_report_usage);
     tcase_add_test(tc, test_at_home);

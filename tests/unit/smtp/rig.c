@@ -129,6 +129,12 @@ on_message(struct yb_smtp_session *s, struct yb_str *answer YB_UNUSED, struct yb
     return 0;
 }
 
+static const char *
+on_ended(struct yb_smtp_session *s)
+{
+    return rig_of(s)->ended;
+}
+
 static void
 on_reset(struct yb_smtp_session *s)
 {
@@ -149,6 +155,7 @@ static const struct yb_smtp_hooks hooks = {
     .rcpt = on_rcpt,
     .message = on_message,
     .reset = on_reset,
+    .ended = on_ended,
 };
 
 static const struct yb_service *

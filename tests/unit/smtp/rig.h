@@ -18,6 +18,7 @@ struct rig {
     struct yb_buf *taken;  /* "from|to,to|octets;" of each message, LMTP too */
     struct yb_buf *blocks; /* LMTP: octets of the current message */
     size_t messages, resets, open_tx;
+    const char *ended; /* what the `ended` hook says */
 };
 
 struct rig_spec {

@@ -426,6 +426,28 @@ START_TEST(test_loops)
 }
 END_TEST
 
+/* Woken without a reason, a session goes on; with one it hears it, wherever it stands, and a message
+ * under way is not taken. */
+START_TEST(test_ended)
+{
+    static const char *const at[] = { "", "NOOP\r\n", ENVELOPE, ENVELOPE "DATA\r\n" };
+    char codes[400];
+    struct rig r;
+
+    rig_open(&r, &(struct rig_spec){ .dialect = YB_SMTP_MX });
+    rig_say(&r, _i > 0 ? HELLO : "", 0, codes, sizeof(codes));
+    rig_say(&r, at[_i], 0, codes, sizeof(codes));
+    rig_say(&r, _i == 3 ? "half a message\r\n" : "", 0, codes, sizeof(codes));
+    fake_wake(r.conn);
+    ck_assert(!fake_is_closed(r.conn));
+    r.ended = "the administrator ended this session";
+    fake_wake(r.conn);
+    ck_assert(yb_str_starts(fake_output(r.conn), YB_STR("421 4.7.0 ")));
+    ck_assert(fake_is_closed(r.conn) && r.messages == 0);
+    rig_close(&r);
+}
+END_TEST
+
 /* A message has a deadline from its first octet to its last, chunks that are thrown away too; and
  * nothing else has one: a session may be as long as it likes. */
 START_TEST(test_deadline)
@@ -506,6 +528,7 @@ main(void)
     tcase_add_test(tc, test_nul_and_long_lines);
     tcase_add_test(tc, test_spooled);
     tcase_add_test(tc, test_loops);
+    tcase_add_loop_test(tc, test_ended, 0, 4);
     tcase_add_test(tc, test_deadline);
     tcase_add_test(tc, test_ends);
     suite_add_tcase(suite, tc);
