@@ -57,7 +57,8 @@ struct parent {
     int64_t started_ms, backoff_ms;
     struct yb_deadline restart_at, kill_at;
     bool ready, was_ready, stopping;
-    int code; /* >= 0: end with it */
+    int code;     /* >= 0: end with it */
+    char *notify; /* systemd's socket; NULL: nobody is told */
     /* A reload that the child has not answered yet. */
     struct yb_conf_source *new_source;
     struct yb_conf *new_conf;
@@ -71,9 +72,9 @@ struct parent {
 
 /* The notification protocol of systemd: a datagram to the socket it names; others lack the name. */
 static void
-notify(const char *state)
+notify(const struct parent *s, const char *state)
 {
-    const char *path = getenv("NOTIFY_SOCKET");
+    const char *path = s->notify;
     struct sockaddr_un to = { .sun_family = AF_UNIX };
     size_t n = path == NULL ? 0 : strlen(path);
     int fd;
@@ -93,12 +94,12 @@ notify(const char *state)
 }
 
 static void
-notify_reloading(void)
+notify_reloading(const struct parent *s)
 {
     char text[80];
 
     snprintf(text, sizeof(text), "RELOADING=1\nMONOTONIC_USEC=%lld", (long long)yb_clock_us());
-    notify(text);
+    notify(s, text);
 }
 
 /* Tells whoever waits for the first readiness; later children are nobody's news. */
@@ -108,7 +109,7 @@ tell_ready(struct parent *s)
     int fd = s->p->ready_fd;
 
     s->ready = true;
-    notify("READY=1");
+    notify(s, "READY=1");
     if (s->was_ready)
         return;
     s->was_ready = true;
@@ -152,7 +153,7 @@ start_child(struct parent *s)
         if (s->p->ready_fd >= 0)
             close(s->p->ready_fd);
         yb_buf_free(&s->body);
-        unsetenv("NOTIFY_SOCKET");
+        yb_free(s->notify);
         _exit(yb_child_run(s->p, pair[1], self));
     }
     close(pair[1]);
@@ -218,7 +219,6 @@ start_probe(struct parent *s)
             close(s->child_fd);
         if (s->p->ready_fd >= 0)
             close(s->p->ready_fd);
-        unsetenv("NOTIFY_SOCKET");
         _exit(yb_probe_run(s->p, s->probe_task, &s->probed, self));
     }
     if (s->probe < 0) {
@@ -386,7 +386,7 @@ accept_reload(struct parent *s)
     s->new_source = NULL;
     s->new_conf = NULL;
     yb_log(YB_LOG_INFO, NULL, "conf.reloaded", "%s", s->p->conf_path);
-    notify("READY=1");
+    notify(s, "READY=1");
 }
 
 /* SIGHUP. What is wrong in itself is told here; the certificates the child must judge. */
@@ -401,7 +401,7 @@ reload(struct parent *s)
     s->reload_again = s->new_conf != NULL;
     if (s->reload_again)
         return;
-    notify_reloading();
+    notify_reloading(s);
     yb_conf_errors_init(&errors);
     s->new_source = yb_conf_source_read(p->conf_path, p->tables, YB_COUNT(p->tables),
                                         YB_CONF_WITH_FILES, &errors);
@@ -410,13 +410,13 @@ reload(struct parent *s)
     if (s->new_conf == NULL) {
         log_conf_errors(&errors);
         drop_reload(s);
-        notify("READY=1");
+        notify(s, "READY=1");
     } else if (s->child == 0) {
         accept_reload(s);
     } else if (pass_reload(s, &err) < 0) {
         yb_log_err(YB_LOG_ERROR, NULL, "conf.kept", &err);
         drop_reload(s);
-        notify("READY=1");
+        notify(s, "READY=1");
     }
     yb_conf_errors_free(&errors);
 }
@@ -439,7 +439,7 @@ child_frame(struct parent *s)
     } else if (type == YB_FRAME_REFUSED) {
         drop_reload(s);
         yb_log(YB_LOG_ERROR, NULL, "conf.kept", "%.*s", YB_STR_ARG(yb_buf_view(s->body)));
-        notify("READY=1");
+        notify(s, "READY=1");
     } else {
         yb_log(YB_LOG_ERROR, NULL, "daemon.bad_frame", "type %u from the child", type);
         kill(s->child, SIGKILL);
@@ -454,7 +454,7 @@ stop(struct parent *s)
     if (s->stopping)
         return;
     s->stopping = true;
-    notify("STOPPING=1");
+    notify(s, "STOPPING=1");
     if (s->child == 0) {
         s->code = YB_EXIT_OK;
         return;
@@ -518,6 +518,11 @@ yb_parent_run(struct yb_process *p)
                         .code = -1 };
     sigset_t set;
 
+    /* For us alone. Taken here, since a child that was just forked does not touch the environment:
+     * whoever held its lock is not there to give it back. */
+    if (getenv("NOTIFY_SOCKET") != NULL)
+        s.notify = yb_dup(getenv("NOTIFY_SOCKET"), strlen(getenv("NOTIFY_SOCKET")));
+    unsetenv("NOTIFY_SOCKET");
     if (p->spec->probe != NULL) {
         yb_assert(p->spec->probe_ms > 0);
         p->notes = yb_notes_new();
@@ -534,6 +539,7 @@ yb_parent_run(struct yb_process *p)
     if (s.signals < 0) {
         yb_log(YB_LOG_ERROR, NULL, "daemon.start_failed", "signalfd: %s", strerror(errno));
         yb_buf_free(&s.body);
+        yb_free(s.notify);
         return YB_EXIT_OSERR;
     }
     while (s.code < 0) {
@@ -553,5 +559,6 @@ yb_parent_run(struct yb_process *p)
     end_probe(&s);
     close(s.signals);
     yb_buf_free(&s.body);
+    yb_free(s.notify);
     return s.code;
 }

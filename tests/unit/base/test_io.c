@@ -437,18 +437,21 @@ END_TEST
 
 /* --- fault --- */
 
-/* Runs `work` in a child with YB_FAULT=spec; returns its wait status. */
+/* Runs `work` in a child with YB_FAULT=spec; returns its wait status. The environment is set before
+ * the fork: a sanitizer has a thread, and what it has locked stays locked in the child. */
 static int
 with_fault(const char *spec, void (*work)(void))
 {
     int status;
-    pid_t pid = fork();
+    pid_t pid;
 
+    setenv("YB_FAULT", spec, 1);
+    pid = fork();
     if (pid == 0) {
-        setenv("YB_FAULT", spec, 1);
         work();
         _exit(0);
     }
+    unsetenv("YB_FAULT");
     ck_assert_int_eq(waitpid(pid, &status, 0), pid);
     return status;
 }

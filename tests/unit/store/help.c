@@ -257,22 +257,45 @@ help_write(const char *path, const void *p, size_t n)
     close(fd);
 }
 
+/* Our environment with YB_TEST_CHILD, YB_TEST_ROOT and YB_FAULT as said; yb_free() it. */
+static char **
+child_environment(char *scenario, char *root, char *fault)
+{
+    size_t n = 0, k = 0;
+    char **to;
+
+    while (environ[n] != NULL)
+        n++;
+    to = yb_alloc(n + 4, sizeof(*to));
+    for (size_t i = 0; i < n; i++)
+        if (strncmp(environ[i], "YB_TEST_", 8) != 0 && strncmp(environ[i], "YB_FAULT=", 9) != 0)
+            to[k++] = environ[i];
+    to[k++] = scenario;
+    to[k++] = root;
+    to[k++] = fault;
+    return to;
+}
+
+/* The environment is made before the fork: there are threads, and in the child of one of them the
+ * others' locks (those of setenv() and malloc(), and a sanitizer's) stay locked for ever. */
 int
 help_child(const struct help *h, const char *scenario, const char *fault)
 {
-    char root[260], *const argv[] = { (char[]){ "child" }, NULL };
-    pid_t pid = fork();
+    char root[290], child[100], faults[200], **env, *const argv[] = { (char[]){ "child" }, NULL };
     int status = -1;
+    pid_t pid;
 
-    ck_assert_int_ge(pid, 0);
+    snprintf(child, sizeof(child), "YB_TEST_CHILD=%s", scenario);
+    snprintf(root, sizeof(root), "YB_TEST_ROOT=%d%s", h->portable, h->root);
+    snprintf(faults, sizeof(faults), "YB_FAULT=%s", fault);
+    env = child_environment(child, root, faults);
+    pid = fork();
     if (pid == 0) {
-        snprintf(root, sizeof(root), "%d%s", h->portable, h->root);
-        setenv("YB_TEST_CHILD", scenario, 1);
-        setenv("YB_TEST_ROOT", root, 1);
-        setenv("YB_FAULT", fault, 1);
-        execv("/proc/self/exe", argv);
+        execve("/proc/self/exe", argv, env);
         _exit(127);
     }
+    ck_assert_int_ge(pid, 0);
+    yb_free(env);
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
         continue;
     return status;
