@@ -262,13 +262,13 @@ START_TEST(test_listen_inet)
     int fd = yb_listen_bind("127.0.0.1:0", &mine, &err);
     struct sockaddr_in at = { .sin_family = AF_INET };
     socklen_t size = sizeof(at);
-    char address[40], told[60];
+    char bound[40], told[60];
 
     ck_assert_msg(fd >= 0, "%s", err.text);
     ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&at, &size), 0);
-    snprintf(address, sizeof(address), "127.0.0.1:%d", ntohs(at.sin_port));
-    snprintf(told, sizeof(told), "bind %s", address);
-    ck_assert_int_eq(yb_listen_bind(address, &mine, &err), -1);
+    snprintf(bound, sizeof(bound), "127.0.0.1:%d", ntohs(at.sin_port));
+    snprintf(told, sizeof(told), "bind %s", bound);
+    ck_assert_int_eq(yb_listen_bind(bound, &mine, &err), -1);
     ck_assert_ptr_nonnull(strstr(err.text, told));
     ck_assert_int_eq(yb_listen_bind("127.0.0.1", &mine, &err), -1);
     ck_assert_int_eq(yb_listen_bind("[::1:25", &mine, &err), -1);
