@@ -38,6 +38,12 @@ static const struct yb_conf_option options[] = {
     OPT_START(SIZE, mail_reserve, "64M", 0, SIZE_MAX,
               "Space of mail_root's file system that new messages leave free, so that users can "
               "still delete; below it deliveries hear 452."),
+    OPT_START(STRING, first_mailboxes,
+              "\\Drafts=Drafts, \\Sent=Sent, \\Junk=Junk, \\Trash=Trash, \\Archive=Archive", 0, 1000,
+              "Mailboxes that a new account begins with besides INBOX, subscribed, between commas: "
+              "names (UTF-8, \"/\" between levels), before each what it is for (RFC 6154), if anything, "
+              "so that all mail programs of a user keep to the same ones. Users may rename and delete "
+              "them; accounts that there are already get none. Empty means INBOX alone."),
     OPT_START(PATH, node_id_file, "/etc/yubin/node", 1, 200,
               "This node's id; made by `yubin node init`. The id of the store in mail_root stands "
               "beside it in a file whose name ends in .store; made by `yubin store init`."),

@@ -17,10 +17,11 @@ struct yb_common_conf {
     const char *run_dir; /* control and LMTP sockets */
     const char *
         state_dir; /* <state_dir>/<daemon>/ belongs to the daemon's user: spool, secrets it makes */
-    const char *event_dir; /* <event_dir>/<daemon>/ likewise */
-    uint64_t event_limit;  /* bytes in each of these */
-    const char *mail_root; /* the Maildirs of this node */
-    uint64_t mail_reserve; /* bytes of its file system that new messages leave free */
+    const char *event_dir;       /* <event_dir>/<daemon>/ likewise */
+    uint64_t event_limit;        /* bytes in each of these */
+    const char *mail_root;       /* the Maildirs of this node */
+    const char *first_mailboxes; /* of a new account, as lib/store reads them */
+    uint64_t mail_reserve;       /* bytes of its file system that new messages leave free */
     const char *node_id_file;
     const char *control_group; /* may use the control sockets besides root and the daemon's user */
 

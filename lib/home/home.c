@@ -84,6 +84,7 @@ yb_home_open(const struct yb_common_conf *common, int64_t lock_timeout_ms, unsig
         .root = common->mail_root,
         .notify_path = notify,
         .reserve = common->mail_reserve,
+        .first_mailboxes = common->first_mailboxes,
         .lock_timeout_ms = lock_timeout_ms,
         .max_open_accounts = open_accounts,
     };

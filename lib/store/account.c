@@ -3,6 +3,7 @@
  * kept open while idle (the longest idle are closed first).
  */
 #include "lib/base/log.h"
+#include "lib/store/first.h"
 #include "lib/store/handles.h"
 #include "lib/store/sys.h"
 
@@ -86,14 +87,28 @@ yb_account_marked(const struct yb_store_account *a)
     return more;
 }
 
+/* With the mailboxes that an account begins with. */
+static int
+maildir_make(const struct yb_store *s, int dir_fd)
+{
+    int fd = yb_folder_enter(dir_fd, YB_MAILDIR, true), rc;
+
+    if (fd < 0)
+        return -1;
+    rc = yb_first_make(s->first, fd);
+    yb_sys_close(&fd); /* errno is kept */
+    return rc;
+}
+
 /* Makes what is missing, the `account` file last: with it the folder is whole, and synced. */
 static int
-folder_make(int root_fd, int outer_fd, int dir_fd, const char *id, struct yb_err *err)
+folder_make(const struct yb_store *s, int root_fd, int outer_fd, int dir_fd, const char *id,
+            struct yb_err *err)
 {
     char line[YB_ID_TEXT + 1];
 
     snprintf(line, sizeof(line), "%s\n", id);
-    if (yb_sys_mkdir(dir_fd, YB_MAILDIR) < 0 || lock_make(dir_fd) < 0 ||
+    if (maildir_make(s, dir_fd) < 0 || lock_make(dir_fd) < 0 ||
         yb_sys_write_file(dir_fd, ACCOUNT_FILE, line, strlen(line)) < 0 ||
         yb_sys_fsync(outer_fd) < 0 || yb_sys_fsync(root_fd) < 0)
         return yb_err_sys(err, YB_TEMP, "4.3.0", "make the account's folder");
@@ -131,7 +146,7 @@ folder_open(struct yb_store_account *a, int root_fd, bool create, struct yb_err 
     }
     there = account_file_check(a->dir_fd, id, err);
     if (there == 0 && create)
-        rc = folder_make(root_fd, outer_fd, a->dir_fd, id, err);
+        rc = folder_make(a->store, root_fd, outer_fd, a->dir_fd, id, err);
     else if (there == 0)
         rc = yb_err_as(err, YB_ERR_NOT_FOUND, YB_PERM, "5.1.1", "The account has no mail yet");
     else if (there < 0)

@@ -34,8 +34,6 @@ int yb_recent_take(struct yb_mailbox *m, struct yb_err *err) YB_MUST_USE;
 void yb_cache_flush(struct yb_mailbox *m);
 
 /* --- subscribe.c --- */
-#define YB_SUBSCRIPTIONS "yubin-subscriptions"
-#define YB_SPECIAL "yubin-special"
 /* The lines of a small list file; "" when there is none. */
 int yb_listfile_read(struct yb_store_account *a, const char *file, struct yb_arena *arena,
                      struct yb_str *out, struct yb_err *err) YB_MUST_USE;

@@ -193,3 +193,15 @@ yb_folder_is_below(struct yb_str name, struct yb_str parent)
     return name.n > parent.n && name.p[parent.n] == '/' &&
            yb_str_eq(yb_str_head(name, parent.n), parent);
 }
+
+struct yb_str
+yb_folder_use(struct yb_str use)
+{
+    static const char *const uses[] = { "\\Drafts", "\\Sent", "\\Junk", "\\Trash", "\\Archive" };
+
+    for (size_t i = 0; i < YB_COUNT(uses); i++) {
+        if (yb_str_eqi(use, yb_str_from(uses[i])))
+            return yb_str_from(uses[i]);
+    }
+    return YB_STR("");
+}

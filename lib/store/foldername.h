@@ -14,6 +14,10 @@
 #define YB_FOLDER_NAME_MAX (YB_FOLDER_DIR_MAX - 2) /* what may fit into it */
 #define YB_FOLDER_LEVELS 40
 
+/* Lists of names beside the folders: "name", and "\Sent name", a line each. */
+#define YB_SUBSCRIPTIONS "yubin-subscriptions"
+#define YB_SPECIAL "yubin-special"
+
 /* A folder's name on disk, NUL-terminated; "" for INBOX. */
 struct yb_folder_dir {
     char s[YB_FOLDER_DIR_MAX];
@@ -31,6 +35,8 @@ int yb_folder_normal(struct yb_str name, struct yb_arena *arena, struct yb_str *
 /* Part of a name, or a pattern, as a name has it: in NFC. What is not UTF-8 or longer than any name
  * stays as it is. */
 struct yb_str yb_folder_nfc(struct yb_str text, struct yb_arena *arena);
+/* A special use ("\sent" in any case) as it is written here; empty: there is no such. */
+struct yb_str yb_folder_use(struct yb_str use);
 /* "a/b" is below "a". */
 bool yb_folder_is_below(struct yb_str name, struct yb_str parent);
 

@@ -32,6 +32,7 @@
 #define YB_LOCK_NAP_US 2000         /* a waiter for another process looks again so late at most */
 #define YB_LOOK_TRUST_NS 1000000000 /* a folder's mtime younger than this at the look may lie */
 
+struct yb_first;  /* first.h */
 struct yb_waiter; /* queue.c */
 struct yb_table;  /* table.h */
 struct yb_notify; /* notify.h */
@@ -40,6 +41,7 @@ struct yb_tidy;   /* dirty.h */
 struct yb_store {
     struct yb_store_conf conf;
     char *root_path, *notify_path;
+    struct yb_first *first;       /* mailboxes that a new account begins with */
     char expected_id[YB_ID_TEXT]; /* "": any */
     uint8_t boot[YB_ID_BYTES];
 

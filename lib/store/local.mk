@@ -20,7 +20,8 @@ lib_store_libyb_store_a_SOURCES = \
 	lib/store/lock.c lib/store/state.c lib/store/repair.c lib/store/trash.c lib/store/identity.c lib/store/enter.c lib/store/open.c \
 	lib/store/merge.h lib/store/merge.c lib/store/rebuild.c \
 	lib/store/deeds.h \
-	lib/store/put.c lib/store/flags.c lib/store/copy.c lib/store/expunge.c lib/store/view.c lib/store/recent.c lib/store/remember.c \
-	lib/store/memo.c lib/store/keywords.c lib/store/folder.c lib/store/subscribe.c \
+	lib/store/put.c lib/store/flags.c lib/store/copy.c lib/store/expunge.c lib/store/view.c \
+	lib/store/recent.c lib/store/remember.c lib/store/memo.c lib/store/first.h lib/store/first.c \
+	lib/store/keywords.c lib/store/folder.c lib/store/subscribe.c \
 	lib/store/life.h \
 	lib/store/start.c lib/store/listen.c lib/store/watch.c lib/store/tidy.c lib/store/check.c lib/store/list.c lib/store/remove.c

@@ -3,6 +3,7 @@
  */
 #include "lib/base/fault.h"
 #include "lib/base/log.h"
+#include "lib/store/first.h"
 #include "lib/store/life.h"
 #include "lib/store/sys.h"
 
@@ -29,10 +30,19 @@ int
 yb_store_root_open(const struct yb_store_conf *conf, const char *expected_id, struct yb_store **out,
                    struct yb_err *err)
 {
-    struct yb_store *s = yb_alloc(1, sizeof(*s));
+    struct yb_first *first = NULL;
     struct yb_err trouble = { 0 };
+    struct yb_store *s;
 
+    if (conf->first_mailboxes != NULL) {
+        first = yb_first_parse(conf->first_mailboxes, err);
+        if (first == NULL)
+            return -1;
+    }
+    s = yb_alloc(1, sizeof(*s));
+    s->first = first;
     s->conf = *conf;
+    s->conf.first_mailboxes = NULL;
     s->conf.portable = conf->portable || yb_fault_setting("YB_PORTABLE") != NULL;
     s->root_path = yb_dup(conf->root, strlen(conf->root));
     s->conf.root = s->root_path;
@@ -97,6 +107,7 @@ yb_store_root_close(struct yb_store **store)
     yb_store_unknown_free(s);
     yb_sys_close(&s->root_fd);
     pthread_mutex_destroy(&s->mutex);
+    yb_first_free(&s->first);
     yb_free(s->root_path);
     yb_free(s->notify_path);
     yb_free(s);

@@ -44,7 +44,8 @@ struct yb_store_conf {
                               mark cleared; 0: 60 s */
     size_t changes_at_once;   /* of those that a session is told; 0: 10 000 */
     uint64_t reserve;         /* bytes of the file system that new messages leave free; 0: none */
-    bool portable;            /* the form for any file system, also where one sync would do */
+    const char *first_mailboxes; /* of a new account: "\Sent=Sent items, Templates"; NULL: none */
+    bool portable;               /* the form for any file system, also where one sync would do */
 };
 
 /* Makes .yubin-store with a new store id (text of YB_ID_TEXT). PERM when there is one already. */

@@ -11,8 +11,6 @@
 
 #define LIST_LIMIT (4u << 20)
 
-static const char *const specials[] = { "\\Drafts", "\\Sent", "\\Junk", "\\Trash", "\\Archive" };
-
 int
 yb_listfile_read(struct yb_store_account *a, const char *file, struct yb_arena *arena,
                  struct yb_str *out, struct yb_err *err)
@@ -143,17 +141,6 @@ edit_drop_special(void *arg, struct yb_str line, struct yb_arena *arena)
     return drop ? YB_STR("") : line;
 }
 
-/* As it is written here; empty: there is no such use. */
-static struct yb_str
-known_use(struct yb_str use)
-{
-    for (size_t i = 0; i < YB_COUNT(specials); i++) {
-        if (yb_str_eqi(use, yb_str_from(specials[i])))
-            return yb_str_from(specials[i]);
-    }
-    return YB_STR("");
-}
-
 static bool
 mailbox_exists(const struct yb_store_account *a, struct yb_str name)
 {
@@ -201,7 +188,7 @@ int
 yb_special_take(struct yb_store_account *a, struct yb_str name, struct yb_str use,
                 struct yb_err *err)
 {
-    struct yb_str known = known_use(use);
+    struct yb_str known = yb_folder_use(use);
     bool taken;
 
     if (known.n == 0)
@@ -218,7 +205,7 @@ yb_store_set_special(struct yb_store_account *a, struct yb_str name, const char 
                      struct yb_err *err)
 {
     struct yb_arena *arena = yb_arena_new(1024);
-    struct yb_str use = known_use(yb_str_from(special)), normal;
+    struct yb_str use = yb_folder_use(yb_str_from(special)), normal;
     int rc = yb_folder_normal(name, arena, &normal, err);
 
     if (rc == 0 && special[0] != '\0' && use.n == 0)

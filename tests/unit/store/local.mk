@@ -26,6 +26,11 @@ tests_unit_store_test_notify_SOURCES  = tests/unit/store/test_notify.c $(STORE_T
 tests_unit_store_test_notify_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_store_test_notify_LDADD    = $(STORE_TEST_LIBS)
 
+check_PROGRAMS += tests/unit/store/test_first
+tests_unit_store_test_first_SOURCES  = tests/unit/store/test_first.c $(STORE_TEST_HELP)
+tests_unit_store_test_first_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_store_test_first_LDADD    = $(STORE_TEST_LIBS)
+
 check_PROGRAMS += tests/unit/store/test_formats
 tests_unit_store_test_formats_SOURCES  = tests/unit/store/test_formats.c $(STORE_TEST_HELP)
 tests_unit_store_test_formats_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
