@@ -1,7 +1,6 @@
 EXTRA_DIST += packaging/packages.build packaging/packages.test
 
-# systemd's files: into the system's folders with --with-systemdsystemunitdir=/usr/lib/systemd/system,
-# else into the package's data folder, for the operator to copy.
+# systemd's files: below the prefix, where systemd looks for prefixes /usr and /usr/local.
 YB_UNITS = packaging/systemd/yubin-smtpd.service packaging/systemd/yubin-submitd.service \
 	packaging/systemd/yubin-lmtpd.service packaging/systemd/yubin-imapd.service \
 	packaging/systemd/yubin-pop3d.service
@@ -25,8 +24,17 @@ sysusers_DATA = packaging/systemd/sysusers.d/yubin.conf
 tmpfilesdir = $(YB_TMPFILESDIR)
 tmpfiles_DATA = packaging/systemd/tmpfiles.d/yubin.conf
 
-# The sample configuration, from the option tables.
+# Who may be which role of the database, for the operator to add to PostgreSQL's own file.
+postgresqldir = $(pkgdatadir)/postgresql
+dist_postgresql_DATA = packaging/postgresql/pg_ident.conf
+
+# The sample configuration, from the option tables. It becomes the configuration where there is none.
 packaging/yubin.conf.sample: ctl/yubin$(EXEEXT)
 	$(AM_V_GEN)$(MKDIR_P) $(@D) && ./ctl/yubin$(EXEEXT) config docs sample >$@.new && mv $@.new $@
 pkgdata_DATA = packaging/yubin.conf.sample
 CLEANFILES += packaging/yubin.conf.sample
+
+install-data-local: packaging/yubin.conf.sample
+	$(MKDIR_P) '$(DESTDIR)$(sysconfdir)/yubin'
+	test -e '$(DESTDIR)$(sysconfdir)/yubin/yubin.conf' || \
+	    $(INSTALL_DATA) packaging/yubin.conf.sample '$(DESTDIR)$(sysconfdir)/yubin/yubin.conf'
