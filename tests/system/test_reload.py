@@ -48,6 +48,11 @@ def scenario(p):
     assert served(p, ca) != old
     assert there.noop()[0] == "OK", "who was there stays"
 
+    assert log_count(imapd, "tls.certificate.ending") == 0
+    trial.run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "10", "-subj", "/CN=soon",
+              "-keyout", os.path.join(tls, "server.key"), "-out", os.path.join(tls, "server.pem"))
+    reload(imapd, "tls.certificate.ending")
+
     with open(t.conf, "a", encoding="utf-8") as f:
         f.write("[imapd]\nidle_timeout = soon\nlogin_timout = 1m\n")
     reload(imapd, "conf.kept")
