@@ -1,5 +1,6 @@
 /*
- * store-bench DIR [deliveries=2000] [rows=100000] [size=4096] [accounts=100]
+ * store-bench DIR [deliveries=2000] [rows=100000] [size=4096] [accounts=100] [form=0]
+ * form: 0 auto, 1 portable, 2 linked.
  * How fast lib/store is, without any protocol: durable deliveries a second by 1 and by 16 threads
  * into `accounts` INBOXes; a mailbox of `rows` foreign files adopted, opened cold (another process,
  * then without an index), selected warm, all flags read, status, 1 000 flags changed, 1 000 copied
@@ -19,7 +20,7 @@
 
 static struct {
     const char *dir;
-    size_t deliveries, rows, size, accounts;
+    size_t deliveries, rows, size, accounts, form;
     struct yb_store *store;
     char *message;
     atomic_size_t next;
@@ -70,7 +71,9 @@ lap_end(struct lap l, const char *what, size_t n)
 static void
 store_open(void)
 {
-    struct yb_store_conf conf = { .root = bench.dir, .max_open_accounts = bench.accounts };
+    struct yb_store_conf conf = { .root = bench.dir,
+                                  .form = (enum yb_store_form)bench.form,
+                                  .max_open_accounts = bench.accounts };
     struct yb_err err = { 0 };
 
     need(yb_store_root_open(&conf, NULL, &bench.store, &err), &err);
@@ -297,6 +300,8 @@ arguments(int argc, char **argv)
             bench.size = v;
         else if (yb_str_eq(key, YB_STR("accounts")))
             bench.accounts = v;
+        else if (yb_str_eq(key, YB_STR("form")))
+            bench.form = v;
     }
 }
 

@@ -54,6 +54,7 @@ store_open(struct ctl *c, struct yb_store **s, struct yb_err *err)
         become_owner(common->mail_root, err) < 0)
         return -1;
     conf.root = common->mail_root;
+    conf.form = (enum yb_store_form)common->store_form;
     conf.notify_path = yb_arena_printf(c->arena, "%s/imapd/notify", common->run_dir).p;
     return yb_store_root_open(&conf, NULL, s, err);
 }

@@ -44,6 +44,11 @@ static const struct yb_conf_option options[] = {
               "names (UTF-8, \"/\" between levels), before each what it is for (RFC 6154), if anything, "
               "so that all mail programs of a user keep to the same ones. Users may rename and delete "
               "them; accounts that there are already get none. Empty means INBOX alone."),
+    OPT_CHOICE_START(store_form, "auto", "auto portable linked",
+                     "How messages are made to last in mail_root. `linked` needs a file system that "
+                     "keeps a new name by one fsync of the file (ext4 with its journal, XFS); "
+                     "`portable` needs nothing but fsync of files and folders, and costs more of them; "
+                     "`auto` is `linked` where that is known to be enough, else `portable`."),
     OPT_START(PATH, node_id_file, "/etc/yubin/node", 1, 200,
               "This node's id; made by `yubin node init`. The id of the store in mail_root stands "
               "beside it in a file whose name ends in .store; made by `yubin store init`."),

@@ -22,6 +22,7 @@ struct yb_common_conf {
     const char *mail_root;       /* the Maildirs of this node */
     const char *first_mailboxes; /* of a new account, as lib/store reads them */
     uint64_t mail_reserve;       /* bytes of its file system that new messages leave free */
+    unsigned store_form;         /* enum yb_store_form: index of "auto portable linked" */
     const char *node_id_file;
     const char *control_group; /* may use the control sockets besides root and the daemon's user */
 

@@ -85,6 +85,7 @@ yb_home_open(const struct yb_common_conf *common, int64_t lock_timeout_ms, unsig
         .notify_path = notify,
         .reserve = common->mail_reserve,
         .first_mailboxes = common->first_mailboxes,
+        .form = (enum yb_store_form)common->store_form,
         .lock_timeout_ms = lock_timeout_ms,
         .max_open_accounts = open_accounts,
     };

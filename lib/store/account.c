@@ -7,7 +7,6 @@
 #include "lib/store/handles.h"
 #include "lib/store/sys.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -115,16 +114,6 @@ folder_make(const struct yb_store *s, int root_fd, int outer_fd, int dir_fd, con
     return 0;
 }
 
-int
-yb_folder_enter(int dir_fd, const char *name, bool create)
-{
-    int fd = yb_sys_open(dir_fd, name, O_RDONLY | O_DIRECTORY);
-
-    if (fd >= 0 || errno != ENOENT || !create || yb_sys_mkdir(dir_fd, name) < 0)
-        return fd;
-    return yb_sys_open(dir_fd, name, O_RDONLY | O_DIRECTORY);
-}
-
 /* Opens <2 hex>/<id> below the root, and makes it when asked to. */
 static int
 folder_open(struct yb_store_account *a, int root_fd, bool create, struct yb_err *err)
@@ -134,9 +123,9 @@ folder_open(struct yb_store_account *a, int root_fd, bool create, struct yb_err 
 
     yb_account_id_text(a->id, id);
     snprintf(outer, sizeof(outer), "%.2s", id);
-    outer_fd = yb_folder_enter(root_fd, outer, create);
+    outer_fd = yb_sys_enter(root_fd, outer, create);
     if (outer_fd >= 0)
-        a->dir_fd = yb_folder_enter(outer_fd, id, create);
+        a->dir_fd = yb_sys_enter(outer_fd, id, create);
     if (a->dir_fd < 0) {
         rc = errno == ENOENT
                  ? yb_err_as(err, YB_ERR_NOT_FOUND, YB_PERM, "5.1.1", "The account has no mail yet")
@@ -188,10 +177,10 @@ account_load(struct yb_store_account *a, bool create, struct yb_err *err)
 
     if (root_fd < 0 || folder_open(a, root_fd, create, err) < 0) {
         rc = -1;
-    } else if ((a->maildir_fd = yb_folder_enter(a->dir_fd, YB_MAILDIR, true)) < 0) {
+    } else if ((a->maildir_fd = yb_sys_enter(a->dir_fd, YB_MAILDIR, true)) < 0) {
         rc = yb_err_sys(err, YB_TEMP, "4.3.0", "open " YB_MAILDIR);
     } else {
-        a->maildir_id = yb_sys_id(a->maildir_fd);
+        yb_account_note_maildir(a);
         rc = yb_account_open_lock(a, err);
     }
     if (rc < 0) {
@@ -450,39 +439,6 @@ yb_account_remember(struct yb_store_account *a, const struct yb_ring_entry *entr
         return -1;
     a->head.ring_next = (a->head.ring_next + 1) % YB_RING;
     return 0;
-}
-
-/* --- all folders --- */
-
-int
-yb_account_folders(struct yb_store_account *a,
-                   int (*fn)(void *arg, const struct yb_folder_dir *dir, struct yb_err *err),
-                   void *arg, struct yb_err *err)
-{
-    struct yb_folder_dir dir = { "" };
-    int fd = yb_sys_open(a->maildir_fd, ".", O_RDONLY | O_DIRECTORY), rc;
-    DIR *list = fd < 0 ? NULL : fdopendir(fd);
-
-    if (list == NULL) {
-        rc = yb_err_sys(err, YB_TEMP, "4.3.0", "list Maildir");
-        yb_sys_close(&fd);
-        return rc;
-    }
-    rc = fn(arg, &dir, err);
-    for (struct dirent *e; rc == 0 && (errno = 0, e = readdir(list)) != NULL;) {
-        char name[YB_FOLDER_NAME_MAX + 1];
-        struct yb_str s = yb_str_from(e->d_name), unused;
-
-        if ((e->d_type != DT_DIR && e->d_type != DT_UNKNOWN) || s.n >= sizeof(dir.s) ||
-            !yb_folder_from_dir(s, name, &unused))
-            continue;
-        memcpy(dir.s, e->d_name, s.n + 1);
-        rc = fn(arg, &dir, err);
-    }
-    if (rc == 0 && errno != 0)
-        rc = yb_err_sys(err, YB_TEMP, "4.3.0", "list Maildir");
-    closedir(list);
-    return rc;
 }
 
 /* --- POP3 --- */

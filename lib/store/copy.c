@@ -144,7 +144,7 @@ copy_one(struct job *j, struct batch *b, size_t k, struct yb_err *err)
         yb_fault("store.copy.linked");
         return 0;
     }
-    if (yb_sys_rename(from_fd, from, to_fd, to) < 0)
+    if (yb_mailbox_move_name(j->from, from_fd, from, to_fd, to) < 0)
         return yb_err_sys(err, YB_TEMP, "4.3.0", "move a message");
     yb_fault("store.move.renamed");
     yb_index_count(&j->from->head, source, -1);

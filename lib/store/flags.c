@@ -42,7 +42,7 @@ change_slot(struct yb_mailbox *m, struct yb_index_slot *slot, size_t place, uint
     slot->modseq = m->head.modseq;
     yb_index_count(&m->head, slot, 1);
     yb_index_name(&m->head, slot, to);
-    if (yb_sys_rename(from_fd, from, m->cur_fd, to) < 0)
+    if (yb_mailbox_rename(m, from_fd, from, m->cur_fd, to) < 0)
         return yb_err_sys(err, YB_TEMP, "4.3.0", "rename a message");
     yb_fault("store.flags.renamed");
     if (yb_index_write_slots(m->index_fd, place, 1, slot) < 0)

@@ -16,12 +16,14 @@
 
 #include "lib/base/map.h"
 #include "lib/store/foldername.h"
+#include "lib/store/form.h"
 #include "lib/store/index.h"
 #include "lib/store/lockfile.h"
 #include "lib/store/store.h"
 #include "lib/store/sys.h"
 #include "lib/store/uidfile.h"
 
+#include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/stat.h>
@@ -50,7 +52,7 @@ struct yb_store {
     bool root_here; /* it is mounted and the right one */
     struct yb_file_id root_id;
     int64_t root_checked_ms;
-    atomic_bool one_sync;   /* ext4, XFS: one fsync of a linked file keeps its name */
+    atomic_uint form;       /* YB_FORM_… of the root's file system */
     atomic_bool fine_times; /* every change of a folder gives it another mtime */
     struct yb_map *accounts;
     struct yb_store_account *idle_first, *idle_last; /* oldest first */
@@ -68,6 +70,7 @@ struct yb_store_account {
     struct yb_account_id id;
     pthread_mutex_t load; /* held while it is opened for the first time */
     bool loaded;
+    atomic_uint form; /* YB_FORM_… of the Maildir's file system */
     atomic_bool gone; /* its folder was removed, or another stands in its place */
     int dir_fd, maildir_fd, lock_fd;
     struct yb_file_id dir_id;              /* the same as long as the handle lives */
@@ -99,6 +102,12 @@ struct yb_store_account {
     size_t n_idle_mailboxes;
 };
 
+/* A name that goes when the one beside it lasts: rename.c. */
+struct yb_old_name {
+    int fd, new_fd; /* the folders of both */
+    char name[NAME_MAX + 1];
+};
+
 struct yb_mailbox {
     struct yb_store_account *account;
     struct yb_folder_dir dir;
@@ -113,8 +122,10 @@ struct yb_mailbox {
     bool fresh;                /* entering gave it a new UIDVALIDITY: no UID was ever given */
     bool made;                 /* its folder was made just now: no message of it is counted yet */
     bool replaced;             /* other folders stood here before: their times tell nothing */
-    bool damaged;              /* a record was broken under the lock: make the index anew */
-    atomic_bool over;          /* the folder lost this UIDVALIDITY: it has other handles now */
+    struct yb_old_name *old_names; /* of the change under way, room for YB_BATCH */
+    size_t n_old_names;
+    bool damaged;     /* a record was broken under the lock: make the index anew */
+    atomic_bool over; /* the folder lost this UIDVALIDITY: it has other handles now */
 
     pthread_mutex_t uid_mutex;
     struct yb_uidfile synced; /* ceilings this process has synced */
@@ -139,9 +150,8 @@ void yb_account_ref(struct yb_store_account *a);
 /* Closes idle accounts until they hold at most `files` descriptors. */
 void yb_account_close_idle(struct yb_store *s, size_t files);
 #define YB_MAILDIR "Maildir"
-/* A folder, made when it is not there and `create` is set. It is opened first: to make what is there
- * already would lock the folder above for nothing. -1 with errno. */
-int yb_folder_enter(int dir_fd, const char *name, bool create) YB_MUST_USE;
+/* What is to be known of the Maildir that was opened. */
+void yb_account_note_maildir(struct yb_store_account *a);
 /* Opens the lock file again after it was replaced. */
 int yb_account_open_lock(struct yb_store_account *a, struct yb_err *err) YB_MUST_USE;
 /* Does the `account` file have a second line (the account moved away), or cannot it be told? */
@@ -159,6 +169,8 @@ int yb_account_busy(struct yb_store_account *a, struct yb_err *err) YB_MUST_USE;
 int yb_account_settle(struct yb_store_account *a, struct yb_err *err) YB_MUST_USE;
 /* Under the account lock: remembers a delivery among the last ones. -1 with errno. */
 int yb_account_remember(struct yb_store_account *a, const struct yb_ring_entry *entry) YB_MUST_USE;
+
+/* --- folders.c --- */
 /* Calls fn for each mailbox folder on disk, INBOX ("") first; fn returns -1 to stop. */
 int yb_account_folders(struct yb_store_account *a,
                        int (*fn)(void *arg, const struct yb_folder_dir *dir, struct yb_err *err),
@@ -181,6 +193,19 @@ bool yb_mailbox_in_place(const struct yb_mailbox *m);
 bool yb_mailbox_stands(const struct yb_mailbox *m);
 /* Is the index that is open the one in the folder? `st` becomes what is told of it. */
 bool yb_mailbox_index_stands(const struct yb_mailbox *m, struct stat *st);
+
+/* --- rename.c; under the account lock --- */
+/* A message gets another name, or goes to another folder; never overwrites. Where the file system
+ * keeps no order the old name stays for now, and yb_mailbox_end() takes it away. -1 with errno. */
+int yb_mailbox_rename(struct yb_mailbox *m, int from_fd, const char *from, int to_fd,
+                      const char *to) YB_MUST_USE;
+/* The new names last, the old ones go. -1 with errno: what is left is found by comparing. */
+int yb_mailbox_settle_names(struct yb_mailbox *m) YB_MUST_USE;
+/* Both at once: for names with another UID, of which two must not stay. */
+int yb_mailbox_move_name(struct yb_mailbox *m, int from_fd, const char *from, int to_fd,
+                         const char *to) YB_MUST_USE;
+/* Before one of two names of a file is taken away: the other lasts. -1 with errno. */
+int yb_mailbox_sync_names(struct yb_mailbox *m) YB_MUST_USE;
 
 /* --- queue.c --- */
 /* This thread's turn and the file's lock, nothing more: yb_account_lock() looks at what is there. */

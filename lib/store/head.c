@@ -140,6 +140,7 @@ yb_mailbox_write_head(struct yb_mailbox *m, struct yb_err *err)
 int
 yb_mailbox_begin(struct yb_mailbox *m, struct yb_err *err)
 {
+    m->n_old_names = 0;
     if (!times_equal(m, &m->head))
         m->head.marks |= YB_INDEX_FOREIGN;
     m->head.marks |= YB_INDEX_BUSY | YB_INDEX_DIRTY;
@@ -151,6 +152,8 @@ yb_mailbox_begin(struct yb_mailbox *m, struct yb_err *err)
 int
 yb_mailbox_end(struct yb_mailbox *m, struct yb_err *err)
 {
+    if (yb_mailbox_settle_names(m) < 0)
+        return yb_err_sys(err, YB_TEMP, "4.3.0", "take old names away");
     yb_mailbox_looked(m, yb_sys_mtime(m->cur_fd), yb_sys_mtime(m->new_fd));
     m->head.marks &= ~YB_INDEX_BUSY;
     return yb_mailbox_write_head(m, err);

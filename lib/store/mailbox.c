@@ -21,6 +21,7 @@ mailbox_free(struct yb_mailbox *m)
 {
     yb_table_drop(m);
     yb_mailbox_cache_free(m);
+    yb_free(m->old_names);
     yb_sys_close(&m->dir_fd);
     yb_sys_close(&m->cur_fd);
     yb_sys_close(&m->new_fd);
@@ -168,7 +169,7 @@ folders_open(struct yb_mailbox *m, bool create, struct yb_err *err)
     }
     yb_sys_close(&m->cur_fd);
     yb_sys_close(&m->new_fd);
-    if (folder_complete(m->dir_fd) < 0 ||
+    if (folder_complete(m->dir_fd) < 0 || yb_sys_fsync(m->dir_fd) < 0 ||
         (m->cur_fd = yb_sys_open(m->dir_fd, "cur", O_RDONLY | O_DIRECTORY)) < 0 ||
         (m->new_fd = yb_sys_open(m->dir_fd, "new", O_RDONLY | O_DIRECTORY)) < 0)
         return yb_err_sys(err, YB_TEMP, "4.3.0", "open cur and new of a mailbox");

@@ -192,15 +192,18 @@ adopt_name(struct yb_compare *c, struct yb_found *f, const struct stat *st, uint
 
 /* --- doing it --- */
 
+/* A foreign name and ours would be two messages, were both left by who dies here: no two stay. */
 static int
 rename_found(struct yb_compare *c, struct yb_found *f, bool into_new, struct yb_err *err)
 {
     struct yb_mailbox *m = c->m;
+    int from_fd = yb_found_fd(&c->scan, f), to_fd = into_new ? m->new_fd : m->cur_fd;
     char name[YB_NAME_MAX], buf[YB_NAME_MAX];
+    const char *text = yb_found_text(f, buf);
 
     yb_name_format(&f->name, into_new, name);
-    if (yb_sys_rename(yb_found_fd(&c->scan, f), yb_found_text(f, buf),
-                      into_new ? m->new_fd : m->cur_fd, name) == 0) {
+    if ((f->ours ? yb_mailbox_rename(m, from_fd, text, to_fd, name)
+                 : yb_mailbox_move_name(m, from_fd, text, to_fd, name)) == 0) {
         c->renamed = true;
         return 0;
     }
@@ -214,11 +217,16 @@ rename_found(struct yb_compare *c, struct yb_found *f, bool into_new, struct yb_
 int
 yb_compare_straighten(struct yb_compare *c, struct yb_err *err)
 {
+    bool synced = false;
+
     for (size_t i = 0; i < c->scan.n; i++) {
         struct yb_found *f = &c->scan.v[i];
         bool into_new = yb_found_into_new(f);
 
         if (!f->ours && f->drop) {
+            if (!synced && yb_mailbox_sync_names(c->m) < 0)
+                return yb_err_sys(err, YB_TEMP, "4.3.0", "sync a mailbox");
+            synced = true;
             if (unlinkat(yb_found_fd(&c->scan, f), f->text, 0) < 0 && errno != ENOENT)
                 return yb_err_sys(err, YB_TEMP, "4.3.0", "remove a second name");
             c->renamed = true;
@@ -227,6 +235,8 @@ yb_compare_straighten(struct yb_compare *c, struct yb_err *err)
                 return -1;
         }
     }
+    if (yb_mailbox_settle_names(c->m) < 0)
+        return yb_err_sys(err, YB_TEMP, "4.3.0", "take old names away");
     return 0;
 }
 

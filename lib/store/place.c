@@ -71,17 +71,34 @@ yb_account_look(struct yb_store_account *a, bool *same, struct yb_err *err)
     if (*same)
         return 0;
     /* The descriptor keeps its number: other threads may be about to use it. */
-    fd = yb_folder_enter(a->dir_fd, YB_MAILDIR, true);
-    if (fd < 0 || dup3(fd, a->maildir_fd, O_CLOEXEC) < 0) {
+    fd = yb_sys_enter(a->dir_fd, YB_MAILDIR, true);
+    if (fd < 0 || yb_sys_fsync(a->dir_fd) < 0 || dup3(fd, a->maildir_fd, O_CLOEXEC) < 0) {
         yb_err_sys(err, YB_TEMP, "4.3.0", "open " YB_MAILDIR);
         yb_sys_close(&fd);
         return -1;
     }
     close(fd);
-    a->maildir_id = yb_sys_id(a->maildir_fd);
+    yb_account_note_maildir(a);
     yb_log_begin(&l, YB_LOG_WARN, NULL, "store.maildir.replaced");
     log_account(&l, a);
     return 0;
+}
+
+void
+yb_account_note_maildir(struct yb_store_account *a)
+{
+    struct yb_store *s = a->store;
+    dev_t root;
+    const char *why;
+
+    a->maildir_id = yb_sys_id(a->maildir_fd);
+    pthread_mutex_lock(&s->mutex);
+    root = s->root_id.dev;
+    pthread_mutex_unlock(&s->mutex);
+    /* Below the root may be mounts of other kinds. */
+    atomic_store(&a->form, a->maildir_id.dev == root
+                               ? atomic_load(&s->form)
+                               : yb_form_of(a->maildir_fd, s->conf.form, &why));
 }
 
 /* --- a mailbox --- */

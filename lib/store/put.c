@@ -77,7 +77,7 @@ yb_store_put_begin(struct yb_store_account *a, uint64_t expected_size, struct yb
     int rc = 0;
 
     i->account = a;
-    i->one_sync = a->store->one_sync;
+    i->one_sync = (atomic_load(&a->form) & YB_FORM_LINKED) != 0;
     if (i->one_sync)
         i->fd = yb_sys_open(a->maildir_fd, ".", O_RDWR | O_TMPFILE);
     else

@@ -338,6 +338,7 @@ yb_mailbox_compare(struct yb_mailbox *m, bool index_valid, enum yb_compare_why w
 
     if (yb_account_may_change(a, err) < 0)
         return -1;
+    m->n_old_names = 0; /* of a change that failed: they are found again */
     c.check_sizes = why == YB_COMPARE_BOOT || a->unclean;
     if (take_stock(&c, index_valid, err) < 0) {
         rc = -1;

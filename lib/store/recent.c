@@ -69,7 +69,7 @@ take_slot(struct yb_mailbox *m, struct yb_index_slot *slot, size_t place, struct
     yb_index_name(&m->head, slot, from);
     slot->state &= (uint16_t)~YB_SLOT_NEW;
     yb_index_name(&m->head, slot, to);
-    if (yb_sys_rename(m->new_fd, from, m->cur_fd, to) < 0) {
+    if (yb_mailbox_rename(m, m->new_fd, from, m->cur_fd, to) < 0) {
         if (errno != ENOSPC && errno != EDQUOT)
             return yb_err_sys(err, YB_TEMP, "4.3.0", "take a new message");
         slot->state |= YB_SLOT_NEW; /* who may not look cannot delete, either: it stays there */

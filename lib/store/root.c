@@ -9,13 +9,10 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #define STORE_FILE ".yubin-store"
 #define RECHECK_MS 1000
-#define EXT_MAGIC 0xef53
-#define XFS_MAGIC 0x58465342
 #define PROBE_CHANGES 16
 
 int
@@ -102,6 +99,17 @@ root_open(const struct yb_store *s, struct yb_err *err)
     return yb_err_inside(err, YB_TEMP, "4.3.0", "%s is not mounted or another store", s->root_path);
 }
 
+static void
+log_form(const struct yb_store *s, const char *why)
+{
+    struct yb_log_line l;
+
+    yb_log_begin(&l, YB_LOG_INFO, NULL, "store.form");
+    yb_log_str(&l, "form", (s->form & YB_FORM_LINKED) != 0 ? YB_STR("linked") : YB_STR("portable"));
+    yb_log_str(&l, "text", yb_str_from(why));
+    yb_log_end(&l);
+}
+
 /* store.mutex held: takes a root into use. Its descriptor keeps its number: other threads may be
  * about to use it. */
 static void
@@ -109,13 +117,12 @@ root_use(struct yb_store *s, int fd)
 {
     struct yb_file_id id = yb_sys_id(fd);
     bool other = s->root_fd >= 0 && !yb_sys_id_eq(id, s->root_id);
-    struct statfs fs;
+    const char *why;
 
     if (s->root_fd < 0 || other) {
-        atomic_store(&s->one_sync,
-                     !s->conf.portable && fstatfs(fd, &fs) == 0 &&
-                         ((unsigned)fs.f_type == EXT_MAGIC || (unsigned)fs.f_type == XFS_MAGIC));
-        atomic_store(&s->fine_times, !s->conf.portable && times_are_fine(fd));
+        atomic_store(&s->form, yb_form_of(fd, s->conf.form, &why));
+        log_form(s, why);
+        atomic_store(&s->fine_times, s->conf.form != YB_STORE_PORTABLE && times_are_fine(fd));
     }
     if (s->root_fd < 0) {
         s->root_fd = fd;

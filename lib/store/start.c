@@ -43,7 +43,8 @@ yb_store_root_open(const struct yb_store_conf *conf, const char *expected_id, st
     s->first = first;
     s->conf = *conf;
     s->conf.first_mailboxes = NULL;
-    s->conf.portable = conf->portable || yb_fault_setting("YB_PORTABLE") != NULL;
+    if (yb_fault_setting("YB_PORTABLE") != NULL)
+        s->conf.form = YB_STORE_PORTABLE;
     s->root_path = yb_dup(conf->root, strlen(conf->root));
     s->conf.root = s->root_path;
     if (conf->notify_path != NULL)

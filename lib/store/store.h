@@ -30,6 +30,12 @@ struct yb_mailbox;       /* an open mailbox, shared and reference counted */
 /* Descriptors of an open account with one open mailbox and its cache. */
 #define YB_STORE_FILES 8
 
+enum yb_store_form {
+    YB_STORE_AUTO,     /* by what the file system keeps; where that is not known as `portable` */
+    YB_STORE_PORTABLE, /* for any file system, with a journal or without */
+    YB_STORE_LINKED,   /* for those that keep a linked file by one fsync() */
+};
+
 struct yb_store_conf {
     const char *root;
     struct yb_node_id node;
@@ -45,7 +51,7 @@ struct yb_store_conf {
     size_t changes_at_once;   /* of those that a session is told; 0: 10 000 */
     uint64_t reserve;         /* bytes of the file system that new messages leave free; 0: none */
     const char *first_mailboxes; /* of a new account: "\Sent=Sent items, Templates"; NULL: none */
-    bool portable;               /* the form for any file system, also where one sync would do */
+    enum yb_store_form form;     /* how messages are made to last */
 };
 
 /* Makes .yubin-store with a new store id (text of YB_ID_TEXT). PERM when there is one already. */

@@ -50,6 +50,16 @@ yb_sys_mkdir(int dir_fd, const char *name)
 }
 
 int
+yb_sys_enter(int dir_fd, const char *name, bool create)
+{
+    int fd = yb_sys_open(dir_fd, name, O_RDONLY | O_DIRECTORY);
+
+    if (fd >= 0 || errno != ENOENT || !create || yb_sys_mkdir(dir_fd, name) < 0)
+        return fd;
+    return yb_sys_open(dir_fd, name, O_RDONLY | O_DIRECTORY);
+}
+
+int
 yb_sys_pwrite(int fd, const void *p, size_t n, off_t at)
 {
     if (yb_fault_fails("store.write"))
@@ -147,6 +157,12 @@ yb_sys_rename(int from_fd, const char *from, int to_fd, const char *to)
         return -1;
     }
     return renameat(from_fd, from, to_fd, to);
+}
+
+int
+yb_sys_second_name(int from_fd, const char *from, int to_fd, const char *to)
+{
+    return yb_fault_fails("store.rename") ? -1 : linkat(from_fd, from, to_fd, to, 0);
 }
 
 int

@@ -20,6 +20,9 @@ int yb_sys_open(int dir_fd, const char *path, int flags);
 int yb_sys_open_message(int dir_fd, const char *name);
 /* Makes a folder; one that is there is fine. -1 with errno. */
 int yb_sys_mkdir(int dir_fd, const char *name);
+/* Opens a folder, made when it is not there and `create` is set. It is opened first: to make what is
+ * there already would lock the folder above for nothing. -1 with errno. */
+int yb_sys_enter(int dir_fd, const char *name, bool create);
 /* All bytes at `at`; -1 with errno. */
 int yb_sys_pwrite(int fd, const void *p, size_t n, off_t at);
 int yb_sys_writev(int fd, const struct iovec *v, int n, uint64_t *written);
@@ -34,6 +37,8 @@ int yb_sys_link_fd(int fd, int dir_fd, const char *name);
 int yb_sys_link(int from_fd, const char *from, int to_fd, const char *to);
 /* Never overwrites. */
 int yb_sys_rename(int from_fd, const char *from, int to_fd, const char *to);
+/* The first half of a rename that keeps the old name for now; never overwrites. */
+int yb_sys_second_name(int from_fd, const char *from, int to_fd, const char *to);
 /* Overwrites. */
 int yb_sys_replace(int dir_fd, const char *from, const char *to);
 int yb_sys_unlink(int dir_fd, const char *name);

@@ -6,11 +6,19 @@ Two models:
    order in which they were made; fsync(file) makes durable every operation up to the last one that
    touched that file (so one fsync after linkat() keeps the name), and the file's bytes;
  - strict, which is POSIX: a name is durable only after fsync() of its folder, bytes only after
-   fsync() of the file; sync_file_range() promises nothing.
+   fsync() of the file; sync_file_range() promises nothing. What is not synced may be there all the
+   same, or half of it: a rename is a name that comes and a name that goes, and the kernel may write
+   only the second.
+
+Of the many disks that a power cut may leave three are looked at: LEAST (only what is surely there),
+MOST (every operation on a name survived, but only the bytes that were synced or written out), and in
+the strict model WORST: every name that went is gone, only synced ones came.
 """
 import os
 import re
 import shutil
+
+LEAST, MOST, WORST = "least", "most", "worst"
 
 
 class Node:
@@ -26,6 +34,7 @@ class Record:
 
     def __init__(self, base, inodes, watch, strict=False):
         self.base, self.inodes, self.watch, self.strict = base, inodes, watch, strict
+        self.hardest = WORST if strict else LEAST
         with open(os.path.join(watch, "log"), encoding="utf-8", errors="replace", newline="\n") as f:
             self.events = [line.rstrip("\n").split("\t") for line in f]
         self._tell_apart()
@@ -84,9 +93,10 @@ class Record:
                 changed[e[1]] = i
             elif e[0] == "S":
                 synced[e[1]] = i
-        here, least = (self._messages(self._tree(at, everything)) for everything in (True, False))
+        here, least = (self._messages(self._tree(at, how)) for how in (MOST, self.hardest))
         found = [("bytes", name) for (_, ino), name in here.items() if synced.get(ino, -1) < changed.get(ino, -1)]
         found += [("name", here[m]) for m in here.keys() - least.keys()]
+        least = self._messages(self._tree(at, LEAST))
         found += [("removal", least[m]) for m in least.keys() - here.keys()]
         return found
 
@@ -124,9 +134,9 @@ class Record:
                 committed = i
         return committed
 
-    def _durable(self, at, everything):
+    def _durable(self, at, how):
         """A function (index, folder): is that operation on a name in that folder on disk?"""
-        if everything:
+        if how == MOST:
             return lambda i, folder: True
         if self.strict:
             synced = {e[1]: i for i, e in enumerate(self.events[:at]) if e[0] == "S"}
@@ -135,8 +145,11 @@ class Record:
         committed = self._committed(at)
         return lambda i, folder: i < committed
 
-    def _tree(self, at, everything):
-        durable = self._durable(at, everything)
+    def _tree(self, at, how):
+        durable = self._durable(at, how)
+
+        def went(i, folder):
+            return how == WORST or durable(i, folder)
         tree = {}
         for path, (ino, is_dir) in self.inodes.items():
             tree[ino] = Node(is_dir, None if is_dir else os.path.join(self.base, path))
@@ -149,10 +162,10 @@ class Record:
                 tree.setdefault(e[3], Node(kind == "M"))
                 if durable(i, e[1]):
                     tree[e[1]].names[e[2]] = e[3]
-            elif kind == "U" and durable(i, e[1]):
+            elif kind == "U" and went(i, e[1]):
                 tree[e[1]].names.pop(e[2], None)
             elif kind == "R":
-                if durable(i, e[1]):
+                if went(i, e[1]):
                     tree[e[1]].names.pop(e[2], None)
                 if durable(i, e[3]):
                     tree[e[3]].names[e[4]] = e[5]
@@ -161,11 +174,11 @@ class Record:
                 tree[e[1]].content = os.path.join(self.watch, e[2])
         return tree
 
-    def disk(self, at, target, everything):
+    def disk(self, at, target, how):
         """Writes what is on disk after a power cut right after event `at` into the new folder
-        `target`. `everything` False: the least that must be there. True: every operation on a name
-        survived, but only the bytes that were synced or written out."""
-        tree = self._tree(at, everything)
+        `target`; `how` is LEAST, MOST or WORST."""
+        tree = self._tree(at, how)
+        made = {}  # several names of one file are that here, too
 
         def put(ino, path):
             os.mkdir(path)
@@ -174,10 +187,13 @@ class Record:
                 if tree[child].is_dir:
                     if not os.path.exists(to):
                         put(child, to)
+                elif child in made:
+                    os.link(made[child], to)
                 elif tree[child].content is None:
                     open(to, "wb").close()
                 else:
                     shutil.copyfile(tree[child].content, to)
+                made.setdefault(child, to)
         put(self.inodes[""][0], target)
 
 

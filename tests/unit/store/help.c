@@ -27,11 +27,26 @@ help_root(struct help *h, bool portable)
     help_open(h);
 }
 
+/* Which form is tested does not hang on this machine's file system, as far as it can be had there. */
+static enum yb_store_form
+help_form(const struct help *h)
+{
+    int fd = h->portable ? -1 : open(h->root, O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
+
+    if (fd < 0)
+        return h->portable ? YB_STORE_PORTABLE : YB_STORE_AUTO;
+    close(fd);
+    return YB_STORE_LINKED;
+}
+
 void
 help_open(struct help *h)
 {
     struct yb_store_conf conf = {
-        .root = h->root, .node = { { 7, 7 } }, .notify_path = h->notify, .portable = h->portable
+        .root = h->root,
+        .node = { { 7, 7 } },
+        .notify_path = h->notify,
+        .form = help_form(h),
     };
 
     OK(yb_store_root_open(&conf, NULL, &h->s, &err));
@@ -313,7 +328,7 @@ help_child_open(struct help *h)
         exit(2);
     snprintf(h->root, sizeof(h->root), "%s", root + 1);
     conf.root = h->root;
-    conf.portable = h->portable;
+    conf.form = help_form(h);
     if (yb_store_root_open(&conf, NULL, &h->s, &err) < 0 ||
         yb_store_open(h->s, h->id, true, &h->a, &err) < 0) {
         fprintf(stderr, "%s\n", err.text);

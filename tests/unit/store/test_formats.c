@@ -332,6 +332,24 @@ START_TEST(test_index)
 }
 END_TEST
 
+/* --- what a file system keeps --- */
+
+START_TEST(test_form)
+{
+    const unsigned linked = YB_FORM_LINKED | YB_FORM_ORDERED;
+    int fd = open("/proc/self", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const char *why = NULL;
+
+    ck_assert_int_ge(fd, 0);
+    ck_assert_uint_eq(yb_form_of(fd, YB_STORE_LINKED, &why), linked);
+    ck_assert_uint_eq(yb_form_of(fd, YB_STORE_PORTABLE, &why), 0);
+    ck_assert_uint_eq(yb_form_of(fd, YB_STORE_AUTO, &why), 0); /* not known: the safe one */
+    ck_assert_uint_eq(yb_form_of(-1, YB_STORE_AUTO, &why), 0);
+    ck_assert_ptr_nonnull(why);
+    close(fd);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -344,6 +362,7 @@ main(void)
     tcase_add_loop_test(tc, test_folder_name, 0, (int)YB_COUNT(folders));
     tcase_add_loop_test(tc, test_folder_length, 0, YB_COUNT(lengths));
     tcase_add_test(tc, test_folder_foreign);
+    tcase_add_test(tc, test_form);
     tcase_add_checked_fixture(files, folder_make, folder_remove);
     tcase_add_test(files, test_uidfile);
     tcase_add_test(files, test_uidfile_other);

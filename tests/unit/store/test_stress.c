@@ -337,7 +337,7 @@ process_open(struct process *p)
                                   .idle_mailboxes = 1,
                                   .table_budget = 20000,
                                   .tidy_quiet_ms = 100,
-                                  .portable = h.portable };
+                                  .form = h.portable ? YB_STORE_PORTABLE : YB_STORE_AUTO };
 
     OK(yb_store_root_open(&conf, NULL, &p->s, &err));
 }
