@@ -73,6 +73,8 @@ yb_err_sys(struct yb_err *err, enum yb_err_class class, const char *status, cons
 
     if (err == NULL)
         return -1;
+    if (class == YB_TEMP && (sys == ENOSPC || sys == EDQUOT))
+        status = "4.3.1"; /* RFC 3463: the mail system is full, whatever call found it out */
     va_start(args, fmt);
     err_fill(err, class, status, fmt, args);
     va_end(args);

@@ -78,8 +78,8 @@ int yb_err_set(struct yb_err *err, enum yb_err_class class, const char *status, 
 /* The same for what has a kind. */
 int yb_err_as(struct yb_err *err, enum yb_err_kind kind, enum yb_err_class class,
               const char *status, const char *fmt, ...) YB_PRINTF(5, 6);
-/* For a failed system call: appends strerror(errno); internal. ENOSPC and EDQUOT are told by
- * err->sys. errno is kept. */
+/* For a failed system call: appends strerror(errno); internal. ENOSPC and EDQUOT, of octets and of
+ * inodes, are told by err->sys, and by the status 4.3.1 when the class is TEMP. errno is kept. */
 int yb_err_sys(struct yb_err *err, enum yb_err_class class, const char *status, const char *fmt,
                ...) YB_PRINTF(4, 5);
 /* What went wrong inside and is nobody else's business: internal, class as given. */

@@ -202,8 +202,7 @@ file_append(struct yb_msgbuf *m, struct yb_str s, struct yb_err *err)
     if (atomic_load(&m->pool->network[m->slot].disk) > m->pool->conf.disk_network)
         return yb_err_set(err, YB_TEMP, "4.3.1", "Too much in transit, try again later");
     if (yb_fault_fails("msgbuf.write") || yb_pwrite_all(m->fd, s, (off_t)m->size) < 0) {
-        return yb_err_sys(err, YB_TEMP, errno == ENOSPC || errno == EDQUOT ? "4.3.1" : "4.3.0",
-                          "write a spool file");
+        return yb_err_sys(err, YB_TEMP, "4.3.0", "write a spool file");
     }
     m->size += s.n;
     atomic_fetch_add(&m->pool->disk, s.n);

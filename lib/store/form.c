@@ -12,6 +12,7 @@
 #define EXT_MAGIC 0xef53
 #define XFS_MAGIC 0x58465342
 #define BTRFS_MAGIC 0x9123683e
+#define TMPFS_MAGIC 0x01021994
 
 /*
  * ext2, ext3 and ext4 look the same to statfs(), with a journal or without. The ext4 driver tells in
@@ -69,6 +70,9 @@ yb_form_of(int fd, enum yb_store_form wanted, const char **why)
         return YB_FORM_LINKED | YB_FORM_ORDERED;
     case BTRFS_MAGIC: /* one fsync() keeps the name of a linked file, too, but says so nowhere */
         *why = "btrfs";
+        return YB_FORM_ORDERED;
+    case TMPFS_MAGIC:
+        *why = "tmpfs: nothing outlives a power cut";
         return YB_FORM_ORDERED;
     default:
         return 0;

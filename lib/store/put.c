@@ -86,13 +86,13 @@ yb_store_put_begin(struct yb_store_account *a, uint64_t expected_size, struct yb
         rc = yb_err_sys(err, YB_TEMP, "4.3.0", "make a message file");
     } else if (!room_left(i, expected_size)) {
         errno = ENOSPC;
-        rc = yb_err_sys(err, YB_TEMP, "4.3.1", "keep the file system's reserve");
+        rc = yb_err_sys(err, YB_TEMP, "4.3.0", "keep the file system's reserve");
     } else if (expected_size > COPY_BLOCK && expected_size < INT64_MAX) {
         /* A full disk is told before the work is done, not after. */
         i->room = expected_size;
         errno = posix_fallocate(i->fd, 0, (off_t)expected_size);
         if (errno == ENOSPC || errno == EDQUOT)
-            rc = yb_err_sys(err, YB_TEMP, "4.3.1", "make room for a message");
+            rc = yb_err_sys(err, YB_TEMP, "4.3.0", "make room for a message");
     }
     yb_account_ref(a);
     if (rc < 0)
@@ -106,7 +106,7 @@ int
 yb_store_put_write(struct yb_incoming *i, const struct iovec *v, int n, struct yb_err *err)
 {
     if (yb_sys_writev(i->fd, v, n, &i->size) < 0)
-        return yb_err_sys(err, YB_TEMP, "4.3.1", "write a message");
+        return yb_err_sys(err, YB_TEMP, "4.3.0", "write a message");
     return 0;
 }
 

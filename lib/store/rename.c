@@ -10,7 +10,7 @@
  *
  * A process that dies between leaves two names with one UID: comparing takes one away.
  */
-#include "lib/store/handles.h"
+#include "lib/store/cache.h"
 
 #include <errno.h>
 #include <unistd.h>
@@ -21,17 +21,30 @@ is_ordered(const struct yb_mailbox *m)
     return (atomic_load(&m->account->form) & YB_FORM_ORDERED) != 0;
 }
 
+static int
+new_name(const struct yb_mailbox *m, int from_fd, const char *from, int to_fd, const char *to)
+{
+    return is_ordered(m) ? yb_sys_rename(from_fd, from, to_fd, to)
+                         : yb_sys_second_name(from_fd, from, to_fd, to);
+}
+
 int
 yb_mailbox_rename(struct yb_mailbox *m, int from_fd, const char *from, int to_fd, const char *to)
 {
     struct yb_old_name *old;
 
-    if (is_ordered(m))
-        return yb_sys_rename(from_fd, from, to_fd, to);
     if (m->n_old_names == YB_BATCH && yb_mailbox_settle_names(m) < 0)
         return -1;
-    if (yb_sys_second_name(from_fd, from, to_fd, to) < 0)
-        return -1;
+    if (new_name(m, from_fd, from, to_fd, to) < 0) {
+        if (errno != ENOSPC && errno != EDQUOT)
+            return -1;
+        /* Who cannot flag cannot delete: a full disk gets the room of what can be made again. */
+        yb_cache_reset(m);
+        if (new_name(m, from_fd, from, to_fd, to) < 0)
+            return -1;
+    }
+    if (is_ordered(m))
+        return 0;
     if (m->old_names == NULL)
         m->old_names = yb_alloc(YB_BATCH, sizeof(*m->old_names));
     old = &m->old_names[m->n_old_names++];

@@ -219,7 +219,8 @@ START_TEST(test_err)
     ck_assert(err.internal && err.sys == EACCES);
     ck_assert_ptr_nonnull(strstr(yb_err_public(&err), "try again later"));
     errno = ENOSPC;
-    yb_err_sys(&err, YB_TEMP, "4.3.1", "write");
+    yb_err_sys(&err, YB_TEMP, "4.3.0", "write");
+    ck_assert_str_eq(err.status, "4.3.1");
     ck_assert_ptr_nonnull(strstr(yb_err_public(&err), "storage"));
     ck_assert_int_eq(yb_err_set(NULL, YB_TEMP, "4.0.0", "x"), -1);
     ck_assert_int_eq(yb_err_as(NULL, YB_ERR_EXISTS, YB_TEMP, "4.0.0", "x"), -1);
