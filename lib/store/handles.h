@@ -170,6 +170,12 @@ int yb_account_settle(struct yb_store_account *a, struct yb_err *err) YB_MUST_US
 /* Under the account lock: remembers a delivery among the last ones. -1 with errno. */
 int yb_account_remember(struct yb_store_account *a, const struct yb_ring_entry *entry) YB_MUST_USE;
 
+/* --- room.c --- */
+/* A piece of what is kept back for a full disk; false: there is none left. */
+bool yb_room_give(struct yb_store *s);
+/* Makes it whole when there is plenty of room. */
+void yb_room_keep(struct yb_store *s);
+
 /* --- folders.c --- */
 /* Calls fn for each mailbox folder on disk, INBOX ("") first; fn returns -1 to stop. */
 int yb_account_folders(struct yb_store_account *a,

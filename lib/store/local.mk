@@ -12,7 +12,7 @@ lib_store_libyb_store_a_SOURCES = \
 	lib/store/keywordfile.h lib/store/keywordfile.c \
 	lib/store/form.h lib/store/form.c \
 	lib/store/handles.h \
-	lib/store/root.c lib/store/folders.c lib/store/place.c lib/store/rename.c lib/store/account.c lib/store/queue.c lib/store/mailbox.c lib/store/head.c \
+	lib/store/root.c lib/store/room.c lib/store/folders.c lib/store/place.c lib/store/rename.c lib/store/account.c lib/store/queue.c lib/store/mailbox.c lib/store/head.c \
 	lib/store/table.h lib/store/table.c \
 	lib/store/cache.h lib/store/cache.c \
 	lib/store/notify.h lib/store/notify.c \

@@ -38,8 +38,8 @@ yb_mailbox_rename(struct yb_mailbox *m, int from_fd, const char *from, int to_fd
     if (new_name(m, from_fd, from, to_fd, to) < 0) {
         if (errno != ENOSPC && errno != EDQUOT)
             return -1;
-        /* Who cannot flag cannot delete: a full disk gets the room of what can be made again. */
-        yb_cache_reset(m);
+        if (!yb_room_give(m->account->store))
+            yb_cache_reset(m); /* this can be made again */
         if (new_name(m, from_fd, from, to_fd, to) < 0)
             return -1;
     }

@@ -65,6 +65,7 @@ tidy_main(void *arg)
     struct yb_tidy *t = arg;
     struct yb_noted *quiet = yb_alloc(PASS_MOST, sizeof(*quiet));
 
+    yb_room_keep(t->store);
     pthread_mutex_lock(&t->mutex);
     while (!t->stopping) {
         int64_t quiet_ms = t->store->conf.tidy_quiet_ms;
@@ -74,6 +75,7 @@ tidy_main(void *arg)
         if (pthread_cond_timedwait(&t->stop, &t->mutex, &until) != ETIMEDOUT)
             continue;
         pthread_mutex_unlock(&t->mutex);
+        yb_room_keep(t->store);
         n = yb_dirty_take(t, yb_clock_ms() - quiet_ms, quiet, PASS_MOST);
         for (size_t i = 0; i < n; i++)
             clean(t->store, &quiet[i], false);

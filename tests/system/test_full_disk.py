@@ -94,6 +94,15 @@ def fill(senders):
             raise AssertionError("the file system does not fill up")
 
 
+def use_up(folder):
+    """The last block, which only root may have."""
+    with open(os.path.join(folder, "ballast"), "wb", buffering=0) as f:
+        for size in (65536, 4096, 1):
+            with contextlib.suppress(OSError):
+                while True:
+                    f.write(b"x" * size)
+
+
 def delete_by_pop3(p, senders, n):
     c = p.pop3(ANN)
     assert c.stat()[0] == len(senders.kept)
@@ -114,12 +123,16 @@ def store_full(p, trial):
         senders = Senders(p)
         fill(senders)
         senders.check()
+        use_up(trial.mail_root)
         with p.imap(ANN) as c:  # what cannot be done is NO, and the session goes on
             assert c.append("INBOX", None, None, message(0, 100000).encode())[0] == "NO"
             assert c.select()[0] == "OK"
-            answer = c.store("1", "+FLAGS", "(\\Deleted)")
-            assert answer[0] in ("OK", "NO"), answer
-            assert c.noop()[0] == "OK"
+            for flags in ("\\Flagged", "\\Flagged \\Seen \\Answered", "\\Deleted"):
+                answer = c.store("1:*", "FLAGS", "(%s)" % flags)
+                assert answer[0] == "OK", answer
+            assert c.store("2:*", "FLAGS", "()")[0] == "OK"
+            assert c.expunge()[0] == "OK"
+        del senders.kept[min(senders.kept)]
         senders.check()
         delete_by_pop3(p, senders, 1)
         senders.check()
