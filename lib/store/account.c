@@ -90,7 +90,7 @@ yb_account_marked(const struct yb_store_account *a)
 static int
 maildir_make(const struct yb_store *s, int dir_fd)
 {
-    int fd = yb_folder_enter(dir_fd, YB_MAILDIR, true), rc;
+    int fd = yb_sys_enter(dir_fd, YB_MAILDIR, true), rc;
 
     if (fd < 0)
         return -1;
