@@ -75,10 +75,8 @@ read_map(struct yb_store_account *a, struct map *map)
     const struct yb_rows *rows;
     struct yb_mailbox *m;
     struct yb_err err = { 0 };
-    struct yb_str names[26];
-    struct yb_arena *arena;
+    const struct yb_keywords *keywords;
     struct yb_view v;
-    size_t n;
     int fd;
 
     if (yb_mailbox_open(a, YB_STR("INBOX"), &m, &err) < 0 || yb_view_begin(m, true, &v, &err) < 0 ||
@@ -98,9 +96,8 @@ read_map(struct yb_store_account *a, struct map *map)
     }
     yb_rows_release(&rows);
     yb_view_end(m, &v);
-    arena = yb_arena_new(1024);
-    yb_assert(yb_mailbox_keywords(m, arena, names, &n, &err) == 0 && n <= YB_COUNT(names));
-    yb_arena_free(&arena);
+    yb_assert(yb_mailbox_keywords(m, &keywords, &err) == 0);
+    yb_keywords_release(&keywords);
     yb_mailbox_close(&m);
 }
 

@@ -1,4 +1,4 @@
-IMAPD_FUZZ_LIBS = imapd/libimapd.a lib/mime/libyb_mime.a $(FLOOR0) $(IDN2_LIBS) $(UNISTRING_LIBS)
+IMAPD_FUZZ_LIBS = imapd/libimapd.a lib/store/libyb_store.a lib/mime/libyb_mime.a $(FLOOR0) $(IDN2_LIBS) $(UNISTRING_LIBS)
 
 FUZZ_TARGETS += fuzz/fuzz_imap_command
 fuzz_fuzz_imap_command_SOURCES = fuzz/fuzz_imap_command.c $(FUZZ_MAIN)

@@ -96,29 +96,63 @@ static const struct { uint32_t flag; struct yb_str name; } flag_names[] = {
 };
 /* clang-format on */
 
-void
-imapd_put_flags(struct yb_buf *b, uint32_t flags, uint32_t keywords,
-                const struct imapd_keywords *names, bool recent)
+static void
+put_system_flags(struct yb_buf *b, uint32_t flags)
 {
-    size_t before;
-
-    yb_buf_add_c(b, '(');
-    before = yb_buf_size(b);
     for (size_t i = 0; flags != 0 && i < YB_COUNT(flag_names); i++) {
         if ((flags & flag_names[i].flag) != 0)
             yb_buf_add(b, flag_names[i].name);
     }
-    for (size_t i = 0; keywords != 0 && i < names->n; i++) {
-        if ((keywords >> i & 1) != 0) {
-            yb_buf_add(b, names->names[i]);
-            yb_buf_add_c(b, ' ');
-        }
-    }
-    if (recent)
-        yb_buf_add(b, YB_STR("\\Recent "));
-    if (yb_buf_size(b) > before)
+}
+
+static void
+put_keyword(struct yb_buf *b, struct yb_str name)
+{
+    yb_buf_add(b, name);
+    yb_buf_add_c(b, ' ');
+}
+
+/* Ends a list that began at `from`: without the last space. */
+static void
+end_list(struct yb_buf *b, size_t from)
+{
+    if (yb_buf_size(b) > from)
         yb_buf_truncate(b, yb_buf_size(b) - 1);
     yb_buf_add_c(b, ')');
+}
+
+void
+imapd_put_flags(struct yb_buf *b, const struct yb_record *r, const struct yb_keywords *keywords,
+                bool recent)
+{
+    char room[YB_KEYWORD_TEXT];
+    struct yb_str name;
+    size_t from, at = 0;
+
+    yb_buf_add_c(b, '(');
+    from = yb_buf_size(b);
+    put_system_flags(b, r->flags);
+    while (keywords != NULL && yb_keywords_of(keywords, r, &at, room, &name))
+        put_keyword(b, name);
+    if (recent)
+        yb_buf_add(b, YB_STR("\\Recent "));
+    end_list(b, from);
+}
+
+void
+imapd_put_all_flags(struct yb_buf *b, const struct yb_keywords *keywords, bool more)
+{
+    struct yb_str name;
+    size_t from, at = 0;
+
+    yb_buf_add_c(b, '(');
+    from = yb_buf_size(b);
+    put_system_flags(b, UINT32_MAX);
+    while (keywords != NULL && yb_keywords_next(keywords, &at, &name))
+        put_keyword(b, name);
+    if (more)
+        yb_buf_add(b, YB_STR("\\* "));
+    end_list(b, from);
 }
 
 void

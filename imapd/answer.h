@@ -21,14 +21,12 @@ void imapd_put_nstring(struct yb_buf *b, struct yb_str s);
 /* A mailbox name (UTF-8) in modified UTF-7. */
 void imapd_put_mailbox(struct yb_buf *b, struct yb_str name, struct yb_arena *arena);
 
-/* Names of a mailbox's keywords, by letter. */
-struct imapd_keywords {
-    struct yb_str names[26];
-    size_t n;
-};
-/* "(\Seen $Label)". `recent` adds \Recent. */
-void imapd_put_flags(struct yb_buf *b, uint32_t flags, uint32_t keywords,
-                     const struct imapd_keywords *names, bool recent);
+/* "(\Seen $Label)" of a record, its keywords by the mailbox's (NULL: none can be told). `recent` adds
+ * \Recent. */
+void imapd_put_flags(struct yb_buf *b, const struct yb_record *r,
+                     const struct yb_keywords *keywords, bool recent);
+/* All that a mailbox has, and "\*" when there may be `more`. */
+void imapd_put_all_flags(struct yb_buf *b, const struct yb_keywords *keywords, bool more);
 /* A quoted INTERNALDATE, in the zone that the date names. */
 void imapd_put_date(struct yb_buf *b, struct yb_date date);
 

@@ -46,7 +46,7 @@ struct fetch_job {
     size_t head_at, head_sent;  /* where its answer begins: in the buffer, of `written` */
     struct imapd_fields fields; /* of a section under way */
     /* Flags as text, for the common case of many messages with the same. */
-    uint32_t text_flags, text_keywords;
+    uint32_t text_flags, text_keywords, text_set;
     bool text_recent;
     struct yb_buf *text;
     /* Messages that BODY[] of this command made \Seen, up to this sequence number. */
@@ -93,20 +93,24 @@ put_number(char *p, uint64_t v)
     return put_str(p, yb_str(digits + at, sizeof(digits) - at));
 }
 
+#define FLAGS_MOST ((size_t)256 << 10) /* all keywords that a mailbox can have */
+
 static struct yb_str
 flags_text(struct imapd_cmd *c, struct fetch_job *j, const struct yb_record *r)
 {
+    const struct yb_keywords *keywords = imapd_told_keywords(c);
     bool recent = yb_view_is_recent(&c->s->view, r->uid);
 
     if (j->text != NULL && r->flags == j->text_flags && r->keywords == j->text_keywords &&
-        recent == j->text_recent)
+        r->keyword_set == j->text_set && recent == j->text_recent)
         return yb_buf_view(j->text);
     if (j->text == NULL)
-        j->text = yb_buf_new(8192);
+        j->text = yb_buf_new(FLAGS_MOST);
     yb_buf_clear(j->text);
-    imapd_put_flags(j->text, r->flags, r->keywords, imapd_cmd_keywords(c), recent);
+    imapd_put_flags(j->text, r, keywords, recent);
     j->text_flags = r->flags;
     j->text_keywords = r->keywords;
+    j->text_set = r->keyword_set;
     j->text_recent = recent;
     return yb_buf_view(j->text);
 }

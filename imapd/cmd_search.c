@@ -129,15 +129,20 @@ sort_children(struct imapd_key *k)
 }
 
 static uint64_t
-keyword_bit(struct imapd_cmd *c, struct yb_str name)
+keyword_number(struct imapd_cmd *c, struct yb_str name)
 {
-    const struct imapd_keywords *names = imapd_cmd_keywords(c);
+    const struct yb_keywords *k = imapd_cmd_keywords(c);
 
-    for (size_t i = 0; i < names->n; i++) {
-        if (yb_str_eqi(names->names[i], name))
-            return (uint64_t)1 << i;
-    }
-    return 0;
+    return k == NULL ? YB_KEYWORD_NONE : yb_keywords_find(k, name);
+}
+
+/* By the keywords that prepare_key() had read. */
+static bool
+has_keyword(const struct imapd_cmd *c, const struct yb_record *r, uint64_t number)
+{
+    const struct yb_keywords *k = c->s->keywords;
+
+    return k != NULL && yb_keywords_has(k, r, number);
 }
 
 /* A text that is looked for. */
@@ -174,7 +179,7 @@ prepare_key(struct imapd_cmd *c, struct search_job *j, struct imapd_key *k)
     } else if (k->kind == IMAPD_KEY_UID) {
         imapd_set_resolve(&k->set, n > 0 ? j->rows->v[n - 1].uid : 1);
     } else if (k->kind == IMAPD_KEY_KEYWORD) {
-        k->number = keyword_bit(c, k->text);
+        k->number = keyword_number(c, k->text);
     } else if (k->text.p != NULL) {
         k->text = imapd_text_needle(k->text, c->arena);
         add_needle(c, j, k);
@@ -235,7 +240,7 @@ index_matches(const struct imapd_cmd *c, const struct search_job *j, const struc
     case IMAPD_KEY_FLAG:
         return yes(((r->flags & k->number) != 0) == k->yes);
     case IMAPD_KEY_KEYWORD:
-        return yes(((r->keywords & k->number) != 0) == k->yes);
+        return yes(has_keyword(c, r, k->number) == k->yes);
     case IMAPD_KEY_RECENT:
         return yes(recent == k->yes);
     case IMAPD_KEY_NEW:

@@ -29,23 +29,16 @@ store_end(struct imapd_cmd *c)
         yb_rows_release(&j->rows);
 }
 
-/* The bits of the keywords named; new ones are made, but not in order to take them away. */
-static int
-keyword_bits(struct imapd_cmd *c, const struct imapd_flags *flags, bool create, uint32_t *bits,
-             struct yb_err *err)
+/* The names, for as long as the command goes on. */
+static void
+keep_keywords(struct imapd_cmd *c, const struct imapd_flags *flags, struct yb_store_flags *op)
 {
-    *bits = 0;
-    for (size_t i = 0; i < flags->n_keywords; i++) {
-        uint32_t bit = 0;
+    struct yb_str *names = yb_arena_alloc(c->arena, flags->n_keywords + 1, sizeof(*names));
 
-        if (yb_mailbox_keyword(c->s->mailbox, flags->keywords[i], create, &bit, err) < 0) {
-            if (create || err->class != YB_PERM)
-                return -1;
-            bit = 0;
-        }
-        *bits |= bit;
-    }
-    return 0;
+    for (size_t i = 0; i < flags->n_keywords; i++)
+        names[i] = yb_arena_dup(c->arena, flags->keywords[i]);
+    op->keywords = names;
+    op->n_keywords = flags->n_keywords;
 }
 
 static uint32_t
@@ -72,16 +65,56 @@ is_failed(const struct store_job *j, uint32_t uid)
     return false;
 }
 
+static bool
+is_asked(const struct store_job *j, struct yb_str name)
+{
+    for (size_t i = 0; i < j->op.n_keywords; i++) {
+        if (yb_str_eqi(j->op.keywords[i], name))
+            return true;
+    }
+    return false;
+}
+
+/* Does `now` have the keywords that the command leaves of `was`? Asked both ways: each of one is right in
+ * the other. */
+static bool
+keywords_as_asked(struct imapd_cmd *c, const struct store_job *j, const struct yb_record *was,
+                  const struct yb_record *now)
+{
+    const struct yb_keywords *k = imapd_cmd_keywords(c);
+    char room[YB_KEYWORD_TEXT];
+    struct yb_str name;
+
+    if (k == NULL)
+        return false;
+    for (size_t at = 0; yb_keywords_of(k, now, &at, room, &name);) {
+        bool had = j->op.op != YB_FLAGS_SET && yb_keywords_has(k, was, yb_keywords_find(k, name));
+
+        if (j->op.op == YB_FLAGS_REMOVE ? !had || is_asked(j, name) : !had && !is_asked(j, name))
+            return false;
+    }
+    for (size_t at = 0; j->op.op != YB_FLAGS_SET && yb_keywords_of(k, was, &at, room, &name);) {
+        if (!yb_keywords_has(k, now, yb_keywords_find(k, name)) &&
+            (j->op.op == YB_FLAGS_ADD || !is_asked(j, name)))
+            return false;
+    }
+    for (size_t i = 0; j->op.op != YB_FLAGS_REMOVE && i < j->op.n_keywords; i++) {
+        if (!yb_keywords_has(k, now, yb_keywords_find(k, j->op.keywords[i])))
+            return false;
+    }
+    return true;
+}
+
 /* True when the change is exactly what the client asked for silently, and so knows of. */
 static bool
-is_own(const struct store_job *j, const struct yb_record *now)
+is_own(struct imapd_cmd *c, const struct store_job *j, const struct yb_record *now)
 {
     size_t i = yb_rows_find(j->rows, now->uid);
     const struct yb_record *was = &j->rows->v[i];
 
     return i < j->rows->n && was->uid == now->uid && was->modseq <= j->told &&
            apply(j->op.op, was->flags, j->op.flags) == now->flags &&
-           apply(j->op.op, was->keywords, j->op.keywords) == now->keywords;
+           keywords_as_asked(c, j, was, now);
 }
 
 static size_t
@@ -114,7 +147,7 @@ tell_slice(struct imapd_cmd *c, struct store_job *j, size_t n, struct yb_changes
 
         if (at < n)
             told[at] = true;
-        if (at == n || !silent || !is_own(j, &changes->flags[i].record))
+        if (at == n || !silent || !is_own(c, j, &changes->flags[i].record))
             changes->flags[kept++] = changes->flags[i];
     }
     changes->n_flags = kept;
@@ -210,9 +243,9 @@ imapd_cmd_store(struct imapd_cmd *c, struct yb_err *err)
     j->op.unchanged_since = j->args.unchanged_since;
     j->told = s->view.modseq;
     if (yb_view_rows(s->mailbox, &s->view, &j->rows, err) < 0 ||
-        imapd_targets(c, &j->args.set, c->uid, j->rows, &seqs, err) < 0 ||
-        keyword_bits(c, &j->args.flags, j->op.op != YB_FLAGS_REMOVE, &j->op.keywords, err) < 0)
+        imapd_targets(c, &j->args.set, c->uid, j->rows, &seqs, err) < 0)
         return -1;
+    keep_keywords(c, &j->args.flags, &j->op);
     j->uids = imapd_uids(c, &seqs, j->rows, &j->n, &j->gone);
     j->failed = yb_arena_alloc(c->arena, j->n + 1, sizeof(uint32_t));
     /* UNCHANGEDSINCE 0 lets nothing through; the store's 0 means no condition (RFC 7162 §3.1.3). */

@@ -146,6 +146,7 @@ cmd_step(struct imapd_cmd *c, int (*step)(struct imapd_cmd *c, struct yb_err *er
     c->until = yb_clock_ms() + c->s->server->slice_ms;
     if (rc == 0)
         rc = step(c, &err);
+    c->has_keywords = false;
     if (rc < 0)
         imapd_refuse(c, &err);
     return rc > 0;

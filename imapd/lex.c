@@ -368,8 +368,9 @@ imapd_flag_named(struct yb_str name)
     return 0;
 }
 
+/* `lenient`: what can be no flag here is left out. */
 static bool
-lex_flag(struct imapd_lex *l, struct imapd_flags *out)
+lex_flag(struct imapd_lex *l, bool lenient, struct imapd_flags *out)
 {
     struct yb_str name;
     size_t from = l->at;
@@ -383,6 +384,8 @@ lex_flag(struct imapd_lex *l, struct imapd_flags *out)
     out->flags |= flag;
     /* \Recent is ours alone to set (§2.3.2); clients that copy flags send it back. */
     if (flag != 0 || yb_str_eqi(name, YB_STR("\\Recent")))
+        return true;
+    if (lenient && (system || name.n > IMAPD_KEYWORD_MAX))
         return true;
     if (system)
         return imapd_lex_wrong(l, "There is no such system flag");
@@ -407,7 +410,7 @@ imapd_lex_flags(struct imapd_lex *l, bool bare, struct imapd_flags *out)
     if (list && imapd_lex_char(l, ')'))
         return true;
     while (more) {
-        if (!lex_flag(l, out))
+        if (!lex_flag(l, !bare, out))
             return false;
         if (list && !imapd_lex_list_next(l, &more))
             return false;

@@ -68,7 +68,8 @@ struct imapd_flags {
 #define IMAPD_KEYWORD_MAX 100 /* bytes of a keyword */
 /* The flag of a system flag or of $Forwarded; 0 for others. */
 uint32_t imapd_flag_named(struct yb_str name);
-/* "(" [flag *(SP flag)] ")", or with `bare` also without parentheses (STORE). */
+/* "(" [flag *(SP flag)] ")", or with `bare` also without parentheses (STORE). In APPEND's list a flag
+ * that there cannot be is left out: it must not cost the message. */
 bool imapd_lex_flags(struct imapd_lex *l, bool bare, struct imapd_flags *out) YB_MUST_USE;
 
 /* A date ("1-Feb-2026", quoted or not) as days since 1970. */

@@ -112,6 +112,7 @@ imapd_deselect(struct imapd_session *s)
         compact(s);
     if (s->mailbox != NULL)
         yb_view_end(s->mailbox, &s->view);
+    yb_keywords_release(&s->keywords);
     yb_mailbox_close(&s->mailbox);
     yb_free(s->folder);
     s->folder = NULL;
@@ -157,6 +158,7 @@ imapd_rest(struct imapd_session *s)
         return;
     if (s->mailbox != NULL)
         note_folder(s);
+    yb_keywords_release(&s->keywords);
     yb_mailbox_close(&s->mailbox);
     yb_store_close(&s->account);
 }

@@ -90,10 +90,11 @@ struct imapd_session {
     bool identified; /* ID was logged: once is enough */
     unsigned bad;    /* wrong commands: before login so far, then in a row */
     struct yb_account_id account_id;
-    uint64_t quota;                   /* bytes, 0: none */
-    struct yb_store_account *account; /* NULL at rest */
-    struct yb_mailbox *mailbox;       /* the same */
-    char *folder;                     /* IMAPD_ST_BOX: what mailbox is opened by; NULL: "" */
+    uint64_t quota;                     /* bytes, 0: none */
+    struct yb_store_account *account;   /* NULL at rest */
+    struct yb_mailbox *mailbox;         /* the same */
+    const struct yb_keywords *keywords; /* the same, of the mailbox: imapd_cmd_keywords() */
+    char *folder;                       /* IMAPD_ST_BOX: what mailbox is opened by; NULL: "" */
     struct yb_view view;
     struct imapd_push_entry push;  /* IMAPD_ST_BOX: in the table */
     struct yb_online_entry online; /* in the table from login on */
@@ -153,8 +154,7 @@ struct imapd_cmd {
     struct yb_buf *out;         /* written to the connection when the call returns */
     struct yb_budget *budget;   /* `out` and `own_arena` are charged to it, and what takes more */
     int64_t until;              /* by yb_clock_ms(): when the slice of this call is over */
-    struct imapd_keywords keywords;
-    bool has_keywords;
+    bool has_keywords;          /* the session's are those of this step */
     /* A command that answers piece by piece: called until it returns 0 (answered) or -1; 1: again,
      * when what it wrote is sent. */
     int (*step)(struct imapd_cmd *c, struct yb_err *err);

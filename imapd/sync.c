@@ -33,49 +33,56 @@ imapd_changes(struct imapd_cmd *c, bool expunges, struct yb_changes *out, struct
     return 0;
 }
 
-const struct imapd_keywords *
+const struct yb_keywords *
 imapd_cmd_keywords(struct imapd_cmd *c)
 {
+    struct imapd_session *s = c->s;
+    const struct yb_keywords *now = NULL;
     struct yb_err err = { 0 };
 
     if (c->has_keywords)
-        return &c->keywords;
-    if (yb_mailbox_keywords(c->s->mailbox, c->arena, c->keywords.names, &c->keywords.n, &err) < 0) {
+        return s->keywords;
+    if (yb_mailbox_keywords(s->mailbox, &now, &err) < 0)
         yb_log_err(YB_LOG_WARN, yb_conn_log(c->conn), "imap.error", &err);
-        c->keywords.n = 0;
-    }
+    yb_keywords_release(&s->keywords);
+    s->keywords = now;
     c->has_keywords = true;
-    return &c->keywords;
+    return now;
 }
-
-#define ALL_FLAGS                                                                                  \
-    (YB_FLAG_SEEN | YB_FLAG_ANSWERED | YB_FLAG_FLAGGED | YB_FLAG_DELETED | YB_FLAG_DRAFT |         \
-     YB_FLAG_PASSED)
 
 void
 imapd_tell_keywords(struct imapd_cmd *c)
 {
-    const struct imapd_keywords *names = imapd_cmd_keywords(c);
+    const struct yb_keywords *k = imapd_cmd_keywords(c);
     struct yb_buf *b = c->out;
 
     yb_buf_add(b, YB_STR("* FLAGS "));
-    imapd_put_flags(b, ALL_FLAGS, UINT32_MAX, names, false);
+    imapd_put_all_flags(b, k, false);
     yb_buf_add(b, YB_STR("\r\n* OK [PERMANENTFLAGS "));
     if (c->s->view.read_only) {
         yb_buf_add(b, YB_STR("()] Nothing may be changed\r\n"));
-        return;
+    } else {
+        imapd_put_all_flags(b, k, k != NULL && !yb_keywords_full(k));
+        yb_buf_add(b, YB_STR("] Flags are kept\r\n"));
     }
-    imapd_put_flags(b, ALL_FLAGS, UINT32_MAX, names, false);
-    if (names->n < YB_COUNT(names->names)) {
-        yb_buf_truncate(b, yb_buf_size(b) - 1);
-        yb_buf_add(b, YB_STR(" \\*)"));
-    }
-    yb_buf_add(b, YB_STR("] Flags are kept\r\n"));
+    if (k != NULL)
+        c->s->view.keywords = yb_keywords_version(k);
+}
+
+const struct yb_keywords *
+imapd_told_keywords(struct imapd_cmd *c)
+{
+    const struct yb_keywords *k = imapd_cmd_keywords(c);
+
+    if (k != NULL && yb_keywords_version(k) != c->s->view.keywords)
+        imapd_tell_keywords(c);
+    return k;
 }
 
 void
 imapd_tell_flags(struct imapd_cmd *c, uint32_t seq, const struct yb_record *r)
 {
+    const struct yb_keywords *keywords = imapd_told_keywords(c);
     struct imapd_session *s = c->s;
     struct yb_buf *b = c->out;
 
@@ -88,8 +95,7 @@ imapd_tell_flags(struct imapd_cmd *c, uint32_t seq, const struct yb_record *r)
         yb_buf_add_c(b, ' ');
     }
     yb_buf_add(b, YB_STR("FLAGS "));
-    imapd_put_flags(b, r->flags, r->keywords, imapd_cmd_keywords(c),
-                    yb_view_is_recent(&s->view, r->uid));
+    imapd_put_flags(b, r, keywords, yb_view_is_recent(&s->view, r->uid));
     if (s->condstore) {
         yb_buf_add(b, YB_STR(" MODSEQ ("));
         yb_buf_add_u64(b, r->modseq);
@@ -117,10 +123,7 @@ imapd_tell(struct imapd_cmd *c, const struct yb_changes *changes)
         tell_number(c->out, changes->exists, YB_STR(" EXISTS\r\n"));
         tell_number(c->out, changes->recent, YB_STR(" RECENT\r\n"));
     }
-    if (changes->keywords_changed) {
-        c->has_keywords = false;
-        imapd_tell_keywords(c);
-    }
+    c->has_keywords = false; /* what changed may have keywords that came since */
     for (size_t i = 0; i < changes->n_flags; i++)
         imapd_tell_flags(c, changes->flags[i].seq, &changes->flags[i].record);
 }

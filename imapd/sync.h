@@ -17,8 +17,10 @@ void imapd_tell(struct imapd_cmd *c, const struct yb_changes *changes);
 bool imapd_sync(struct imapd_cmd *c, bool expunges);
 /* `* n FETCH (FLAGS (…))` with UID and MODSEQ where the session wants them. */
 void imapd_tell_flags(struct imapd_cmd *c, uint32_t seq, const struct yb_record *r);
-/* The keywords of the selected mailbox, read once a command. */
-const struct imapd_keywords *imapd_cmd_keywords(struct imapd_cmd *c);
+/* The keywords of the selected mailbox, looked at once a step; NULL when they cannot be read. */
+const struct yb_keywords *imapd_cmd_keywords(struct imapd_cmd *c);
+/* The same for who tells flags: before a line that may have a new one FLAGS says it, once. */
+const struct yb_keywords *imapd_told_keywords(struct imapd_cmd *c);
 /* FLAGS and PERMANENTFLAGS. */
 void imapd_tell_keywords(struct imapd_cmd *c);
 /* RFC 7162 §3.1: the first command that asks for it enables CONDSTORE. */

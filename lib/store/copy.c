@@ -21,7 +21,6 @@
 struct job {
     struct yb_mailbox *from, *to;
     bool move;
-    uint32_t letters[26]; /* the target's bit of each of the source's letters */
     uint64_t quota_bytes;
     const uint32_t *uids;
     size_t n;
@@ -33,40 +32,11 @@ struct job {
 /* What one batch is about: records found, in the order of the UIDs. */
 struct batch {
     struct yb_index_slot slots[YB_BATCH], made[YB_BATCH];
+    struct yb_keyword_ref keywords[YB_BATCH]; /* in the target */
     size_t places[YB_BATCH], which[YB_BATCH];
     size_t n;
     uint64_t bytes;
 };
-
-/* Keywords by name: the target's letters are made, and synced, before the lock. */
-static int
-map_letters(struct job *j, struct yb_err *err)
-{
-    struct yb_arena *arena = yb_arena_new(4096);
-    struct yb_str names[26];
-    size_t n = 0;
-    int rc = yb_mailbox_keywords(j->from, arena, names, &n, err);
-
-    for (size_t i = 0; rc == 0 && i < n; i++) {
-        if (j->from == j->to)
-            j->letters[i] = 1u << i;
-        else if (yb_mailbox_keyword(j->to, names[i], true, &j->letters[i], err) < 0 &&
-                 (err == NULL || err->class != YB_PERM)) /* full: the keyword stays behind */
-            rc = -1;
-    }
-    yb_arena_free(&arena);
-    return rc;
-}
-
-static uint32_t
-letters_in_target(const struct job *j, uint32_t keywords)
-{
-    uint32_t mapped = 0;
-
-    for (size_t i = 0; i < 26; i++)
-        mapped |= (keywords & 1u << i) != 0 ? j->letters[i] : 0;
-    return mapped;
-}
 
 static void
 find_batch(struct job *j, size_t first, size_t n, struct batch *b)
@@ -108,17 +78,70 @@ check_quota(struct job *j, struct yb_err *err)
     return yb_err_as(err, YB_ERR_FULL, YB_PERM, "5.2.2", "Mailbox full");
 }
 
-static struct yb_index_slot
-target_slot(const struct job *j, const struct yb_index_slot *source, uint32_t uid)
+/* Keywords go over by their names, those that a message has; what the target has no room for stays
+ * behind. */
+static int
+name_one(struct yb_keyword_job *from, struct yb_keyword_job *to, const struct yb_index_slot *slot,
+         struct yb_arena *arena, struct yb_keyword_ref *out, struct yb_err *err)
 {
+    const struct yb_keyword_ref nothing = { 0, 0 };
+    struct yb_record r = { .keywords = slot->keywords, .keyword_set = slot->set };
+    struct yb_str *names = yb_arena_alloc(arena, YB_KEYWORDS_MOST, sizeof(*names)), name;
+    struct yb_keyword_op op = { .op = YB_FLAGS_SET, .names = names, .partly = true };
+    char room[YB_KEYWORD_TEXT];
+    size_t at = 0;
+
+    while (yb_keywords_of(from->k, &r, &at, room, &name))
+        names[op.n++] = name.p == room ? yb_arena_dup(arena, name) : name;
+    return yb_keywords_apply(to, &op, &nothing, out, err);
+}
+
+/* What the keywords of a batch are called in the target; there when this returns. */
+static int
+name_keywords(const struct job *j, struct batch *b, struct yb_err *err)
+{
+    struct yb_keyword_job from = { .m = NULL }, to = { .m = NULL };
+    struct yb_arena *arena = yb_arena_new(4096);
+    int rc = 0;
+
+    for (size_t k = 0; k < b->n && rc == 0; k++) {
+        const struct yb_index_slot *slot = &b->slots[k], *last = &b->slots[k > 0 ? k - 1 : 0];
+
+        b->keywords[k] = (struct yb_keyword_ref){ slot->keywords, slot->set };
+        if (j->from == j->to || (slot->keywords == 0 && slot->set == 0))
+            continue;
+        if (k > 0 && slot->keywords == last->keywords && slot->set == last->set) {
+            b->keywords[k] = b->keywords[k - 1];
+            continue;
+        }
+        if (to.m == NULL &&
+            (yb_keywords_begin(&from, j->from, err) < 0 || yb_keywords_begin(&to, j->to, err) < 0))
+            rc = -1;
+        else
+            rc = name_one(&from, &to, slot, arena, &b->keywords[k], err);
+        yb_arena_reset(arena);
+    }
+    if (rc == 0 && to.m != NULL)
+        rc = yb_keywords_keep(&to, err);
+    yb_keywords_end(&from);
+    yb_keywords_end(&to);
+    yb_arena_free(&arena);
+    return rc;
+}
+
+static struct yb_index_slot
+target_slot(const struct job *j, const struct batch *b, size_t k, uint32_t uid)
+{
+    const struct yb_index_slot *source = &b->slots[k];
     struct yb_index_slot slot = *source;
 
     slot.uid = uid;
     slot.cache = 0;
     slot.modseq = j->to->head.modseq;
-    slot.keywords = letters_in_target(j, source->keywords);
+    slot.keywords = b->keywords[k].letters;
+    slot.set = b->keywords[k].set;
     slot.state = YB_SLOT_LIVE | (source->state & YB_SLOT_ADOPTED);
-    if (slot.flags == 0 && slot.keywords == 0)
+    if (slot.flags == 0 && slot.keywords == 0 && slot.set == 0)
         slot.state |= YB_SLOT_NEW;
     if (j->move)
         return slot;
@@ -173,7 +196,7 @@ begin_batch(struct job *j, struct batch *b, struct yb_err *err)
         yb_table_expect(from);
     to->head.modseq++;
     for (size_t k = 0; k < b->n; k++)
-        b->made[k] = target_slot(j, &b->slots[k], to->head.uidnext + (uint32_t)k);
+        b->made[k] = target_slot(j, b, k, to->head.uidnext + (uint32_t)k);
     to->head.uidnext += (uint32_t)b->n;
     if (j->move) {
         from->head.modseq += from != to;
@@ -236,7 +259,7 @@ run_batch(struct job *j, size_t first, size_t n, struct batch *b, struct yb_err 
         return -1;
     if (b->n == 0)
         return 0;
-    if (begin_batch(j, b, err) < 0)
+    if (name_keywords(j, b, err) < 0 || begin_batch(j, b, err) < 0)
         return -1;
     yb_fault("store.copy.begun");
     for (size_t k = 0; k < b->n; k++) {
@@ -347,8 +370,6 @@ copy_or_move(struct job *j, struct yb_err *err)
     memset(j->out->new_uids, 0, j->n * sizeof(*j->out->new_uids));
     j->out->n_done = 0;
     j->out->uidvalidity = yb_mailbox_uidvalidity(j->to);
-    if (map_letters(j, err) < 0)
-        return -1;
     j->places = yb_alloc(j->n + 1, sizeof(*j->places));
     rc = run(j, err);
     if (rc == 0 || j->move)

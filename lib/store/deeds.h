@@ -6,16 +6,44 @@
 #define YB_STORE_DEEDS_H
 
 #include "lib/base/arena.h"
+#include "lib/store/keywordfile.h"
 #include "lib/store/truth.h"
 
 /* --- expunge.c --- */
 /* Not under the lock: takes a message out again that was never answered for, and forgets its id. */
 void yb_expunge_one(struct yb_mailbox *m, uint32_t uid);
 
-/* --- keywords.c --- */
-/* Letters of names, made when missing. Not under the account lock. */
-int yb_keywords_mask(struct yb_mailbox *m, const struct yb_str *names, size_t n, uint32_t *mask,
-                     struct yb_err *err) YB_MUST_USE;
+/* --- keywords.c; under the account lock, the mailbox entered --- */
+/* What a record says of keywords. */
+struct yb_keyword_ref {
+    uint32_t letters, set;
+};
+struct yb_keyword_op {
+    enum yb_flag_op op;
+    const struct yb_str *names;
+    size_t n;
+    bool partly; /* what there is no room for, or what is no keyword, is left out */
+};
+/* The keywords of a batch of messages. */
+struct yb_keyword_job {
+    struct yb_mailbox *m;
+    const struct yb_keywords *k;
+    struct yb_keywords *grown; /* with what was noted since, or NULL */
+    struct yb_buf *lines;
+    struct yb_keyword_ref given[YB_BATCH];
+    size_t n_given;
+    const struct yb_keyword_bits *pending; /* of the message at hand */
+    bool given_back;                       /* once is enough */
+};
+int yb_keywords_begin(struct yb_keyword_job *j, struct yb_mailbox *m,
+                      struct yb_err *err) YB_MUST_USE;
+/* What a message has after the operation; at most YB_BATCH times. PERM, YB_ERR_LIMIT, YB_ERR_CANNOT. */
+int yb_keywords_apply(struct yb_keyword_job *j, const struct yb_keyword_op *op,
+                      const struct yb_keyword_ref *have, struct yb_keyword_ref *out,
+                      struct yb_err *err) YB_MUST_USE;
+/* Before anything on disk says so: what was made is on the disk. */
+int yb_keywords_keep(struct yb_keyword_job *j, struct yb_err *err) YB_MUST_USE;
+void yb_keywords_end(struct yb_keyword_job *j);
 
 /* --- recent.c --- */
 /* May a range that begins with this UID be added? */

@@ -130,9 +130,10 @@ struct yb_mailbox {
     pthread_mutex_t uid_mutex;
     struct yb_uidfile synced; /* ceilings this process has synced */
 
-    pthread_mutex_t mutex;  /* also held to replace index_fd */
-    struct yb_table *table; /* table.c */
-    struct yb_cache *cache; /* cache.c */
+    pthread_mutex_t mutex;              /* also held to replace index_fd */
+    struct yb_table *table;             /* table.c */
+    struct yb_cache *cache;             /* cache.c */
+    const struct yb_keywords *keywords; /* as yubin-keywords was read last, or NULL */
 };
 
 /* --- root.c --- */

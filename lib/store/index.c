@@ -31,7 +31,7 @@ yb_index_read_head(int fd, struct yb_index_head *head)
 }
 
 /* The first form's sums leave out the last 16 bytes: a spare word that was always 0, and the sum. Its
- * `keywords` was how many letters were given, from 'a' on. */
+ * `letters` was how many were given, from 'a' on. */
 bool
 yb_index_old_head(int fd, struct yb_index_head *head)
 {
@@ -39,7 +39,7 @@ yb_index_old_head(int fd, struct yb_index_head *head)
         memcmp(head->magic, old_magic, sizeof(magic)) != 0 ||
         head->sum != yb_sum_old(head, sizeof(*head) - 16) || !head_makes_sense(head))
         return false;
-    head->letters = head->keywords < 32 ? (1u << head->keywords) - 1 : 0;
+    head->letters = head->letters < 32 ? (1u << head->letters) - 1 : 0;
     return true;
 }
 

@@ -38,15 +38,13 @@ struct yb_index_head {
     int64_t cur_mtime, new_mtime; /* of the folders after our last look or change, ns */
     int64_t looked;               /* when that was, ns */
     uint32_t uid_ceiling;         /* as synced; uidnext never passes it */
-    uint32_t keywords;            /* changes with the names of keywords */
+    uint32_t letters;             /* of keywords, given: bit i is 'a' + i */
     uint64_t modseq_ceiling;
     uint8_t boot[YB_ID_BYTES];
     uint64_t seen_modseq;  /* modseq and uidnext before the change under way began: */
     uint32_t seen_uidnext; /* readers without the lock go by these */
-    uint32_t letters;      /* of keywords, given: bit i is 'a' + i */
     uint32_t sets;         /* of keywords: the highest number given */
-    uint32_t spare_word;
-    uint64_t spare[40];
+    uint64_t spare[41];
     uint64_t sum;
 };
 _Static_assert(sizeof(struct yb_index_head) == 512, "the head's size on disk");

@@ -22,6 +22,7 @@ mailbox_free(struct yb_mailbox *m)
     yb_table_drop(m);
     yb_mailbox_cache_free(m);
     yb_free(m->old_names);
+    yb_keywords_release(&m->keywords);
     yb_sys_close(&m->dir_fd);
     yb_sys_close(&m->cur_fd);
     yb_sys_close(&m->new_fd);

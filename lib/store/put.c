@@ -219,14 +219,16 @@ record_placed(struct yb_incoming *i, struct yb_index_slot *slot, struct yb_err *
 
 /* L2 to L4, under the lock, the mailbox entered. */
 static int
-place_locked(struct yb_incoming *i, const struct yb_put *put, uint32_t keywords, struct yb_err *err)
+place_locked(struct yb_incoming *i, const struct yb_put *put, struct yb_keyword_ref keywords,
+             struct yb_err *err)
 {
     struct yb_store_account *a = i->account;
     struct yb_mailbox *m = i->m;
     struct yb_index_slot slot = { .uid = m->head.uidnext,
                                   .flags = (uint16_t)put->flags,
                                   .state = YB_SLOT_LIVE,
-                                  .keywords = keywords,
+                                  .keywords = keywords.letters,
+                                  .set = keywords.set,
                                   .size = i->size,
                                   .time = yb_clock_now(),
                                   .id = put->id,
@@ -234,7 +236,7 @@ place_locked(struct yb_incoming *i, const struct yb_put *put, uint32_t keywords,
     int folder;
 
     slot.internal_date = put->has_date ? put->internal_date : slot.time;
-    if (slot.flags == 0 && keywords == 0)
+    if (slot.flags == 0 && slot.keywords == 0 && slot.set == 0)
         slot.state |= YB_SLOT_NEW;
     folder = yb_mailbox_place_fd(m, &slot);
     if (yb_mailbox_reserve(m, 1, 1, err) < 0 || yb_account_busy(a, err) < 0)
@@ -273,11 +275,38 @@ find_target(struct yb_incoming *i, const struct yb_put *put, const struct yb_fol
     return -1;
 }
 
+/* Under the lock: what the message's keywords are called here; there when this returns. A keyword more
+ * than there is room for costs the keyword, not the message (RFC 3501 §6.3.11). */
+static int
+name_keywords(struct yb_incoming *i, const struct yb_put *put, struct yb_keyword_ref *out,
+              struct yb_err *err)
+{
+    const struct yb_keyword_op op = {
+        .op = YB_FLAGS_SET, .names = put->keywords, .n = put->n_keywords, .partly = true
+    };
+    const struct yb_keyword_ref nothing = { 0, 0 };
+    struct yb_keyword_job j;
+    int rc;
+
+    *out = nothing;
+    if (put->n_keywords == 0)
+        return 0;
+    rc = yb_keywords_begin(&j, i->m, err);
+    if (rc == 0)
+        rc = yb_keywords_apply(&j, &op, &nothing, out, err);
+    if (rc == 0)
+        rc = yb_keywords_keep(&j, err);
+    yb_keywords_end(&j);
+    return rc;
+}
+
 /* Under the lock: finds the mailbox and what stands against the message, then places it. */
 static int
 place_once(struct yb_incoming *i, const struct yb_put *put, const struct yb_folder_dir *dir,
-           uint32_t keywords, struct yb_put_result *out, struct yb_err *err)
+           struct yb_put_result *out, struct yb_err *err)
 {
+    struct yb_keyword_ref keywords;
+
     if (find_target(i, put, dir, err) < 0)
         return -1;
     if (put->repeat && find_repeat(i, put, out)) {
@@ -285,7 +314,7 @@ place_once(struct yb_incoming *i, const struct yb_put *put, const struct yb_fold
         i->uid = out->uid;
         return 0;
     }
-    if (check_quota(i->account, put, i->size, err) < 0)
+    if (check_quota(i->account, put, i->size, err) < 0 || name_keywords(i, put, &keywords, err) < 0)
         return -1;
     if (place_locked(i, put, keywords, err) < 0) {
         ring_forget(i);
@@ -300,38 +329,14 @@ place_once(struct yb_incoming *i, const struct yb_put *put, const struct yb_fold
 /* A mailbox that turns out to have lost its UIDVALIDITY is another one, and there. */
 static int
 place(struct yb_incoming *i, const struct yb_put *put, const struct yb_folder_dir *dir,
-      uint32_t keywords, struct yb_put_result *out, struct yb_err *err)
+      struct yb_put_result *out, struct yb_err *err)
 {
     int rc;
 
     do
-        rc = place_once(i, put, dir, keywords, out, err);
+        rc = place_once(i, put, dir, out, err);
     while (rc < 0 && i->m != NULL && i->m->over);
     return rc;
-}
-
-/* Letters for keywords are made before the lock: they are synced. */
-static int
-place_keywords(struct yb_incoming *i, const struct yb_put *put, const struct yb_folder_dir *dir,
-               uint32_t *mask, struct yb_err *err)
-{
-    int rc;
-
-    *mask = 0;
-    if (put->n_keywords == 0)
-        return 0;
-    if (yb_account_lock(i->account, err) < 0)
-        return -1;
-    rc = find_target(i, put, dir, err);
-    yb_account_unlock(i->account);
-    if (rc < 0)
-        return -1;
-    if (yb_keywords_mask(i->m, put->keywords, put->n_keywords, mask, err) == 0)
-        return 0;
-    /* Lost just now: by its name it is there, and nobody's mail is refused for it. */
-    if (atomic_load(&i->m->over))
-        return yb_err_inside(err, YB_TEMP, "4.3.0", "the mailbox lost its UIDVALIDITY");
-    return -1;
 }
 
 int
@@ -339,16 +344,14 @@ yb_store_put_place(struct yb_incoming *i, const struct yb_put *put, struct yb_pu
                    struct yb_err *err)
 {
     struct yb_folder_dir dir = { "" };
-    uint32_t keywords;
     int rc;
 
     if (put->mailbox != NULL && yb_folder_to_dir(yb_str_from(put->mailbox), &dir, err) < 0)
         return -1;
     i->id = put->id;
-    if (write_out(i, put, err) < 0 || place_keywords(i, put, &dir, &keywords, err) < 0 ||
-        yb_account_lock(i->account, err) < 0)
+    if (write_out(i, put, err) < 0 || yb_account_lock(i->account, err) < 0)
         return -1;
-    rc = place(i, put, &dir, keywords, out, err);
+    rc = place(i, put, &dir, out, err);
     if (rc == 0)
         i->head = i->m->head;
     yb_account_unlock(i->account);

@@ -18,7 +18,6 @@
 #include "lib/base/log.h"
 #include "lib/store/cache.h"
 #include "lib/store/dirty.h"
-#include "lib/store/keywordfile.h"
 #include "lib/store/merge.h"
 #include "lib/store/notify.h"
 #include "lib/store/sys.h"
@@ -138,21 +137,15 @@ take_stock(struct yb_compare *c, bool valid, struct yb_err *err)
 
 /* --- writing the index --- */
 
-/* Letters that stand in file names but have no name get one. */
-static int
-keywords_cover(struct yb_mailbox *m, uint32_t used, struct yb_err *err)
+/* What stands in file names is given to nobody else, whatever yubin-keywords says of it. */
+static void
+keywords_cover(struct yb_compare *c)
 {
-    struct yb_keyword_names k;
-    size_t given = m->head.keywords;
+    struct yb_index_head *head = &c->m->head;
 
-    for (size_t i = 0; i < YB_LETTERS; i++) {
-        if ((used & 1u << i) != 0 && i + 1 > given)
-            given = i + 1;
-    }
-    if (yb_keywordfile_read(m->dir_fd, &k, given, err) < 0)
-        return -1;
-    m->head.keywords = (uint32_t)k.n;
-    return 0;
+    head->letters |= c->keywords;
+    if (c->sets > head->sets)
+        head->sets = c->sets;
 }
 
 static void
@@ -258,8 +251,9 @@ apply(struct yb_compare *c, struct yb_err *err)
     c->out = yb_alloc(c->n_old + c->scan.n + 1, sizeof(*c->out));
     c->changed = yb_alloc(c->n_old + c->scan.n + 1, sizeof(*c->changed));
     yb_compare_merge(c);
-    if (yb_compare_adopt(c, first_uid, err) < 0 || keywords_cover(m, c->keywords, err) < 0)
+    if (yb_compare_adopt(c, first_uid, err) < 0)
         return -1;
+    keywords_cover(c);
     return write_index(c, quiet, err);
 }
 

@@ -118,7 +118,8 @@ struct yb_put {          /* what is to be stored */
     const char *mailbox; /* NULL: INBOX */
     struct yb_delivery_id id;
     uint32_t flags;
-    const struct yb_str *keywords; /* names; n_keywords of them */
+    const struct yb_str *keywords; /* names; n_keywords of them. What there is no room for, and what
+                                      is no keyword, is left out */
     size_t n_keywords;
     bool has_date;         /* internal_date is given; else it is now */
     int64_t internal_date; /* seconds since 1970 */
@@ -221,8 +222,9 @@ struct yb_record {
     uint16_t flags;    /* YB_FLAG_… */
     bool expunged;     /* only in views that were not told yet: the message is gone */
     bool recent;       /* set in changes; of rows yb_view_is_recent() knows */
-    uint32_t keywords; /* bit i: letter 'a' + i of yb_mailbox_keywords() */
-    uint32_t slot;     /* the store's own: where the index holds it */
+    uint32_t keywords; /* bit i: letter 'a' + i; and a set: for yb_keywords_of() */
+    uint32_t keyword_set;
+    uint32_t slot; /* the store's own: where the index holds it */
     uint64_t modseq, size;
     int64_t internal_date, saved; /* seconds: INTERNALDATE, and when it came into this mailbox */
     struct yb_delivery_id id;
@@ -242,7 +244,7 @@ struct yb_view {
         uint32_t from, to;      /* UIDs [from, to) are \Recent to this session */
     } recent[YB_RECENT_RANGES]; /* in order */
     unsigned n_recent;
-    uint32_t keywords; /* letters told */
+    uint32_t keywords; /* yb_keywords_version() told: the caller's own */
     bool read_only;
 };
 /* SELECT (read_only: EXAMINE): a view of everything there is now. Read-write moves new/ to cur/ and
@@ -287,7 +289,6 @@ struct yb_changes {
     uint32_t untold;         /* expunges that the view still has as messages */
     bool more;               /* exists grew: messages were added */
     bool unfinished;         /* there is more to tell: ask again */
-    bool keywords_changed;   /* new letters: send FLAGS */
     bool invalid; /* the mailbox is gone or has a new UIDVALIDITY: end the session's SELECT */
     uint64_t highest_modseq;
 };
@@ -296,14 +297,26 @@ struct yb_changes {
 int yb_view_changes(struct yb_mailbox *m, struct yb_view *v, bool with_expunges,
                     struct yb_arena *arena, struct yb_changes *out, struct yb_err *err) YB_MUST_USE;
 
-/* Keyword names by letter; NULL-terminated, at most 26; valid in the arena. `full`: no letter is
- * free. */
-int yb_mailbox_keywords(struct yb_mailbox *m, struct yb_arena *arena, struct yb_str names[26],
-                        size_t *n, struct yb_err *err) YB_MUST_USE;
-/* The letter's bit of a keyword; a new letter is synced before it is used. 0 when it has none and
- * `create` is false. PERM, YB_ERR_LIMIT when full, YB_ERR_CANNOT for what is no keyword. */
-int yb_mailbox_keyword(struct yb_mailbox *m, struct yb_str name, bool create, uint32_t *bit,
-                       struct yb_err *err) YB_MUST_USE;
+/* The keywords of a mailbox as they are now: 2 048 at most. Shared, immutable, reference counted.
+ * Records that were read before may have more. */
+struct yb_keywords;
+int yb_mailbox_keywords(struct yb_mailbox *m, const struct yb_keywords **k,
+                        struct yb_err *err) YB_MUST_USE;
+void yb_keywords_release(const struct yb_keywords **k);
+/* Of two lists with one version the names are the same. */
+uint32_t yb_keywords_version(const struct yb_keywords *k);
+/* There is room for no other, unless some are given back. */
+bool yb_keywords_full(const struct yb_keywords *k);
+/* Walks the names: *at is 0 at first. */
+bool yb_keywords_next(const struct yb_keywords *k, size_t *at, struct yb_str *name);
+/* Walks the names of a record; those that were lost are made up in `room`. */
+#define YB_KEYWORD_TEXT 32
+bool yb_keywords_of(const struct yb_keywords *k, const struct yb_record *r, size_t *at,
+                    char room[YB_KEYWORD_TEXT], struct yb_str *name);
+/* A number for yb_keywords_has(), or YB_KEYWORD_NONE, which no record has. */
+#define YB_KEYWORD_NONE UINT64_MAX
+uint64_t yb_keywords_find(const struct yb_keywords *k, struct yb_str name);
+bool yb_keywords_has(const struct yb_keywords *k, const struct yb_record *r, uint64_t number);
 
 /* The message's file for reading (the caller closes it). PERM 5.2.0, YB_ERR_GONE, when it is
  * gone. */
@@ -335,11 +348,14 @@ enum yb_flag_op { YB_FLAGS_SET, YB_FLAGS_ADD, YB_FLAGS_REMOVE };
 /*
  * Changes flags and keywords of n UIDs (ascending). A record whose modseq is above
  * `unchanged_since` (0: no condition) is left and reported in `failed`. No change, no new MODSEQ.
- * The account lock is given back every 100 messages.
+ * The account lock is given back every 100 messages. PERM, YB_ERR_LIMIT: no room for more keywords;
+ * YB_ERR_CANNOT: one is none.
  */
 struct yb_store_flags {
     enum yb_flag_op op;
-    uint32_t flags, keywords;
+    uint32_t flags;
+    const struct yb_str *keywords; /* names; n_keywords of them. Made when a message needs them */
+    size_t n_keywords;
     uint64_t unchanged_since;
     uint32_t *failed; /* room for n, or NULL */
     size_t n_failed;

@@ -89,6 +89,7 @@ record_of(const struct yb_index_slot *s, size_t place)
                                .flags = s->flags,
                                .expunged = (s->state & YB_SLOT_LIVE) == 0,
                                .keywords = s->keywords,
+                               .keyword_set = s->set,
                                .slot = (uint32_t)place,
                                .modseq = s->modseq,
                                .size = s->size,

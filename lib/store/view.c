@@ -94,7 +94,6 @@ yb_view_begin(struct yb_mailbox *m, bool read_only, struct yb_view *v, struct yb
     v->uidvalidity = head.uidvalidity;
     v->uidnext = head.uidnext < told ? head.uidnext : told;
     v->modseq = v->expunged = head.modseq;
-    v->keywords = head.keywords;
     yb_table_put(m);
     return 0;
 }
@@ -425,8 +424,6 @@ tell_all(struct yb_mailbox *m, struct yb_view *v, const struct yb_index_head *he
     out->recent = count_recent(t, v);
     /* A message that came and went counts too, until its expunge may be told. */
     out->more = out->exists > told - out->n_expunged;
-    out->keywords_changed = v->keywords != head->keywords;
-    v->keywords = head->keywords;
 }
 
 int
@@ -440,7 +437,7 @@ yb_view_changes(struct yb_mailbox *m, struct yb_view *v, bool with_expunges, str
 
     *out = (struct yb_changes){ 0 };
     if (peeked && head.uidvalidity == v->uidvalidity && head.modseq == v->modseq &&
-        head.modseq == v->expunged && head.uidnext == v->uidnext && head.keywords == v->keywords) {
+        head.modseq == v->expunged && head.uidnext == v->uidnext) {
         out->exists = head.messages;
         out->highest_modseq = head.modseq;
         return 0;

@@ -25,21 +25,22 @@ list_content(struct yb_mailbox *m, const struct yb_record *r, FILE *to)
 }
 
 static void
-list_keywords(struct yb_mailbox *m, const struct yb_record *r, struct yb_arena *arena, FILE *to)
+list_keywords(struct yb_mailbox *m, const struct yb_record *r, FILE *to)
 {
-    struct yb_str names[26];
+    const struct yb_keywords *k;
+    char room[YB_KEYWORD_TEXT];
+    struct yb_str name;
     struct yb_err err = { 0 };
-    size_t n;
+    size_t at = 0;
 
-    if (yb_mailbox_keywords(m, arena, names, &n, &err) < 0) {
+    if (yb_mailbox_keywords(m, &k, &err) < 0) {
         fprintf(stderr, "keywords: %s\n", err.text);
         abort();
     }
     fputs(" keywords=", to);
-    for (size_t i = 0; i < n; i++) {
-        if ((r->keywords & 1u << i) != 0)
-            fprintf(to, "(%.*s)", (int)names[i].n, names[i].p);
-    }
+    while (yb_keywords_of(k, r, &at, room, &name))
+        fprintf(to, "(%.*s)", (int)name.n, name.p);
+    yb_keywords_release(&k);
 }
 
 static void
@@ -51,7 +52,7 @@ list_message(struct yb_mailbox *m, const struct yb_record *r, struct yb_arena *a
     fprintf(to, "  uid=%u modseq=%llu flags=%u date=%lld saved=%lld id=%s size=%llu", r->uid,
             (unsigned long long)r->modseq, (unsigned)r->flags, (long long)r->internal_date,
             (long long)r->saved, yb_delivery_id_text(r->id, id), (unsigned long long)r->size);
-    list_keywords(m, r, arena, to);
+    list_keywords(m, r, to);
     list_content(m, r, to);
     if (yb_mailbox_cache_get(m, r, arena, &parsed))
         fprintf(to, " parsed=%.*s", (int)parsed.n, parsed.p);

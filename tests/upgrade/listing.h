@@ -1,7 +1,6 @@
 /*
  * Everything that a store must not lose, as text: a line for the account, for each folder, each
- * message. Made with what lib/store offered at commit 4b3effc and still offers, so that the same
- * lines come from the store that was and from the store that is.
+ * message. Of a store of commit 4b3effc the same lines were written by that commit's lib/store.
  */
 #ifndef YB_TEST_UPGRADE_LISTING_H
 #define YB_TEST_UPGRADE_LISTING_H

@@ -240,6 +240,37 @@ START_TEST(test_upgrade)
 }
 END_TEST
 
+/* 26 letters were all there were: the next keyword is a set, and the first ones stay what they are. */
+START_TEST(test_more_keywords)
+{
+    struct yb_str name = YB_STR("one more");
+    struct yb_store_flags op = { .op = YB_FLAGS_ADD, .keywords = &name, .n_keywords = 1 };
+    char *text, head[17] = "";
+    struct yb_mailbox *m;
+    uint32_t uid = 2;
+    int fd;
+
+    same_boot();
+    help_open(&h);
+    m = help_mailbox(&h, "Archive/2019");
+    FAILS(yb_mailbox_store(m, &uid, 1, &op, &err), YB_PERM, YB_ERR_CANNOT);
+    name = YB_STR("27th");
+    OK(yb_mailbox_store(m, &uid, 1, &op, &err));
+    yb_mailbox_close(&m);
+    text = listing();
+    ck_assert_ptr_nonnull(strstr(text, "keywords=(a26)(27th)"));
+    ck_assert_ptr_nonnull(strstr(text,
+                                 "keywords=(a1)(a2)(a3)(a4)(a5)(a6)(a7)(a8)(a9)(a10)(a11)(a12)"
+                                 "(a13)(a14)(a15)(a16)(a17)(a18)(a19)(a20)(a21)(a22)(a23)"
+                                 "(a24)(a25)(a26) "));
+    free(text);
+    fd = open(help_path(&h, ".Archive.2019/yubin-keywords"), O_RDONLY | O_CLOEXEC);
+    ck_assert_int_eq(read(fd, head, 16), 16);
+    close(fd);
+    ck_assert_str_eq(head, "yubin-keywords 2");
+}
+END_TEST
+
 /* Both forms at once: whoever died while it was written anew left this. */
 START_TEST(test_half_way)
 {
@@ -264,6 +295,7 @@ main(void)
 
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_loop_test(tc, test_upgrade, 0, (int)YB_COUNT(ways));
+    tcase_add_test(tc, test_more_keywords);
     tcase_add_test(tc, test_half_way);
     suite_add_tcase(s, tc);
     r = srunner_create(s);

@@ -1,5 +1,5 @@
 imapd_test_cppflags = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
-IMAPD_TEST_PURE = imapd/libimapd.a lib/mime/libyb_mime.a $(FLOOR0) $(IDN2_LIBS) $(UNISTRING_LIBS) $(CHECK_LIBS)
+IMAPD_TEST_PURE = imapd/libimapd.a lib/store/libyb_store.a lib/mime/libyb_mime.a $(FLOOR0) $(IDN2_LIBS) $(UNISTRING_LIBS) $(CHECK_LIBS)
 
 check_PROGRAMS += tests/unit/imapd/test_names
 tests_unit_imapd_test_names_SOURCES  = tests/unit/imapd/test_names.c

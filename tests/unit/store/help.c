@@ -209,6 +209,7 @@ help_map(struct help *h, const char *mailbox, struct help_map *map)
         *to = (struct help_message){ .uid = r->uid,
                                      .flags = r->flags,
                                      .keywords = r->keywords,
+                                     .set = r->keyword_set,
                                      .modseq = r->modseq,
                                      .id = r->id,
                                      .internal_date = r->internal_date,
@@ -233,8 +234,8 @@ help_same(const struct help_map *before, const struct help_map *after, const cha
         ck_assert_msg(a->uid == b->uid && a->n == b->n && a->size == b->size,
                       "%s: UID %u is message %u, was UID %u message %u", what, b->uid, b->n, a->uid,
                       a->n);
-        ck_assert_msg(a->flags == b->flags && a->keywords == b->keywords, "%s: flags of UID %u",
-                      what, a->uid);
+        ck_assert_msg(a->flags == b->flags && a->keywords == b->keywords && a->set == b->set,
+                      "%s: flags of UID %u", what, a->uid);
         ck_assert_msg(yb_delivery_id_eq(a->id, b->id), "%s: id of UID %u", what, a->uid);
         ck_assert_msg(a->internal_date == b->internal_date, "%s: date of UID %u", what, a->uid);
         ck_assert_msg(b->modseq >= a->modseq, "%s: MODSEQ of UID %u fell", what, a->uid);

@@ -54,7 +54,7 @@ int help_try_put(struct yb_store_account *a, const struct yb_put *put, unsigned 
 struct help_message {
     uint32_t uid;
     unsigned n; /* of "Message <n>" */
-    uint32_t flags, keywords;
+    uint32_t flags, keywords, set;
     uint64_t modseq;
     struct yb_delivery_id id;
     int64_t internal_date;

@@ -60,3 +60,8 @@ check_PROGRAMS += tests/unit/store/test_place
 tests_unit_store_test_place_SOURCES  = tests/unit/store/test_place.c $(STORE_TEST_HELP)
 tests_unit_store_test_place_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_store_test_place_LDADD    = $(STORE_TEST_LIBS)
+
+check_PROGRAMS += tests/unit/store/test_keywords
+tests_unit_store_test_keywords_SOURCES  = tests/unit/store/test_keywords.c $(STORE_TEST_HELP)
+tests_unit_store_test_keywords_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_store_test_keywords_LDADD    = $(STORE_TEST_LIBS)

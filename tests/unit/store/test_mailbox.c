@@ -372,78 +372,18 @@ START_TEST(test_store_flags)
 }
 END_TEST
 
-START_TEST(test_keywords)
-{
-    struct yb_mailbox *m;
-    struct yb_str names[26];
-    uint32_t bit, bits = 0, uids[] = { 1, 2 };
-    size_t n;
-    struct yb_view v;
-    struct yb_changes c;
-    struct help_map before, after;
-    struct yb_store_flags op = { .op = YB_FLAGS_ADD };
-
-    put_many(2);
-    m = help_mailbox(&h, "INBOX");
-    OK(yb_view_begin(m, false, &v, &err));
-    OK(yb_mailbox_keyword(m, YB_STR("$Forwarded"), false, &bit, &err));
-    ck_assert_uint_eq(bit, 0);
-    OK(yb_mailbox_keyword(m, YB_STR("$Forwarded"), true, &bit, &err));
-    ck_assert_uint_eq(bit, 1);
-    OK(yb_mailbox_keyword(m, YB_STR("$forwarded"), true, &bit, &err));
-    ck_assert_uint_eq(bit, 1);
-    OK(yb_view_changes(m, &v, true, arena, &c, &err));
-    ck_assert(c.keywords_changed);
-    OK(yb_view_changes(m, &v, true, arena, &c, &err));
-    ck_assert(!c.keywords_changed);
-    for (char letter = 'b'; letter <= 'z'; letter++) {
-        char name[] = "Key-?";
-
-        name[4] = letter;
-        OK(yb_mailbox_keyword(m, yb_str_from(name), true, &bit, &err));
-        bits |= bit;
-    }
-    ck_assert_uint_eq(bits, 0x3fffffe);
-    FAILS(yb_mailbox_keyword(m, YB_STR("more"), true, &bit, &err), YB_PERM, YB_ERR_LIMIT);
-    FAILS(yb_mailbox_keyword(m, YB_STR("not one"), true, &bit, &err), YB_PERM, YB_ERR_CANNOT);
-    op.keywords = 1u << 25 | 2;
-    OK(yb_mailbox_store(m, uids, 2, &op, &err));
-    yb_view_end(m, &v);
-    yb_mailbox_close(&m);
-    help_map(&h, "INBOX", &before);
-    ck_assert_uint_eq(before.v[1].keywords, 1u << 25 | 2);
-    /* Another process, and one that finds no index, read the same. */
-    help_reopen(&h);
-    help_map(&h, "INBOX", &after);
-    help_same(&before, &after, "reopened");
-    ck_assert_int_eq(unlink(help_path(&h, "yubin-index")), 0);
-    help_map(&h, "INBOX", &after);
-    help_same(&before, &after, "without index");
-    m = help_mailbox(&h, "INBOX");
-    OK(yb_mailbox_keywords(m, arena, names, &n, &err));
-    ck_assert_uint_eq(n, 26);
-    ck_assert(yb_str_eq(names[25], YB_STR("Key-z")));
-    /* A lost line keeps its letter: it is never another keyword. */
-    yb_mailbox_close(&m);
-    ck_assert_int_eq(unlink(help_path(&h, "yubin-keywords")), 0);
-    m = help_mailbox(&h, "INBOX");
-    OK(yb_mailbox_keywords(m, arena, names, &n, &err));
-    ck_assert_uint_eq(n, 26);
-    ck_assert(yb_str_eq(names[25], YB_STR("unknown-z")));
-    yb_mailbox_close(&m);
-}
-END_TEST
-
 /* Deleted by another session: gone, and not a trouble of the disk. */
 START_TEST(test_keyword_gone)
 {
+    struct yb_str name = YB_STR("$Label1");
+    struct yb_store_flags op = { .op = YB_FLAGS_ADD, .keywords = &name, .n_keywords = 1 };
     struct yb_mailbox *m;
-    uint32_t bit;
+    uint32_t uid = 1;
 
     OK(yb_store_create(h.a, YB_STR("Gone"), &err));
     m = help_mailbox(&h, "Gone");
     OK(yb_store_delete(h.a, YB_STR("Gone"), &err));
-    FAILS(yb_mailbox_keyword(m, YB_STR("$Label1"), true, &bit, &err), YB_PERM, YB_ERR_NOT_FOUND);
+    FAILS(yb_mailbox_store(m, &uid, 1, &op, &err), YB_PERM, YB_ERR_NOT_FOUND);
     yb_mailbox_close(&m);
 }
 END_TEST
@@ -451,18 +391,20 @@ END_TEST
 START_TEST(test_copy)
 {
     struct yb_mailbox *from, *to;
-    uint32_t uids[] = { 1, 3, 4, 9 }, made[4], again[4], bit;
+    uint32_t uids[] = { 1, 3, 4, 9 }, made[4], again[4];
     struct yb_copy out = { .new_uids = made };
-    struct yb_store_flags op = { .op = YB_FLAGS_SET, .flags = YB_FLAG_SEEN };
+    struct yb_str words[] = { YB_STR_INIT("one"), YB_STR_INIT("two"), YB_STR_INIT("other") };
+    struct yb_store_flags op = {
+        .op = YB_FLAGS_SET, .flags = YB_FLAG_SEEN, .keywords = words, .n_keywords = 2
+    };
     struct help_map a, b;
 
     put_many(4);
     OK(yb_store_create(h.a, YB_STR("Sent"), &err));
     from = help_mailbox(&h, "INBOX");
     to = help_mailbox(&h, "Sent");
-    OK(yb_mailbox_keyword(from, YB_STR("one"), true, &bit, &err));
-    OK(yb_mailbox_keyword(from, YB_STR("two"), true, &op.keywords, &err));
-    OK(yb_mailbox_keyword(to, YB_STR("other"), true, &bit, &err));
+    OK(yb_mailbox_store(from, uids + 1, 1, &op, &err));
+    op.keywords = words + 1;
     OK(yb_mailbox_store(from, uids + 1, 1, &op, &err));
     OK(yb_mailbox_copy(from, uids, 4, to, 0, &out, &err));
     ck_assert_uint_eq(out.n_done, 3);
@@ -477,7 +419,8 @@ START_TEST(test_copy)
     ck_assert_uint_eq(b.n, 3);
     ck_assert_uint_eq(b.v[1].n, 3);
     ck_assert_uint_eq(b.v[1].flags, YB_FLAG_SEEN);
-    ck_assert_uint_eq(b.v[1].keywords, 4); /* other, one, two */
+    ck_assert_uint_eq(a.v[2].keywords, 2 | 4); /* one, two, other */
+    ck_assert_uint_eq(b.v[1].keywords, 1 | 2); /* two, other */
     ck_assert(!yb_delivery_id_eq(a.v[2].id, b.v[1].id));
     ck_assert_int_eq(b.v[0].internal_date, a.v[0].internal_date);
     /* Over quota nothing is copied. */
@@ -996,7 +939,6 @@ suite(void)
         { test_expunged_message, true },
         { test_only_deleted, false },
         { test_store_flags, true },
-        { test_keywords, true },
         { test_keyword_gone, false },
         { test_copy, true },
         { test_move, true },

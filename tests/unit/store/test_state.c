@@ -80,12 +80,9 @@ do_flag(struct yb_err *err)
 static int
 do_keyword(struct yb_err *err)
 {
-    struct yb_store_flags op = { .op = YB_FLAGS_ADD, .flags = YB_FLAG_SEEN };
-    uint32_t bit;
+    struct yb_str name = YB_STR("$New");
+    struct yb_store_flags op = { .op = YB_FLAGS_ADD, .keywords = &name, .n_keywords = 1 };
 
-    if (yb_mailbox_keyword(inbox, YB_STR("$New"), true, &bit, err) < 0)
-        return -1;
-    op.keywords = bit;
     return yb_mailbox_store(inbox, (uint32_t[]){ 1 }, 1, &op, err);
 }
 

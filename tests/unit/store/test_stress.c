@@ -138,7 +138,7 @@ do_flags(struct worker *w)
     if (chance(w, 2) == 0)
         op.op = YB_FLAGS_REMOVE;
     if (chance(w, 4) == 0)
-        (void)WORKED(w, yb_mailbox_keyword(w->m, name, true, &op.keywords, &err));
+        op.keywords = &name, op.n_keywords = 1;
     if (n > 0)
         (void)WORKED(w, yb_mailbox_store(w->m, uids, n, &op, &err));
 }
@@ -200,15 +200,16 @@ static void
 do_read(struct worker *w)
 {
     const struct yb_rows *rows = NULL;
-    struct yb_str names[26], data;
+    const struct yb_keywords *keywords = NULL;
+    struct yb_str data;
     struct yb_view v = { 0 };
     uint64_t sum = 0;
-    size_t n;
     int fd;
 
     if (!WORKED(w, yb_view_begin(w->m, false, &v, &err)))
         return;
-    (void)WORKED(w, yb_mailbox_keywords(w->m, w->arena, names, &n, &err));
+    (void)WORKED(w, yb_mailbox_keywords(w->m, &keywords, &err));
+    yb_keywords_release(&keywords);
     if (WORKED(w, yb_view_rows(w->m, &v, &rows, &err))) {
         for (size_t i = 0; i < rows->n; i++)
             sum += rows->v[i].size + rows->v[i].uid;
