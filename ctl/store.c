@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define REPORT_AT_ONCE 256
+
 static const struct ctl_option_row store_options[] = {
     { "--owner", "USER", "whose files they are (root: " YB_ROLE_USER(LMTPD) ")" },
     { NULL, NULL, NULL },
@@ -171,6 +173,29 @@ check_all(struct ctl *c, struct yb_store *s, struct yb_store_check *sum, struct 
     return rc;
 }
 
+/* What was counted anew is known at once, whether a daemon touches these mailboxes or not. */
+static int
+report(struct ctl *c, struct yb_store *s, struct yb_err *err)
+{
+    struct yb_account_id ids[REPORT_AT_ONCE];
+    struct yb_usage usage[REPORT_AT_ONCE];
+    struct yb_usage_report told[REPORT_AT_ONCE];
+    const struct yb_common_conf *common;
+    struct yb_node_id node;
+    size_t n;
+
+    if (ctl_common(c, &common, err) < 0 || yb_node_id_read(common->node_id_file, &node, err) < 0)
+        return -1;
+    do {
+        n = yb_store_changed_usage(s, ids, usage, REPORT_AT_ONCE);
+        for (size_t i = 0; i < n; i++)
+            told[i] = yb_home_report(ids[i], &usage[i]);
+        if (n > 0 && yb_admin_usage(c->admin, node, told, n, err) < 0)
+            return -1;
+    } while (n == REPORT_AT_ONCE);
+    return 0;
+}
+
 static int
 store_check(struct ctl *c, json_t **out, struct yb_err *err)
 {
@@ -183,6 +208,8 @@ store_check(struct ctl *c, json_t **out, struct yb_err *err)
         rc = check_all(c, s, &sum, err);
     else if (rc == 0 && (rc = account_id(c, ctl_word(c, 0), &id, err)) == 0)
         rc = check_one(s, id, &sum, err);
+    if (s != NULL && report(c, s, rc < 0 ? NULL : err) < 0)
+        rc = -1;
     yb_store_root_close(&s);
     if (rc == 0)
         *out = json_pack("{s:I, s:I, s:I, s:I, s:I}", "mailboxes", (json_int_t)sum.mailboxes,

@@ -56,6 +56,8 @@ imapd_login(struct yb_conn *conn, struct imapd_session *s, const struct yb_auth_
         return yb_err_as(err, YB_ERR_LIMIT, YB_TEMP, "4.7.0",
                          "Your account has too many connections: close one of them");
     }
+    /* What stands against it, its first command hears. */
+    (void)!yb_store_usage_again(s->account, NULL);
     s->state = IMAPD_ST_USER;
     s->account_id = user->account;
     s->quota = user->quota;

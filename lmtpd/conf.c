@@ -21,6 +21,9 @@ static const struct yb_conf_option options[] = {
         "How long a delivery waits for an account that another process works on."),
     OPT_START(DURATION, usage_interval, "5s", 1000, 3600000,
         "How often sizes of mailboxes that changed are reported to the database."),
+    OPT_START(DURATION, usage_round, "1d", 0, 2592000000,
+        "So long after the sizes of all mailboxes of this node were reported again, whoever changed "
+        "them, it is done once more, slowly; 0 means never."),
     OPT_START(DURATION, command_timeout, "5m", 1000, 3600000,
         "A hand-over that says nothing for so long is let go (RFC 5321 4.5.3.2)."),
     OPT_START(DURATION, data_timeout, "3m", 1000, 3600000,

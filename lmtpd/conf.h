@@ -12,7 +12,7 @@ struct lmtpd_conf {
     unsigned max_rcpt;
     unsigned open_accounts;
     int64_t lock_timeout;
-    int64_t usage_interval;
+    int64_t usage_interval, usage_round;
     int64_t command_timeout;
     int64_t data_timeout;
 };

@@ -75,6 +75,7 @@ put_of(const struct yb_smtp_rcpt *r)
         .id = r->x.delivery,
         .quota_bytes = r->x.quota,
         .over_quota_ok = r->x.accepted,
+        .delivery = true,
         .repeat = r->x.repeat,
     };
 }

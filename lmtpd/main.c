@@ -97,7 +97,8 @@ init(struct yb_daemon *d, void **state, struct yb_err *err)
     l->usage = (struct yb_home_usage){ .net = yb_daemon_net(d),
                                        .store = l->deliver.store,
                                        .directory = l->directory,
-                                       .interval_ms = conf->usage_interval };
+                                       .interval_ms = conf->usage_interval,
+                                       .round_ms = conf->usage_round };
     yb_home_usage_begin(&l->usage);
     return 0;
 }

@@ -61,6 +61,8 @@ pop3d_maildrop_open(struct yb_store *store, struct yb_account_id id, struct pop3
         d->locked = rc == 0;
     }
     if (rc == 0)
+        rc = yb_store_usage_again(d->account, err);
+    if (rc == 0)
         rc = yb_mailbox_open(d->account, YB_STR("INBOX"), &d->inbox, err);
     if (rc == 0) {
         /* Read-only: a POP3 session takes no \Recent away from IMAP. */

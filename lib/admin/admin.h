@@ -151,6 +151,11 @@ int yb_admin_retired_list(struct yb_admin *a, struct yb_str domain,
                           const struct yb_admin_page *page, json_t **out,
                           struct yb_err *err) YB_MUST_USE;
 
+/* What `yubin store check` found out of mailboxes of a node, at most 10 000 at once. */
+struct yb_usage_report;
+int yb_admin_usage(struct yb_admin *a, struct yb_node_id node, const struct yb_usage_report *usage,
+                   size_t n, struct yb_err *err) YB_MUST_USE;
+
 /* A machine: the id that `yubin node init` made, a name for people, the host others reach it by. */
 int yb_admin_node_add(struct yb_admin *a, struct yb_node_id id, struct yb_str name,
                       struct yb_str host, json_t **out, struct yb_err *err) YB_MUST_USE;

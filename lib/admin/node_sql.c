@@ -1,5 +1,6 @@
 /* Nodes: their SQL, and the verbs over it. */
 #include "lib/admin/ask.h"
+#include "lib/directory/usage.h"
 
 /* clang-format off */
 static const struct yb_db_statement add = { "node_add",
@@ -102,4 +103,19 @@ yb_admin_node_list(struct yb_admin *a, json_t **out, struct yb_err *err)
     struct yb_db_params q = { 0 };
 
     return yb_admin_ask(a, NULL, NULL, &list, &q, "node", out, err);
+}
+
+int
+yb_admin_usage(struct yb_admin *a, struct yb_node_id node, const struct yb_usage_report *usage,
+               size_t n, struct yb_err *err)
+{
+    struct yb_db_params p = { 0 };
+    struct yb_db_conn *c = NULL;
+    int rc = yb_admin_begin(a, &c, err);
+
+    if (rc == 0) {
+        yb_usage_report_params(&p, &node, usage, n);
+        rc = yb_admin_change(c, &yb_usage_report_sql, &p, NULL, err);
+    }
+    return yb_admin_end(&c, rc, NULL, err);
 }

@@ -12,12 +12,8 @@
 #define DEFAULT_NOTICE_MS 1000
 #define CHANNEL "yubin_directory"
 #define KEY_SQL "SELECT yubin.yb_notice_key()"
-#define MAX_REPORT 10000
+#define MAX_ASKED 10000
 
-static const struct yb_db_statement usage_sql = {
-    "directory_usage", "SELECT yubin.yb_report_usage($1::bytea, $2::uuid[], $3::bigint[],"
-                       " $4::bigint[])"
-};
 static const struct yb_db_statement at_home_sql = {
     "directory_at_home", "SELECT yubin.yb_at_home($1::bytea, $2::uuid[])"
 };
@@ -355,38 +351,6 @@ yb_directory_may_send(struct yb_directory *d, struct yb_account_id account, stru
 }
 
 int
-yb_directory_report_usage(struct yb_directory *d, const struct yb_usage_report *usage, size_t n,
-                          struct yb_err *err)
-{
-    uint8_t(*ids)[YB_ID_BYTES];
-    int64_t *bytes, *messages;
-    struct yb_db_params p = { .n = 0 };
-    int rc;
-
-    yb_assert(n <= MAX_REPORT);
-    if (n == 0)
-        return 0;
-    ids = yb_alloc(n, sizeof(*ids));
-    bytes = yb_alloc(n, sizeof(*bytes));
-    messages = yb_alloc(n, sizeof(*messages));
-    for (size_t i = 0; i < n; i++) {
-        memcpy(ids[i], usage[i].account.v, YB_ID_BYTES);
-        bytes[i] = usage[i].bytes > INT64_MAX ? INT64_MAX : (int64_t)usage[i].bytes;
-        messages[i] = usage[i].messages > INT64_MAX ? INT64_MAX : (int64_t)usage[i].messages;
-    }
-    yb_db_add_bytes(&p, d->node.v, sizeof(d->node.v));
-    yb_db_add_uuids(&p, (const uint8_t(*)[YB_ID_BYTES])ids, n);
-    yb_db_add_i64s(&p, bytes, n);
-    yb_db_add_i64s(&p, messages, n);
-    rc = yb_db_query(d->db, &usage_sql, &p, NULL, err);
-    yb_db_params_free(&p);
-    yb_free(ids);
-    yb_free(bytes);
-    yb_free(messages);
-    return rc;
-}
-
-int
 yb_directory_at_home(struct yb_directory *d, struct yb_account_id *ids, size_t n, size_t *n_here,
                      struct yb_err *err)
 {
@@ -394,7 +358,7 @@ yb_directory_at_home(struct yb_directory *d, struct yb_account_id *ids, size_t n
     struct yb_db_result *r = NULL;
     int rc;
 
-    yb_assert(n <= MAX_REPORT);
+    yb_assert(n <= MAX_ASKED);
     *n_here = 0;
     if (n == 0)
         return 0;

@@ -78,8 +78,11 @@ struct yb_target {
     struct yb_account_id account;
     struct yb_node_id home; /* node that holds the mailbox */
     uint64_t quota_bytes;   /* 0: no limit */
+    int64_t full_since;     /* some message did not fit, and nothing changed since: its node knows
+                               what fits; 0: none is known of */
+    int64_t full_days;      /* so long that is temporary */
     struct yb_str detail;   /* sub-address "x" of u+x (folded), or empty */
-    bool accepted;          /* one of several targets, over quota or suspended at the moment:
+    bool accepted;          /* one of several targets, suspended or its pool full at the moment:
                                store it all the same (XACCEPTED), the others' 250 covers it */
 };
 
@@ -172,11 +175,14 @@ int yb_directory_may_send(struct yb_directory *d, struct yb_account_id account, 
 struct yb_usage_report {
     struct yb_account_id account;
     uint64_t bytes, messages;
+    uint64_t change; /* which of two reports is the newer */
+    bool full;       /* since that change a message was refused for want of room */
 };
 
 /*
  * Reports the size of mailboxes whose home is this node, absolute figures, at most 10 000 at once.
- * Repeating a report does no harm. Ids that are gone or live elsewhere are passed over.
+ * Repeating a report does no harm, nor does one that comes behind a newer. Ids that are gone or live
+ * elsewhere are passed over.
  */
 int yb_directory_report_usage(struct yb_directory *d, const struct yb_usage_report *usage, size_t n,
                               struct yb_err *err) YB_MUST_USE;

@@ -6,4 +6,5 @@ lib_directory_libyb_directory_a_SOURCES = \
 	lib/directory/notice.c lib/directory/notice.h \
 	lib/directory/operator.c \
 	lib/directory/resolve.c \
-	lib/directory/step.c lib/directory/step.h
+	lib/directory/step.c lib/directory/step.h \
+	lib/directory/usage.c lib/directory/usage.h

@@ -3,6 +3,7 @@
  * a domain whose contact takes no mail. Both are never refused for good (RFC 5321 §4.5.1, RFC 2142):
  * whoever has a complaint about a domain must not depend on what its administrator left behind.
  */
+#include "lib/base/clock.h"
 #include "lib/directory/directory.h"
 #include "lib/directory/inside.h"
 
@@ -29,12 +30,36 @@ resolve_operator(struct yb_directory *d, struct yb_arena *arena, struct yb_resol
     return 0;
 }
 
+/* No mailbox there, but such as have been full for so long that it is final. */
+static bool
+all_full(const struct yb_resolution *out)
+{
+    int64_t now = yb_clock_now();
+
+    for (size_t i = 0; i < out->n_targets; i++) {
+        const struct yb_target *t = &out->targets[i];
+
+        if (t->kind != YB_TARGET_LOCAL || t->full_since == 0 ||
+            now - t->full_since < t->full_days * 86400)
+            return false;
+    }
+    return true;
+}
+
 /* A hosted one that somebody must have at last: refused for good, or as long as he pleases. */
 static bool
-falls_to_operator(struct yb_str local, const struct yb_resolution *out)
+falls_to_operator(const struct yb_resolution *out)
 {
-    return is_mandatory(local) && !yb_tenant_id_is_zero(out->tenant) &&
-           (out->answer.code >= 500 || out->answer.why == YB_WHY_SUSPENDED);
+    return out->answer.code >= 500 || out->answer.why == YB_WHY_SUSPENDED ||
+           (out->answer.code == 0 && all_full(out));
+}
+
+/* What comes to be full later is no final answer either. */
+static void
+never_final(struct yb_resolution *out)
+{
+    for (size_t i = 0; i < out->n_targets; i++)
+        out->targets[i].full_days = INT32_MAX;
 }
 
 int
@@ -47,16 +72,25 @@ yb_directory_resolve(struct yb_directory *d, struct yb_str local, struct yb_str 
                                                YB_STR_INIT("no such address here") } };
     if (domain.n == 0 && !yb_str_eqi(local, YB_STR("postmaster")))
         return 0;
-    if (domain.n == 0)
-        return resolve_operator(d, arena, out, err);
+    if (domain.n == 0 && resolve_operator(d, arena, out, err) < 0)
+        return -1;
+    if (domain.n == 0) {
+        never_final(out);
+        return 0;
+    }
     if (yb_resolve_address(d, local, domain, arena, out, err) < 0)
         return -1;
-    if (!falls_to_operator(local, out))
+    if (!is_mandatory(local) || yb_tenant_id_is_zero(out->tenant))
         return 0;
+    if (!falls_to_operator(out)) {
+        never_final(out);
+        return 0;
+    }
     tenant = out->tenant;
     if (resolve_operator(d, arena, out, err) < 0)
         return -1;
     out->tenant = tenant;
+    never_final(out);
     for (size_t i = 0; i < out->n_targets; i++) {
         if (out->targets[i].via.n == 0)
             out->targets[i].via = yb_address_join(arena, local, domain);

@@ -221,6 +221,8 @@ target_local(struct yb_arena *arena, const struct yb_step *step)
         .account = step->account,
         .home = step->home,
         .quota_bytes = step->quota_bytes,
+        .full_since = step->mailbox_full_since,
+        .full_days = step->full_days,
         .detail = step->detail.n > 0 ? yb_arena_dup(arena, step->detail) : yb_str("", 0),
     };
 }

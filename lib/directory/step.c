@@ -6,8 +6,8 @@
 static const struct yb_db_statement resolve_sql = {
     "directory_resolve",
     "SELECT kind, tenant_id, account_id, home_node, local, domain, detail, quota_bytes,"
-    " full_since, full_days, suspended, deliver, tell, until, targets"
-    " FROM yubin.yb_resolve($1::text, $2::text)"
+    " full_since, full_days, suspended, deliver, tell, until, targets, mailbox_full_since"
+    " FROM yubin.yb_resolve_step($1::text, $2::text)"
 };
 static const struct yb_db_statement login_sql = {
     "directory_login", "SELECT account_id, tenant_id, home_node, local, domain, verifier, apps,"
@@ -209,6 +209,7 @@ step_value(struct yb_cache *c, struct yb_str key, const struct yb_db_result *r, 
     step->quota_bytes = (uint64_t)yb_db_i64(r, 0, 7);
     step->full_since = yb_db_i64(r, 0, 8);
     step->full_days = yb_db_i64(r, 0, 9);
+    step->mailbox_full_since = yb_db_i64(r, 0, 15);
     step->suspended = yb_db_bool(r, 0, 10);
     step->deliver = yb_db_bool(r, 0, 11);
     step->tell = yb_db_bool(r, 0, 12);

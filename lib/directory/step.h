@@ -27,7 +27,8 @@ struct yb_step {
     struct yb_node_id home;
     struct yb_str local, domain, detail; /* as written, the domain that serves, the sub-address */
     uint64_t quota_bytes;
-    int64_t full_since; /* 0: room left */
+    int64_t full_since; /* of its pool, 0: room left */
+    int64_t mailbox_full_since;
     int64_t full_days;
     struct yb_str *targets; /* "local@domain" */
     size_t n_targets;

@@ -97,6 +97,13 @@ yb_home_open(const struct yb_common_conf *common, int64_t lock_timeout_ms, unsig
     return yb_store_root_open(&conf, id[0] == '\0' ? NULL : id, store, err);
 }
 
+struct yb_usage_report
+yb_home_report(struct yb_account_id id, const struct yb_usage *usage)
+{
+    return (struct yb_usage_report){ id, usage->bytes, usage->messages, usage->change,
+                                     usage->full };
+}
+
 /* Takes the next sizes from the store, when the last ones were told. */
 static void
 take(struct yb_home_usage *u)
@@ -108,7 +115,7 @@ take(struct yb_home_usage *u)
         return;
     u->n_kept = yb_store_changed_usage(u->store, ids, usage, BATCH);
     for (size_t i = 0; i < u->n_kept; i++)
-        u->kept[i] = (struct yb_usage_report){ ids[i], usage[i].bytes, usage[i].messages };
+        u->kept[i] = yb_home_report(ids[i], &usage[i]);
 }
 
 static void
@@ -144,6 +151,7 @@ yb_home_usage_begin(struct yb_home_usage *u)
     u->n_kept = 0;
     yb_net_run_later(u->net, u->interval_ms, report_and_come_again, u);
     yb_home_settle_begin(u);
+    yb_home_round_begin(u);
 }
 
 void
@@ -154,5 +162,6 @@ yb_home_usage_end(struct yb_home_usage *u)
     report(u);
     yb_free(u->kept);
     yb_free(u->unknown);
+    yb_store_round_free(&u->round);
     u->kept = NULL;
 }

@@ -37,15 +37,21 @@ struct yb_home_usage {
     struct yb_store *store;
     struct yb_directory *directory;
     int64_t interval_ms;
+    int64_t round_ms; /* from the end of a round over all mailboxes to the next; 0: none */
+    struct yb_store_round *round; /* round.c's own */
     struct yb_usage_report *kept; /* the module's own: taken from the store and not told yet */
     size_t n_kept;
     struct yb_account_id *unknown; /* settle.c's own */
     size_t n_unknown;
 };
 void yb_home_usage_begin(struct yb_home_usage *u);
+/* A size as it is reported. */
+struct yb_usage_report yb_home_report(struct yb_account_id id, const struct yb_usage *usage);
 /* Part of it: asks the directory for accounts whose lock file cannot say where they are at home, within
  * seconds of somebody's coming, and again while the database is away. */
 void yb_home_settle_begin(struct yb_home_usage *u);
+/* Part of it, too: the rounds, where round_ms says so. */
+void yb_home_round_begin(struct yb_home_usage *u);
 /* The last report, at an orderly stop, and the end of it. */
 void yb_home_usage_end(struct yb_home_usage *u);
 

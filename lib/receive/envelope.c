@@ -116,6 +116,8 @@ keep_recipient(const struct yb_resolution *res, struct yb_arena *arena)
         r->v[i] = (struct yb_envelope_target){ .account = res->targets[i].account,
                                                .tenant = res->targets[i].tenant,
                                                .quota = res->targets[i].quota_bytes,
+                                               .full_since = res->targets[i].full_since,
+                                               .full_days = res->targets[i].full_days,
                                                .accepted = res->targets[i].accepted };
     }
     return r;

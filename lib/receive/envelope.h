@@ -13,6 +13,7 @@ struct yb_envelope_target {
     struct yb_account_id account;
     struct yb_tenant_id tenant;
     uint64_t quota;
+    int64_t full_since, full_days;
     bool accepted;
 };
 

@@ -4,6 +4,7 @@
 #include "lib/base/clock.h"
 #include "lib/mime/header.h"
 #include "lib/receive/envelope.h"
+#include "lib/receive/room.h"
 
 /* --- RCPT --- */
 
@@ -51,100 +52,6 @@ all_here(const struct yb_handover *h, const struct yb_resolution *res)
     return true;
 }
 
-/* What lmtpd says that a client may hear as final; any other 5xx between our own daemons is our
- * mistake, and nobody gets 5xx for that (P8). */
-static bool
-may_be_final(const struct yb_err *err)
-{
-    static const bool finals[YB_ERR_KINDS] = {
-        [YB_ERR_NOT_FOUND] = true, [YB_ERR_DISABLED] = true, [YB_ERR_FULL] = true,
-        [YB_ERR_TOO_BIG] = true,   [YB_ERR_CANNOT] = true,   [YB_ERR_CONTENT] = true,
-    };
-
-    return err->class == YB_PERM && finals[err->kind];
-}
-
-/*
- * Would the mailbox take a message of so many octets now? lmtpd is asked as it would be for one, and
- * nothing is sent. -1: it says no, or cannot be asked; then *why stays as it was.
- */
-static int
-ask_mailbox(const struct yb_handover *h, const struct yb_smtp_session *s, const struct yb_target *t,
-            uint64_t octets, struct yb_err *why)
-{
-    struct yb_smtp_send_rcpt r = {
-        .to = YB_STR("question@invalid"),
-        .x = { .delivery = yb_delivery_id_new(), .account = t->account, .quota = t->quota_bytes }
-    };
-    struct yb_smtp_send send = {
-        .x = { .session = s->id, .message = s->tx->id, .tenant = t->tenant, .whole = true },
-        .rcpts = &r,
-        .n_rcpts = 1,
-        .ask = true,
-        .ask_size = octets,
-    };
-
-    if (yb_smtp_send_message(h->lmtpd, &send, NULL) < 0)
-        return -1;
-    if (r.fate == YB_FATE_WELCOME)
-        return 0;
-    *why = r.err;
-    return -1;
-}
-
-/* What is known against a mailbox, and still holds. */
-static bool
-stands_refused(const struct yb_handover *h, const struct yb_smtp_session *s,
-               const struct yb_target *t, struct yb_err *why)
-{
-    uint64_t octets = s->tx->declared;
-
-    switch (yb_refused_look(h->refusals, t->account, &octets, why, yb_clock_ms())) {
-    case YB_REFUSED_NOTHING:
-        return false;
-    case YB_REFUSED_ASK:
-        if (ask_mailbox(h, s, t, octets, why) < 0)
-            return true;
-        yb_refused_forget(h->refusals, t->account);
-        return false;
-    case YB_REFUSED_STANDS:
-        break;
-    }
-    return true;
-}
-
-/*
- * A mailbox that sent a message back is answered for here, so that the others of the next try get
- * theirs. One of several without room is stored over quota, as the directory has it done for one that
- * is full; one of several that is broken is no address's only trouble: nobody could tell the sender
- * who had it and who had not.
- */
-static int
-check_refused(const struct yb_handover *h, const struct yb_smtp_session *s,
-              struct yb_resolution *res, struct yb_err *err)
-{
-    size_t tight = 0;
-
-    for (size_t i = 0; h->refusals != NULL && i < res->n_targets; i++) {
-        struct yb_target *t = &res->targets[i];
-        struct yb_err why;
-
-        if (t->accepted || !stands_refused(h, s, t, &why))
-            continue;
-        *err = why;
-        if (why.class != YB_TEMP && !may_be_final(&why))
-            err->class = YB_TEMP;
-        if (why.kind != YB_ERR_FULL)
-            return -1;
-        tight++;
-        t->accepted = res->n_targets > 1;
-    }
-    if (tight == 0 || tight < res->n_targets)
-        return 0;
-    return yb_err_as(err, YB_ERR_FULL, YB_TEMP, "4.2.2",
-                     "this mailbox has no room for it, try again later");
-}
-
 int
 yb_handover_rcpt(const struct yb_handover *h, struct yb_smtp_session *s, struct yb_smtp_rcpt *r,
                  struct yb_handover_verdict *verdict, struct yb_err *err)
@@ -177,7 +84,7 @@ yb_handover_rcpt(const struct yb_handover *h, struct yb_smtp_session *s, struct 
                          "Cannot deliver there now, try again later");
     }
     yb_envelope_drop_seen(s, r, &res);
-    if (check_refused(h, s, &res, err) < 0) {
+    if (yb_room_check(h, s, &res, err) < 0) {
         verdict->why = err->kind == YB_ERR_FULL ? YB_WHY_FULL : YB_WHY_ACCEPTED;
         return -1;
     }
@@ -186,8 +93,9 @@ yb_handover_rcpt(const struct yb_handover *h, struct yb_smtp_session *s, struct 
 
 /* --- the message --- */
 
+/* *of: the target of each. */
 static struct yb_smtp_send_rcpt *
-send_rcpts(const struct yb_smtp_tx *tx, size_t n)
+send_rcpts(const struct yb_smtp_tx *tx, size_t n, const struct yb_envelope_target **of)
 {
     struct yb_smtp_send_rcpt *v = yb_arena_alloc(tx->arena, n, sizeof(*v));
     size_t at = 0;
@@ -196,6 +104,7 @@ send_rcpts(const struct yb_smtp_tx *tx, size_t n)
         const struct yb_envelope_rcpt *t = r->data;
 
         for (size_t i = 0; i < t->n; i++, at++) {
+            of[at] = &t->v[i];
             v[at].to = r->text;
             v[at].x = (struct yb_lmtp_rcpt){ .delivery = yb_delivery_id_new(),
                                              .account = t->v[i].account,
@@ -224,7 +133,7 @@ sum_up(const struct yb_smtp_send *send, struct outcome *o)
         o->unknown += r->fate == YB_FATE_UNKNOWN;
         if (r->fate != YB_FATE_REFUSED)
             continue;
-        if (may_be_final(&r->err)) {
+        if (yb_room_may_be_final(&r->err)) {
             o->final++;
             o->final_err = &r->err;
         } else if (r->err.class == YB_TEMP && r->err.kind != YB_ERR_HELD) {
@@ -291,6 +200,18 @@ note_refusals(const struct yb_handover *h, const struct yb_smtp_send *send)
 
         if (is_culprit(r))
             yb_refused_note(h->refusals, r->x.account, octets, r->late, &r->err, yb_clock_ms());
+    }
+}
+
+/* lmtpd knows that there is no room, not since when. */
+static void
+judge_full(const struct yb_smtp_send *send, const struct yb_envelope_target *const *of)
+{
+    for (size_t i = 0; i < send->n_rcpts; i++) {
+        struct yb_smtp_send_rcpt *r = &send->rcpts[i];
+
+        if (r->fate == YB_FATE_REFUSED && r->err.kind == YB_ERR_FULL && r->err.class == YB_TEMP)
+            (void)yb_room_answer_full(of[i]->full_since, of[i]->full_days, &r->err);
     }
 }
 
@@ -407,6 +328,7 @@ yb_handover_message(struct yb_handover *h, struct yb_smtp_session *s, struct yb_
                     struct yb_err *err)
 {
     struct yb_smtp_tx *tx = s->tx;
+    const struct yb_envelope_target **of;
     struct yb_err why = { 0 };
     struct yb_smtp_send send = {
         .from = tx->from_text,
@@ -425,8 +347,10 @@ yb_handover_message(struct yb_handover *h, struct yb_smtp_session *s, struct yb_
     if (join_head(h, s, &send, err) < 0)
         return -1;
     send.x.whole = send.n_rcpts > 1;
-    send.rcpts = send_rcpts(tx, send.n_rcpts);
+    of = yb_arena_alloc(tx->arena, send.n_rcpts, sizeof(*of));
+    send.rcpts = send_rcpts(tx, send.n_rcpts, of);
     if (yb_smtp_send_message(h->lmtpd, &send, &why) < 0)
         log_failure(s, &why);
+    judge_full(&send, of);
     return judge(h, s, &send, err);
 }

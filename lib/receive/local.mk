@@ -3,4 +3,5 @@ lib_receive_libyb_receive_a_SOURCES = \
 	lib/receive/envelope.c lib/receive/envelope.h \
 	lib/receive/handover.c lib/receive/handover.h \
 	lib/receive/receiver.c lib/receive/receiver.h \
-	lib/receive/refused.c lib/receive/refused.h
+	lib/receive/refused.c lib/receive/refused.h \
+	lib/receive/room.c lib/receive/room.h

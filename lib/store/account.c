@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #define ACCOUNT_FILE "account"
@@ -114,6 +115,23 @@ folder_make(const struct yb_store *s, int root_fd, int outer_fd, int dir_fd, con
     return 0;
 }
 
+/* A first delivery and a first login may come at once, to two processes: one makes the folder, the
+ * other waits for it. */
+static int
+folder_make_once(const struct yb_store *s, int root_fd, int outer_fd, int dir_fd, const char *id,
+                 struct yb_err *err)
+{
+    int there, rc = 0;
+
+    if (flock(dir_fd, LOCK_EX) < 0)
+        return yb_err_sys(err, YB_TEMP, "4.3.0", "lock the account's folder");
+    there = account_file_check(dir_fd, id, err);
+    if (there < 0 || (there == 0 && folder_make(s, root_fd, outer_fd, dir_fd, id, err) < 0))
+        rc = -1;
+    flock(dir_fd, LOCK_UN);
+    return rc;
+}
+
 /* Opens <2 hex>/<id> below the root, and makes it when asked to. */
 static int
 folder_open(struct yb_store_account *a, int root_fd, bool create, struct yb_err *err)
@@ -135,7 +153,7 @@ folder_open(struct yb_store_account *a, int root_fd, bool create, struct yb_err 
     }
     there = account_file_check(a->dir_fd, id, err);
     if (there == 0 && create)
-        rc = folder_make(a->store, root_fd, outer_fd, a->dir_fd, id, err);
+        rc = folder_make_once(a->store, root_fd, outer_fd, a->dir_fd, id, err);
     else if (there == 0)
         rc = yb_err_as(err, YB_ERR_NOT_FOUND, YB_PERM, "5.1.1", "The account has no mail yet");
     else if (there < 0)
@@ -368,69 +386,7 @@ yb_store_account_id(const struct yb_store_account *a)
     return a->id;
 }
 
-/* --- usage --- */
-
-void
-yb_account_use(struct yb_store_account *a, int64_t bytes, int64_t messages)
-{
-    a->head.bytes += (uint64_t)bytes;
-    a->head.messages += (uint64_t)messages;
-}
-
-void
-yb_account_note_usage(struct yb_store_account *a)
-{
-    struct yb_store *s = a->store;
-    struct yb_usage *u;
-
-    pthread_mutex_lock(&s->mutex);
-    u = yb_map_get(s->usage, id_key(&a->id));
-    if (u == NULL) {
-        u = yb_alloc(1, sizeof(*u));
-        yb_map_put(s->usage, id_key(&a->id), u);
-    }
-    *u = (struct yb_usage){ a->head.bytes, a->head.messages, a->head.change };
-    pthread_mutex_unlock(&s->mutex);
-}
-
-/* Once in a million changes, and after another boot: the ceiling of their number is raised ahead. */
-static int
-change_reserve(struct yb_store_account *a, struct yb_err *err)
-{
-    struct yb_lock_durable d;
-
-    if (a->head.change + 1 < a->head.change_ceiling)
-        return 0;
-    yb_lockfile_read_durable(a->lock_fd, &d);
-    d.change_ceiling = a->head.change + YB_CHANGE_AHEAD;
-    if (yb_lockfile_write_durable(a->lock_fd, &d) < 0)
-        return yb_err_sys(err, YB_TEMP, "4.3.0", "write the lock file");
-    a->head.change_ceiling = d.change_ceiling;
-    return 0;
-}
-
-int
-yb_account_busy(struct yb_store_account *a, struct yb_err *err)
-{
-    if (change_reserve(a, err) < 0)
-        return -1;
-    a->head.busy = 1;
-    if (yb_lockfile_write(a->lock_fd, &a->head) < 0)
-        return yb_err_sys(err, YB_TEMP, "4.3.0", "write the lock file");
-    return 0;
-}
-
-int
-yb_account_settle(struct yb_store_account *a, struct yb_err *err)
-{
-    a->head.busy = 0;
-    a->head.change += a->head.bytes != a->told.bytes || a->head.messages != a->told.messages;
-    if (yb_lockfile_write(a->lock_fd, &a->head) < 0)
-        return yb_err_sys(err, YB_TEMP, "4.3.0", "write the lock file");
-    a->told = (struct yb_usage){ a->head.bytes, a->head.messages, a->head.change };
-    yb_account_note_usage(a);
-    return 0;
-}
+/* --- the last deliveries --- */
 
 int
 yb_account_remember(struct yb_store_account *a, const struct yb_ring_entry *entry)

@@ -17,6 +17,8 @@
 #include <errno.h>
 #include <sys/stat.h>
 
+#define LOOK_MS 1000
+#define LOOK_SHARE 50 /* so much longer than a look takes it is until the next */
 #define CHUNK 512 /* records read at once */
 
 /* Is the index that is open the one in the folder, and as long as its head says? 1, 0, or -1 when
@@ -164,6 +166,30 @@ yb_mailbox_look(struct yb_mailbox *m, struct yb_err *err)
     if (yb_mailbox_untouched(m, &m->head) || m->account->state == YB_ACCOUNT_MOVING)
         return 0;
     return yb_mailbox_compare(m, true, YB_COMPARE_FOREIGN, err);
+}
+
+static int
+look_folder(void *arg, const struct yb_folder_dir *dir, struct yb_err *err YB_UNUSED)
+{
+    struct yb_mailbox *m = NULL;
+    struct yb_err why = { 0 };
+
+    if (yb_mailbox_find_entered(arg, dir, false, &m, &why) == 0 && yb_mailbox_look(m, &why) < 0)
+        yb_mailbox_log(m, "store.mailbox.trouble", &why);
+    yb_mailbox_close(&m);
+    return 0;
+}
+
+void
+yb_account_look_around(struct yb_store_account *a)
+{
+    int64_t from = yb_clock_ms(), took;
+
+    if (from < a->look_again_ms)
+        return;
+    (void)!yb_account_folders(a, look_folder, a, NULL);
+    took = yb_clock_ms() - from;
+    a->look_again_ms = from + took + (took * LOOK_SHARE > LOOK_MS ? took * LOOK_SHARE : LOOK_MS);
 }
 
 void

@@ -94,6 +94,7 @@ struct yb_store_account {
     bool counting;                /* usage is being counted: compares need not settle it */
 
     /* under the account lock, as the lock file says */
+    int64_t look_again_ms; /* from when on all its mailboxes may be looked at for foreign changes */
     struct yb_usage told; /* what head.change is the number of; bytes UINT64_MAX: of nothing */
     enum yb_account_state state;
 
@@ -163,8 +164,12 @@ int yb_account_set_aside(struct yb_store_account *a, int outer_fd, const char *n
                          const char *aside, struct yb_err *err) YB_MUST_USE;
 /* Under the account lock: adds to the usage in memory; yb_account_settle() writes it. */
 void yb_account_use(struct yb_store_account *a, int64_t bytes, int64_t messages);
-/* Notes the usage for the report to the database. */
-void yb_account_note_usage(struct yb_store_account *a);
+/* Under the account lock: notes the usage for the report to the database. `full`: a message was refused
+ * for want of room just now. */
+void yb_account_note_usage(struct yb_store_account *a, bool full);
+/* The same of a head that was read without the lock; nothing when something newer is noted. */
+void yb_usage_note(struct yb_store *s, struct yb_account_id id, const struct yb_lock_head *head,
+                   bool full);
 /* Under the lock: sets the busy mark on disk; clears it, with the usage. */
 int yb_account_busy(struct yb_store_account *a, struct yb_err *err) YB_MUST_USE;
 int yb_account_settle(struct yb_store_account *a, struct yb_err *err) YB_MUST_USE;

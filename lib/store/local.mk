@@ -12,7 +12,8 @@ lib_store_libyb_store_a_SOURCES = \
 	lib/store/keywordfile.h lib/store/keywordfile.c \
 	lib/store/form.h lib/store/form.c \
 	lib/store/handles.h \
-	lib/store/root.c lib/store/room.c lib/store/folders.c lib/store/place.c lib/store/rename.c lib/store/account.c lib/store/queue.c lib/store/mailbox.c lib/store/head.c \
+	lib/store/root.c lib/store/room.c lib/store/folders.c lib/store/place.c lib/store/rename.c \
+	lib/store/account.c lib/store/usage.c lib/store/queue.c lib/store/mailbox.c lib/store/head.c \
 	lib/store/table.h lib/store/table.c \
 	lib/store/cache.h lib/store/cache.c \
 	lib/store/notify.h lib/store/notify.c \
@@ -25,4 +26,4 @@ lib_store_libyb_store_a_SOURCES = \
 	lib/store/recent.c lib/store/remember.c lib/store/memo.c lib/store/first.h lib/store/first.c \
 	lib/store/keywords.c lib/store/folder.c lib/store/subscribe.c \
 	lib/store/life.h \
-	lib/store/start.c lib/store/listen.c lib/store/watch.c lib/store/tidy.c lib/store/check.c lib/store/list.c lib/store/remove.c
+	lib/store/start.c lib/store/listen.c lib/store/watch.c lib/store/tidy.c lib/store/check.c lib/store/list.c lib/store/remove.c lib/store/round.c

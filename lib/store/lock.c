@@ -64,7 +64,7 @@ head_load(struct yb_store_account *a, enum purpose purpose, struct yb_err *err)
         yb_lockfile_look(a->lock_fd, &look);
     }
     a->head = look.head;
-    a->told = (struct yb_usage){ look.head.bytes, look.head.messages, look.head.change };
+    a->told = (struct yb_usage){ look.head.bytes, look.head.messages, look.head.change, false };
     if (memcmp(a->head.boot, a->store->boot, YB_ID_BYTES) != 0)
         look.whole = false;
     if (!look.whole)

@@ -52,7 +52,17 @@ yb_store_usage(struct yb_store_account *a, struct yb_usage *out, struct yb_err *
 {
     if (yb_account_lock_read(a, err) < 0)
         return -1;
-    *out = (struct yb_usage){ a->head.bytes, a->head.messages, a->head.change };
+    *out = (struct yb_usage){ a->head.bytes, a->head.messages, a->head.change, false };
+    yb_account_unlock(a);
+    return 0;
+}
+
+int
+yb_store_usage_again(struct yb_store_account *a, struct yb_err *err)
+{
+    if (yb_account_lock_read(a, err) < 0)
+        return -1;
+    yb_account_note_usage(a, false);
     yb_account_unlock(a);
     return 0;
 }

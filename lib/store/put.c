@@ -185,15 +185,26 @@ ring_forget(struct yb_incoming *i)
         (void)!yb_lockfile_ring_put(i->account->lock_fd, (uint32_t)place, NULL);
 }
 
-static int
-check_quota(const struct yb_store_account *a, const struct yb_put *put, uint64_t size,
-            struct yb_err *err)
+static bool
+has_room(const struct yb_store_account *a, uint64_t quota, uint64_t size)
 {
-    uint64_t used = a->head.bytes;
+    return a->head.bytes <= quota && size <= quota - a->head.bytes;
+}
 
-    if (put->quota_bytes == 0 || put->over_quota_ok ||
-        (used <= put->quota_bytes && size <= put->quota_bytes - used))
+/* Under the lock, the account not busy. */
+static int
+check_quota(struct yb_store_account *a, const struct yb_put *put, uint64_t size, struct yb_err *err)
+{
+    if (put->quota_bytes == 0 || put->over_quota_ok || has_room(a, put->quota_bytes, size))
         return 0;
+    if (put->delivery && size > put->quota_bytes)
+        return yb_err_as(err, YB_ERR_TOO_BIG, YB_PERM, "5.2.3",
+                         "The message is larger than this mailbox may be");
+    yb_account_look_around(a); /* somebody may have removed files by hand */
+    if (has_room(a, put->quota_bytes, size))
+        return 0;
+    if (put->delivery)
+        yb_account_note_usage(a, true);
     return yb_err_as(err, YB_ERR_FULL, YB_PERM, "5.2.2", "Mailbox full");
 }
 

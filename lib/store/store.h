@@ -82,10 +82,13 @@ int yb_store_remove(struct yb_store *s, struct yb_account_id id, struct yb_err *
 struct yb_usage {
     uint64_t bytes, messages;
     uint64_t change;
+    bool full; /* of yb_store_changed_usage(): a message did not fit, and nothing changed since */
 };
 /* Exact; recounted first when the last stop was unclean. */
 int yb_store_usage(struct yb_store_account *a, struct yb_usage *out,
                    struct yb_err *err) YB_MUST_USE;
+/* The same, and it is among those of the next call below, whoever changed it last: for logins. */
+int yb_store_usage_again(struct yb_store_account *a, struct yb_err *err) YB_MUST_USE;
 /* Accounts changed by this process since the last call, for the report to the database. Returns how
  * many were written (at most max). */
 size_t yb_store_changed_usage(struct yb_store *s, struct yb_account_id *ids, struct yb_usage *usage,
@@ -99,6 +102,17 @@ size_t yb_store_unknown(struct yb_store *s, struct yb_account_id *ids, size_t ma
 /* The directory names this node: that is written, and synced. TEMP, YB_ERR_MOVING, when the account's
  * folder says that it has moved away; no error when it is known already. */
 int yb_store_settle(struct yb_store *s, struct yb_account_id id, struct yb_err *err) YB_MUST_USE;
+/*
+ * A round over all accounts that have a folder here: their usage is among that of
+ * yb_store_changed_usage() again, so that what a report missed is mended. Their mailboxes are not
+ * looked at, but after an unclean stop. One round, of one caller at a time.
+ */
+struct yb_store_round;
+struct yb_store_round *yb_store_round_new(struct yb_store *s) YB_MUST_USE;
+/* Goes on for about `budget_ms`. True while there is more to come; also when so much is waiting to be
+ * reported that nothing was done. */
+bool yb_store_round_go(struct yb_store_round *r, int64_t budget_ms) YB_MUST_USE;
+void yb_store_round_free(struct yb_store_round **r);
 /* pop3d's exclusive use: fails at once (TEMP 4.2.0, YB_ERR_IN_USE) when another process
  * or session has it. Deliveries and IMAP go on. Dropped with yb_store_unlock_pop() or the process.
  */
@@ -126,6 +140,8 @@ struct yb_put {          /* what is to be stored */
     uint64_t
         quota_bytes; /* limit of the account; 0: none. Over: PERM or TEMP 5.2.2/4.2.2 as asked: */
     bool over_quota_ok;  /* XACCEPTED: stored rather than bounced */
+    bool delivery;       /* from outside: for want of room the mailbox counts as full, and a message
+                            larger than the quota is PERM 5.2.3, YB_ERR_TOO_BIG */
     bool repeat;         /* XREPEAT: look for the id first; found = synced again, no second copy */
     bool create_mailbox; /* lmtpd's fileinto: make it when it is missing */
 };

@@ -71,6 +71,9 @@ int yb_mailbox_find_entered(struct yb_store_account *a, const struct yb_folder_d
                             bool create, struct yb_mailbox **m, struct yb_err *err) YB_MUST_USE;
 /* Compares with the folders when another program may have changed them. */
 int yb_mailbox_look(struct yb_mailbox *m, struct yb_err *err) YB_MUST_USE;
+/* Whatever other programs changed in any mailbox of the account is counted, once a second at most,
+ * and in a fiftieth of the time: for who would be refused for want of room. */
+void yb_account_look_around(struct yb_store_account *a);
 /* After a failed step between begin and end: compares index and folder at once. When that fails too
  * the busy marks stay for the next one. */
 void yb_mailbox_mend(struct yb_mailbox *m);

@@ -26,7 +26,11 @@ def scenario(p):
                      "yb_resolve('nobody+x', 'many.test')", "yb_resolve('x', 'elsewhere.test')",
                      "yb_login('u1', 'many.test')", "yb_login('nobody', 'many.test')", "yb_sender('%s')" % account,
                      "yb_password_upgrade('%s', '$6$a', '%s')" % (account, VERIFIER),
-                     "yb_report_usage((SELECT node_id FROM yubin.nodes), ARRAY['%s']::uuid[], ARRAY[1], ARRAY[1])" % account):
+                     "yb_resolve_step('u1', 'many.test')", "yb_look('u1', 'many.test')",
+                     "yb_find_trouble(NULL, '{team@many.test}')",
+                     "yb_report_usage((SELECT node_id FROM yubin.nodes), ARRAY['%s']::uuid[], ARRAY[1], ARRAY[1])" % account,
+                     "yb_report_sizes((SELECT node_id FROM yubin.nodes), ARRAY['%s']::uuid[], ARRAY[1], ARRAY[1], "
+                     "ARRAY[1], ARRAY[true])" % account):
         sql("SELECT pg_stat_reset()")
         sql("SET search_path = yubin; SELECT * FROM " + question)
         read = int(sql("SELECT coalesce(sum(seq_tup_read), 0) FROM pg_stat_user_tables "

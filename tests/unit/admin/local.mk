@@ -1,5 +1,5 @@
 check_PROGRAMS += tests/unit/admin/test_admin
 tests_unit_admin_test_admin_SOURCES  = tests/unit/admin/test_admin.c $(CLUSTER)
 tests_unit_admin_test_admin_CPPFLAGS = $(db_test_cppflags) $(JANSSON_CFLAGS)
-tests_unit_admin_test_admin_LDADD    = lib/admin/libyb_admin.a lib/db/libyb_db.a $(FLOOR1) \
+tests_unit_admin_test_admin_LDADD    = lib/admin/libyb_admin.a lib/directory/libyb_directory.a lib/db/libyb_db.a $(FLOOR1) \
 	$(JANSSON_LIBS) $(LIBPQ_LIBS) $(FLOOR1_LIBS) $(CHECK_LIBS)

@@ -319,6 +319,10 @@ START_TEST(test_functions_by_name)
         { "SELECT yubin.yb_report_usage('\\x00', '{}', '{}', '{}')",
           "yubin_lmtpd yubin_imapd yubin_pop3d" },
         { "SELECT yubin.yb_at_home('\\x00', '{}')", "yubin_lmtpd yubin_imapd yubin_pop3d" },
+        { "SELECT yubin.yb_report_sizes('\\x00', '{}', '{}', '{}', '{}', '{}')",
+          "yubin_lmtpd yubin_imapd yubin_pop3d yubin_operator" },
+        { "SELECT kind FROM yubin.yb_resolve_step('u', 'a.test')",
+          "yubin_smtpd yubin_submitd yubin_relayd yubin_operator" },
         { "SELECT yubin.yb_password_upgrade(gen_random_uuid(), 'a', 'b')",
           "yubin_submitd yubin_imapd yubin_pop3d" },
         { "SELECT yubin.yb_notice_key()",
@@ -390,10 +394,74 @@ START_TEST(test_functions_change_nothing_foreign)
     snprintf(sql, sizeof(sql),
              "SELECT yubin.yb_report_usage('\\x0000000000000099', '{%s}', '{7}', '{7}')", id);
     ck_assert_str_eq(cluster_ask(c, "yubin_lmtpd", sql), "0");
-    ck_assert_str_eq(cluster_sql(c, "SELECT count(*) FROM usage WHERE bytes = 7"), "0");
+    snprintf(sql, sizeof(sql),
+             "SELECT yubin.yb_report_sizes('\\x0000000000000099', '{%s}', '{7}', '{7}', '{7}',"
+             " '{true}')",
+             id);
+    ck_assert_str_eq(cluster_ask(c, "yubin_lmtpd", sql), "0");
+    ck_assert_str_eq(cluster_sql(c, "SELECT count(*) FROM usage WHERE bytes = 7 OR change = 7"),
+                     "0");
     snprintf(sql, sizeof(sql),
              "SELECT count(*) FROM yubin.yb_at_home('\\x0000000000000099', '{%s}')", id);
     ck_assert_str_eq(cluster_ask(c, "yubin_imapd", sql), "0");
+}
+END_TEST
+
+/* Reports of one mailbox as they come, whichever daemon's they are: {change, bytes, full}, and what is
+ * believed then: bytes, and whether it is full. Its quota is 100. Sums follow. */
+START_TEST(test_usage_in_order)
+{
+    static const struct {
+        int change, bytes;
+        bool full;
+        const char *want;
+    } reports[] = {
+        { 10, 50, false, "50 f" }, { 12, 0, false, "0 f" },
+        { 11, 90, false, "0 f" }, /* late */
+        { 12, 0, false, "0 f" },   { 13, 70, false, "70 f" },
+        { 13, 70, true, "70 t" },  /* refused one of 40, at the same change */
+        { 13, 70, false, "70 t" }, /* another daemon, at a login */
+        { 12, 0, true, "70 t" },   { 14, 80, false, "80 f" }, /* something fitted */
+        { 15, 80, true, "80 t" },  { 16, 100, false, "100 t" },
+        { 17, 30, false, "30 f" },
+    };
+    char id[40], sql[300];
+
+    cluster_sql(c, "SELECT fixtures.account('order@a.test')");
+    snprintf(id, sizeof(id), "%s", cluster_sql(c, "SELECT fixtures.id('order@a.test')"));
+    cluster_sql(c, "UPDATE accounts SET quota_bytes = 100 WHERE account_id = '%s'", id);
+    for (size_t i = 0; i < YB_COUNT(reports); i++) {
+        snprintf(sql, sizeof(sql),
+                 "SELECT yubin.yb_report_sizes('\\x%s', '{%s}', '{%d}', '{1}', '{%d}', '{%d}')",
+                 cluster_sql(c, "SELECT encode(home_node, 'hex') FROM accounts LIMIT 1"), id,
+                 reports[i].bytes, reports[i].change, reports[i].full);
+        ck_assert_str_eq(cluster_ask(c, i % 2 == 0 ? "yubin_lmtpd" : "yubin_pop3d", sql), "1");
+        ck_assert_msg(
+            strcmp(cluster_sql(c,
+                               "SELECT bytes || ' ' || substr((full_since IS NOT NULL)::text, 1, 1)"
+                               " FROM usage WHERE account_id = '%s'",
+                               id),
+                   reports[i].want) == 0,
+            "report %zu", i);
+    }
+    ck_assert_str_eq(
+        cluster_sql(c, "SELECT (SELECT sum(u.bytes) FROM usage u WHERE u.domain_id = d.domain_id) ="
+                       " d.bytes FROM domain_usage d JOIN domains x USING (domain_id)"
+                       " WHERE x.name = 'a.test'"),
+        "t");
+    /* Where quotas go up there is room, where they go down there is none the more. */
+    snprintf(sql, sizeof(sql), "SELECT full_since IS NOT NULL FROM usage WHERE account_id = '%s'",
+             id);
+    cluster_sql(c, "UPDATE usage SET full_since = now() WHERE account_id = '%s'", id);
+    cluster_sql(c, "UPDATE accounts SET quota_bytes = 90 WHERE account_id = '%s'", id);
+    ck_assert_str_eq(cluster_sql(c, "%s", sql), "t");
+    cluster_sql(c, "UPDATE accounts SET quota_bytes = 95 WHERE account_id = '%s'", id);
+    ck_assert_str_eq(cluster_sql(c, "%s", sql), "f");
+    cluster_sql(c, "UPDATE accounts SET quota_bytes = 20 WHERE account_id = '%s'", id);
+    ck_assert_str_eq(cluster_sql(c, "%s", sql), "t");
+    cluster_sql(c, "UPDATE accounts SET quota_bytes = 0 WHERE account_id = '%s'", id);
+    ck_assert_str_eq(cluster_sql(c, "%s", sql), "f");
+    cluster_sql(c, "DELETE FROM accounts WHERE account_id = '%s'", id);
 }
 END_TEST
 
@@ -818,6 +886,7 @@ main(void)
     tcase_add_test(tc, test_public_has_nothing);
     tcase_add_test(tc, test_functions_by_name);
     tcase_add_test(tc, test_looks_stay_inside);
+    tcase_add_test(tc, test_usage_in_order);
     tcase_add_test(tc, test_admin_sees_own_rows_only);
     tcase_add_test(tc, test_admin_changes_own_rows_only);
     tcase_add_test(tc, test_admin_has_no_keys);

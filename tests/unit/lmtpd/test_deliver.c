@@ -183,6 +183,17 @@ START_TEST(test_repeat)
 }
 END_TEST
 
+/* The one account's, as it is reported. */
+static struct yb_usage
+usage_told(struct office *o)
+{
+    struct yb_account_id id;
+    struct yb_usage u = { 0 };
+
+    (void)yb_store_changed_usage(o->deliver.store, &id, &u, 1);
+    return u;
+}
+
 /* A full mailbox says so at RCPT when the size is known or not even the fields of delivery fit,
  * exactly at the end otherwise, and never to what somebody already heard 250 for. */
 START_TEST(test_quota)
@@ -195,12 +206,13 @@ START_TEST(test_quota)
         "MAIL FROM:<a@c.test> SIZE=200\r\nRCPT TO:<ann@d.test> " ACCOUNT
         " " DELIVERY(1) " XQUOTA=100\r\nRSET\r\n",
         codes, sizeof(codes));
-    ck_assert_str_eq(codes, "250 452 250");
+    ck_assert_str_eq(codes, "250 552 250"); /* it never will */
     say(&o,
         "MAIL FROM:<a@c.test>\r\nRCPT TO:<ann@d.test> " ACCOUNT
         " " DELIVERY(1) " XQUOTA=52\r\nBDAT 3 LAST\r\nx\r\n",
         codes, sizeof(codes));
-    ck_assert_str_eq(codes, "250 250 452");
+    ck_assert_str_eq(codes, "250 250 552");
+    ck_assert(usage_told(&o).full == false);
     ck_assert_int_eq(count_files(&o, "a1", "", text, sizeof(text)), 0);
     say(&o,
         "MAIL FROM:<a@c.test> SIZE=200\r\nRCPT TO:<ann@d.test> " ACCOUNT
@@ -208,6 +220,20 @@ START_TEST(test_quota)
         codes, sizeof(codes));
     ck_assert_str_eq(codes, "250 250 250");
     ck_assert_int_eq(count_files(&o, "a1", "", text, sizeof(text)), 1);
+    ck_assert(!usage_told(&o).full);
+    /* No room for this one now: full, until something fits or goes. */
+    say(&o,
+        "MAIL FROM:<a@c.test> SIZE=50\r\nRCPT TO:<ann@d.test> " ACCOUNT
+        " " DELIVERY(2) " XQUOTA=120\r\nRSET\r\n",
+        codes, sizeof(codes));
+    ck_assert_str_eq(codes, "250 452 250");
+    ck_assert(usage_told(&o).full);
+    say(&o,
+        "MAIL FROM:<a@c.test> SIZE=3\r\nRCPT TO:<ann@d.test> " ACCOUNT
+        " " DELIVERY(3) " XQUOTA=120\r\nBDAT 3 LAST\r\nx\r\n",
+        codes, sizeof(codes));
+    ck_assert_str_eq(codes, "250 250 250");
+    ck_assert(!usage_told(&o).full);
     office_close(&o);
 }
 END_TEST
@@ -217,8 +243,8 @@ START_TEST(test_whole)
 {
     static const char *const rcpts[] = {
         "RCPT TO:<ann@d.test> " ACCOUNT " " DELIVERY(1) "\r\nRCPT TO:<ben@d.test> " OTHER
-                                                        " " DELIVERY(2) " XQUOTA=80\r\n",
-        "RCPT TO:<ben@d.test> " OTHER " " DELIVERY(2) " XQUOTA=80\r\nRCPT TO:<ann@d.test> " ACCOUNT
+                                                        " " DELIVERY(2) " XQUOTA=110\r\n",
+        "RCPT TO:<ben@d.test> " OTHER " " DELIVERY(2) " XQUOTA=110\r\nRCPT TO:<ann@d.test> " ACCOUNT
                                                       " " DELIVERY(1) "\r\n",
     };
     static const char *const wants[2][2] = {
@@ -234,11 +260,15 @@ START_TEST(test_whole)
             struct office o;
 
             office_open(&o);
+            say(&o,
+                "MAIL FROM:<a@c.test>\r\nRCPT TO:<ben@d.test> " OTHER
+                " " DELIVERY(3) "\r\nBDAT 3 LAST\r\nx\r\n",
+                codes, sizeof(codes));
             snprintf(line, sizeof(line), "MAIL FROM:<a@c.test>%s\r\n%sBDAT 53 LAST\r\n%51s\r\n",
                      whole ? " XWHOLE" : "", rcpts[i], "x");
             ck_assert_str_eq(say(&o, line, codes, sizeof(codes)), wants[whole][i]);
             ck_assert_int_eq(count_files(&o, "a1", "", text, sizeof(text)), 1 - whole);
-            ck_assert_int_eq(count_files(&o, "a2", "", text, sizeof(text)), 0);
+            ck_assert_int_eq(count_files(&o, "a2", "", text, sizeof(text)), 1);
             /* What was held back was forgotten: the same id is no repeat. */
             ck_assert_str_eq(say(&o, again, codes, sizeof(codes)), "250 250 250");
             ck_assert_int_eq(count_files(&o, "a1", "", text, sizeof(text)), 1);

@@ -27,7 +27,7 @@ static const struct {
 static struct yb_target
 mailbox(uint8_t n, uint8_t node)
 {
-    struct yb_target t = { .kind = YB_TARGET_LOCAL, .quota_bytes = 1000000u + n };
+    struct yb_target t = { .kind = YB_TARGET_LOCAL, .quota_bytes = 1000000u + n, .full_days = 3 };
 
     t.account.v[0] = n;
     t.tenant.v[0] = 7;

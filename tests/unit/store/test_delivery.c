@@ -391,6 +391,26 @@ START_TEST(test_many_sessions)
 }
 END_TEST
 
+#define FIRST_COMERS 21
+
+static void
+open_new_accounts(struct help *c)
+{
+    struct yb_account_id id = { { 0xfc } };
+    struct yb_err err = { 0 };
+
+    for (uint8_t i = 0; i < 100; i++) {
+        struct yb_store_account *a;
+
+        id.v[15] = i;
+        if (yb_store_open(c->s, id, true, &a, &err) < 0) {
+            fprintf(stderr, "%s\n", err.text);
+            exit(2);
+        }
+        yb_store_close(&a);
+    }
+}
+
 static int
 child_main(void)
 {
@@ -402,28 +422,48 @@ child_main(void)
         return 2;
     w.n = (unsigned)n;
     help_child_open(&c);
+    if (n == FIRST_COMERS) {
+        open_new_accounts(&c);
+        help_close(&c);
+        return 0;
+    }
     work(&w);
     help_close(&c);
     return 0;
 }
 
-/* The same by processes. */
-START_TEST(test_many_processes)
+/* Children that do this; all must end well. */
+static void
+run_children(const char *const scenarios[4])
 {
-    struct help_map map;
     pid_t pids[4];
     int status;
 
     for (int i = 0; i < 4; i++) {
         pids[i] = fork();
         if (pids[i] == 0)
-            _exit(help_child(&h, (const char *[]){ "11", "12", "13", "14" }[i], "") == 0 ? 0 : 1);
+            _exit(help_child(&h, scenarios[i], "") == 0 ? 0 : 1);
     }
     for (int i = 0; i < 4; i++) {
         while (waitpid(pids[i], &status, 0) < 0 && errno == EINTR)
             continue;
         ck_assert_int_eq(status, 0);
     }
+}
+
+/* Mail and login come at once, to accounts that nobody ever wrote to. */
+START_TEST(test_first_comers)
+{
+    run_children((const char *[]){ "21", "21", "21", "21" });
+}
+END_TEST
+
+/* The same by processes. */
+START_TEST(test_many_processes)
+{
+    struct help_map map;
+
+    run_children((const char *[]){ "11", "12", "13", "14" });
     help_map(&h, "INBOX", &map);
     ck_assert_uint_eq(map.n, 4 * 20);
     ck_assert_uint_eq(map.uidnext, 4 * 30 + 1);
@@ -460,6 +500,7 @@ main(void)
     tcase_add_test(tc, test_lock_file_replaced);
     tcase_add_test(tc, test_many_sessions);
     tcase_add_test(tc, test_many_processes);
+    tcase_add_test(tc, test_first_comers);
     suite_add_tcase(s, tc);
     r = srunner_create(s);
     srunner_run_all(r, CK_ENV);
