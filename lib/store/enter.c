@@ -19,7 +19,7 @@
 
 #define LOOK_MS 1000
 #define LOOK_SHARE 50 /* so much longer than a look takes it is until the next */
-#define CHUNK 512 /* records read at once */
+#define CHUNK 512     /* records read at once */
 
 /* Is the index that is open the one in the folder, and as long as its head says? 1, 0, or -1 when
  * there was no descriptor to look with. */

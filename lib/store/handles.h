@@ -95,7 +95,7 @@ struct yb_store_account {
 
     /* under the account lock, as the lock file says */
     int64_t look_again_ms; /* from when on all its mailboxes may be looked at for foreign changes */
-    struct yb_usage told; /* what head.change is the number of; bytes UINT64_MAX: of nothing */
+    struct yb_usage told;  /* what head.change is the number of; bytes UINT64_MAX: of nothing */
     enum yb_account_state state;
 
     pthread_mutex_t mutex;
