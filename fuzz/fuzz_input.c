@@ -72,6 +72,7 @@ note(struct run *r, const struct yb_input_item *item)
         yb_buf_printf(r->seen, " %u", item->flags);
     if (item->kind == YB_INPUT_LINE) {
         yb_assert(item->bytes.n <= r->in.limit);
+        r->dot = false; /* what follows a line that is too long is its rest */
         ask(r, item->bytes);
     } else if (r->dot) {
         yb_buf_add(r->block, item->bytes);
