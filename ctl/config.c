@@ -2,6 +2,7 @@
 #include "ctl/ctl.h"
 
 #include "lib/daemon/check.h"
+#include "lib/store/first.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -62,6 +63,18 @@ build(struct ctl *c, enum yb_conf_read how, struct yb_conf_source **source, stru
     return conf;
 }
 
+/* Which lib/daemon, below the store, cannot read. */
+static void
+check_first_mailboxes(const struct yb_conf *conf, struct yb_conf_errors *errors)
+{
+    struct yb_err err = { 0 };
+    struct yb_first *first = yb_first_parse(yb_conf_common(conf)->first_mailboxes, &err);
+
+    if (first == NULL)
+        yb_conf_errors_add(errors, "%s", err.text);
+    yb_first_free(&first);
+}
+
 static int
 config_check(struct ctl *c, json_t **out, struct yb_err *err)
 {
@@ -74,6 +87,7 @@ config_check(struct ctl *c, json_t **out, struct yb_err *err)
     yb_conf_errors_init(&warnings);
     if (conf != NULL) {
         yb_check(c->conf_path, conf, tables, YB_COUNT(tables), &errors, &warnings);
+        check_first_mailboxes(conf, &errors);
         print_errors(&warnings);
         print_errors(&errors);
         rc = errors.n > 0 ? cannot_be_used(c, err) : 0;

@@ -89,6 +89,7 @@ def scenario(node):
     wrong(node, {"common": {"state_dir": node.trial.conf}}, "is no folder", "lmtpd")
     wrong(node, {"common": {"event_dir": "/nonexistent/far/away"}}, "there is no /nonexistent/far", "lmtpd")
     warned(node, {"common": {"mail_root": "/nonexistent"}}, "yubin store init")
+    wrong(node, {"common": {"first_mailboxes": "\\Sent=Sent, \\All=All"}}, 'first_mailboxes: "\\All=All": uses are')
     if os.geteuid() == 0:
         wrong(node, {"imapd": {"user": "nobody-of-that-name"}}, "there is no user nobody-of-that-name", "imapd")
         wrong(node, {"lmtpd": {"socket_group": "no-such-group"}}, "there is no group no-such-group", "lmtpd")
