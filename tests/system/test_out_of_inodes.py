@@ -56,10 +56,10 @@ def full(p, root):
         assert c.expunge()[0] == "OK"
         assert c.search(None, "FLAGGED")[1][0].split() == [b"1", b"2", b"3", b"4"]
     assert answer(p, ANN)[0] == 250
-    assert answer(p, ANN)[0] == 250
-    assert answer(p, ANN)[0] == 452
+    assert any(answer(p, ANN)[0] == 452 for _ in range(10))
     c = p.pop3(ANN)
-    c.dele(1)
+    for k in range(1, 4):
+        c.dele(k)
     assert c.quit().startswith(b"+OK")
     assert answer(p, ANN)[0] == 250
     shutil.rmtree(os.path.join(root, "ballast"))
