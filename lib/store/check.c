@@ -95,9 +95,12 @@ yb_store_check_account(struct yb_store_account *a, struct yb_store_check *out, s
             return -1;
         }
     }
-    if (rc == 0 && (yb_account_busy(a, err) < 0 || yb_account_recount(a, err) < 0 ||
-                    yb_account_settle(a, err) < 0))
-        rc = -1;
+    if (rc == 0) {
+        rc = yb_account_busy(a, err);
+        a->usage_unknown = true;
+        if (rc == 0)
+            rc = yb_account_settle(a, err);
+    }
     if (rc == 0)
         yb_folder_empty_trash(a);
     yb_account_unlock(a);

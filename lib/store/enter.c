@@ -204,7 +204,7 @@ yb_mailbox_mend(struct yb_mailbox *m)
         if (before.busy == 0) /* it failed before it began */
             return;
     }
-    if (yb_mailbox_enter(m, &err) < 0 || yb_account_recount(m->account, &err) < 0 ||
-        yb_account_settle(m->account, &err) < 0)
+    m->account->usage_unknown = true;
+    if (yb_mailbox_enter(m, &err) < 0 || yb_account_settle(m->account, &err) < 0)
         yb_mailbox_log(m, "store.mend.failed", &err);
 }

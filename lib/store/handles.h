@@ -91,7 +91,7 @@ struct yb_store_account {
     uint32_t last_uidvalidity;    /* the highest that was seen, should the lock file lose it */
     bool unclean;                 /* this is another boot's account: sizes are checked */
     struct yb_store_check *check; /* where a compare adds what it found, or NULL */
-    bool counting;                /* usage is being counted: compares need not settle it */
+    bool usage_unknown;           /* under the account lock: to be counted when it is settled */
 
     /* under the account lock, as the lock file says */
     int64_t look_again_ms; /* from when on all its mailboxes may be looked at for foreign changes */
@@ -172,7 +172,7 @@ void yb_usage_note(struct yb_store *s, struct yb_account_id id, const struct yb_
                    bool full);
 /* Under the lock: sets the busy mark on disk; clears it, with the usage. */
 int yb_account_busy(struct yb_store_account *a, struct yb_err *err) YB_MUST_USE;
-int yb_account_settle(struct yb_store_account *a, struct yb_err *err) YB_MUST_USE;
+int yb_account_write_usage(struct yb_store_account *a, struct yb_err *err) YB_MUST_USE;
 /* Under the account lock: remembers a delivery among the last ones. -1 with errno. */
 int yb_account_remember(struct yb_store_account *a, const struct yb_ring_entry *entry) YB_MUST_USE;
 

@@ -64,6 +64,7 @@ head_load(struct yb_store_account *a, enum purpose purpose, struct yb_err *err)
         yb_lockfile_look(a->lock_fd, &look);
     }
     a->head = look.head;
+    a->usage_unknown = false; /* who left it so left the busy mark, too */
     a->told = (struct yb_usage){ look.head.bytes, look.head.messages, look.head.change, false };
     if (memcmp(a->head.boot, a->store->boot, YB_ID_BYTES) != 0)
         look.whole = false;

@@ -305,20 +305,21 @@ report(const struct yb_compare *c)
     yb_log_end(&l);
 }
 
-/* The account's usage follows: by the difference when the old counts are known, else counted again,
- * which looks at every mailbox. Of a folder that was made just now nothing was counted. */
-static int
-settle_usage(struct yb_compare *c, struct yb_err *err)
+/* The account's usage follows: by the difference when the old counts are known; else whoever has the lock
+ * counts when he settles. Of a folder that was made just now nothing was counted. */
+static void
+note_usage(struct yb_compare *c)
 {
     static const struct yb_index_head nothing;
     const struct yb_index_head *now = &c->m->head, *before = c->m->made ? &nothing : &c->before;
 
-    if (!c->valid && !c->m->made)
-        return yb_account_recount(c->m->account, err);
+    if (!c->valid && !c->m->made) {
+        c->m->account->usage_unknown = true;
+        return;
+    }
     yb_account_use(c->m->account, (int64_t)(now->bytes - before->bytes),
                    (int64_t)now->messages - (int64_t)before->messages);
     c->m->made = false;
-    return 0;
 }
 
 int
@@ -340,8 +341,8 @@ yb_mailbox_compare(struct yb_mailbox *m, bool index_valid, enum yb_compare_why w
         m->head.marks &= ~YB_INDEX_FOREIGN;
         yb_mailbox_looked(m, c.cur_mtime, c.new_mtime);
         rc = yb_mailbox_write_head(m, err);
-    } else if ((!own || yb_account_busy(a, err) == 0) && apply(&c, err) == 0 &&
-               settle_usage(&c, err) == 0) {
+    } else if ((!own || yb_account_busy(a, err) == 0) && apply(&c, err) == 0) {
+        note_usage(&c);
         if (!c.valid)
             yb_cache_reset(m);
         rc = own ? yb_account_settle(a, err) : 0;

@@ -124,25 +124,26 @@ count_all(struct yb_store_account *a, bool ring, struct yb_err *err)
     struct yb_err why = { 0 };
     int rc;
 
-    a->counting = true;
     rc = yb_account_folders(a, tally_folder, &t, &why);
-    a->counting = false;
     if (rc < 0 && err != NULL)
         *err = why;
     if (rc == 0 && ring && ring_refill(a, &t) < 0)
         rc = yb_err_sys(err, YB_TEMP, "4.3.0", "write " YB_LOCK_FILE);
-    if (rc == 0) {
+    if (rc == 0) { /* what compares on the way noted is among it */
         a->head.bytes = t.bytes;
         a->head.messages = t.messages;
+        a->usage_unknown = false;
     }
     yb_free(t.tail);
     return rc;
 }
 
 int
-yb_account_recount(struct yb_store_account *a, struct yb_err *err)
+yb_account_settle(struct yb_store_account *a, struct yb_err *err)
 {
-    return a->counting ? 0 : count_all(a, false, err);
+    if (a->usage_unknown && count_all(a, false, err) < 0)
+        return -1;
+    return yb_account_write_usage(a, err);
 }
 
 int

@@ -32,8 +32,10 @@ void yb_store_unknown_free(struct yb_store *s);
 /* Under the account lock: after another boot, a torn head or a busy mark. Every mailbox is
  * compared, usage is counted again, the ring of ids refilled when it is another boot's. */
 int yb_account_repair(struct yb_store_account *a, bool head_valid, struct yb_err *err) YB_MUST_USE;
-/* Under the account lock: counts usage from the heads of all mailboxes. */
-int yb_account_recount(struct yb_store_account *a, struct yb_err *err) YB_MUST_USE;
+/* Under the account lock, the end of a change: usage is written, and the busy mark cleared. Where
+ * somebody noted that it is not known (account.usage_unknown) it is counted first, from the heads of all
+ * mailboxes. */
+int yb_account_settle(struct yb_store_account *a, struct yb_err *err) YB_MUST_USE;
 
 /* --- trash.c; under the account lock --- */
 #define YB_TRASH "trash."

@@ -71,7 +71,7 @@ yb_account_busy(struct yb_store_account *a, struct yb_err *err)
 }
 
 int
-yb_account_settle(struct yb_store_account *a, struct yb_err *err)
+yb_account_write_usage(struct yb_store_account *a, struct yb_err *err)
 {
     a->head.busy = 0;
     a->head.change += a->head.bytes != a->told.bytes || a->head.messages != a->told.messages;
