@@ -25,7 +25,8 @@ struct job {
     const uint32_t *uids;
     size_t n;
     struct yb_copy *out;
-    bool adopted;     /* some files were never synced by us */
+    bool adopted; /* some files were never synced by us */
+    struct batch *batch;
     uint32_t *places; /* where the target's index holds the copies, in the order of `uids` */
 };
 
@@ -249,8 +250,10 @@ prepare_batch(struct job *j, size_t first, size_t n, struct batch *b, struct yb_
 }
 
 static int
-run_batch(struct job *j, size_t first, size_t n, struct batch *b, struct yb_err *err)
+run_batch(void *arg, size_t first, size_t n, struct yb_err *err)
 {
+    struct job *j = arg;
+    struct batch *b = j->batch;
     int rc = prepare_batch(j, first, n, b, NULL);
 
     if (rc < 0) /* once more: entering makes an index with a broken record anew */
@@ -310,29 +313,22 @@ static int
 run(struct job *j, struct yb_err *err)
 {
     struct yb_store_account *a = j->from->account;
-    struct batch *b = yb_alloc(1, sizeof(*b));
     struct yb_index_head head = { 0 };
-    int rc = 0;
+    int rc;
 
-    if (yb_account_lock(a, err) < 0) {
-        yb_free(b);
+    if (yb_account_lock(a, err) < 0)
         return -1;
-    }
-    for (size_t done = 0, n; done < j->n && rc == 0; done += n) {
-        n = j->n - done < YB_BATCH ? j->n - done : YB_BATCH;
-        rc = run_batch(j, done, n, b, err);
-        if (rc == 0 && done + n < j->n && yb_account_breathe(a, err) < 0) {
-            yb_free(b);
-            return -1;
-        }
-    }
+    j->batch = yb_alloc(1, sizeof(*j->batch));
+    rc = yb_account_in_batches(a, j->n, run_batch, j, err);
+    yb_free(j->batch);
+    if (rc == -2)
+        return -1;
     if (rc < 0) {
         yb_mailbox_mend(j->from);
         yb_mailbox_mend(j->to);
     }
     head = j->to->head;
     yb_account_unlock(a);
-    yb_free(b);
     if (rc == 0)
         yb_mailbox_raise_ahead(j->to, &head);
     return rc;

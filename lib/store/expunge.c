@@ -12,6 +12,8 @@
 #include <unistd.h>
 
 struct wish {
+    struct yb_mailbox *m;
+    const uint32_t *uids;
     bool only_deleted;
     bool withdrawn; /* was never answered for: its delivery id is to be found nowhere */
 };
@@ -41,17 +43,17 @@ expunge_slot(struct yb_mailbox *m, struct yb_index_slot *slot, size_t place,
     return 0;
 }
 
-/* Up to a batch of UIDs, under the lock; *done tells how far it came. */
+/* Up to a batch of UIDs, under the lock. */
 static int
 expunge_batch(struct yb_mailbox *m, const uint32_t *uids, size_t n, const struct wish *wish,
-              size_t *done, struct yb_err *err)
+              struct yb_err *err)
 {
     size_t hint = 0, place;
     bool begun = false;
 
     if (yb_mailbox_enter(m, err) < 0)
         return -1;
-    for (size_t i = 0; i < n; i++, (*done)++) {
+    for (size_t i = 0; i < n; i++) {
         struct yb_index_slot slot;
 
         if (!yb_mailbox_slot(m, uids[i], hint, &slot, &place)) {
@@ -87,22 +89,21 @@ expunge_batch(struct yb_mailbox *m, const uint32_t *uids, size_t n, const struct
 
 /* A batch; when a record was broken it is tried once more with the index made anew. */
 static int
-expunge_some(struct yb_mailbox *m, const uint32_t *uids, size_t n, const struct wish *wish,
-             size_t *done, struct yb_err *err)
+expunge_some(void *arg, size_t first, size_t n, struct yb_err *err)
 {
+    const struct wish *wish = arg;
+    struct yb_mailbox *m = wish->m;
     struct yb_err why = { 0 };
 
     for (int i = 0; i < 2; i++) {
-        size_t before = *done;
         bool damaged;
 
-        if (expunge_batch(m, uids, n, wish, done, &why) == 0)
+        if (expunge_batch(m, wish->uids + first, n, wish, &why) == 0)
             return 0;
         damaged = m->damaged;
         yb_mailbox_mend(m);
         if (!damaged)
             break;
-        *done = before;
     }
     if (err != NULL)
         *err = why;
@@ -110,35 +111,26 @@ expunge_some(struct yb_mailbox *m, const uint32_t *uids, size_t n, const struct 
 }
 
 static int
-expunge(struct yb_mailbox *m, const uint32_t *uids, size_t n, const struct wish *wish,
-        struct yb_err *err)
+expunge(struct wish *wish, size_t n, struct yb_err *err)
 {
-    struct yb_store_account *a = m->account;
-    size_t done = 0;
-    int rc = 0;
+    struct yb_store_account *a = wish->m->account;
+    int rc;
 
     if ((wish->withdrawn ? yb_account_lock_withdraw : yb_account_lock)(a, err) < 0)
         return -1;
-    while (done < n && rc == 0) {
-        size_t batch = n - done < YB_BATCH ? n - done : YB_BATCH, before = done;
-
-        rc = expunge_some(m, uids + before, batch, wish, &done, err);
-        if (rc == 0 && done < n && yb_account_breathe(a, err) < 0) {
-            yb_notify_changed(m); /* what was done so far */
-            return -1;
-        }
-    }
-    yb_account_unlock(a);
-    yb_notify_changed(m);
-    return rc;
+    rc = yb_account_in_batches(a, n, expunge_some, wish, err);
+    if (rc != -2)
+        yb_account_unlock(a);
+    yb_notify_changed(wish->m); /* of what was done, whatever came then */
+    return rc < 0 ? -1 : 0;
 }
 
 int
 yb_mailbox_expunge(struct yb_mailbox *m, const uint32_t *uids, size_t n, bool only_deleted,
                    bool durable, struct yb_err *err)
 {
-    const struct wish wish = { .only_deleted = only_deleted };
-    int rc = expunge(m, uids, n, &wish, err);
+    struct wish wish = { .m = m, .uids = uids, .only_deleted = only_deleted };
+    int rc = expunge(&wish, n, err);
 
     if (rc == 0 && durable && (yb_sys_fsync(m->cur_fd) < 0 || yb_sys_fsync(m->new_fd) < 0))
         rc = yb_err_sys(err, YB_TEMP, "4.3.0", "sync a mailbox");
@@ -148,9 +140,9 @@ yb_mailbox_expunge(struct yb_mailbox *m, const uint32_t *uids, size_t n, bool on
 void
 yb_expunge_one(struct yb_mailbox *m, uint32_t uid)
 {
-    const struct wish wish = { .withdrawn = true };
+    struct wish wish = { .m = m, .uids = &uid, .withdrawn = true };
     struct yb_err err = { 0 };
 
-    if (expunge(m, &uid, 1, &wish, &err) < 0)
+    if (expunge(&wish, 1, &err) < 0)
         yb_mailbox_log(m, "store.withdraw.failed", &err);
 }

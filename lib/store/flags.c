@@ -151,12 +151,20 @@ store_batch(struct yb_mailbox *m, const uint32_t *uids, size_t n, struct yb_stor
     return 0;
 }
 
+struct job {
+    struct yb_mailbox *m;
+    const uint32_t *uids;
+    struct yb_store_flags *op;
+};
+
 /* A batch; when a name was not there (another program was quicker), or a record was broken, it is
  * tried once more after the compare that yb_mailbox_mend() makes. */
 static int
-store_some(struct yb_mailbox *m, const uint32_t *uids, size_t n, struct yb_store_flags *op,
-           struct yb_err *err)
+store_some(void *arg, size_t first, size_t n, struct yb_err *err)
 {
+    const struct job *j = arg;
+    struct yb_mailbox *m = j->m;
+    struct yb_store_flags *op = j->op;
     struct planned *v = yb_alloc(YB_BATCH, sizeof(*v));
     size_t n_failed = op->n_failed;
     struct yb_err why = { 0 };
@@ -169,7 +177,7 @@ store_some(struct yb_mailbox *m, const uint32_t *uids, size_t n, struct yb_store
         if (yb_mailbox_enter(m, &why) < 0)
             break;
         op->n_failed = n_failed;
-        rc = store_batch(m, uids, n, op, v, &why);
+        rc = store_batch(m, j->uids + first, n, op, v, &why);
         if (rc == 0)
             break;
         damaged = m->damaged;
@@ -188,24 +196,20 @@ yb_mailbox_store(struct yb_mailbox *m, const uint32_t *uids, size_t n, struct yb
                  struct yb_err *err)
 {
     struct yb_store_account *a = m->account;
+    struct job j = { m, uids, op };
     struct yb_index_head head;
-    int rc = 0;
+    int rc;
 
     op->n_failed = 0;
     if (yb_account_lock(a, err) < 0)
         return -1;
-    for (size_t done = 0, batch; done < n && rc == 0; done += batch) {
-        batch = n - done < YB_BATCH ? n - done : YB_BATCH;
-        rc = store_some(m, uids + done, batch, op, err);
-        if (rc == 0 && done + batch < n && yb_account_breathe(a, err) < 0) {
-            yb_notify_changed(m); /* what was done so far */
-            return -1;
-        }
+    rc = yb_account_in_batches(a, n, store_some, &j, err);
+    if (rc != -2) {
+        head = m->head;
+        yb_account_unlock(a);
     }
-    head = m->head;
-    yb_account_unlock(a);
     if (rc == 0)
         yb_mailbox_raise_ahead(m, &head);
-    yb_notify_changed(m);
-    return rc;
+    yb_notify_changed(m); /* of what was done, whatever came then */
+    return rc < 0 ? -1 : 0;
 }

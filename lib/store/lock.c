@@ -124,3 +124,18 @@ yb_account_breathe(struct yb_store_account *a, struct yb_err *err)
         yb_clock_rest_us(YB_LOCK_NAP_US * 2); /* longer than a waiter's nap: he comes first */
     return yb_account_lock(a, err);
 }
+
+int
+yb_account_in_batches(struct yb_store_account *a, size_t n,
+                      int (*some)(void *arg, size_t first, size_t count, struct yb_err *err),
+                      void *arg, struct yb_err *err)
+{
+    for (size_t first = 0, count; first < n; first += count) {
+        count = n - first < YB_BATCH ? n - first : YB_BATCH;
+        if (first > 0 && yb_account_breathe(a, err) < 0)
+            return -2;
+        if (some(arg, first, count, err) < 0)
+            return -1;
+    }
+    return 0;
+}

@@ -20,6 +20,13 @@ int yb_account_lock_withdraw(struct yb_store_account *a, struct yb_err *err) YB_
 /* Gives the lock to those who wait and takes it again; mailboxes must be entered again. */
 int yb_account_breathe(struct yb_store_account *a, struct yb_err *err) YB_MUST_USE;
 
+/* Under the account lock: some(arg, first, count) for n things, YB_BATCH at a time; between them whoever
+ * waits for the account gets it, and mailboxes must be entered again. 0; -1: some() failed; -2: the lock
+ * is gone. */
+int yb_account_in_batches(struct yb_store_account *a, size_t n,
+                          int (*some)(void *arg, size_t first, size_t count, struct yb_err *err),
+                          void *arg, struct yb_err *err) YB_MUST_USE;
+
 /* --- state.c --- */
 int yb_account_err_moving(struct yb_err *err);
 /* Under the account lock: may what is on disk be changed, if only to mend it? TEMP, YB_ERR_MOVING. */
