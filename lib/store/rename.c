@@ -24,8 +24,15 @@ is_ordered(const struct yb_mailbox *m)
 static int
 new_name(const struct yb_mailbox *m, int from_fd, const char *from, int to_fd, const char *to)
 {
-    return is_ordered(m) ? yb_sys_rename(from_fd, from, to_fd, to)
-                         : yb_sys_second_name(from_fd, from, to_fd, to);
+    if (is_ordered(m))
+        return yb_sys_rename(from_fd, from, to_fd, to);
+    if (yb_sys_second_name(from_fd, from, to_fd, to) == 0)
+        return 0;
+    if (errno != EPERM && errno != EMLINK)
+        return -1;
+    /* Another user's file, which may not be linked (fs.protected_hardlinks), or one with too many names:
+     * by the folder's right it can be renamed, and settling makes at least that last. */
+    return yb_sys_rename(from_fd, from, to_fd, to);
 }
 
 int

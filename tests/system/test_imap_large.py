@@ -1,4 +1,5 @@
-"""A mailbox of 20 000 messages: every line comes, a client that reads slowly holds nobody up."""
+"""A mailbox of 20 000 messages: every line comes, a client that reads slowly holds nobody up. The files are another
+user's, which may not be linked, so the form is one that would like to."""
 import socket
 import time
 
@@ -48,4 +49,4 @@ def scenario(p):
 
 
 if __name__ == "__main__":
-    harness.main(scenario)
+    harness.main(scenario, {"common": {"store_form": "portable"}})

@@ -70,19 +70,21 @@ def full(p):
 def tight(p):
     """One mailbox of several has too little room: the first try comes back whole, the next one is answered for that
     mailbox alone; behind an alias it is stored for all, and what fits is taken."""
-    p.account("tight@" + DOMAIN, harness.PASSWORD, "--quota", "4000")
+    p.account("tight@" + DOMAIN, harness.PASSWORD, "--quota", "8000")
+    p.account("tiny@" + DOMAIN, harness.PASSWORD, "--quota", "4000")
     p.account("wide@" + DOMAIN)
     p.yubin("alias", "add", "both@" + DOMAIN, "tight@" + DOMAIN, "wide@" + DOMAIN)
     big = ("z" * 74 + "\r\n") * 80
-    before = len(glob.glob(p.own().mail_root + "/*/*/Maildir/new/*"))
 
     def send(body, *names, options=()):
         with p.smtp() as s:
             s.ehlo()
             s.mail("x@example.net", options)
             codes = [s.rcpt("%s@%s" % (name, DOMAIN))[0] for name in names]
-            return codes + [s.data("Subject: x\r\n\r\n" + body)[0]]
+            return codes + ([s.data("Subject: x\r\n\r\n" + body)[0]] if 250 in codes else [])
 
+    assert send(big, "tight") == [250, 250]
+    before = len(glob.glob(p.own().mail_root + "/*/*/Maildir/new/*"))
     assert send(big, "wide", "tight") == [250, 250, 452]
     assert send("x\r\n", "wide", "tight", options=("SIZE=100",)) == [250, 250, 250]
     for options in ((), ("SIZE=6100",)):
@@ -90,6 +92,10 @@ def tight(p):
         assert send(big, "both", options=options) == [250, 250]
     found = len(glob.glob(p.own().mail_root + "/*/*/Maildir/new/*"))
     assert found == before + 2 + 2 + 4, found - before
+    # Larger than all that a mailbox may hold: final, once it is known whose fault it is.
+    assert send(big, "wide", "tiny") == [250, 250, 451]
+    assert send(big, "wide", "tiny") == [250, 552, 250]
+    assert send(big, "tiny", options=("SIZE=6100",)) == [552]
 
 
 def scenario(p):
