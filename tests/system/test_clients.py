@@ -1,4 +1,4 @@
-"""Real mail programs against a real platform: curl, swaks, msmtp, s-nail, mutt, mbsync (both ways),
+"""Real mail programs against a real platform: curl, swaks, msmtp, s-nail, mutt, neomutt, mbsync (both ways),
 fetchmail. Each sends or reads as its users do, over TLS with the certificate checked."""
 import glob
 import os
@@ -89,15 +89,10 @@ def curl(p, home):
     return ["curl sends"]
 
 
-def mutt(p, home):
-    """Reads the inbox without a screen and saves a message into another folder."""
-    rc = private(os.path.join(home, "muttrc"), """set folder="imaps://%s:%d"
-set spoolfile="=INBOX" imap_user="%s" imap_pass="%s" certificate_file="%s"
-set ssl_force_tls=yes ssl_verify_host=no mbox_type=Maildir confirmcreate=no confirmappend=no delete=yes quit=yes
-push "<first-entry><copy-message>=Kept<enter><quit>"
-""" % (p.ends["host"], p.ends["imaps"], ANN, p.passwords[ANN], p.ends["ca"]))
-    screen, theirs = os.openpty()  # without a terminal mutt only sends
-    done = subprocess.Popen(["mutt", "-F", rc], stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
+def on_screen(program, rc, home):
+    """Without a terminal mutt only sends. What it showed."""
+    screen, theirs = os.openpty()
+    done = subprocess.Popen([program, "-F", rc], stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
                             env=dict(os.environ, HOME=home, TERM="vt100"))
     os.close(theirs)
     shown = b""
@@ -109,9 +104,42 @@ push "<first-entry><copy-message>=Kept<enter><quit>"
     done.kill()
     done.wait()
     os.close(screen)
+    return shown
+
+
+def mutt(p, home, program="mutt"):
+    """Sends, reads the inbox by IMAP and saves a message into another folder, reads by POP3 and saves into a file."""
+    e = p.ends
+    common = """set certificate_file="%s" ssl_force_tls=yes ssl_verify_host=no confirmcreate=no confirmappend=no
+set delete=no quit=yes from="%s" use_from=yes use_domain=no copy=no
+""" % (e["ca"], BEN)
+    rc = private(os.path.join(home, "muttrc"), common + """set smtp_url="smtps://%s@%s:%d/" smtp_pass="%s"
+""" % (BEN, e["host"], e["submissions"], p.passwords[BEN]))
+    run(program, "-F", rc, "-s", program + " sends", ANN, given="Hello.\n.\nThe end.\n", home=home)
+    kept = "Kept-" + program
+    rc = private(os.path.join(home, "muttrc"), common + """set folder="imaps://%s:%d"
+set spoolfile="=INBOX" imap_user="%s" imap_pass="%s" mbox_type=Maildir
+push "<first-entry><copy-message>=%s<enter><quit>"
+""" % (e["host"], e["imaps"], ANN, p.passwords[ANN], kept))
+    shown = on_screen(program, rc, home)
     with p.imap(ANN) as c:
-        answer, count = c.select("Kept", readonly=True)
+        answer, count = c.select(kept, readonly=True)
         assert answer == "OK" and count == [b"1"], (answer, count, shown[-2000:])
+    box = os.path.join(home, program + ".mbox")
+    rc = private(os.path.join(home, "muttrc"), common + """set folder="%s" spoolfile="pops://%s:%d/"
+set pop_user="%s" pop_pass="%s" mbox_type=mbox
+push "<last-entry><copy-message>=%s.mbox<enter><quit>"
+""" % (home, e["host"], e["pop3s"], ANN, p.passwords[ANN], program))
+    shown = on_screen(program, rc, home)
+    assert os.path.exists(box), shown[-2000:]
+    with open(box, encoding="utf-8") as f:
+        text = f.read()
+    assert text.count("Subject: ") == 1 and "Delivered-To: " + ANN in text, text
+    return [program + " sends"]
+
+
+def neomutt(p, home):
+    return mutt(p, home, "neomutt")
 
 
 def mbsync(p, home):
@@ -148,7 +176,7 @@ SyncState *
         before = c.search(None, "ALL")[1][0].split()
     here = sorted(glob.glob(local + "/INBOX/new/*") + glob.glob(local + "/INBOX/cur/*"))
     assert len(here) == len(before), (here, before)
-    assert os.path.isdir(local + "/Kept"), "folders come too"
+    assert os.path.isdir(local + "/Kept-mutt"), "folders come too"
     with open(local + "/INBOX/new/%d.x.near" % time.time(), "w", encoding="ascii") as f:
         f.write("From: a@b.test\nSubject: mbsync up\n\nHello.\n")
     os.rename(here[0], os.path.join(local, "INBOX/cur", os.path.basename(here[0]).split(":2,")[0] + ":2,FS"))
@@ -186,7 +214,7 @@ def scenario(p):
     p.account(BEN)
     sent = []
     with tempfile.TemporaryDirectory() as home:
-        for step in (swaks, msmtp, s_nail, curl, mutt, mbsync, fetchmail):
+        for step in (swaks, msmtp, s_nail, curl, mutt, neomutt, mbsync, fetchmail):
             sent += step(p, home) or []
             print("ok", step.__name__)
     got = p.subjects(ANN)
