@@ -177,6 +177,8 @@ ctl_arguments(struct ctl *c, int argc, char **argv)
     if (c->command == NULL) {
         if (help_noun(stderr, argv[i]) < 0)
             return usage(c, "there is no such noun", argv[i]);
+        /* Last, where it is seen: the verbs there are may fill the screen. */
+        fprintf(stderr, "yubin: %s has no such verb: %s\n", argv[i], argv[i + 1]);
         return CTL_USAGE;
     }
     rc = take_words(c, argc - i - 2, argv + i + 2);

@@ -202,6 +202,7 @@ static const struct {
     { "nonsense verb", 2, "there is no such noun: nonsense" },
     { "nonsense --help", 2, "there is no such noun: nonsense" },
     { "account nonsense", 2, "yubin account delete ADDRESS" },
+    { "account nonsense", 2, "account has no such verb: nonsense\n" },
     { "account add --help", 0, "--no-password" },
     { "account add u@d --quota 1G", -1, "" },
     { "account add u@d --quota", 2, "without its value: --quota" },
