@@ -38,8 +38,8 @@ help_command(FILE *to, const struct ctl_command *c)
     fprintf(to, "yubin %s %s%s%s%s\n    %s\n", c->noun, c->verb, *c->words == '\0' ? "" : " ",
             c->words, c->options == NULL ? "" : " [OPTIONS]", c->summary);
     for (const struct ctl_option_row *o = c->options; o != NULL && o->name != NULL; o++)
-        fprintf(to, "      %s%s%-*s %s\n", o->name, o->value == NULL ? "" : " ",
-                (int)(20 - strlen(o->name)), o->value == NULL ? "" : o->value, o->help);
+        fprintf(to, "      %s %-*s %s\n", o->name, (int)(20 - strlen(o->name)),
+                o->value == NULL ? "" : o->value, o->help);
 }
 
 static int
