@@ -102,9 +102,15 @@ static int
 control(struct ctl *c, const char *command, struct yb_err *err)
 {
     const struct yb_common_conf *common;
-    struct yb_buf *answer = yb_buf_new(YB_CONTROL_ANSWER);
-    int rc = ctl_common(c, &common, err);
+    struct yb_buf *answer;
+    int rc;
 
+    /* "Try later" is the answer for one that is away, not for a name that none will ever have. */
+    if (yb_role_find(ctl_word(c, 0)) == NULL)
+        return yb_err_set(err, YB_PERM, "5.5.4", "there is no daemon %s (see yubin config roles)",
+                          c->words[0]);
+    answer = yb_buf_new(YB_CONTROL_ANSWER);
+    rc = ctl_common(c, &common, err);
     if (rc == 0) {
         struct yb_str path =
             yb_arena_printf(c->arena, "%s/%s" YB_ROLE_CONTROL, common->run_dir, c->words[0]);

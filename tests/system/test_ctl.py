@@ -36,11 +36,15 @@ def exit_codes(p, trial):
     yubin(p, "account", "add", "--from", "-", BOB, exit_code=1)
     yubin(p, "account", "add", "--from", "/tmp", exit_code=1)
     yubin(p, "account", "retire", ANN, "--tell", exit_code=1)
-    yubin(p, "control", "status", "nothing", exit_code=75)
+    assert "no daemon nothing" in yubin(p, "control", "status", "nothing", exit_code=1)
+    assert "no daemon ../run/smtpd" in yubin(p, "control", "metrics", "../run/smtpd", exit_code=1)
     conf = os.path.join(trial.home, "away.conf")
     with open(trial.conf, encoding="utf-8") as f, open(conf, "w", encoding="utf-8") as to:
-        to.write(f.read().replace("host=%s" % trial.database.socket, "host=/nowhere"))
+        to.write(f.read().replace("host=%s" % trial.database.socket, "host=/nowhere").replace(
+            "run_dir = ", "run_dir = /nowhere"))
     done = subprocess.run([trial.control, "-c", conf, "tenant", "list"], stderr=subprocess.PIPE, check=False)
+    assert done.returncode == 75, done
+    done = subprocess.run([trial.control, "-c", conf, "control", "status", "smtpd"], stderr=subprocess.PIPE, check=False)
     assert done.returncode == 75, done
     with open(conf, "a", encoding="utf-8") as to:
         to.write("[smtpd]\nno_such_option = 1\n")
