@@ -177,7 +177,7 @@ event_list(struct ctl *c, json_t **out, struct yb_err *err)
 /* clang-format off */
 const struct ctl_command ctl_event_commands[] = {
     { "event", "list", "", "what the daemons of this node decided about messages, oldest first",
-      .options = list_options, .columns = "time daemon event decision status from to reason",
+      .options = list_options, .columns = "time daemon event decision status message from to reason",
       .offline = true, .run = event_list },
     { .noun = NULL },
 };

@@ -67,11 +67,12 @@ def submitted(p):
 def read_by_people(p):
     """A column that an event does not have is "-"."""
     head, *rows = p.yubin("event", "list").splitlines()
-    assert head.split() == ["time", "daemon", "event", "decision", "status", "from", "to", "reason"], head
+    assert head.split() == ["time", "daemon", "event", "decision", "status", "message", "from", "to", "reason"], head
     found = events(p)
     assert len(rows) == len(found) and any("reason" not in e for e in found), (rows, found)
     for row, e in zip(rows, found):
         assert row.split()[:4] == [e[k] for k in ("time", "daemon", "event", "decision")], (row, e)
+        assert row.split()[5] == e["message"], (row, e)  # with which the next question is asked
         assert "reason" in e or row.split()[-1] == "-", (row, e)
 
 
