@@ -99,43 +99,55 @@ node_list(struct ctl *c, json_t **out, struct yb_err *err)
 /* --- daemons --- */
 
 static int
-control(struct ctl *c, const char *command, struct yb_err *err)
+control(struct ctl *c, const char *command, struct yb_buf *answer, struct yb_err *err)
 {
     const struct yb_common_conf *common;
-    struct yb_buf *answer;
-    int rc;
+    struct yb_str path;
 
     /* "Try later" is the answer for one that is away, not for a name that none will ever have. */
     if (yb_role_find(ctl_word(c, 0)) == NULL)
         return yb_err_set(err, YB_PERM, "5.5.4", "there is no daemon %s (see yubin config roles)",
                           c->words[0]);
-    answer = yb_buf_new(YB_CONTROL_ANSWER);
-    rc = ctl_common(c, &common, err);
-    if (rc == 0) {
-        struct yb_str path =
-            yb_arena_printf(c->arena, "%s/%s" YB_ROLE_CONTROL, common->run_dir, c->words[0]);
+    if (ctl_common(c, &common, err) < 0)
+        return -1;
+    path = yb_arena_printf(c->arena, "%s/%s" YB_ROLE_CONTROL, common->run_dir, c->words[0]);
+    return yb_control_call(path.p, yb_str_from(command), answer, yb_deadline_in(CONTROL_MS), err);
+}
 
-        rc = yb_control_call(path.p, yb_str_from(command), answer, yb_deadline_in(CONTROL_MS), err);
-    }
-    if (rc == 0) {
-        struct yb_str text = yb_buf_view(answer);
+/* Each line of the answer is a name and what it says; numbers are told as numbers. */
+static int
+control_status(struct ctl *c, json_t **out, struct yb_err *err)
+{
+    struct yb_buf *answer = yb_buf_new(YB_CONTROL_ANSWER);
+    int rc = control(c, "status", answer, err);
+    struct yb_str text = yb_buf_view(answer), line;
 
-        fwrite(text.p, 1, text.n, stdout);
+    if (rc == 0)
+        *out = json_object();
+    while (rc == 0 && yb_str_split(&text, '\n', &line)) {
+        struct yb_str name = yb_str_word(&line);
+        uint64_t n;
+
+        if (name.n > 0)
+            json_object_set_new(*out, yb_arena_dup(c->arena, name).p,
+                                yb_str_u64(line, INT64_MAX, &n) ? json_integer((json_int_t)n)
+                                                                : json_stringn(line.p, line.n));
     }
     yb_buf_free(&answer);
     return rc;
 }
 
 static int
-control_status(struct ctl *c, json_t **out YB_UNUSED, struct yb_err *err)
-{
-    return control(c, "status", err);
-}
-
-static int
 control_metrics(struct ctl *c, json_t **out YB_UNUSED, struct yb_err *err)
 {
-    return control(c, "metrics", err);
+    struct yb_buf *answer = yb_buf_new(YB_CONTROL_ANSWER);
+    int rc = control(c, "metrics", answer, err);
+    struct yb_str text = yb_buf_view(answer);
+
+    if (rc == 0)
+        fwrite(text.p, 1, text.n, stdout);
+    yb_buf_free(&answer);
+    return rc;
 }
 
 /* clang-format off */

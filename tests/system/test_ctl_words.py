@@ -256,7 +256,9 @@ def node(p):
     assert [r["daemon"] for r in rows if r["hands_over"]] == ["smtpd", "submitd"], rows
     assert rows[0]["state_dir"] == "/var/lib/yubin/smtpd" and rows[0]["listen"] == {"listen": ["0.0.0.0:25", "[::]:25"]}
     for daemon in (r["daemon"] for r in rows):
-        assert "pid " in run(p, "control", "status", daemon)
+        card = as_json(p, "control", "status", daemon)
+        assert card["name"] == daemon and card["pid"] > 1 and card["uptime_s"] >= 0, card
+        assert "pid" in run(p, "control", "status", daemon).split()
         assert "yubin_connections_total" in run(p, "control", "metrics", daemon)
     assert "Maildir" in run(p, "mailbox", "path", ANN)
     assert as_json(p, "store", "check", ANN)["messages"] > 0
