@@ -6,11 +6,19 @@
 #include "imapd/reply.h"
 #include "imapd/sync.h"
 
+#include "lib/base/map.h"
+
 #define SLICE 1024
+/* Fewer where many names are asked for, each looked up for each message, or where all that a message
+ * can have is long to tell. */
+#define SLICE_NAMES 65536
+#define SLICE_OCTETS ((size_t)2 << 20)
 
 struct store_job {
     struct imapd_store args;
     struct yb_store_flags op;
+    struct yb_map *asked;       /* the names of op, in small letters */
+    size_t octets;              /* of them all */
     const struct yb_rows *rows; /* before the slice; under the same numbers all the time */
     uint64_t told;              /* MODSEQ up to which the client knew them then */
     uint32_t *uids;
@@ -27,18 +35,32 @@ store_end(struct imapd_cmd *c)
 
     if (j->rows != NULL)
         yb_rows_release(&j->rows);
+    yb_map_free(&j->asked);
 }
 
-/* The names, for as long as the command goes on. */
-static void
-keep_keywords(struct imapd_cmd *c, const struct imapd_flags *flags, struct yb_store_flags *op)
+static struct yb_str
+fold(struct yb_str name, char room[IMAPD_KEYWORD_MAX])
 {
-    struct yb_str *names = yb_arena_alloc(c->arena, flags->n_keywords + 1, sizeof(*names));
+    yb_lower_bytes(room, name.p, name.n);
+    return yb_str(room, name.n);
+}
 
-    for (size_t i = 0; i < flags->n_keywords; i++)
-        names[i] = yb_arena_dup(c->arena, flags->keywords[i]);
-    op->keywords = names;
-    op->n_keywords = flags->n_keywords;
+/* The names, each once, for as long as the command goes on. */
+static void
+keep_keywords(struct imapd_cmd *c, struct store_job *j)
+{
+    const struct imapd_flags *flags = &j->args.flags;
+    struct yb_str *names = yb_arena_alloc(c->arena, flags->n_keywords + 1, sizeof(*names));
+    char room[IMAPD_KEYWORD_MAX];
+
+    j->asked = yb_map_new();
+    for (size_t i = 0; i < flags->n_keywords; i++) {
+        if (yb_map_put(j->asked, fold(flags->keywords[i], room), j) != NULL)
+            continue;
+        names[j->op.n_keywords++] = yb_arena_dup(c->arena, flags->keywords[i]);
+        j->octets += flags->keywords[i].n + 1;
+    }
+    j->op.keywords = names;
 }
 
 static uint32_t
@@ -68,11 +90,9 @@ is_failed(const struct store_job *j, uint32_t uid)
 static bool
 is_asked(const struct store_job *j, struct yb_str name)
 {
-    for (size_t i = 0; i < j->op.n_keywords; i++) {
-        if (yb_str_eqi(j->op.keywords[i], name))
-            return true;
-    }
-    return false;
+    char room[IMAPD_KEYWORD_MAX];
+
+    return yb_map_get(j->asked, fold(name, room)) != NULL;
 }
 
 /* Does `now` have the keywords that the command leaves of `was`? Asked both ways: each of one is right in
@@ -191,16 +211,30 @@ store_answer(struct imapd_cmd *c, struct store_job *j, struct yb_err *err)
     return 0;
 }
 
+/* How many messages. */
+static size_t
+slice_of(struct imapd_cmd *c, const struct store_job *j)
+{
+    const struct yb_keywords *k = imapd_cmd_keywords(c);
+    size_t octets = (k == NULL ? 0 : yb_keywords_octets(k)) + j->octets;
+    size_t by_names = SLICE_NAMES / (j->op.n_keywords + 1) + 1;
+    size_t by_octets = SLICE_OCTETS / (octets + 1) + 1;
+    size_t n = by_names < by_octets ? by_names : by_octets;
+
+    return n < SLICE ? n : SLICE;
+}
+
 static int
 store_step(struct imapd_cmd *c, struct yb_err *err)
 {
     struct store_job *j = c->job;
-    size_t n = j->n - j->done < SLICE ? j->n - j->done : SLICE;
+    size_t most = slice_of(c, j), n = j->n - j->done < most ? j->n - j->done : most;
     struct yb_changes changes;
 
     if (n > 0) {
         j->op.failed = yb_arena_alloc(c->scratch, n, sizeof(uint32_t));
         j->op.n_failed = 0;
+        c->has_keywords = false; /* the store makes those that are missing */
         if (yb_mailbox_store(c->s->mailbox, j->uids + j->done, n, &j->op, err) < 0 ||
             imapd_changes(c, false, &changes, err) < 0)
             return -1;
@@ -245,7 +279,7 @@ imapd_cmd_store(struct imapd_cmd *c, struct yb_err *err)
     if (yb_view_rows(s->mailbox, &s->view, &j->rows, err) < 0 ||
         imapd_targets(c, &j->args.set, c->uid, j->rows, &seqs, err) < 0)
         return -1;
-    keep_keywords(c, &j->args.flags, &j->op);
+    keep_keywords(c, j);
     j->uids = imapd_uids(c, &seqs, j->rows, &j->n, &j->gone);
     j->failed = yb_arena_alloc(c->arena, j->n + 1, sizeof(uint32_t));
     /* UNCHANGEDSINCE 0 lets nothing through; the store's 0 means no condition (RFC 7162 §3.1.3). */

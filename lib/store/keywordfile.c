@@ -178,6 +178,16 @@ yb_keywords_full(const struct yb_keywords *k)
     return k->n_named >= YB_KEYWORDS_MOST;
 }
 
+size_t
+yb_keywords_octets(const struct yb_keywords *k)
+{
+    size_t octets = 0;
+
+    for (size_t i = 0; i < k->n; i++)
+        octets += k->names[i].n > 0 ? k->names[i].n + 1 : 0;
+    return octets;
+}
+
 bool
 yb_keywords_next(const struct yb_keywords *k, size_t *at, struct yb_str *name)
 {
@@ -201,7 +211,7 @@ yb_keywords_find(const struct yb_keywords *k, struct yb_str name)
     uintptr_t found;
     uint64_t number;
 
-    if (!yb_keywordfile_fits(name))
+    if (name.n == 0 || name.n > YB_KEYWORD_BYTES)
         return YB_KEYWORD_NONE;
     found = (uintptr_t)yb_map_get(k->by_name, fold(name, room));
     if (found != 0)

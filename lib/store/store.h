@@ -323,6 +323,8 @@ void yb_keywords_release(const struct yb_keywords **k);
 uint32_t yb_keywords_version(const struct yb_keywords *k);
 /* There is room for no other, unless some are given back. */
 bool yb_keywords_full(const struct yb_keywords *k);
+/* Octets of all names, one more for each: as long as a message's can be. */
+size_t yb_keywords_octets(const struct yb_keywords *k);
 /* Walks the names: *at is 0 at first. */
 bool yb_keywords_next(const struct yb_keywords *k, size_t *at, struct yb_str *name);
 /* Walks the names of a record; those that were lost are made up in `room`. */

@@ -6,6 +6,8 @@
 #include "lib/store/sys.h"
 #include "lib/store/table.h"
 
+#define CHANGES_OCTETS ((size_t)32 << 20) /* of keywords that are told at once */
+
 struct rows {
     struct yb_rows rows; /* what the caller sees */
     struct yb_block *block;
@@ -402,9 +404,24 @@ claim_new(struct yb_mailbox *m, struct yb_view *v, const struct yb_index_head *h
     yb_account_unlock(m->account);
 }
 
+/* Of how many messages the flags are told at once, for each may have all keywords. */
+static size_t
+flags_at_once(struct yb_mailbox *m)
+{
+    const struct yb_keywords *k;
+    struct yb_err unused = { 0 };
+    size_t n = SIZE_MAX;
+
+    if (yb_mailbox_keywords(m, &k, &unused) == 0) {
+        n = CHANGES_OCTETS / (yb_keywords_octets(k) + 1) + 1;
+        yb_keywords_release(&k);
+    }
+    return n;
+}
+
 static void
 tell_all(struct yb_mailbox *m, struct yb_view *v, const struct yb_index_head *head, uint32_t upto,
-         bool with_expunges, struct yb_arena *arena, struct yb_changes *out)
+         size_t flags, bool with_expunges, struct yb_arena *arena, struct yb_changes *out)
 {
     const struct yb_table *t = m->table;
     size_t told = yb_block_find(t->live->v, t->live->n, v->uidnext) + count_dead(t, v);
@@ -412,7 +429,7 @@ tell_all(struct yb_mailbox *m, struct yb_view *v, const struct yb_index_head *he
 
     if (with_expunges)
         tell_expunges(t, v, most, head->modseq, arena, out);
-    tell_flags(t, v, most, head->modseq, arena, out);
+    tell_flags(t, v, flags < most ? flags : most, head->modseq, arena, out);
     if (v->read_only) /* which takes nothing away from others */
         yb_recent_add(v, head->recent_uid > v->uidnext ? head->recent_uid : v->uidnext,
                       head->uidnext);
@@ -434,6 +451,7 @@ yb_view_changes(struct yb_mailbox *m, struct yb_view *v, bool with_expunges, str
     struct yb_err why = { 0 };
     uint32_t upto = UINT32_MAX;
     bool peeked = yb_mailbox_peek(m, &head);
+    size_t flags;
 
     *out = (struct yb_changes){ 0 };
     if (peeked && head.uidvalidity == v->uidvalidity && head.modseq == v->modseq &&
@@ -444,6 +462,7 @@ yb_view_changes(struct yb_mailbox *m, struct yb_view *v, bool with_expunges, str
     }
     if (!v->read_only)
         claim_new(m, v, &head, peeked, &upto);
+    flags = flags_at_once(m);
     if (table_get(m, &head, &why) < 0) {
         out->invalid = why.class == YB_PERM;
         if (out->invalid)
@@ -456,7 +475,7 @@ yb_view_changes(struct yb_mailbox *m, struct yb_view *v, bool with_expunges, str
     if (view_lost(m->table, v, &head))
         out->invalid = true;
     else
-        tell_all(m, v, &head, upto, with_expunges, arena, out);
+        tell_all(m, v, &head, upto, flags, with_expunges, arena, out);
     yb_table_put(m);
     return 0;
 }
