@@ -185,7 +185,8 @@ text_of(const struct yb_keywords *k, const struct used *u)
     return b;
 }
 
-/* The whole file anew, synced, and read again. */
+/* The whole file anew, synced, and read again. Letters that go are no letters in use before they have
+ * no line: the change that wants the room may come to nothing, and then writes no head. */
 static int
 rewrite(struct yb_keyword_job *j, const struct used *u, struct yb_err *err)
 {
@@ -194,11 +195,13 @@ rewrite(struct yb_keyword_job *j, const struct used *u, struct yb_err *err)
     struct yb_str text = yb_buf_view(b);
     int rc = 0;
 
-    if (yb_sys_write_file(m->dir_fd, YB_KEYWORDS_FILE, text.p, text.n) < 0)
+    if (u != NULL) {
+        m->head.letters = u->letters;
+        rc = yb_mailbox_write_head(m, err);
+    }
+    if (rc == 0 && yb_sys_write_file(m->dir_fd, YB_KEYWORDS_FILE, text.p, text.n) < 0)
         rc = yb_err_sys(err, YB_TEMP, "4.3.0", "write " YB_KEYWORDS_FILE);
     yb_buf_free(&b);
-    if (rc == 0 && u != NULL)
-        m->head.letters = u->letters; /* written with what is about to change */
     yb_keywords_release(&j->k);
     return rc < 0 ? -1 : current(m, m->head.letters, &j->k, err);
 }

@@ -272,6 +272,37 @@ START_TEST(test_full)
 }
 END_TEST
 
+#define LETTERS 26
+
+/* Letters that nobody uses are given back for names of which one is too many: nothing comes of it, and
+ * nothing that was given back is called lost. */
+START_TEST(test_full_for_nothing)
+{
+    struct yb_mailbox *m;
+    struct yb_str names[LETTERS + 1];
+    char text[LETTERS + 1][16];
+    struct yb_store_flags op = { .op = YB_FLAGS_REMOVE, .keywords = names, .n_keywords = LETTERS };
+    uint32_t uid = put_words(NULL, 1, 0, YB_KEYWORDS_MOST);
+
+    for (unsigned i = 0; i <= LETTERS; i++) {
+        name_make(i, text[i]);
+        names[i] = yb_str_from(text[i]);
+    }
+    m = help_mailbox(&h, "INBOX");
+    OK(yb_mailbox_store(m, &uid, 1, &op, &err));
+    for (unsigned i = 0; i <= LETTERS; i++) {
+        text[i][0] = 'n';
+        names[i] = yb_str_from(text[i]);
+    }
+    op =
+        (struct yb_store_flags){ .op = YB_FLAGS_ADD, .keywords = names, .n_keywords = LETTERS + 1 };
+    FAILS(yb_mailbox_store(m, &uid, 1, &op, &err), YB_PERM, YB_ERR_LIMIT);
+    yb_mailbox_close(&m);
+    ck_assert_uint_eq(names_in("INBOX"), YB_KEYWORDS_MOST - LETTERS);
+    ck_assert(has_words("INBOX", 1, LETTERS, YB_KEYWORDS_MOST - LETTERS));
+}
+END_TEST
+
 /* --- lost --- */
 
 static void
@@ -383,6 +414,7 @@ main(void)
     tcase_add_test(tc, test_form);
     tcase_add_test(tc, test_only_what_is_used);
     tcase_add_test(tc, test_full);
+    tcase_add_test(tc, test_full_for_nothing);
     tcase_add_test(tc, test_lost);
     tcase_add_test(tc, test_lines);
     tcase_add_loop_test(tc, test_strange, 0, (int)YB_COUNT(strange));
