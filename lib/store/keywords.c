@@ -293,33 +293,54 @@ make_room(struct yb_keyword_job *j, size_t names, size_t sets, struct yb_err *er
     return grow(j, err);
 }
 
+static struct yb_keyword_bits
+in_sets(const struct yb_keywords *k)
+{
+    struct yb_keyword_bits taken = { { 0 } };
+
+    for (size_t s = 0; s < k->n_sets; s++) {
+        for (size_t n = 0; n < k->sets[s].n; n++)
+            yb_keyword_bit_set(&taken, k->sets[s].v[n], true);
+    }
+    return taken;
+}
+
 /* A number that nobody has, not in a set whose names are lost either. */
 static size_t
 free_number(const struct yb_keywords *k)
 {
-    struct yb_keyword_bits taken = { { 0 } };
+    struct yb_keyword_bits taken;
     size_t i = 0;
 
     while (i < YB_LETTERS && k->names[i].n > 0)
         i++;
     if (i < YB_LETTERS)
         return i;
-    for (size_t s = 0; s < k->n_sets; s++) {
-        for (size_t n = 0; n < k->sets[s].n; n++)
-            yb_keyword_bit_set(&taken, k->sets[s].v[n], true);
-    }
+    taken = in_sets(k);
     while (i < YB_KEYWORDS_MOST && (k->names[i].n > 0 || yb_keyword_bit(&taken, i)))
         i++;
     return i;
 }
 
-/* The number of a name, made when it has none. */
+/* Is it a keyword's, if only of one whose name is lost? */
+static bool
+is_taken(const struct yb_keywords *k, uint64_t number)
+{
+    struct yb_keyword_bits taken;
+
+    if (number >= YB_KEYWORDS_MOST || k->names[number].n > 0)
+        return number < YB_KEYWORDS_MOST;
+    taken = in_sets(k);
+    return yb_keyword_bit(&taken, (size_t)number);
+}
+
+/* The number of a name, made when it has none; a name that looks as if it were lost is one, too. */
 static int
 number_make(struct yb_keyword_job *j, struct yb_str name, size_t *number, struct yb_err *err)
 {
     uint64_t found = yb_keywords_find(now(j), name);
 
-    if (found < YB_KEYWORDS_MOST) {
+    if (is_taken(now(j), found)) {
         *number = (size_t)found;
         return 0;
     }

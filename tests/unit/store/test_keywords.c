@@ -331,6 +331,25 @@ START_TEST(test_lost)
 }
 END_TEST
 
+/* Names as those of lost keywords are made up are a client's as well as others: they are made, told, and
+ * no other is called so. */
+START_TEST(test_as_if_lost)
+{
+    struct yb_mailbox *m;
+    struct yb_str names[] = { YB_STR("unknown-26"), YB_STR("other") };
+    struct yb_store_flags op = { .op = YB_FLAGS_ADD, .keywords = names, .n_keywords = 2 };
+    uint32_t uid = put_words(NULL, 1, 0, LETTERS);
+
+    OK(change("INBOX", uid, YB_FLAGS_SET, "unknown-1999", &err));
+    ck_assert_uint_eq(names_in("INBOX"), LETTERS + 1);
+    m = help_mailbox(&h, "INBOX");
+    OK(yb_mailbox_store(m, &uid, 1, &op, &err));
+    yb_mailbox_close(&m);
+    ck_assert_uint_eq(names_in("INBOX"), LETTERS + 3);
+    ck_assert_str_eq(words_of("INBOX", uid), "unknown-1999 unknown-26 other ");
+}
+END_TEST
+
 /* One line of the file after the other is damaged: one name, or one set, is lost, no other. */
 START_TEST(test_lines)
 {
@@ -416,6 +435,7 @@ main(void)
     tcase_add_test(tc, test_full);
     tcase_add_test(tc, test_full_for_nothing);
     tcase_add_test(tc, test_lost);
+    tcase_add_test(tc, test_as_if_lost);
     tcase_add_test(tc, test_lines);
     tcase_add_loop_test(tc, test_strange, 0, (int)YB_COUNT(strange));
     suite_add_tcase(s, tc);
