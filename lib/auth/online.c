@@ -441,9 +441,13 @@ yb_online_remove(struct yb_online *o, struct yb_online_entry *e)
 {
     char *ended;
 
-    if (o == NULL || e->link == NULL)
+    if (o == NULL)
         return;
     pthread_mutex_lock(&o->lock);
+    if (e->link == NULL) { /* asked under the lock: a sweep may give it another place just now */
+        pthread_mutex_unlock(&o->lock);
+        return;
+    }
     bucket_remove(e);
     if (o->cursor == e)
         o->cursor = e->next;

@@ -93,10 +93,12 @@ logins(void *arg YB_UNUSED, const struct yb_str *names, size_t n, struct yb_aren
     return rc;
 }
 
+static _Atomic uint64_t hash_key;
+
 static uint64_t
 hash(void *arg YB_UNUSED, struct yb_str name)
 {
-    uint64_t h = 0;
+    uint64_t h = hash_key;
 
     for (size_t i = 0; i < name.n; i++)
         h = h * 31 + (unsigned char)name.p[i];
@@ -250,6 +252,22 @@ START_TEST(test_away)
 }
 END_TEST
 
+/* Places change with the key of the hashes, while sessions end: each that ends is out of the table. */
+START_TEST(test_key)
+{
+    for (uint32_t round = 0; round < 20; round++) {
+        hash_key++;
+        change(NULL);
+        for (uint32_t i = 0; i < MANY; i++) {
+            yb_online_remove(online, &entries[i]);
+            log_in(&entries[i], i);
+        }
+        yb_clock_rest_us(10000);
+    }
+    ck_assert_uint_eq(count_ended(), 0);
+}
+END_TEST
+
 /* What changed while he logged in, and the notice had nobody to be about. */
 START_TEST(test_late)
 {
@@ -395,6 +413,7 @@ main(void)
     tcase_add_test(tc, test_all);
     tcase_add_test(tc, test_many_addresses);
     tcase_add_test(tc, test_away);
+    tcase_add_test(tc, test_key);
     tcase_add_test(tc, test_late);
     tcase_add_test(tc, test_commands);
     tcase_add_test(tc, test_crowd);
