@@ -24,7 +24,7 @@ struct pop3d_maildrop {
     int fd;      /* its message, or -1 */
     off_t at;    /* how far that is counted */
     struct pop3d_counter counter;
-    bool counted; /* some were: the memo is written anew */
+    bool counted; /* some were that the memo does not know of */
     bool unread;  /* one could not be read: those behind it are counted again next time */
 };
 
@@ -125,7 +125,7 @@ count_end(struct pop3d_maildrop *d, bool unread)
 
 /* What is known for the next session: of messages that are still there. */
 static void
-sizes_keep(const struct pop3d_maildrop *d)
+sizes_keep(struct pop3d_maildrop *d)
 {
     struct pop3d_sizes kept = { .upto = d->sizes.upto };
     struct yb_buf *b = yb_buf_new(SIZE_MAX);
@@ -141,6 +141,7 @@ sizes_keep(const struct pop3d_maildrop *d)
     yb_mailbox_memo_write(d->inbox, MEMO, yb_buf_view(b));
     pop3d_sizes_free(&kept);
     yb_buf_free(&b);
+    d->counted = false;
 }
 
 bool
@@ -180,6 +181,8 @@ pop3d_maildrop_close(struct pop3d_maildrop **out)
 
     if (d == NULL)
         return;
+    if (d->counted) /* ended in the middle: the next session goes on from there */
+        sizes_keep(d);
     if (d->rows != NULL)
         yb_rows_release(&d->rows);
     if (d->viewing)

@@ -1,4 +1,5 @@
 /* Whole POP3 sessions against a store in memory: what is said, and what is left afterwards. */
+#include "pop3d/maildrop.h"
 #include "tests/unit/pop3d/fake.h"
 
 #include <check.h>
@@ -239,6 +240,23 @@ START_TEST(test_bare_line_ends)
 }
 END_TEST
 
+/* A session that ends while it counts leaves what it counted to the next. */
+START_TEST(test_ends_while_counting)
+{
+    for (unsigned login = 0; login < 4; login++) {
+        struct yb_account_id id = { { 0 } };
+        struct pop3d_maildrop *d;
+        struct yb_err err = { 0 };
+
+        store->reads = 0;
+        ck_assert_int_eq(pop3d_maildrop_open((struct yb_store *)store, id, &d, &err), 0);
+        ck_assert(pop3d_maildrop_count_octets(d, 0) == (login < 2));
+        ck_assert_uint_eq(store->reads, login < 3);
+        pop3d_maildrop_close(&d);
+    }
+}
+END_TEST
+
 START_TEST(test_trouble)
 {
     struct yb_conn *c = fake_open(&pop3d, true);
@@ -376,6 +394,7 @@ main(void)
     tcase_add_test(tc, test_stls_forgets);
     tcase_add_test(tc, test_in_use);
     tcase_add_test(tc, test_bare_line_ends);
+    tcase_add_test(tc, test_ends_while_counting);
     tcase_add_test(tc, test_trouble);
     tcase_add_test(tc, test_draining);
     tcase_add_test(tc, test_many);
