@@ -100,6 +100,44 @@ check_before(const struct yb_smtp_tx *tx, const struct yb_smtp_rcpt *r, const st
     return err->kind == YB_ERR_FULL ? mailbox_full(err) : -1;
 }
 
+static void
+log_fate(struct yb_smtp_session *s, const struct yb_smtp_rcpt *r, const struct hand_over *h)
+{
+    char text[YB_ID_TEXT];
+    struct yb_log_line l;
+
+    yb_log_begin(&l, h->err.class == YB_OK ? YB_LOG_INFO : YB_LOG_WARN, yb_conn_log(s->conn),
+                 h->err.class == YB_OK ? "lmtpd.delivered" : "lmtpd.refused");
+    if (!yb_session_id_is_zero(s->tx->x.session))
+        yb_log_str(&l, "session", yb_str_from(yb_session_id_text(s->tx->x.session, text)));
+    yb_log_str(&l, "delivery", yb_str_from(yb_delivery_id_text(r->x.delivery, text)));
+    yb_log_str(&l, "account", yb_str_from(yb_account_id_text(r->x.account, text)));
+    yb_log_str(&l, "rcpt", r->text);
+    if (s->tx->size > 0) /* not yet, at RCPT */
+        yb_log_num(&l, "size", (int64_t)s->tx->size);
+    if (h->err.class == YB_OK) {
+        yb_log_num(&l, "uid", h->stored.uid);
+        if (h->stored.duplicate)
+            yb_log_str(&l, "duplicate", YB_STR("yes"));
+    } else {
+        yb_log_str(&l, "status", yb_str_from(h->err.status));
+        yb_log_str(&l, "text", yb_str_from(h->err.text));
+    }
+    yb_log_end(&l);
+}
+
+/* A mailbox that is broken keeps its mail out until somebody mends it; one that is full is as usual. */
+static int
+refuse_rcpt(struct yb_smtp_session *s, const struct yb_smtp_rcpt *r, struct hand_over *h,
+            const struct yb_err *err)
+{
+    yb_store_close(&h->account);
+    h->err = *err;
+    if (err->class == YB_TEMP && err->kind != YB_ERR_FULL)
+        log_fate(s, r, h);
+    return -1;
+}
+
 static int
 on_rcpt(struct yb_smtp_session *s, struct yb_smtp_rcpt *r, struct yb_err *err)
 {
@@ -110,12 +148,10 @@ on_rcpt(struct yb_smtp_session *s, struct yb_smtp_rcpt *r, struct yb_err *err)
         return yb_err_as(err, YB_ERR_SYNTAX, YB_PERM, "5.5.4", "RCPT needs XACCOUNT and XDELIVERY");
     h = yb_arena_alloc(s->tx->arena, 1, sizeof(*h));
     if (yb_store_open(d->store, r->x.account, true, &h->account, err) < 0)
-        return -1;
+        return refuse_rcpt(s, r, h, err);
     h->head = added_fields(s->tx, r);
-    if (check_before(s->tx, r, h, err) < 0) {
-        yb_store_close(&h->account);
-        return -1;
-    }
+    if (check_before(s->tx, r, h, err) < 0)
+        return refuse_rcpt(s, r, h, err);
     r->data = h;
     return 0;
 }
@@ -180,32 +216,6 @@ place(const struct yb_smtp_rcpt *r)
     if (err.kind == YB_ERR_FULL)
         (void)mailbox_full(&err);
     give_up(h, &err);
-}
-
-static void
-log_fate(struct yb_smtp_session *s, const struct yb_smtp_rcpt *r)
-{
-    const struct hand_over *h = r->data;
-    char text[YB_ID_TEXT];
-    struct yb_log_line l;
-
-    yb_log_begin(&l, h->err.class == YB_OK ? YB_LOG_INFO : YB_LOG_WARN, yb_conn_log(s->conn),
-                 h->err.class == YB_OK ? "lmtpd.delivered" : "lmtpd.refused");
-    if (!yb_session_id_is_zero(s->tx->x.session))
-        yb_log_str(&l, "session", yb_str_from(yb_session_id_text(s->tx->x.session, text)));
-    yb_log_str(&l, "delivery", yb_str_from(yb_delivery_id_text(r->x.delivery, text)));
-    yb_log_str(&l, "account", yb_str_from(yb_account_id_text(r->x.account, text)));
-    yb_log_str(&l, "rcpt", r->text);
-    yb_log_num(&l, "size", (int64_t)s->tx->size);
-    if (h->err.class == YB_OK) {
-        yb_log_num(&l, "uid", h->stored.uid);
-        if (h->stored.duplicate)
-            yb_log_str(&l, "duplicate", YB_STR("yes"));
-    } else {
-        yb_log_str(&l, "status", yb_str_from(h->err.status));
-        yb_log_str(&l, "text", yb_str_from(h->err.text));
-    }
-    yb_log_end(&l);
 }
 
 /* The final state of an accepted message. A refusal is told by the engine with its answer. */
@@ -277,7 +287,7 @@ on_message(struct yb_smtp_session *s, struct yb_str *answer YB_UNUSED, struct yb
             atomic_fetch_add(&d->refused, 1);
             r->err = &h->err;
         }
-        log_fate(s, r);
+        log_fate(s, r, h);
     }
     return 0;
 }

@@ -23,8 +23,16 @@ def copies(p, address):
         return int(c.select("INBOX", readonly=True)[1][0])
 
 
+def told(p, trial):
+    """What lmtpd's log says, at a level that is looked at, of the mailbox: which it is, and what is wrong."""
+    account = "account=%s" % p.yubin_json("account", "show", BAD)["account_id"]
+    with open(trial.daemons["lmtpd"].log, encoding="utf-8") as f:
+        return [line for line in f if "level=warn" in line and "event=lmtpd.refused" in line and account in line
+                and "Permission denied" in line]
+
+
 def scenario(p):
-    p.own()
+    trial = p.own()
     p.tenant("one", "broken.test")
     p.account(GOOD)
     p.account(BAD)
@@ -37,10 +45,12 @@ def scenario(p):
     first = send(p, BAD, GOOD)
     assert first[:2] == [250, 250] and 400 <= first[2] < 500, first
     assert copies(p, GOOD) == 1, "a try that failed left a copy"
+    assert len(told(p, trial)) == 1
     for tries in range(3):
         answers = send(p, BAD, GOOD)
         assert 400 <= answers[0] < 500 and answers[1:] == [250, 250], answers
         assert copies(p, GOOD) == 2 + tries  # each was a message of its own for the good one
+        assert len(told(p, trial)) == 2 + tries
     os.chown(new, owner.st_uid, owner.st_gid)
     assert send(p, BAD, GOOD) == [250, 250, 250]
     assert (copies(p, BAD), copies(p, GOOD)) == (2, 5)
