@@ -117,7 +117,7 @@ yb_admin_explain(const struct yb_db_conn *c, struct yb_err *err)
         { "tenants_name_check", "A tenant needs a name" },
         { "domains_name_key", "This domain is hosted already" },
         { "domains_tenant_id_fkey", "The tenant still has domains: delete them first" },
-        { "domains_separator_check", "The separator is one of + - = _ . # ~ /, or empty for none" },
+        { "domains_separator_check", "The separator is one of + - = _ . # ~ /, or none" },
         { "domains_subdomains_check", "subdomains is none, one or any" },
         { "domain_aliases_pkey", "There is a domain alias of this name already" },
         { "accounts_domain_id_local_key", "There is an account of this address already" },

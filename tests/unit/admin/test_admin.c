@@ -455,7 +455,7 @@ static const struct step domain_steps[] = {
     { "domain add d1 -a.test", "!-a.test" },
     { "domain add d1 [127.0.0.1]", "![127.0.0.1]" },
     { "domain add d1 x@y.test", "!x@y.test" },
-    { "domain set plain.test separator=!", "!The separator is one of" },
+    { "domain set plain.test separator=!", "!The separator is one of + - = _ . # ~ /, or none" },
     { "domain set plain.test separator=", "'separator':null" },
     { "domain set plain.test separator=_ subdomains=some", "!subdomains is none, one or any" },
     { "domain set plain.test subdomains=any catch_all=all@plain.test", "'subdomains':'any' 'separator':null 'catch_all':'all@plain.test'" },
