@@ -83,6 +83,13 @@ is_name_char(char c)
     return yb_is_alpha(c) || yb_is_digit(c) || c == '.' || c == '-' || c == '+';
 }
 
+/* What was read since then. */
+static struct yb_str
+since(const struct imapd_lex *l, size_t from)
+{
+    return yb_str_head(yb_str_skip(l->in, from), l->at - from);
+}
+
 static bool
 lex_run(struct imapd_lex *l, bool (*is)(char), struct yb_str *out, const char *why)
 {
@@ -90,7 +97,7 @@ lex_run(struct imapd_lex *l, bool (*is)(char), struct yb_str *out, const char *w
 
     while (l->at < l->in.n && is(l->in.p[l->at]))
         l->at++;
-    *out = yb_str(l->in.p + from, l->at - from);
+    *out = since(l, from);
     return out->n > 0 || imapd_lex_wrong(l, why);
 }
 
@@ -162,8 +169,7 @@ lex_u64(struct imapd_lex *l, uint64_t max, uint64_t *out)
         l->at++;
     if (l->at == from)
         return imapd_lex_wrong(l, "A number is missing");
-    return yb_str_u64(yb_str(l->in.p + from, l->at - from), max, out) ||
-           imapd_lex_wrong(l, "A number is too large");
+    return yb_str_u64(since(l, from), max, out) || imapd_lex_wrong(l, "A number is too large");
 }
 
 bool
@@ -379,7 +385,7 @@ lex_flag(struct imapd_lex *l, bool lenient, struct imapd_flags *out)
 
     if (!imapd_lex_atom(l, &name))
         return false;
-    name = yb_str(l->in.p + from, l->at - from);
+    name = since(l, from);
     flag = imapd_flag_named(name);
     out->flags |= flag;
     /* \Recent is ours alone to set (§2.3.2); clients that copy flags send it back. */

@@ -364,11 +364,12 @@ START_TEST(test_empty_values)
         for (const struct ctl_option_row *o = c->options; o != NULL && o->name != NULL; o++) {
             char noun[20], verb[20], name[40], empty[] = "", program[] = "yubin";
             char *argv[] = { program, noun, verb, name, empty };
-            struct ctl run = ctl_new();
+            struct ctl run;
             int rc;
 
             if (o->value == NULL)
                 continue;
+            run = ctl_new();
             snprintf(noun, sizeof(noun), "%s", c->noun);
             snprintf(verb, sizeof(verb), "%s", c->verb);
             snprintf(name, sizeof(name), "%s", o->name);
