@@ -52,7 +52,7 @@ const struct cost_bound cost_bounds[] = {
     { "store_files",   4 K,       256 K,       1024 K,     140,       768 K,     110 },
     { "store_folder",  1 K,       256 K,          8 K,       1,        32 K,       4 },
     /* The table of names, two maps; a line is four octets, and with its checksum 21. */
-    { "store_keywords", 1 K,      256 K,        128 K,     100,        64 K,      90 },
+    { "store_keywords", 1 K,      256 K,        128 K,     100,        64 K,     130 },
     { "store_name",    1 K,       256 K,          4 K,       1,         4 K,      40 },
     { "transfer",      1 K,       256 K,          8 K,       6,         8 K,     135 },
     { "tree",          2 K,       256 K,        128 K,      30,       384 K,     150 },
