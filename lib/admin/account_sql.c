@@ -37,6 +37,17 @@ static const struct yb_db_statement suspend = { "account_suspend",
 static const struct yb_db_statement show = { "account_show",
     "SELECT to_json(c) FROM account_cards c "
     " WHERE c.local_key = $1::text AND c.domain = $2::text" };
+/* Its card tells what was done to the account alone. */
+static const struct yb_db_statement above = { "account_above",
+    "SELECT coalesce(json_agg(w), '[]') FROM accounts a JOIN domains d USING (domain_id) "
+    "  JOIN tenants t ON t.tenant_id = a.tenant_id, "
+    "  LATERAL (VALUES ('its tenant is suspended: ' || t.suspended_reason), "
+    "                  ('its domain is suspended: ' || d.suspended_reason), "
+    "                  ((SELECT 'the address is retired: see `yubin account retired`' "
+    "                      FROM retirements r WHERE r.domain_id = a.domain_id "
+    "                       AND r.local = a.local "
+    "                       AND coalesce(r.expires_at > now(), true)))) v (w) "
+    " WHERE w IS NOT NULL AND a.local = $1::text AND d.name = $2::text" };
 static const struct yb_db_statement list = { "account_list",
     "SELECT coalesce(json_agg(c ORDER BY c.domain, c.local_key), '[]') "
     "  FROM (SELECT * FROM account_cards WHERE ($4::text = '' OR domain = $4) "
@@ -141,6 +152,7 @@ change_one(struct yb_admin *a, struct yb_str address, const struct change *ch, j
 {
     struct yb_arena *arena = yb_arena_new(1024);
     struct yb_db_conn *c = NULL;
+    json_t *warnings = NULL;
     int rc = yb_admin_begin(a, &c, err);
 
     *out = NULL;
@@ -150,6 +162,11 @@ change_one(struct yb_admin *a, struct yb_str address, const struct change *ch, j
         rc = run_card(c, &show, address, arena, out, err);
     if (rc == 0 && ch != NULL && ch->st == &forward_add)
         rc = look_at(c, address, arena, out, err);
+    if (rc == 0 && ch == NULL)
+        rc = run_card(c, &above, address, arena, &warnings, err);
+    if (rc == 0 && json_array_size(warnings) > 0)
+        json_object_set(*out, "warnings", warnings);
+    json_decref(warnings);
     rc = yb_admin_end(&c, rc, out, err);
     yb_arena_free(&arena);
     return rc;

@@ -88,7 +88,9 @@ def tenants(p):
     run(p, "tenant", "suspend", "words", "--reason", "not paid")
     answers(p, ANN, 450)
     wait_until(lambda: "not paid" in str(logs_in(p.imap, ANN, p.passwords[ANN])))
+    assert as_json(p, "account", "show", ANN)["warnings"] == ["its tenant is suspended: not paid"]
     run(p, "tenant", "resume", "words")
+    assert "warnings" not in as_json(p, "account", "show", ANN)
     answers(p, ANN, 250)
     assert "domain" in refuses(p, "tenant", "delete", "words")
     run(p, "tenant", "delete", "zeta")
@@ -206,6 +208,10 @@ def senders(p):
 
 
 def retired(p):
+    run(p, "account", "retire", BOB, "--moved-to", ANN)
+    assert "retired" in as_json(p, "account", "show", BOB)["warnings"][0]
+    run(p, "account", "restore", BOB)
+    answers(p, BOB, 250)
     run(p, "account", "retire", "m1@words.test")
     answers(p, "m1@words.test", 550, "5.1.1")
     run(p, "account", "retire", "m1@words.test", "--moved-to", "m1@new.test", "--until", "2099-01-31")
