@@ -6,7 +6,9 @@
 #include "lib/store/sum.h"
 #include "lib/store/sys.h"
 
+#include <fcntl.h>
 #include <stddef.h>
+#include <sys/stat.h>
 
 #define DURABLE_AT 1024
 #define WANTED_AT 3072
@@ -89,6 +91,22 @@ yb_lockfile_read(int fd, struct yb_lock_head *head)
 {
     return yb_pread_full(fd, head, sizeof(*head), 0) == sizeof(*head) &&
            head_is(head, head_magic, head_sum(head));
+}
+
+void
+yb_lockfile_boot(int fd, const uint8_t boot[YB_ID_BYTES], uint8_t out[YB_ID_BYTES])
+{
+    uint64_t file[YB_ID_BYTES / 8] = { 0 };
+    struct statx st;
+
+    if (statx(fd, "", AT_EMPTY_PATH, STATX_INO | STATX_BTIME, &st) == 0) {
+        file[0] = st.stx_ino;
+        if ((st.stx_mask & STATX_BTIME) != 0)
+            file[1] = (uint64_t)st.stx_btime.tv_sec * 1000000000 + st.stx_btime.tv_nsec;
+    }
+    memcpy(out, file, YB_ID_BYTES);
+    for (size_t i = 0; i < YB_ID_BYTES; i++)
+        out[i] ^= boot[i];
 }
 
 int

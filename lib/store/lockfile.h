@@ -64,6 +64,9 @@ struct yb_lock_look {
 void yb_lockfile_look(int fd, struct yb_lock_look *look);
 /* The head alone: true when it is whole. */
 bool yb_lockfile_read(int fd, struct yb_lock_head *head);
+/* What a head written now says for boot: of the kernel's boot and of this very file. A copy, such as a
+ * backup put back, is as if it were another boot's: its numbers were given before. */
+void yb_lockfile_boot(int fd, const uint8_t boot[YB_ID_BYTES], uint8_t out[YB_ID_BYTES]);
 /* -1 with errno. */
 int yb_lockfile_write(int fd, struct yb_lock_head *head);
 void yb_lockfile_read_durable(int fd, struct yb_lock_durable *d);

@@ -72,6 +72,7 @@ static bool
 read_head(struct yb_store *s, int root_fd, struct yb_account_id id, struct yb_lock_head *head)
 {
     char text[YB_ID_TEXT], path[YB_ID_TEXT + 16];
+    uint8_t boot[YB_ID_BYTES];
     bool whole;
     int fd;
 
@@ -80,8 +81,9 @@ read_head(struct yb_store *s, int root_fd, struct yb_account_id id, struct yb_lo
     fd = yb_sys_open(root_fd, path, O_RDONLY | O_NOFOLLOW);
     if (fd < 0)
         return false;
-    whole = yb_lockfile_read(fd, head) && head->busy == 0 &&
-            memcmp(head->boot, s->boot, YB_ID_BYTES) == 0;
+    yb_lockfile_boot(fd, s->boot, boot);
+    whole =
+        yb_lockfile_read(fd, head) && head->busy == 0 && memcmp(head->boot, boot, YB_ID_BYTES) == 0;
     yb_sys_close(&fd);
     return whole;
 }
