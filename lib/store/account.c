@@ -185,6 +185,7 @@ yb_account_open_lock(struct yb_store_account *a, struct yb_err *err)
     yb_sys_close(&a->lock_fd);
     a->lock_fd = fd;
     a->lock_id = yb_sys_id(fd);
+    yb_lockfile_boot(fd, a->store->boot, a->boot);
     return 0;
 }
 

@@ -75,6 +75,7 @@ struct yb_store_account {
     int dir_fd, maildir_fd, lock_fd;
     struct yb_file_id dir_id;              /* the same as long as the handle lives */
     struct yb_file_id maildir_id, lock_id; /* under the lock */
+    uint8_t boot[YB_ID_BYTES];             /* what lock_fd's head says for the boot */
 
     /* guarded by store.mutex */
     unsigned refs;

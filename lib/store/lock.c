@@ -50,7 +50,6 @@ static int
 head_load(struct yb_store_account *a, enum purpose purpose, struct yb_err *err)
 {
     struct yb_lock_look look;
-    uint8_t boot[YB_ID_BYTES];
     bool same;
 
     if (yb_account_stands(a, err) < 0)
@@ -67,8 +66,7 @@ head_load(struct yb_store_account *a, enum purpose purpose, struct yb_err *err)
     a->head = look.head;
     a->usage_unknown = false; /* who left it so left the busy mark, too */
     a->told = (struct yb_usage){ look.head.bytes, look.head.messages, look.head.change, false };
-    yb_lockfile_boot(a->lock_fd, a->store->boot, boot);
-    if (memcmp(a->head.boot, boot, YB_ID_BYTES) != 0)
+    if (memcmp(a->head.boot, a->boot, YB_ID_BYTES) != 0)
         look.whole = false;
     if (!look.whole)
         told_lost(a, &look.durable);

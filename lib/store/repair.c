@@ -159,7 +159,7 @@ yb_account_repair(struct yb_store_account *a, bool head_valid, struct yb_err *er
         uint32_t folders = (uint32_t)yb_clock_now();
 
         a->head = (struct yb_lock_head){ .folders = folders | 1, .change = a->head.change };
-        yb_lockfile_boot(a->lock_fd, a->store->boot, a->head.boot);
+        memcpy(a->head.boot, a->boot, YB_ID_BYTES);
     }
     yb_mailbox_forget_all(a);
     a->folders_seen = a->head.folders;
