@@ -327,10 +327,12 @@ put_head(struct imapd_cmd *c, struct fetch_job *j)
     const struct yb_record *changed = seen_record(j, j->at_seq);
     unsigned items = j->args.items;
 
-    j->head_at = yb_buf_size(c->out);
-    j->head_sent = j->written;
     if (changed != NULL)
         items |= IMAPD_FETCH_FLAGS | (c->s->condstore ? IMAPD_FETCH_MODSEQ : 0u);
+    if ((items & IMAPD_FETCH_FLAGS) != 0)
+        (void)imapd_told_keywords(c); /* a line of its own, whatever becomes of this one */
+    j->head_at = yb_buf_size(c->out);
+    j->head_sent = j->written;
     put_index_items(c, j, j->at_seq, changed != NULL ? changed : j->message.record, items);
     j->between = (items & IMAPD_FETCH_FROM_INDEX) == 0 ? YB_STR("") : YB_STR(" ");
     j->place = AT_ITEMS;

@@ -34,6 +34,8 @@ struct yb_keyword_job {
     size_t n_given;
     const struct yb_keyword_bits *pending; /* of the message at hand */
     bool given_back;                       /* once is enough */
+    struct yb_keyword_bits members;        /* of all sets, if has_members */
+    bool has_members;
 };
 int yb_keywords_begin(struct yb_keyword_job *j, struct yb_mailbox *m,
                       struct yb_err *err) YB_MUST_USE;

@@ -203,6 +203,7 @@ rewrite(struct yb_keyword_job *j, const struct used *u, struct yb_err *err)
         rc = yb_err_sys(err, YB_TEMP, "4.3.0", "write " YB_KEYWORDS_FILE);
     yb_buf_free(&b);
     yb_keywords_release(&j->k);
+    j->has_members = false;
     return rc < 0 ? -1 : current(m, m->head.letters, &j->k, err);
 }
 
@@ -222,6 +223,11 @@ give_back(struct yb_keyword_job *j, struct yb_err *err)
     for (size_t i = 0; i < j->n_given; i++)
         used_add(&u, j->given[i].letters, j->given[i].set);
     rc = used_read(j->m, &u);
+    /* A name that was taken off must not come back from a power cut to what its letter will stand for. */
+    if (rc == 0 && (yb_sys_fsync(j->m->cur_fd) < 0 || yb_sys_fsync(j->m->new_fd) < 0)) {
+        yb_free(u.sets);
+        return yb_err_sys(err, YB_TEMP, "4.3.0", "sync a mailbox");
+    }
     rc = rc < 0 ? yb_mailbox_err_damaged(err) : rewrite(j, &u, err);
     yb_free(u.sets);
     return rc;
@@ -293,45 +299,44 @@ make_room(struct yb_keyword_job *j, size_t names, size_t sets, struct yb_err *er
     return grow(j, err);
 }
 
-static struct yb_keyword_bits
-in_sets(const struct yb_keywords *k)
+/* Members of sets, whether they have a name or not: gone through once for all names of a change. */
+static const struct yb_keyword_bits *
+members(struct yb_keyword_job *j)
 {
-    struct yb_keyword_bits taken = { { 0 } };
+    const struct yb_keywords *k = now(j);
 
+    if (j->has_members)
+        return &j->members;
+    j->members = (struct yb_keyword_bits){ { 0 } };
     for (size_t s = 0; s < k->n_sets; s++) {
         for (size_t n = 0; n < k->sets[s].n; n++)
-            yb_keyword_bit_set(&taken, k->sets[s].v[n], true);
+            yb_keyword_bit_set(&j->members, k->sets[s].v[n], true);
     }
-    return taken;
+    j->has_members = true;
+    return &j->members;
 }
 
 /* A number that nobody has, not in a set whose names are lost either. */
 static size_t
-free_number(const struct yb_keywords *k)
+free_number(struct yb_keyword_job *j)
 {
-    struct yb_keyword_bits taken;
+    const struct yb_keywords *k = now(j);
     size_t i = 0;
 
     while (i < YB_LETTERS && k->names[i].n > 0)
         i++;
-    if (i < YB_LETTERS)
-        return i;
-    taken = in_sets(k);
-    while (i < YB_KEYWORDS_MOST && (k->names[i].n > 0 || yb_keyword_bit(&taken, i)))
+    while (i >= YB_LETTERS && i < YB_KEYWORDS_MOST &&
+           (k->names[i].n > 0 || yb_keyword_bit(members(j), i)))
         i++;
     return i;
 }
 
 /* Is it a keyword's, if only of one whose name is lost? */
 static bool
-is_taken(const struct yb_keywords *k, uint64_t number)
+is_taken(struct yb_keyword_job *j, uint64_t number)
 {
-    struct yb_keyword_bits taken;
-
-    if (number >= YB_KEYWORDS_MOST || k->names[number].n > 0)
-        return number < YB_KEYWORDS_MOST;
-    taken = in_sets(k);
-    return yb_keyword_bit(&taken, (size_t)number);
+    return number < YB_KEYWORDS_MOST &&
+           (now(j)->names[number].n > 0 || yb_keyword_bit(members(j), (size_t)number));
 }
 
 /* The number of a name, made when it has none; a name that looks as if it were lost is one, too. */
@@ -340,7 +345,7 @@ number_make(struct yb_keyword_job *j, struct yb_str name, size_t *number, struct
 {
     uint64_t found = yb_keywords_find(now(j), name);
 
-    if (is_taken(now(j), found)) {
+    if (is_taken(j, found)) {
         *number = (size_t)found;
         return 0;
     }
@@ -348,7 +353,7 @@ number_make(struct yb_keyword_job *j, struct yb_str name, size_t *number, struct
         return yb_err_as(err, YB_ERR_CANNOT, YB_PERM, "5.2.0", "Not a keyword");
     if (make_room(j, 1, 0, err) < 0)
         return -1;
-    *number = free_number(j->grown);
+    *number = free_number(j);
     if (*number >= YB_KEYWORDS_MOST)
         return yb_err_as(err, YB_ERR_LIMIT, YB_PERM, "5.2.0", "No more keywords in this mailbox");
     yb_keywords_add_name(j->grown, *number, name, j->lines);
@@ -386,6 +391,7 @@ set_make(struct yb_keyword_job *j, const struct yb_keyword_bits *bits, uint32_t 
             return yb_err_as(err, YB_ERR_LIMIT, YB_PERM, "5.2.0", "No more sets of keywords");
         j->m->head.sets = number + 1; /* written with what is about to change */
         s = yb_keywords_add_set(j->grown, number + 1, bits, j->lines);
+        j->has_members = false;
     }
     *set = s->number;
     return 0;

@@ -76,9 +76,9 @@ def hanging(p, trial):
         os.kill(child, signal.SIGCONT)
     named = log_of(trial, "smtpd", "smtp.data.maybe_twice")
     assert named and " to=%s " % TO in named[-1] and "stored=unknown" in named[-1], named
-    harness.wait_until(lambda: files(trial).get("hangs") == 1, 10)
     assert send(p, "hangs") == 250
-    assert files(trial)["hangs"] == 2, "the second try comes beside the first, as the log said"
+    # Whether lmtpd read the first to its end before it saw that nobody waits any more is nobody's to say.
+    assert files(trial)["hangs"] in (1, 2), "the second try comes beside the first, if that was stored"
 
 
 def away(p, trial):
