@@ -1,4 +1,4 @@
-EXTRA_DIST += packaging/packages.build packaging/packages.test
+EXTRA_DIST += packaging/packages.build packaging/packages.test packaging/packages.coverage
 
 # systemd's files: below the prefix, where systemd looks for prefixes /usr and /usr/local.
 YB_UNITS = packaging/systemd/yubin-smtpd.service packaging/systemd/yubin-submitd.service \

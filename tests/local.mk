@@ -22,6 +22,6 @@ include tests/upgrade/local.mk
 include tests/fault/local.mk
 
 # A release holds what a clone does: the scripts too, found by folder so that none is forgotten.
-EXTRA_DIST += run-tests .ci tests/quickstart tests/system tests/model tests/fault bench/platform
+EXTRA_DIST += run-tests .ci tests/coverage tests/quickstart tests/system tests/model tests/fault bench/platform
 dist-hook:
 	find $(distdir) -name __pycache__ -prune -exec rm -rf '{}' +

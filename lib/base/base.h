@@ -24,6 +24,9 @@
 #define yb_assert(what) ((what) ? (void)0 : yb_assert_failed(#what, __FILE__, __LINE__))
 _Noreturn void yb_assert_failed(const char *what, const char *file, int line);
 
+/* The end of a forked process: nothing that its parent would do at its own end is done here. */
+_Noreturn void yb_leave(int code);
+
 /* Zeroed memory for n objects of `size` bytes. Out of memory or an overflow aborts. */
 void *yb_alloc(size_t n, size_t size) YB_MUST_USE __attribute__((malloc));
 /* Resizes to n * size bytes; the new part is not zeroed. Aborts like yb_alloc(). */

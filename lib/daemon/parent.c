@@ -154,7 +154,7 @@ start_child(struct parent *s)
             close(s->p->ready_fd);
         yb_buf_free(&s->body);
         yb_free(s->notify);
-        _exit(yb_child_run(s->p, pair[1], self));
+        yb_leave(yb_child_run(s->p, pair[1], self));
     }
     close(pair[1]);
     if (pid < 0) {
@@ -219,7 +219,7 @@ start_probe(struct parent *s)
             close(s->child_fd);
         if (s->p->ready_fd >= 0)
             close(s->p->ready_fd);
-        _exit(yb_probe_run(s->p, s->probe_task, &s->probed, self));
+        yb_leave(yb_probe_run(s->p, s->probe_task, &s->probed, self));
     }
     if (s->probe < 0) {
         yb_log(YB_LOG_ERROR, NULL, "daemon.fork_failed", "%s", strerror(errno));

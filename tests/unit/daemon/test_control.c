@@ -145,7 +145,7 @@ serve(const struct yb_listen_owner *owner, int n)
         yb_control_serve(peer, (gid_t)-1, echo, NULL);
         n--;
     }
-    _exit(0);
+    yb_leave(0);
 }
 
 static const struct yb_listen_owner mine = { 0, 0, false, 0600 };
@@ -195,7 +195,7 @@ START_TEST(test_control_stranger)
         if (setgid(65534) != 0 || setuid(65534) != 0)
             _exit(9);
         rc = yb_control_call(address + 5, YB_STR("hello"), answer, yb_deadline_in(5000), &err);
-        _exit(rc == -1 && strstr(err.text, "not allowed") != NULL ? 0 : 1);
+        yb_leave(rc == -1 && strstr(err.text, "not allowed") != NULL ? 0 : 1);
     }
     ck_assert_int_eq(waitpid(stranger, &status, 0), stranger);
     ck_assert_int_eq(status, 0);

@@ -370,7 +370,7 @@ start_with(const char *extra)
         snprintf(more, sizeof(more), "%s", extra == NULL ? "" : extra);
         dup2(fd, STDERR_FILENO);
         close(ready[0]);
-        _exit(yb_daemon_run(&spec, extra == NULL ? 5 : 6, argv));
+        yb_leave(yb_daemon_run(&spec, extra == NULL ? 5 : 6, argv));
     }
     close(ready[1]);
     p = (struct pollfd){ .fd = ready[0], .events = POLLIN };

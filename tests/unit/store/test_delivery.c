@@ -442,7 +442,7 @@ run_children(const char *const scenarios[4])
     for (int i = 0; i < 4; i++) {
         pids[i] = fork();
         if (pids[i] == 0)
-            _exit(help_child(&h, scenarios[i], "") == 0 ? 0 : 1);
+            yb_leave(help_child(&h, scenarios[i], "") == 0 ? 0 : 1);
     }
     for (int i = 0; i < 4; i++) {
         while (waitpid(pids[i], &status, 0) < 0 && errno == EINTR)
