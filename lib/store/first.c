@@ -17,16 +17,6 @@ struct yb_first {
 
 /* --- reading --- */
 
-static struct yb_str
-trimmed(struct yb_str s)
-{
-    while (s.n > 0 && s.p[0] == ' ')
-        s = yb_str_skip(s, 1);
-    while (s.n > 0 && s.p[s.n - 1] == ' ')
-        s.n--;
-    return s;
-}
-
 static int
 refuse(struct yb_err *err, struct yb_str entry, const char *why)
 {
@@ -85,13 +75,13 @@ add_entry(struct yb_first *f, struct yb_str entry, struct yb_err *err)
 
     if (entry.p[0] != '\\')
         return add_name(f, entry, entry, YB_STR(""), err);
-    use = yb_folder_use(trimmed(yb_str_head(entry, equals)));
+    use = yb_folder_use(yb_str_trim(yb_str_head(entry, equals)));
     if (use.n == 0 || equals == entry.n)
         return refuse(err, entry,
                       "uses are \\Drafts, \\Sent, \\Junk, \\Trash and \\Archive, then =NAME");
     if (is_marked(f, use))
         return refuse(err, entry, "another has this use");
-    return add_name(f, entry, trimmed(yb_str_skip(entry, equals + 1)), use, err);
+    return add_name(f, entry, yb_str_trim(yb_str_skip(entry, equals + 1)), use, err);
 }
 
 struct yb_first *
@@ -104,7 +94,7 @@ yb_first_parse(const char *text, struct yb_err *err)
     f->subscriptions = yb_buf_new(FIRST_MAX * (size_t)YB_FOLDER_DIR_MAX);
     f->specials = yb_buf_new(FIRST_MAX * (size_t)YB_FOLDER_DIR_MAX);
     while (rc == 0 && yb_str_split(&left, ',', &entry)) {
-        entry = trimmed(entry);
+        entry = yb_str_trim(entry);
         if (entry.n > 0)
             rc = add_entry(f, entry, err);
     }

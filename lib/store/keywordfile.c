@@ -35,8 +35,7 @@ yb_keywordfile_fits(struct yb_str name)
 static struct yb_str
 fold(struct yb_str name, char room[YB_KEYWORD_BYTES])
 {
-    for (size_t i = 0; i < name.n; i++)
-        room[i] = name.p[i] >= 'A' && name.p[i] <= 'Z' ? (char)(name.p[i] + 32) : name.p[i];
+    yb_lower_bytes(room, name.p, name.n);
     return yb_str(room, name.n);
 }
 
