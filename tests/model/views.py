@@ -114,12 +114,19 @@ class View:
             need(subject.group(1) == m.subject, "another message's text", line, m.subject)
 
     def guess(self):
-        """Of messages that only EXISTS told: which they are, if there is no other way."""
-        known = sum(u is not None for u in self.uids)
-        last = max([u for u in self.uids if u is not None], default=0)
-        new = [u for u in self.box.living if u > last]
-        if None not in self.uids[:known] and len(self.uids) - known == len(new):
-            self.uids[known:] = new
+        """Of messages that only EXISTS told: which they are, if there is no other way. IDLE may tell of a change to
+        a later one first, which leaves them between known ones."""
+        at = 0
+        while at < len(self.uids):
+            end = at
+            while end < len(self.uids) and self.uids[end] is None:
+                end += 1
+            below = self.uids[at - 1] if at else 0
+            above = self.uids[end] if end < len(self.uids) else self.box.uidnext
+            possible = [u for u in self.box.living if below < u < above]
+            if len(possible) == end - at:
+                self.uids[at:end] = possible
+            at = end + 1
 
     def settled(self):
         """Everything was told."""
