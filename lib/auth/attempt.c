@@ -142,6 +142,7 @@ static void
 note_proof(struct yb_auth_attempt *at, struct yb_str verifier)
 {
     at->record.user.proof = yb_auth_proof(verifier);
+    at->record.user.replaced = 0;
     at->record.user.app = false;
     at->record.user.imported = yb_cred_needs_upgrade(verifier);
 }

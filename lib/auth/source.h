@@ -23,6 +23,7 @@ struct yb_auth_user {
     uint64_t quota;         /* bytes, 0: none */
     uint64_t proof;         /* yb_auth_proof() of the verifier his password proved right by */
     bool app;               /* it was an app password */
+    uint64_t replaced;      /* of the imported one that this replaced, or 0 */
     bool imported;          /* it was one that the next login replaces (lib/cred) */
     char address[YB_AUTH_ADDRESS]; /* canonical, NUL-terminated */
 };

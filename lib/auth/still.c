@@ -41,17 +41,22 @@ has_app_password(const struct yb_auth_user *user, const struct yb_login *login)
     return false;
 }
 
+/* An answer that was asked for before the replacement may come after one that has it: the password
+ * proved right by both. */
 static bool
 has_password(struct yb_auth_user *user, const struct yb_login *login, time_t since)
 {
+    uint64_t proof = yb_auth_proof(login->verifier);
+
     if (user->app)
         return has_app_password(user, login);
-    if (yb_auth_proof(login->verifier) == user->proof)
+    if (proof == user->proof || (user->replaced != 0 && proof == user->replaced))
         return true;
     if (!user->imported || yb_cred_needs_upgrade(login->verifier) ||
         yb_clock_now() - since > REPLACED_S)
         return false;
-    user->proof = yb_auth_proof(login->verifier);
+    user->replaced = user->proof;
+    user->proof = proof;
     user->imported = false;
     return true;
 }

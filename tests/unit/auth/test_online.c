@@ -398,6 +398,23 @@ START_TEST(test_still)
 }
 END_TEST
 
+/* The hash that the login replaced, from an answer that was under way meanwhile; and then another. */
+START_TEST(test_answers_cross)
+{
+    const struct yb_login before = { .known = true, .imap = true, .verifier = YB_STR_INIT("v") };
+    const struct yb_login after = { .known = true, .imap = true, .verifier = YB_STR_INIT(SCRAM) };
+    const struct yb_login other = { .known = true, .imap = true, .verifier = YB_STR_INIT("w") };
+    struct yb_auth_user user = { .proof = yb_auth_proof(YB_STR("v")), .imported = true };
+    time_t now = yb_clock_now();
+    struct yb_err err = { 0 };
+
+    ck_assert_int_eq(yb_auth_still(&user, &after, YB_AUTH_IMAP, now, &err), 0);
+    ck_assert_msg(yb_auth_still(&user, &before, YB_AUTH_IMAP, now, &err) == 0, "%s", err.text);
+    ck_assert_int_eq(yb_auth_still(&user, &after, YB_AUTH_IMAP, now, &err), 0);
+    ck_assert_int_eq(yb_auth_still(&user, &other, YB_AUTH_IMAP, now, &err), -1);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -419,6 +436,7 @@ main(void)
     tcase_add_test(tc, test_crowd);
     suite_add_tcase(suite, tc);
     tcase_add_loop_test(still, test_still, 0, YB_COUNT(stills));
+    tcase_add_test(still, test_answers_cross);
     suite_add_tcase(suite, still);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
