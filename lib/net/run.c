@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <openssl/ssl.h>
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -214,8 +215,8 @@ handle_one(struct yb_conn *c)
 }
 
 /* The turn is over: this one has had its share of lines or pieces while others wait, or of time. By
- * time it ends in any case: what was posted for the connection meanwhile, its end above all, is seen
- * when the next turn begins. */
+ * time it ends in any case: what was posted for the connection meanwhile is seen when the next turn
+ * begins, and whether the peer is still there before. */
 static bool
 is_over(const struct yb_conn *c, bool much, int64_t until)
 {
@@ -322,6 +323,16 @@ converse(struct yb_conn *c, unsigned events)
     }
 }
 
+/* Is the peer gone, so that nobody is left to read what all this comes to? Who yields waits for no event
+ * and so is told of none. A peer that only has nothing more to say is still there. */
+static bool
+hung_up(const struct yb_conn *c)
+{
+    struct pollfd p = { .fd = c->fd };
+
+    return poll(&p, 1, 0) == 1 && (p.revents & (POLLHUP | POLLERR)) != 0;
+}
+
 /* --- the end --- */
 
 static enum next
@@ -404,6 +415,8 @@ step(struct yb_conn *c, unsigned events)
         greet(c);
     if (next == PARK && c->state == YB_CONN_OPEN) {
         next = converse(c, events);
+        if (next == YIELD && hung_up(c))
+            return GONE;
         if (next == PARK && c->state == YB_CONN_HANDSHAKE) { /* STARTTLS, the answer is sent */
             c->start_tls = false;
             yb_conn_drop_input(c);

@@ -107,6 +107,19 @@ produce(struct yb_conn *c)
     return false;
 }
 
+static bool
+work(struct yb_conn *c)
+{
+    struct kit *k = yb_conn_listener_arg(c);
+
+    atomic_fetch_add(&k->slices, 1);
+    pause_ms(1);
+    if (atomic_load(&k->released) == 0)
+        return true;
+    yb_conn_write(c, YB_STR("done\r\n"));
+    return false;
+}
+
 static uint64_t
 number(struct yb_str s)
 {
@@ -201,6 +214,8 @@ command(struct yb_conn *c, struct yb_str verb, struct yb_str arg)
     } else if (yb_str_eq(verb, YB_STR("BIG"))) {
         s->big = number(arg);
         yb_conn_set_producer(c, produce);
+    } else if (yb_str_eq(verb, YB_STR("WORK"))) {
+        yb_conn_set_producer(c, work);
     } else if (yb_str_eq(verb, YB_STR("FILE"))) {
         send_file(c, number(arg));
     } else if (yb_str_eq(verb, YB_STR("RANGES"))) {

@@ -19,6 +19,7 @@
  *   RANGES k n      k times n bytes of one file, "part" before each, then "done"; byte i of the
  *                   file is i / n, and every second piece is left out
  *   PAUSE           "paused"; the next wake resumes
+ *   WORK            a producer that works in slices and says nothing until kit_release(); "done"
  *   BLOCK           blocks until kit_release()
  *   TLS             "go", then a handshake; "tls" when it is over
  *   EXPORTER        the channel binding in hex
@@ -31,7 +32,7 @@ struct kit {
     int port;
     char unix_path[108];
     struct yb_conn_ref last; /* the connection that was opened last */
-    atomic_int opened, closed, blocked, released, wakes, ranges;
+    atomic_int opened, closed, blocked, released, wakes, ranges, slices;
 };
 
 struct kit_conf {

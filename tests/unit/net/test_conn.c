@@ -295,6 +295,54 @@ START_TEST(test_half_close_with_output_left)
 }
 END_TEST
 
+/* Work that says nothing for long ends with a client that is gone: what it holds is waited for. */
+START_TEST(test_gone_while_at_work)
+{
+    struct linger reset = { .l_onoff = 1 };
+
+    client_send(&c, "WORK\r\nmore\r\n");
+    kit_await(&k.slices, 2);
+    ck_assert_int_eq(atomic_load(&k.closed), 0);
+    ck_assert_int_eq(setsockopt(c.fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset)), 0);
+    client_close(&c);
+    kit_await(&k.closed, 1);
+    client_open(&c, &k);
+}
+END_TEST
+
+/* The same where the end was seen before: a FIN first, which alone is no reason to stop. */
+START_TEST(test_half_close_while_at_work)
+{
+    int n;
+
+    client_send(&c, "WORK\r\none\r\n");
+    shutdown(c.fd, SHUT_WR);
+    kit_await(&k.slices, 2);
+    n = atomic_load(&k.slices);
+    kit_await(&k.slices, n + 100); /* several turns */
+    ck_assert_int_eq(atomic_load(&k.closed), 0);
+    kit_release(&k, 1);
+    client_expect(&c, "done");
+    client_expect(&c, "one 0");
+    client_expect_end(&c);
+    kit_await(&k.closed, 1);
+}
+END_TEST
+
+START_TEST(test_gone_after_half_close)
+{
+    struct linger reset = { .l_onoff = 1 };
+
+    client_send(&c, "WORK\r\n");
+    shutdown(c.fd, SHUT_WR);
+    kit_await(&k.slices, 2);
+    ck_assert_int_eq(setsockopt(c.fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset)), 0);
+    client_close(&c);
+    kit_await(&k.closed, 1);
+    client_open(&c, &k);
+}
+END_TEST
+
 START_TEST(test_pause)
 {
     client_send(&c, "PAUSE\r\nx\r\n");
@@ -397,6 +445,9 @@ tests(TCase *tc)
     tcase_add_test(tc, test_abort);
     tcase_add_test(tc, test_half_close);
     tcase_add_test(tc, test_half_close_with_output_left);
+    tcase_add_test(tc, test_gone_while_at_work);
+    tcase_add_test(tc, test_half_close_while_at_work);
+    tcase_add_test(tc, test_gone_after_half_close);
     tcase_add_test(tc, test_pause);
     tcase_add_test(tc, test_kick);
     tcase_add_test(tc, test_half_line);
