@@ -93,6 +93,7 @@ check_before(const struct yb_smtp_tx *tx, const struct yb_smtp_rcpt *r, const st
     struct yb_put put = put_of(r);
     bool counted = r->x.quota > 0 && !r->x.accepted && !r->x.repeat;
 
+    put.asked = tx->x.ask;
     if (!tx->x.whole && !counted)
         return 0;
     if (yb_store_put_check(h->account, &put, tx->declared + h->head.n, err) == 0)

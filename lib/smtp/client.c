@@ -49,8 +49,10 @@ static void
 add_mail(struct work *w)
 {
     const struct yb_smtp_send *send = w->send;
+    struct yb_lmtp_mail x = send->x;
     unsigned has = w->link->features;
 
+    x.ask = send->ask;
     yb_buf_add(w->out, YB_STR("MAIL FROM:<"));
     yb_buf_add(w->out, send->from);
     yb_buf_add_c(w->out, '>');
@@ -63,7 +65,7 @@ add_mail(struct work *w)
     if (send->utf8 && (has & HAS_SMTPUTF8) != 0)
         yb_buf_add(w->out, YB_STR(" SMTPUTF8"));
     if ((has & HAS_XYUBIN) != 0)
-        yb_lmtp_mail_write(&send->x, w->out);
+        yb_lmtp_mail_write(&x, w->out);
     yb_buf_add(w->out, YB_STR("\r\n"));
 }
 

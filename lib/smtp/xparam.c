@@ -118,6 +118,19 @@ whole_write(const struct yb_lmtp_mail *m, struct yb_buf *out YB_UNUSED)
 }
 
 static bool
+ask_read(struct yb_lmtp_mail *m, struct yb_str v YB_UNUSED)
+{
+    m->ask = true;
+    return true;
+}
+
+static bool
+ask_write(const struct yb_lmtp_mail *m, struct yb_buf *out YB_UNUSED)
+{
+    return m->ask;
+}
+
+static bool
 ret_read(struct yb_lmtp_mail *m, struct yb_str v)
 {
     m->ret_full = yb_str_eqi(v, YB_STR("FULL"));
@@ -311,6 +324,7 @@ static const struct mail_row mail_rows[] = {
     { YB_STR_INIT("XORIGIN"),  true,  origin_read,  origin_write },
     { YB_STR_INIT("XTENANT"),  true,  tenant_read,  tenant_write },
     { YB_STR_INIT("XWHOLE"),   false, whole_read,   whole_write },
+    { YB_STR_INIT("XASK"),     false, ask_read,     ask_write },
     { YB_STR_INIT("RET"),      true,  ret_read,     ret_write },
     { YB_STR_INIT("ENVID"),    true,  envid_read,   envid_write },
 };

@@ -23,6 +23,7 @@ struct yb_lmtp_mail {
     struct yb_tenant_id tenant; /* XTENANT, for fairness and the log */
     enum yb_lmtp_origin origin;
     bool whole;              /* XWHOLE: stored for all recipients or for none */
+    bool ask;                /* XASK: no message is at hand, and none will come */
     bool ret_full, ret_hdrs; /* RET */
     struct yb_str envid;     /* ENVID, xtext as it came */
     unsigned seen;           /* which rows were there */

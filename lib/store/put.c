@@ -203,7 +203,7 @@ check_quota(struct yb_store_account *a, const struct yb_put *put, uint64_t size,
     yb_account_look_around(a); /* somebody may have removed files by hand */
     if (has_room(a, put->quota_bytes, size))
         return 0;
-    if (put->delivery)
+    if (put->delivery && !put->asked)
         yb_account_note_usage(a, true);
     return yb_err_as(err, YB_ERR_FULL, YB_PERM, "5.2.2", "Mailbox full");
 }

@@ -43,6 +43,7 @@ def scenario(p):
     assert send(p, 21000) == (552, "5.2.3", "RCPT") and send(p, 21000, LATER) == (552, "5.2.3", "RCPT")
     assert send(p, 21000, LATER, told=False) == (552, "5.2.3", "DATA")
     harness.wait_until(lambda: card(p, USER)["full_since"], 20)
+    assert not card(p, LATER)["full_since"], "SIZE= alone, or what never fits, fills nothing"
     assert send(p, 50)[0] == 250
     harness.wait_until(lambda: not card(p, USER)["full_since"], 20)
     while send(p, 50)[0] == 250:

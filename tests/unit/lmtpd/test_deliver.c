@@ -221,7 +221,13 @@ START_TEST(test_quota)
     ck_assert_str_eq(codes, "250 250 250");
     ck_assert_int_eq(count_files(&o, "a1", "", text, sizeof(text)), 1);
     ck_assert(!usage_told(&o).full);
-    /* No room for this one now: full, until something fits or goes. */
+    /* No room for this one now: full, until something fits or goes, if it came. */
+    say(&o,
+        "MAIL FROM:<a@c.test> SIZE=50 XASK\r\nRCPT TO:<ann@d.test> " ACCOUNT
+        " " DELIVERY(2) " XQUOTA=120\r\nRSET\r\n",
+        codes, sizeof(codes));
+    ck_assert_str_eq(codes, "250 452 250");
+    ck_assert(!usage_told(&o).full);
     say(&o,
         "MAIL FROM:<a@c.test> SIZE=50\r\nRCPT TO:<ann@d.test> " ACCOUNT
         " " DELIVERY(2) " XQUOTA=120\r\nRSET\r\n",

@@ -210,6 +210,7 @@ START_TEST(test_lmtp_round)
                               .tenant = yb_tenant_id_new(),
                               .origin = YB_ORIGIN_PASS,
                               .whole = true,
+                              .ask = true,
                               .ret_hdrs = true,
                               .envid = YB_STR("a+2Bb") };
     struct yb_lmtp_rcpt r = { .delivery = yb_delivery_id_new(),
@@ -236,7 +237,7 @@ START_TEST(test_lmtp_round)
     }
     ck_assert(yb_session_id_eq(m.session, m2.session) && yb_message_id_eq(m.message, m2.message));
     ck_assert(yb_tenant_id_eq(m.tenant, m2.tenant) && m2.origin == YB_ORIGIN_PASS && m2.whole &&
-              m2.ret_hdrs);
+              m2.ask && m2.ret_hdrs);
     ck_assert(yb_str_eq(m.envid, m2.envid) && !m2.ret_full);
     yb_buf_clear(b);
     yb_lmtp_rcpt_write(&r, b);
