@@ -103,6 +103,8 @@ yb_lockfile_boot(int fd, const uint8_t boot[YB_ID_BYTES], uint8_t out[YB_ID_BYTE
         file[0] = st.stx_ino;
         if ((st.stx_mask & STATX_BTIME) != 0)
             file[1] = (uint64_t)st.stx_btime.tv_sec * 1000000000 + st.stx_btime.tv_nsec;
+    } else {
+        yb_random(file, sizeof(file)); /* which file it is cannot be told: never the same */
     }
     memcpy(out, file, YB_ID_BYTES);
     for (size_t i = 0; i < YB_ID_BYTES; i++)

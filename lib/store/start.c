@@ -65,7 +65,8 @@ yb_store_root_open(const struct yb_store_conf *conf, const char *expected_id, st
     if (expected_id != NULL)
         snprintf(s->expected_id, sizeof(s->expected_id), "%s", expected_id);
     s->root_fd = -1;
-    yb_sys_boot_id(s->boot);
+    if (!yb_sys_boot_id(YB_BOOT_FILE, s->boot))
+        yb_log(YB_LOG_ERROR, NULL, "store.boot.unknown", "%s cannot be read", YB_BOOT_FILE);
     pthread_mutex_init(&s->mutex, NULL);
     s->accounts = yb_map_new();
     s->usage = yb_map_new();

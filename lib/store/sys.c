@@ -236,30 +236,33 @@ yb_sys_same_file(int fd, int other)
            a.st_dev == b.st_dev;
 }
 
-void
-yb_sys_boot_id(uint8_t id[YB_ID_BYTES])
-{
-    char text[37] = "";
-    const char *told = yb_fault_setting("YB_BOOT_ID");
-    int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-    size_t n = 0;
+#define BOOT_TEXT 36 /* 8-4-4-4-12 hex digits */
 
-    memset(id, 0, YB_ID_BYTES);
-    if (told != NULL && yb_unhex(yb_str_from(told), id, YB_ID_BYTES)) {
-        yb_sys_close(&fd);
-        return;
+static bool
+boot_read(const char *path, uint8_t id[YB_ID_BYTES])
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    char text[BOOT_TEXT];
+    size_t n = 0;
+    bool whole = fd >= 0 && yb_pread_full(fd, text, sizeof(text), 0) == sizeof(text);
+
+    for (size_t i = 0; whole && i < sizeof(text); i++) {
+        if (text[i] != '-')
+            text[n++] = text[i];
     }
-    if (fd < 0)
-        return;
-    if (yb_pread_full(fd, text, 36, 0) == 36) {
-        for (size_t i = 0; i < 36; i++) {
-            if (text[i] != '-')
-                text[n++] = text[i];
-        }
-        if (!yb_unhex(yb_str(text, n), id, YB_ID_BYTES))
-            memset(id, 0, YB_ID_BYTES);
-    }
-    close(fd);
+    yb_sys_close(&fd);
+    return whole && yb_unhex(yb_str(text, n), id, YB_ID_BYTES);
+}
+
+bool
+yb_sys_boot_id(const char *path, uint8_t id[YB_ID_BYTES])
+{
+    const char *told = yb_fault_setting("YB_BOOT_ID");
+
+    if ((told != NULL && yb_unhex(yb_str_from(told), id, YB_ID_BYTES)) || boot_read(path, id))
+        return true;
+    yb_random(id, YB_ID_BYTES);
+    return false;
 }
 
 int

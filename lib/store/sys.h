@@ -61,8 +61,10 @@ bool yb_sys_id_eq(struct yb_file_id a, struct yb_file_id b);
 bool yb_sys_same(int dir_fd, const char *name, int fd);
 /* True when both descriptors are open on the same file or folder. */
 bool yb_sys_same_file(int fd, int other);
-/* The kernel's id of this boot. */
-void yb_sys_boot_id(uint8_t id[YB_ID_BYTES]);
+#define YB_BOOT_FILE "/proc/sys/kernel/random/boot_id"
+/* The kernel's id of this boot, as it stands in `path`. False: it cannot be read; then `id` is random,
+ * which no other process and no later boot takes for its own. */
+bool yb_sys_boot_id(const char *path, uint8_t id[YB_ID_BYTES]);
 /* Removes a folder with all it holds, two levels deep, whatever it is; -1 with errno. */
 int yb_sys_remove_tree(int dir_fd, const char *name, int depth);
 /* A whole small file (at most `limit` bytes) below dir_fd for yb_free(); -1 with errno. */

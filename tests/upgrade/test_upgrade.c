@@ -116,7 +116,7 @@ patch_file(const char *path, const struct stat *st, int flag, struct FTW *walk)
     (void)st;
     if (flag != FTW_F || (strcmp(name, "lock") != 0 && strcmp(name, YB_INDEX_FILE) != 0))
         return 0;
-    yb_sys_boot_id((uint8_t *)boot);
+    ck_assert(yb_sys_boot_id(YB_BOOT_FILE, (uint8_t *)boot));
     fd = open(path, O_RDWR | O_CLOEXEC);
     if (strcmp(name, "lock") == 0) {
         struct yb_lock_head head;

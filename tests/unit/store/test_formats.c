@@ -350,6 +350,44 @@ START_TEST(test_form)
 }
 END_TEST
 
+/* --- which boot --- */
+
+/* An id that cannot be read is that of no boot, never of the same. */
+START_TEST(test_boot)
+{
+    static const char *const texts[] = {
+        NULL,
+        "",
+        "x",
+        "00000000-0000-0000-0000-00000000000",
+        "00000000-0000-0000-0000-00000000000x",
+        "000000000000000000000000000000000000",
+    };
+    uint8_t id[YB_ID_BYTES], again[YB_ID_BYTES], mixed[YB_ID_BYTES];
+    char path[100];
+
+    for (size_t i = 0; i < YB_COUNT(texts); i++) {
+        snprintf(path, sizeof(path), "%s/boot%zu", folder, i);
+        if (texts[i] != NULL)
+            ck_assert_int_eq(
+                yb_sys_write_file(folder_fd, strrchr(path, '/') + 1, texts[i], strlen(texts[i])),
+                0);
+        ck_assert(!yb_sys_boot_id(path, id) && !yb_sys_boot_id(path, again));
+        ck_assert_msg(memcmp(id, again, sizeof(id)) != 0, "%zu", i);
+        (void)unlink(path);
+    }
+    ck_assert(yb_sys_boot_id(YB_BOOT_FILE, id) && yb_sys_boot_id(YB_BOOT_FILE, again));
+    ck_assert_mem_eq(id, again, sizeof(id));
+    /* So it is with what a lock file adds to it. */
+    yb_lockfile_boot(folder_fd, id, again);
+    yb_lockfile_boot(folder_fd, id, mixed);
+    ck_assert_mem_eq(mixed, again, sizeof(mixed));
+    yb_lockfile_boot(-1, id, again);
+    yb_lockfile_boot(-1, id, mixed);
+    ck_assert_mem_ne(mixed, again, sizeof(mixed));
+}
+END_TEST
+
 int
 main(void)
 {
@@ -368,6 +406,7 @@ main(void)
     tcase_add_test(files, test_uidfile_other);
     tcase_add_test(files, test_lockfile);
     tcase_add_test(files, test_index);
+    tcase_add_test(files, test_boot);
     suite_add_tcase(s, tc);
     suite_add_tcase(s, files);
     r = srunner_create(s);
