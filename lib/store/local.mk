@@ -9,7 +9,7 @@ lib_store_libyb_store_a_SOURCES = \
 	lib/store/lockfile.h lib/store/lockfile.c \
 	lib/store/index.h lib/store/index.c \
 	lib/store/scan.h lib/store/scan.c \
-	lib/store/keywordfile.h lib/store/keywordfile.c \
+	lib/store/keywordtable.h lib/store/keywordtable.c lib/store/keywordfile.h lib/store/keywordfile.c \
 	lib/store/form.h lib/store/form.c \
 	lib/store/handles.h \
 	lib/store/root.c lib/store/room.c lib/store/folders.c lib/store/place.c lib/store/rename.c \
