@@ -16,6 +16,8 @@
 
 #define LOST "yubin-lost"
 #define DAY 86400
+/* Records that get one MODSEQ: they are told together, each perhaps with all keywords there can be. */
+#define GROUP 64
 
 /* --- after an unclean stop --- */
 
@@ -58,12 +60,29 @@ yb_compare_sizes(struct yb_compare *c, struct yb_err *err)
 
 /* --- what shall be --- */
 
+size_t
+yb_compare_groups(size_t n)
+{
+    return n == 0 ? 1 : (n - 1) / GROUP + 1;
+}
+
+/* The MODSEQ of one more change. What files do meanwhile may make more of them than were expected. */
+static uint64_t
+next_modseq(struct yb_compare *c)
+{
+    if (c->n_group == GROUP && c->modseq < c->last_modseq) {
+        c->modseq++;
+        c->n_group = 0;
+    }
+    c->n_group++;
+    return c->modseq;
+}
+
 static struct yb_index_slot *
 out_add(struct yb_compare *c, const struct yb_index_slot *slot, bool changed)
 {
     c->out[c->n_out] = *slot;
     c->changed[c->n_out] = changed;
-    c->any |= changed;
     if ((slot->state & YB_SLOT_LIVE) != 0)
         c->keywords |= slot->keywords;
     if ((slot->state & YB_SLOT_LIVE) != 0 && slot->set > c->sets)
@@ -103,7 +122,7 @@ out_pair(struct yb_compare *c, const struct yb_index_slot *old, const struct yb_
     slot.cache = old->cache;
     slot.state = (uint16_t)(slot.state | (old->state & YB_SLOT_ADOPTED));
     if (told)
-        slot.modseq = c->modseq;
+        slot.modseq = next_modseq(c);
     out_add(c, &slot,
             told || slot.state != old->state || slot.size != old->size || slot.time != old->time ||
                 slot.internal_date != old->internal_date ||
@@ -118,7 +137,7 @@ out_bury(struct yb_compare *c, const struct yb_index_slot *old)
     struct yb_index_slot slot = *old;
 
     slot.state = YB_SLOT_DEAD;
-    slot.modseq = c->modseq;
+    slot.modseq = next_modseq(c);
     slot.died = yb_clock_now();
     slot.id =
         (struct yb_delivery_id){ { 0 } }; /* it may have been withdrawn: rather twice than never */
@@ -148,7 +167,7 @@ yb_compare_merge(struct yb_compare *c)
             out_pair(c, &c->old[k++], f);
             continue;
         }
-        slot = slot_of(&f->name, yb_found_into_new(f), c->modseq);
+        slot = slot_of(&f->name, yb_found_into_new(f), next_modseq(c));
         out_add(c, &slot, true);
     }
 }
@@ -258,7 +277,7 @@ yb_compare_adopt(struct yb_compare *c, uint32_t first_uid, struct yb_err *err)
         if (f->drop)
             continue;
         first_uid++;
-        slot = slot_of(&f->name, into_new, c->modseq);
+        slot = slot_of(&f->name, into_new, next_modseq(c));
         slot.state |= YB_SLOT_ADOPTED;
         out_add(c, &slot, true);
     }

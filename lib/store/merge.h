@@ -13,7 +13,6 @@ struct yb_compare {
     bool fresh; /* a mailbox that begins */
     bool valid; /* the records of the index count */
     bool check_sizes;
-    bool any;     /* something changes */
     bool renamed; /* we changed the folders ourselves */
     struct yb_scan scan;
     size_t n_ours, n_foreign;
@@ -22,7 +21,10 @@ struct yb_compare {
     struct yb_index_slot *out; /* the records as they shall be */
     bool *changed;             /* which of them are to be written */
     size_t n_out;
-    uint64_t modseq;   /* of all changes */
+    uint64_t modseq; /* of the changes at hand: the first, and from group to group one more */
+    uint64_t first_modseq, last_modseq;
+    size_t n_expected; /* records that will change, before foreign ones */
+    size_t n_group;    /* records that have `modseq` */
     uint32_t keywords; /* letters seen */
     uint32_t sets;     /* the highest set of keywords seen */
     uint64_t lost;
@@ -32,6 +34,8 @@ struct yb_compare {
 
 /* A file in new/ has no flags in its name; one that has them belongs into cur/. */
 bool yb_found_into_new(const struct yb_found *f);
+/* How many MODSEQs n changes use up; one at least. */
+size_t yb_compare_groups(size_t n);
 /* After an unclean stop: files whose size is not S= are moved aside. */
 int yb_compare_sizes(struct yb_compare *c, struct yb_err *err) YB_MUST_USE;
 /* Second names go, names that are not as we write them are written so. */

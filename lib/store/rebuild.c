@@ -97,6 +97,23 @@ disown_buried(struct yb_compare *c)
         c->n_ours = yb_scan_order(&c->scan);
 }
 
+/* How many records follow their files, as these are now. */
+static size_t
+count_changes(const struct yb_compare *c)
+{
+    struct yb_compare trial = *c;
+    size_t n = 0;
+
+    trial.out = yb_alloc(c->n_old + c->scan.n + 1, sizeof(*trial.out));
+    trial.changed = yb_alloc(c->n_old + c->scan.n + 1, sizeof(*trial.changed));
+    yb_compare_merge(&trial);
+    for (size_t i = 0; i < trial.n_out; i++)
+        n += trial.changed[i];
+    yb_free(trial.out);
+    yb_free(trial.changed);
+    return n;
+}
+
 static int
 take_stock(struct yb_compare *c, bool valid, struct yb_err *err)
 {
@@ -132,6 +149,7 @@ take_stock(struct yb_compare *c, bool valid, struct yb_err *err)
     } else if (c->valid) {
         disown_buried(c);
     }
+    c->n_expected = count_changes(c);
     return 0;
 }
 
@@ -208,11 +226,11 @@ write_index(struct yb_compare *c, bool quiet, struct yb_err *err)
 
     count_out(c);
     for (size_t i = 0; c->valid && i < c->n_old; i++)
-        existing |= c->changed[i] && c->out[i].modseq == c->modseq;
+        existing |= c->changed[i] && c->out[i].modseq >= c->first_modseq;
     if (existing || !c->valid)
-        m->head.changed_modseq = c->modseq;
+        m->head.changed_modseq = c->last_modseq;
     if (!c->valid)
-        m->head.compacted_modseq = c->modseq;
+        m->head.compacted_modseq = c->last_modseq;
     note_times(c, quiet);
     m->head.marks |= YB_INDEX_DIRTY;
     if (!c->valid && yb_index_replace(m, c->out, c->n_out, err) < 0)
@@ -231,14 +249,17 @@ apply(struct yb_compare *c, struct yb_err *err)
 {
     struct yb_mailbox *m = c->m;
     uint32_t first_uid = m->head.uidnext;
+    size_t groups;
     bool quiet;
 
     c->fresh = m->fresh;
     c->n_foreign = c->scan.n - c->n_ours;
-    if (yb_mailbox_reserve(m, c->n_foreign, 1, err) < 0)
+    groups = yb_compare_groups(c->n_expected + c->n_foreign);
+    if (yb_mailbox_reserve(m, c->n_foreign, groups, err) < 0)
         return -1;
-    c->modseq = m->head.modseq + 1;
-    m->head.modseq = c->modseq;
+    c->modseq = c->first_modseq = m->head.modseq + 1;
+    c->last_modseq = m->head.modseq + groups;
+    m->head.modseq = c->last_modseq;
     m->head.uidnext += (uint32_t)c->n_foreign;
     if (!c->valid && unlinkat(m->dir_fd, YB_INDEX_FILE, 0) < 0 && errno != ENOENT)
         return yb_err_sys(err, YB_TEMP, "4.3.0", "remove " YB_INDEX_FILE);
@@ -259,24 +280,15 @@ apply(struct yb_compare *c, struct yb_err *err)
 
 /* Nothing to do but to note the look: no MODSEQ is used up and nothing is told. */
 static bool
-nothing_differs(struct yb_compare *c)
+nothing_differs(const struct yb_compare *c)
 {
-    struct yb_compare trial = *c;
-    bool same;
-
     if (!c->valid || c->scan.n != c->n_ours || (c->m->head.marks & YB_INDEX_BUSY) != 0)
         return false;
     for (size_t i = 0; i < c->n_ours; i++) {
         if (c->scan.v[i].text != NULL || c->scan.v[i].in_new != yb_found_into_new(&c->scan.v[i]))
             return false;
     }
-    trial.out = yb_alloc(c->n_old + c->scan.n + 1, sizeof(*trial.out));
-    trial.changed = yb_alloc(c->n_old + c->scan.n + 1, sizeof(*trial.changed));
-    yb_compare_merge(&trial);
-    same = !trial.any;
-    yb_free(trial.out);
-    yb_free(trial.changed);
-    return same;
+    return c->n_expected == 0;
 }
 
 static void

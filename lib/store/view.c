@@ -6,7 +6,9 @@
 #include "lib/store/sys.h"
 #include "lib/store/table.h"
 
-#define CHANGES_OCTETS ((size_t)32 << 20) /* of keywords that are told at once */
+/* Of keywords that are told at once; those that have the last MODSEQ in common come on top. A session may
+ * be told so twice in one answer, whose bound is 64 MiB. */
+#define CHANGES_OCTETS ((size_t)8 << 20)
 
 struct rows {
     struct yb_rows rows; /* what the caller sees */

@@ -5,8 +5,10 @@
 #include "tests/unit/imapd/rig.h"
 
 #include "lib/base/io.h"
+#include "lib/store/keywordtable.h"
 
 #include <check.h>
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -413,6 +415,91 @@ START_TEST(test_memory_half_way)
 }
 END_TEST
 
+/* --- what others changed --- */
+
+#define MANY 340 /* messages; with all keywords each their flags are more than an answer may be */
+#define NAMES_A_STORE 500
+
+/* All keywords there can be, as long as they can be, for message 1. */
+static void
+add_keywords(struct yb_conn *c)
+{
+    for (int i = 0; i < YB_KEYWORDS_MOST; i++) {
+        char name[YB_KEYWORD_BYTES + 2];
+
+        if (i % NAMES_A_STORE == 0)
+            add("k STORE 1 +FLAGS.SILENT (");
+        snprintf(name, sizeof(name), "k%0*d ", YB_KEYWORD_BYTES - 1, i);
+        add(name);
+        if (i % NAMES_A_STORE != NAMES_A_STORE - 1 && i + 1 < YB_KEYWORDS_MOST)
+            continue;
+        yb_buf_truncate(message, yb_buf_size(message) - 1);
+        yb_buf_add(message, yb_str(")\r\n", 4));
+        ck_assert(strstr(rig_say(c, yb_buf_view(message).p), "k OK") != NULL);
+        yb_buf_clear(message);
+    }
+}
+
+static char keywords_set[20];
+
+static int
+note_set(const char *path, const struct stat *st YB_UNUSED, int kind, struct FTW *ftw YB_UNUSED)
+{
+    const char *set = strstr(path, ",K=");
+
+    if (kind == FTW_F && set != NULL)
+        snprintf(keywords_set, sizeof(keywords_set), "%.*s", (int)strcspn(set, ":"), set);
+    return 0;
+}
+
+static int
+give_set(const char *path, const struct stat *st YB_UNUSED, int kind, struct FTW *ftw YB_UNUSED)
+{
+    const char *flags = strstr(path, ":2,S");
+    char to[600];
+
+    if (kind != FTW_F || flags == NULL || strstr(path, ",K=") != NULL)
+        return 0;
+    snprintf(to, sizeof(to), "%.*s%s:2,Sabcdefghijklmnopqrstuvwxyz", (int)(flags - path), path,
+             keywords_set);
+    return rename(path, to);
+}
+
+static size_t
+count(struct yb_str text, const char *what)
+{
+    size_t n = 0, at;
+
+    for (; (at = yb_str_find_str(text, yb_str_from(what))) < text.n; n++)
+        text = yb_str_skip(text, at + 1);
+    return n;
+}
+
+/* What another program changed is told in pieces, too, however much there is to say of each message. */
+START_TEST(test_much_changed)
+{
+    struct yb_conn *c = rig_login(&rig, "ann@one.test", "INBOX"), *other;
+    size_t heard = 0, told;
+
+    for (int i = 0; i < MANY; i++)
+        (void)rig_say(c, "a APPEND INBOX (\\Seen) {8+}\r\nA: b\r\n\r\n\r\n");
+    add_keywords(c);
+    ck_assert(nftw(rig.root, note_set, 16, FTW_PHYS) == 0 && keywords_set[0] != '\0');
+    ck_assert_int_eq(nftw(rig.root, give_set, 16, FTW_PHYS), 0);
+    other = rig_login(&rig, "ann@one.test", "INBOX"); /* it looks */
+    do {
+        fake_clear(c);
+        fake_feed(c, YB_STR("n NOOP\r\n"), 0);
+        ck_assert(!fake_is_closed(c) && count(fake_output(c), "n OK") == 1);
+        told = count(fake_output(c), " FETCH (");
+        heard += told;
+    } while (told > 0);
+    ck_assert_uint_eq(heard, MANY - 1);
+    fake_free(&other);
+    fake_free(&c);
+}
+END_TEST
+
 /* LIST with STATUS lets others work between two mailboxes. */
 START_TEST(test_list_status)
 {
@@ -451,6 +538,7 @@ main(void)
     tcase_add_test(tc, test_command_memory);
     tcase_add_test(tc, test_commands_memory);
     tcase_add_test(tc, test_memory_half_way);
+    tcase_add_test(tc, test_much_changed);
     tcase_add_test(tc, test_list_status);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
