@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #define ACCOUNT_FILE "account"
+#define LOCK_BEGUN YB_LOCK_FILE ".new"
 #define POP_LOCK_BYTE 0 /* fcntl() locks and flock() do not see each other */
 
 /* --- the folder --- */
@@ -51,26 +52,31 @@ account_file_check(int dir_fd, const char *id, struct yb_err *err)
     return same ? 1 : yb_err_inside(err, YB_TEMP, "4.3.0", "the folder is another account's");
 }
 
-/* The lock file of a new account says that it is at home here. Who makes it at the same time says the
- * same: the first one stays. */
+/* The lock file of a new account says that it is at home here: whole before it has its name. The folder is
+ * locked, so what lies under the first name was left by one who died; it may be a second name of the
+ * lock file, which stays. */
 static int
 lock_make(int dir_fd)
 {
-    struct yb_message_id id = yb_message_id_new();
-    char name[sizeof(YB_LOCK_FILE) + 1 + YB_ID_TEXT], text[YB_ID_TEXT];
     int fd, rc;
 
-    snprintf(name, sizeof(name), YB_LOCK_FILE ".%s", yb_message_id_text(id, text));
-    fd = yb_sys_open(dir_fd, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW);
+    if (unlinkat(dir_fd, LOCK_BEGUN, 0) < 0 && errno != ENOENT)
+        return -1;
+    fd = yb_sys_open(dir_fd, LOCK_BEGUN, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW);
     if (fd < 0)
         return -1;
     rc = yb_lockfile_begin(fd);
-    if (rc == 0 && yb_sys_link(dir_fd, name, dir_fd, YB_LOCK_FILE) < 0)
+    if (rc == 0 && yb_sys_link(dir_fd, LOCK_BEGUN, dir_fd, YB_LOCK_FILE) < 0)
         rc = errno == EEXIST ? 0 : -1;
     yb_sys_close(&fd); /* errno is kept */
-    if (rc < 0)
+    if (rc < 0) {
+        int saved = errno;
+
+        (void)!unlinkat(dir_fd, LOCK_BEGUN, 0); /* on a full disk each try would leave one */
+        errno = saved;
         return -1;
-    return unlinkat(dir_fd, name, 0);
+    }
+    return unlinkat(dir_fd, LOCK_BEGUN, 0);
 }
 
 bool

@@ -2,8 +2,11 @@
 #include "lib/store/first.h"
 #include "tests/unit/store/help.h"
 
+#include <dirent.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -112,6 +115,69 @@ START_TEST(test_begun)
 }
 END_TEST
 
+/* Names in the account's folder that begin with `what`. */
+static size_t
+count_names(const char *what)
+{
+    char path[600];
+    struct dirent *e;
+    size_t n = 0;
+    DIR *dir;
+
+    snprintf(path, sizeof(path), "%s..", help_path(&h, ""));
+    dir = opendir(path);
+    ck_assert_ptr_nonnull(dir);
+    while ((e = readdir(dir)) != NULL)
+        n += strncmp(e->d_name, what, strlen(what)) == 0;
+    closedir(dir);
+    return n;
+}
+
+/* Who has no room to make an account leaves nothing behind, however often he tries. */
+START_TEST(test_no_room)
+{
+    struct yb_store_conf conf = { .root = h.root };
+    struct rlimit kept, none;
+
+    help_close(&h);
+    OK(yb_store_root_open(&conf, NULL, &h.s, &err));
+    signal(SIGXFSZ, SIG_IGN);
+    ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &kept), 0);
+    none = kept;
+    none.rlim_cur = 100; /* less than a lock file */
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &none), 0);
+    for (int i = 0; i < 3; i++)
+        FAILS(yb_store_open(h.s, h.id, true, &h.a, &err), YB_TEMP, YB_ERR_OTHER);
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &kept), 0);
+    ck_assert_uint_eq(count_names("lock"), 0);
+    OK(yb_store_open(h.s, h.id, true, &h.a, &err));
+    ck_assert_uint_eq(count_names("lock"), 1);
+    help_put(&h, NULL, 1, 100, 0);
+}
+END_TEST
+
+/* What a maker who died had begun goes: a piece of a lock file, or a second name of the whole one. */
+START_TEST(test_died)
+{
+    static const char *const folders[] = { "../..", "..", "" };
+    char lock[600], begun[600], account[600];
+
+    for (size_t i = 0; i < YB_COUNT(folders); i++)
+        make_folder(folders[i]);
+    snprintf(lock, sizeof(lock), "%s../lock", help_path(&h, ""));
+    snprintf(begun, sizeof(begun), "%s../lock.new", help_path(&h, ""));
+    snprintf(account, sizeof(account), "%s../account", help_path(&h, ""));
+    help_write(begun, "YBL", 3);
+    open_with(NULL);
+    ck_assert_uint_eq(count_names("lock"), 1);
+    ck_assert_int_eq(unlink(account), 0);
+    ck_assert_int_eq(link(lock, begun), 0);
+    open_with(NULL);
+    ck_assert_uint_eq(count_names("lock"), 1);
+    help_put(&h, NULL, 1, 100, 0);
+}
+END_TEST
+
 /* clang-format off */
 static const struct { const char *text, *why; } wrong[] = {
     { "INBOX", "every account has it" }, { "\\Sent=inbox", "every account has it" }, { "a, b, a", "named twice" }, { "e\xcc\x81,\xc3\xa9", "named twice" },
@@ -142,6 +208,8 @@ main(void)
     tcase_add_test(tc, test_made_once);
     tcase_add_loop_test(tc, test_none, 0, 3);
     tcase_add_test(tc, test_begun);
+    tcase_add_test(tc, test_no_room);
+    tcase_add_test(tc, test_died);
     tcase_add_loop_test(tc, test_wrong, 0, YB_COUNT(wrong));
     suite_add_tcase(s, tc);
     r = srunner_create(s);
