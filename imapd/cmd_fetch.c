@@ -6,6 +6,7 @@
  */
 #include "imapd/cmd.h"
 #include "imapd/fields.h"
+#include "imapd/fromindex.h"
 #include "imapd/message.h"
 #include "imapd/reply.h"
 #include "imapd/sync.h"
@@ -45,10 +46,7 @@ struct fetch_job {
     struct yb_str between;      /* what parts it from the one before */
     size_t head_at, head_sent;  /* where its answer begins: in the buffer, of `written` */
     struct imapd_fields fields; /* of a section under way */
-    /* Flags as text, for the common case of many messages with the same. */
-    uint32_t text_flags, text_keywords, text_set;
-    bool text_recent;
-    struct yb_buf *text;
+    struct imapd_fromindex index;
     /* Messages that BODY[] of this command made \Seen, up to this sequence number. */
     uint32_t seen_until;
     struct yb_change *seen;
@@ -67,91 +65,8 @@ fetch_end(struct imapd_cmd *c)
     if (j->arena != NULL && c->s->mailbox != NULL)
         yb_mailbox_cache_settle(c->s->mailbox);
     imapd_fields_end(&j->fields);
-    yb_buf_free(&j->text);
+    imapd_fromindex_end(&j->index);
     yb_arena_free(&j->arena);
-}
-
-/* --- items from the index, by hand: this is what a hundred thousand lines cost --- */
-
-static char *
-put_str(char *p, struct yb_str s)
-{
-    memcpy(p, s.p, s.n);
-    return p + s.n;
-}
-
-static char *
-put_number(char *p, uint64_t v)
-{
-    char digits[20];
-    size_t at = sizeof(digits);
-
-    do {
-        digits[--at] = (char)('0' + v % 10);
-        v /= 10;
-    } while (v > 0);
-    return put_str(p, yb_str(digits + at, sizeof(digits) - at));
-}
-
-#define FLAGS_MOST ((size_t)256 << 10) /* all keywords that a mailbox can have */
-
-static struct yb_str
-flags_text(struct imapd_cmd *c, struct fetch_job *j, const struct yb_record *r)
-{
-    const struct yb_keywords *keywords = imapd_told_keywords(c);
-    bool recent = yb_view_is_recent(&c->s->view, r->uid);
-
-    if (j->text != NULL && r->flags == j->text_flags && r->keywords == j->text_keywords &&
-        r->keyword_set == j->text_set && recent == j->text_recent)
-        return yb_buf_view(j->text);
-    if (j->text == NULL)
-        j->text = yb_buf_new(FLAGS_MOST);
-    yb_buf_clear(j->text);
-    imapd_put_flags(j->text, r, keywords, recent);
-    j->text_flags = r->flags;
-    j->text_keywords = r->keywords;
-    j->text_set = r->keyword_set;
-    j->text_recent = recent;
-    return yb_buf_view(j->text);
-}
-
-/* "* 1 FETCH (UID 7 FLAGS (\Seen) …" */
-static void
-put_index_items(struct imapd_cmd *c, struct fetch_job *j, uint32_t seq, const struct yb_record *r,
-                unsigned items)
-{
-    struct yb_str flags = (items & IMAPD_FETCH_FLAGS) != 0 ? flags_text(c, j, r) : YB_STR("");
-    char *start = yb_buf_room(c->out, 256 + flags.n), *p = start;
-    struct yb_str between = YB_STR("");
-
-    if (start == NULL)
-        return;
-    p = put_str(p, YB_STR("* "));
-    p = put_number(p, seq);
-    p = put_str(p, YB_STR(" FETCH ("));
-    if ((items & IMAPD_FETCH_UID) != 0) {
-        p = put_number(put_str(p, YB_STR("UID ")), r->uid);
-        between = YB_STR(" ");
-    }
-    if ((items & IMAPD_FETCH_FLAGS) != 0) {
-        p = put_str(put_str(put_str(p, between), YB_STR("FLAGS ")), flags);
-        between = YB_STR(" ");
-    }
-    if ((items & IMAPD_FETCH_MODSEQ) != 0) {
-        p = put_number(put_str(put_str(p, between), YB_STR("MODSEQ (")), r->modseq);
-        *p++ = ')';
-        between = YB_STR(" ");
-    }
-    if ((items & IMAPD_FETCH_SIZE) != 0)
-        p = put_number(put_str(put_str(p, between), YB_STR("RFC822.SIZE ")), r->size);
-    yb_buf_wrote(c->out, (size_t)(p - start));
-    if ((items & IMAPD_FETCH_DATE) != 0) {
-        yb_buf_add(c->out, (items & IMAPD_FETCH_SIZE) != 0 ? YB_STR(" ") : between);
-        yb_buf_add(c->out, YB_STR("INTERNALDATE "));
-        imapd_put_date(c->out, (struct yb_date){ .utc = r->internal_date,
-                                                 .offset = yb_zone_offset(c->s->server->zone,
-                                                                          r->internal_date) });
-    }
 }
 
 /* --- a message, item by item --- */
@@ -333,7 +248,8 @@ put_head(struct imapd_cmd *c, struct fetch_job *j)
         (void)imapd_told_keywords(c); /* a line of its own, whatever becomes of this one */
     j->head_at = yb_buf_size(c->out);
     j->head_sent = j->written;
-    put_index_items(c, j, j->at_seq, changed != NULL ? changed : j->message.record, items);
+    imapd_fromindex_put(&j->index, c, j->at_seq, changed != NULL ? changed : j->message.record,
+                        items);
     j->between = (items & IMAPD_FETCH_FROM_INDEX) == 0 ? YB_STR("") : YB_STR(" ");
     j->place = AT_ITEMS;
     j->item = 0;
@@ -372,7 +288,7 @@ put_lost(struct imapd_cmd *c, struct fetch_job *j, uint32_t seq, const struct yb
     j->lost = true;
     if ((j->args.items & IMAPD_FETCH_FROM_INDEX & ~(unsigned)IMAPD_FETCH_UID) == 0)
         return;
-    put_index_items(c, j, seq, r, j->args.items);
+    imapd_fromindex_put(&j->index, c, seq, r, j->args.items);
     yb_buf_add(c->out, YB_STR(")\r\n"));
 }
 
@@ -553,7 +469,7 @@ next_message(struct imapd_cmd *c, struct fetch_job *j, struct yb_err *err)
             continue;
         j->answered++;
         if (from_index) {
-            put_index_items(c, j, seq, r, j->args.items);
+            imapd_fromindex_put(&j->index, c, seq, r, j->args.items);
             yb_buf_add(c->out, YB_STR(")\r\n"));
             return 0;
         }

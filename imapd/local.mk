@@ -15,6 +15,7 @@ imapd_libimapd_a_SOURCES = \
 	imapd/conf.c imapd/conf.h \
 	imapd/dispatch.c imapd/dispatch.h \
 	imapd/fields.c imapd/fields.h \
+	imapd/fromindex.c imapd/fromindex.h \
 	imapd/input.c imapd/input.h \
 	imapd/lex.c imapd/lex.h \
 	imapd/match.c imapd/match.h \
