@@ -142,7 +142,7 @@ struct yb_put {          /* what is to be stored */
     bool over_quota_ok;  /* XACCEPTED: stored rather than bounced */
     bool delivery;       /* from outside: for want of room the mailbox counts as full, and a message
                             larger than the quota is PERM 5.2.3, YB_ERR_TOO_BIG */
-    bool asked;          /* to be checked, for a size that was only announced: it makes nothing full */
+    bool asked;          /* a check, of a size that was only announced: it makes nothing full */
     bool repeat;         /* XREPEAT: look for the id first; found = synced again, no second copy */
     bool create_mailbox; /* lmtpd's fileinto: make it when it is missing */
 };
