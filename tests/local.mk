@@ -25,3 +25,7 @@ include tests/fault/local.mk
 EXTRA_DIST += run-tests .ci tests/coverage tests/quickstart tests/system tests/model tests/fault bench/platform
 dist-hook:
 	find $(distdir) -name __pycache__ -prune -exec rm -rf '{}' +
+
+# What the first system test leaves for the next ones.
+clean-local:
+	-rm -rf tests/initdb-*

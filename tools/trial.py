@@ -98,6 +98,8 @@ def make_users(build):
 class Database:
     """A PostgreSQL of our own on a unix socket; system users become roles by peer authentication."""
 
+    kept = None  # a folder that keeps what initdb made, for the next one
+
     def __init__(self, home, durable=True, build=None):
         self.home, self.durable, self.build = home, durable, build  # build: to start it
         self.data = os.path.join(home, "postgres")
@@ -130,10 +132,31 @@ class Database:
         self._own(self.socket, 0o755)
         if os.path.exists(os.path.join(self.data, "PG_VERSION")):
             return False
+        if self.kept is None:
+            self._initdb()
+        else:
+            self._copy_kept()
+        return True
+
+    def _initdb(self):
         self._own(self.data, 0o700)
         self._run("initdb", "-D", self.data, "-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8",
                   *([] if self.durable else ["--no-sync"]))
-        return True
+
+    def _copy_kept(self):
+        """initdb takes as long as all else that a platform begins with; a copy of what it makes does not."""
+        name = "initdb-%s-%s" % (os.path.basename(os.path.dirname(self.bin)), self.user or os.geteuid())
+        kept = os.path.join(self.kept, name)
+        os.makedirs(self.kept, exist_ok=True)
+        with open(kept + ".lock", "a", encoding="ascii") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # several platforms may begin at once
+            if not os.path.exists(kept):
+                self._initdb()
+                shutil.rmtree(kept + ".new", ignore_errors=True)
+                run("cp", "-a", self.data, kept + ".new")
+                os.rename(kept + ".new", kept)
+                return
+        run("cp", "-a", "--reflink=auto", kept, self.data)
 
     def _access(self):
         """Who may be which role: root and we ourselves any, a daemon's user the daemon's own."""

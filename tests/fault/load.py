@@ -105,21 +105,3 @@ def check_usage(p, address):
         if os.path.basename(folder) in ("new", "cur"):
             size += sum(os.path.getsize(os.path.join(folder, name)) for name in files)
     assert used == (size + 1023) // 1024, "%s: quota counts %d KiB, there are %d bytes" % (address, used, size)
-
-
-def in_threads(n, work):
-    """Runs work(k) in n threads; the first exception of any is raised here."""
-    troubles = []
-
-    def body(k):
-        try:
-            work(k)
-        except BaseException as e:  # noqa: BLE001 (told below)
-            troubles.append(e)
-    threads = [threading.Thread(target=body, args=(k,)) for k in range(n)]
-    for t in threads:
-        t.start()
-    for t in threads:
-        t.join()
-    if troubles:
-        raise troubles[0]

@@ -64,7 +64,7 @@ def scenario(p):
         finally:
             if k == 7:
                 stop.set()
-    load.in_threads(8, work)
+    harness.in_threads(8, work)
 
     kept = sum(1 for fate, _ in ledger.fate.values() if fate == "kept")
     print("%d kills, %d messages, %d kept" % (KILLS, len(ledger.fate), kept))

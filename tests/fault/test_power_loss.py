@@ -200,7 +200,7 @@ def cut(kind, rng):
                     taken.extend(take(device, traffic, folder, COPIES, rng))
                 finally:
                     traffic.ended = True
-            load.in_threads(2, work)
+            harness.in_threads(2, work)
         finally:
             trial.stop(keep_database=True)
             device.end()

@@ -19,6 +19,7 @@ Exit: 0 passed, 1 failed, 77 skipped.
 """
 import base64
 import contextlib
+import glob
 import imaplib
 import json
 import os
@@ -32,6 +33,7 @@ import ssl
 import subprocess
 import sys
 import tempfile
+import threading
 import traceback
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), "tools"))
@@ -40,6 +42,7 @@ from trial import HOST, PORTS, TOP, TrialError, wait_until  # noqa: E402,F401 (t
 
 PASSWORD = "correct horse 42"
 HOSTNAME = "mail.yubin.test"
+STRANGER = "stranger@example.net"
 
 
 class Skip(Exception):
@@ -72,6 +75,48 @@ def free_port_base():
     raise TrialError("no free ports")
 
 
+def raises(kind, do):
+    """The exception of this kind that do() has to end with."""
+    try:
+        do()
+    except kind as e:
+        return e
+    raise AssertionError("no %s" % kind)
+
+
+def login_error(way, address, password=None):
+    """Why p.imap, p.pop3 or p.submission does not let in; None if it does."""
+    try:
+        way(address, password)
+        return None
+    except (imaplib.IMAP4.error, poplib.error_proto, smtplib.SMTPAuthenticationError) as e:
+        return str(e)
+
+
+def in_threads(n, work):
+    """Runs work(k) in n threads; the first exception of any is raised here."""
+    troubles = []
+
+    def body(k):
+        try:
+            work(k)
+        except BaseException as e:  # noqa: BLE001 (told below)
+            troubles.append(e)
+    threads = [threading.Thread(target=body, args=(k,)) for k in range(n)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    if troubles:
+        raise troubles[0]
+
+
+def log_lines(daemon, *words):
+    """The lines of its log in which all these words are."""
+    with open(daemon.log, encoding="utf-8", errors="replace") as f:
+        return [line for line in f if all(w in line for w in words)]
+
+
 class Platform:
     """The running platform as a scenario sees it."""
 
@@ -87,12 +132,24 @@ class Platform:
 
     # --- provisioning ---
 
-    def yubin(self, *arguments, given=None):
-        done = subprocess.run([*self.ends["ctl"], *arguments], input=given, text=True, stdout=subprocess.PIPE,
+    def run(self, *arguments, given=None):
+        """The operator's command, however it ends."""
+        return subprocess.run([*self.ends["ctl"], *arguments], input=given, text=True, stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, check=False)
-        if done.returncode != 0:
+
+    def yubin(self, *arguments, given=None):
+        """What it prints. It has said nothing else, but for warnings, that a list goes on, and what `schema` applies."""
+        done = self.run(*arguments, given=given)
+        if done.returncode != 0 or (done.stderr and not any(w in done.stderr for w in ("warning", "are shown: "))
+                                    and "schema" not in arguments):
             raise TrialError("yubin %s: exit %d\n%s" % (" ".join(arguments), done.returncode, done.stderr))
         return done.stdout
+
+    def fails(self, code, *arguments, given=""):
+        """What it says of it."""
+        done = self.run(*arguments, given=given)
+        assert done.returncode == code and done.stderr != "", (arguments, done)
+        return done.stderr
 
     def yubin_json(self, *arguments, given=None):
         return json.loads(self.yubin("--json", *arguments, given=given))
@@ -139,6 +196,49 @@ class Platform:
         s = socket.create_connection((self.ends["host"], self.ends[service]), timeout=30)
         return self.tls().wrap_socket(s, server_hostname=self.ends["host"]) if tls else s
 
+    # --- what a stranger hears, and what is there then ---
+
+    def rcpts(self, *recipients):
+        """(code, text) for each, in one session without a message."""
+        with self.smtp() as s:
+            s.ehlo("client.test")
+            s.mail(STRANGER)
+            found = [s.rcpt(r) for r in recipients]
+        return [(code, text.decode()) for code, text in found]
+
+    def codes(self, *recipients):
+        return [code for code, _ in self.rcpts(*recipients)]
+
+    def until_rcpt(self, address, code, *parts):
+        """Waits for this answer: a change is heard of within a second or so."""
+        def said():
+            (got, text), = self.rcpts(address)
+            return got == code and all(part in text for part in parts)
+        wait_until(said, 10)
+
+    def send(self, to, subject="x", body="x\r\n"):
+        """(code, text) to a whole message, or to the RCPT that refuses it."""
+        with self.smtp() as s:
+            s.ehlo("client.test")
+            s.mail(STRANGER)
+            code, text = s.rcpt(to)
+            if code == 250:
+                code, text = s.data("Subject: %s\r\n\r\n%s" % (subject, body))
+        return code, text.decode()
+
+    def new_files(self):
+        """Of everybody, what nobody has read."""
+        return glob.glob(self.own().mail_root + "/*/*/Maildir/new/*")
+
+    def stored(self, word=b""):
+        """The octets of the newest of them that has this word."""
+        for name in sorted(self.new_files(), key=lambda n: int(n.rsplit(".", 1)[1]), reverse=True):
+            with open(name, "rb") as f:
+                text = f.read()
+            if word in text:
+                return name, text
+        raise AssertionError("no %r" % word)
+
     def subjects(self, address):
         """Of the messages in the inbox, in order."""
         with self.imap(address) as c:
@@ -179,6 +279,7 @@ def platform(options=None, start=True, environment=None):
     base = int(os.environ.get("YUBIN_PORT_BASE") or free_port_base())
     running = trial.Trial(work, build_folder(), base, options, durable=False, hostname=HOSTNAME)
     running.environment = environment or {}
+    running.database.kept = os.path.join(build_folder(), "tests")
     try:
         running.write_conf()
         running.prepare([HOSTNAME, "localhost"])
@@ -200,14 +301,14 @@ def platform(options=None, start=True, environment=None):
                 shutil.rmtree(work, ignore_errors=True)
 
 
-def main(scenario, options=None, environment=None):
+def main(scenario, options=None, environment=None, start=True):
     """Runs scenario(p) and exits."""
     try:
         if os.environ.get("YUBIN_ENDPOINTS"):
             with open(os.environ["YUBIN_ENDPOINTS"], encoding="utf-8") as f:
                 scenario(Platform(json.load(f)))
         else:
-            with platform(options, environment=environment) as p:
+            with platform(options, start, environment) as p:
                 scenario(p)
     except Skip as e:
         print("skipped: %s" % e)
