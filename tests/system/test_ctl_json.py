@@ -1,0 +1,46 @@
+"""What the operator's command shows, to people and as JSON: all of a thing, no secrets, names that can be given back."""
+import harness
+
+ANN = "ann@one.test"
+
+
+def shapes(p):
+    assert {"name", "tenant_id", "accounts", "bytes", "suspended"} <= set(p.yubin_json("tenant", "show", "one"))
+    assert [t["name"] for t in p.yubin_json("tenant", "list")] == ["one"]
+    card, = p.yubin_json("account", "list", "one.test")
+    assert card["address"] == ANN and card == p.yubin_json("account", "show", ANN), card
+    assert card["quota_bytes"] == 1 << 30 and card["has_password"] and card["forwards"] == []
+    assert p.yubin_json("alias", "list") == [] and p.yubin_json("account", "retired") == []
+    assert p.yubin_json("node", "list")[0]["store_id"]
+    assert p.yubin("account", "list").split()[:2] == ["address", "tenant"]
+    for noun in ("tenant", "domain", "account", "alias", "node", "event"):
+        assert len(p.yubin(noun, "list").splitlines()) == 1 + len(p.yubin_json(noun, "list")), noun
+    text = "".join(p.yubin("account", "show", ANN))
+    assert "SCRAM" not in text and p.passwords[ANN] not in text
+    made = p.yubin_json("account", "app-password", ANN, "--label", "phone")
+    p.imap(ANN, made["app_password"]).logout()
+    assert "app_password" not in p.yubin_json("account", "show", ANN)
+
+
+def odd_names(p):
+    """An address that needs quotes is shown with them, so that what is shown can be given back."""
+    p.tenant("odd", "odd.test")
+    p.account('"two words"@odd.test', harness.PASSWORD)
+    shown = [card["address"] for card in p.yubin_json("account", "list", "odd.test")]
+    assert shown == ['"two words"@odd.test'], shown
+    assert p.yubin_json("account", "show", shown[0])["address"] == shown[0]
+    assert p.yubin_json("account", "list", "odd.test", "--after", shown[0]) == []
+    p.yubin("store", "check")
+    p.yubin("domain", "set", "odd.test", "--catch-all", shown[0])
+    assert p.codes("whoever@odd.test") == [250]
+
+
+def scenario(p):
+    p.tenant("one", "one.test")
+    p.account(ANN, harness.PASSWORD, "--quota", "1G")
+    shapes(p)
+    odd_names(p)
+
+
+if __name__ == "__main__":
+    harness.main(scenario)
