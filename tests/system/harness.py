@@ -90,7 +90,7 @@ def login_error(way, address, password=None):
         way(address, password)
         return None
     except (imaplib.IMAP4.error, poplib.error_proto, smtplib.SMTPAuthenticationError) as e:
-        return str(e)
+        return e.args[0].decode() if isinstance(e.args[0], bytes) else str(e)
 
 
 def in_threads(n, work):
