@@ -111,6 +111,13 @@ def in_threads(n, work):
         raise troubles[0]
 
 
+def sizes_in(maildir):
+    """(messages, bytes) that are really there."""
+    sizes = [e.stat().st_size for folder in ("new", "cur") if os.path.isdir(os.path.join(maildir, folder))
+             for e in os.scandir(os.path.join(maildir, folder))]
+    return len(sizes), sum(sizes)
+
+
 def log_lines(daemon, *words):
     """The lines of its log in which all these words are."""
     with open(daemon.log, encoding="utf-8", errors="replace") as f:

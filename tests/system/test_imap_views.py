@@ -2,7 +2,6 @@
 In the end all believe the same, and that is what the mailbox holds; no UID ever meant two messages."""
 import random
 import re
-import threading
 
 import harness
 
@@ -94,25 +93,17 @@ class Session:
                 self.flags[i].add(b"\\Seen")
         self.say("UID STORE %d:* +FLAGS.SILENT (\\Seen)" % uid, may_fail=True)
 
-    def run(self, me, errors):
-        try:
-            for i in range(ROUNDS):
-                self.act(me, i)
-        except Exception as e:  # noqa: BLE001 (told below)
-            errors.append((me, repr(e)))
-
 
 def scenario(p):
     p.tenant("views", "views.test")
     p.account(FAY)
     p.imap(FAY).create("Else")
-    sessions, errors = [Session(p, seed) for seed in range(4)], []
-    threads = [threading.Thread(target=s.run, args=(i, errors)) for i, s in enumerate(sessions)]
-    for t in threads:
-        t.start()
-    for t in threads:
-        t.join(120)
-    assert not errors, errors
+    sessions = [Session(p, seed) for seed in range(4)]
+
+    def work(me):
+        for i in range(ROUNDS):
+            sessions[me].act(me, i)
+    harness.in_threads(len(sessions), work)
     for s in sessions:
         s.say("NOOP")
         believed = list(s.flags)

@@ -6,11 +6,7 @@ import os
 import pwd
 
 import harness
-
-
-def status(pid):
-    with open("/proc/%d/status" % pid, encoding="ascii") as f:
-        return dict(line.rstrip("\n").split(":\t", 1) for line in f if ":\t" in line)
+from process import status
 
 
 def may_read(user, path):

@@ -1,6 +1,5 @@
 """64 deliveries and 8 APPENDs at once into a mailbox with 1 MB left: whoever is answered yes is stored, the
 others hear 452 or NO [OVERQUOTA], and not one byte is over the quota."""
-import os
 import smtplib
 import threading
 
@@ -31,37 +30,22 @@ def append(p, n):
     return answer[0] == "OK"
 
 
-def stored(maildir):
-    """(messages, bytes) that are really there."""
-    sizes = [e.stat().st_size for folder in ("new", "cur") for e in os.scandir(os.path.join(maildir, folder))]
-    return len(sizes), sum(sizes)
-
-
 def scenario(p):
     p.own()
     p.tenant("quota", "quota.test")
     p.account(ANN, harness.PASSWORD, "--quota", str(QUOTA))
     before = 0
     maildir = p.yubin("mailbox", "path", ANN).strip()
-    while before == 0 or QUOTA - stored(maildir)[1] > 1000000:
+    while before == 0 or QUOTA - harness.sizes_in(maildir)[1] > 1000000:
         assert deliver(p, before)
         before += 1
-    told, troubles = [], []
-    gate = threading.Barrier(72)
+    told, gate = [], threading.Barrier(72)
 
     def one(n):
-        try:
-            gate.wait()
-            told.append(append(p, n) if n % 9 == 0 else deliver(p, n))
-        except BaseException as e:  # noqa: BLE001 (told below)
-            troubles.append(e)
-    threads = [threading.Thread(target=one, args=(1000 + n,)) for n in range(72)]
-    for t in threads:
-        t.start()
-    for t in threads:
-        t.join()
-    assert not troubles, troubles[:3]
-    messages, used = stored(maildir)
+        gate.wait()
+        told.append(append(p, 1000 + n) if n % 9 == 0 else deliver(p, 1000 + n))
+    harness.in_threads(72, one)
+    messages, used = harness.sizes_in(maildir)
     print("%d of %d said yes; %d of %d bytes used" % (sum(told), len(told), used, QUOTA))
     assert used <= QUOTA, "%d bytes over" % (used - QUOTA)
     assert messages == before + sum(told), (messages, before, sum(told))

@@ -1,9 +1,8 @@
 """lmtpd dies, hangs and is away while smtpd hands over: nothing that was answered 250 is lost or doubled,
 nothing is 5xx, and who may get a message twice is named in the log (docs/delivery.md, 2 and 4)."""
-import glob
+import collections
 import os
 import signal
-import smtplib
 import threading
 
 import harness
@@ -11,29 +10,18 @@ import harness
 TO = "ann@handover.test"
 
 
-def files(trial):
-    found = {}
-    for name in glob.glob(trial.mail_root + "/*/*/Maildir/new/*"):
+def files(p):
+    """How often each subject is there."""
+    found = collections.Counter()
+    for name in p.new_files():
         with open(name, encoding="utf-8") as f:
-            for line in f:
-                if line.startswith("Subject: "):
-                    found[line.split()[1]] = found.get(line.split()[1], 0) + 1
+            found.update(line.split()[1] for line in f if line.startswith("Subject: "))
     return found
 
 
-def log_of(trial, daemon, event):
-    with open(trial.daemons[daemon].log, encoding="utf-8", errors="replace") as f:
-        return [line for line in f if "event=%s " % event in line]
-
-
 def send(p, subject):
-    """The reply to the message, or to what came before."""
-    try:
-        with p.smtp() as s:
-            s.sendmail("x@example.net", [TO], "Subject: %s\r\n\r\nx\r\n" % subject)
-        return 250
-    except smtplib.SMTPDataError as e:
-        return e.smtp_code
+    """The code of the reply to the message, or to what came before."""
+    return p.send(TO, subject)[0]
 
 
 def killed(p, trial):
@@ -55,7 +43,7 @@ def killed(p, trial):
         harness.wait_until(lambda gone=child: lmtpd.child_pid() not in (None, gone), 20)
     for t in threads:
         t.join()
-    found = files(trial)
+    found = files(p)
     assert set(answers.values()) <= {250, 451}, set(answers.values())
     lost = [s for s, code in answers.items() if code == 250 and s not in found]
     assert not lost, "answered 250 and not there: %r" % lost
@@ -74,11 +62,11 @@ def hanging(p, trial):
         assert send(p, "hangs") == 451
     finally:
         os.kill(child, signal.SIGCONT)
-    named = log_of(trial, "smtpd", "smtp.data.maybe_twice")
+    named = harness.log_lines(trial.daemons["smtpd"], "event=smtp.data.maybe_twice ")
     assert named and " to=%s " % TO in named[-1] and "stored=unknown" in named[-1], named
     assert send(p, "hangs") == 250
     # Whether lmtpd read the first to its end before it saw that nobody waits any more is nobody's to say.
-    assert files(trial)["hangs"] in (1, 2), "the second try comes beside the first, if that was stored"
+    assert files(p)["hangs"] in (1, 2), "the second try comes beside the first, if that was stored"
 
 
 def away(p, trial):
@@ -86,7 +74,7 @@ def away(p, trial):
     assert send(p, "away") == 451
     trial.daemons["lmtpd"].start()
     harness.wait_until(lambda: send(p, "away") == 250, 20)
-    assert files(trial)["away"] == 1
+    assert files(p)["away"] == 1
 
 
 def degraded(p, trial):
@@ -97,7 +85,7 @@ def degraded(p, trial):
     assert send(p, "degraded") == 451
     os.rename(marker + ".away", marker)
     harness.wait_until(lambda: send(p, "degraded") == 250, 20)
-    assert files(trial)["degraded"] == 1
+    assert files(p)["degraded"] == 1
 
 
 def scenario(p):

@@ -3,10 +3,10 @@ afterwards is what is there, of mailboxes, domains and tenants. A round over all
 import os
 import random
 import subprocess
-import threading
 import time
 
 import harness
+from harness import sizes_in
 
 N, DOMAINS = 200, ("one.test", "two.test")
 SECONDS = 60 if os.environ.get("YUBIN_LONG") else 8
@@ -40,13 +40,6 @@ def by_pop3(p, rng, until):
         c.quit()
 
 
-def stored(maildir):
-    """(messages, bytes) that are really there."""
-    sizes = [e.stat().st_size for folder in ("new", "cur") if os.path.isdir(os.path.join(maildir, folder))
-             for e in os.scandir(os.path.join(maildir, folder))]
-    return len(sizes), sum(sizes)
-
-
 def believed(p):
     rows = p.yubin_json("account", "list")
     return {r["address"]: (r["messages"], r["bytes"]) for r in rows}
@@ -63,26 +56,15 @@ def scenario(p):
     root = os.path.dirname(os.path.dirname(os.path.dirname(root)))
     ids = {r["address"]: r["account_id"] for r in p.yubin_json("account", "list")}
     boxes = {a: os.path.join(root, ids[a][:2], ids[a].replace("-", ""), "Maildir") for a in ADDRESSES}
-    troubles = []
     until = time.monotonic() + SECONDS
 
-    def one(work, seed):
-        try:
-            work(p, random.Random(seed), until)
-        except BaseException as e:  # noqa: BLE001 (told below)
-            troubles.append(e)
-    threads = [threading.Thread(target=one, args=(w, n)) for n in range(2) for w in (deliver, by_imap, by_pop3)]
-    for t in threads:
-        t.start()
-    for t in threads:
-        t.join()
-    assert not troubles, troubles[:3]
+    harness.in_threads(6, lambda k: (deliver, by_imap, by_pop3)[k % 3](p, random.Random(k // 3), until))
 
     def same():
-        return believed(p) == {a: stored(boxes[a]) for a in ADDRESSES}
+        return believed(p) == {a: sizes_in(boxes[a]) for a in ADDRESSES}
     harness.wait_until(same, 20, 0.2)
     for i, domain in enumerate(DOMAINS):
-        there = [stored(boxes[a]) for a in ADDRESSES if a.endswith(domain)]
+        there = [sizes_in(boxes[a]) for a in ADDRESSES if a.endswith(domain)]
         want = sum(b for _, b in there)
         assert p.yubin_json("domain", "show", domain)["bytes"] == want
         assert p.yubin_json("tenant", "show", "t%d" % i)["bytes"] == want
