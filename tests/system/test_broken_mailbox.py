@@ -26,9 +26,7 @@ def copies(p, address):
 def told(p, trial):
     """What lmtpd's log says, at a level that is looked at, of the mailbox: which it is, and what is wrong."""
     account = "account=%s" % p.yubin_json("account", "show", BAD)["account_id"]
-    with open(trial.daemons["lmtpd"].log, encoding="utf-8") as f:
-        return [line for line in f if "level=warn" in line and "event=lmtpd.refused" in line and account in line
-                and "Permission denied" in line]
+    return harness.log_lines(trial.daemons["lmtpd"], "level=warn", "event=lmtpd.refused", account, "Permission denied")
 
 
 def scenario(p):

@@ -6,6 +6,7 @@ import signal
 import struct
 
 import harness
+from talk import Talk
 
 ANN = "ann@one.test"
 PROXY = (b"\r\n\r\n\0\r\nQUIT\n\x21\x11" + struct.pack("!H", 12) + bytes([192, 0, 2, 7, 192, 0, 2, 25])
@@ -24,51 +25,39 @@ def stop(pid):
     harness.wait_until(lambda: all(map(is_stopped, glob.glob("/proc/%d/task/*/stat" % pid))), 20)
 
 
-class Client:
+class Early(Talk):
     def __init__(self, p, daemon, service, said, tls=False):
         """What it says has come before the daemon sees the connection."""
         pid = p.own().daemons[daemon].child_pid()
         if not tls:
             stop(pid)
         try:
-            self.s = p.raw(service, tls)
-            self.s.sendall(said)
+            super().__init__(p, service, tls, said)
         finally:
             os.kill(pid, signal.SIGCONT)
-        self.f = self.s.makefile("rb")
-
-    def answer(self):
-        while (line := self.f.readline().decode())[3:4] == "-":
-            pass
-        return line.strip()
-
-    def ask(self, text):
-        self.s.sendall(text)
-        return self.answer()
 
 
 def early_lines(p, daemon):
-    with open(p.own().daemons[daemon].log, encoding="utf-8") as f:
-        return sum(".early " in line for line in f)
+    return len(harness.log_lines(p.own().daemons[daemon], ".early "))
 
 
 def scenario(p):
     p.tenant("one", "one.test")
     p.account(ANN)
     mail = b"MAIL FROM:<x@example.net>\r\n"
-    c = Client(p, "smtpd", "smtp", PROXY + b"EHLO c.test\r\n")
+    c = Early(p, "smtpd", "smtp", PROXY + b"EHLO c.test\r\n")
     assert c.answer().startswith("220 ")
     assert c.answer() == "503 5.5.1 You spoke before the greeting: wait for it, then begin again"
     assert c.ask(mail).startswith("503 5.5.1"), "the hello was none"
     assert c.ask(b"EHLO c.test\r\n").startswith("250 ")
     assert c.ask(mail).startswith("250 ")
-    c = Client(p, "submitd", "submission", b"HELO c.test\r\n")
+    c = Early(p, "submitd", "submission", b"HELO c.test\r\n")
     assert c.answer().startswith("220 ") and c.answer().startswith("503 5.5.1 You spoke")
     assert (early_lines(p, "smtpd"), early_lines(p, "submitd")) == (1, 1)
     # Not early: the header alone, and the hello of TLS.
-    c = Client(p, "smtpd", "smtp", PROXY)
+    c = Early(p, "smtpd", "smtp", PROXY)
     assert c.answer().startswith("220 ") and c.ask(b"EHLO c.test\r\n").startswith("250 ")
-    c = Client(p, "submitd", "submissions", b"EHLO c.test\r\n", tls=True)
+    c = Early(p, "submitd", "submissions", b"EHLO c.test\r\n", tls=True)
     assert c.answer().startswith("220 ") and c.answer().startswith("250 ")
     assert (early_lines(p, "smtpd"), early_lines(p, "submitd")) == (1, 1)
 

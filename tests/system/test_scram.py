@@ -84,9 +84,7 @@ def scenario(p):
     for _ in range(11):
         bound(p, "-tls1_3", lambda key: None, "-ERR SCRAM-SHA-256-PLUS is offered", "y,,", "SCRAM-SHA-256")
     p.pop3(ANN).quit()
-    if p.trial:
-        with open(p.trial.daemons["pop3d"].log, encoding="utf-8") as f:
-            assert f.read().count("event=auth.downgrade") == 11
+    assert len(harness.log_lines(p.own().daemons["pop3d"], "event=auth.downgrade")) == 11
 
 
 if __name__ == "__main__":

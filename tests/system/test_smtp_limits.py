@@ -8,24 +8,17 @@ OPTIONS = {"smtpd": {"limit_exempt": "", "limit_unknown": "5", "limit_messages":
            "submitd": {"disk_reserve": "1000000G"}}
 
 
-def codes(p, *recipients):
-    with p.smtp() as s:
-        s.ehlo()
-        s.mail("x@example.net")
-        return [s.rcpt(r)[0] for r in recipients]
-
-
 def scenario(p):
     trial = p.own()
     p.tenant("limits", "limits.test")
     p.account(ANN)
     # In one session or in several, the count is the network's.
     for i in range(5):
-        assert codes(p, "no%d@limits.test" % i) == [550]
-    assert codes(p, ANN) == [250]
-    assert codes(p, "no6@limits.test", ANN, "no7@limits.test") == [451, 451, 451]
-    assert codes(p, ANN, "no8@limits.test") == [451, 451], "known or not"
-    harness.wait_until(lambda: codes(p, ANN) == [250], 10)
+        assert p.codes("no%d@limits.test" % i) == [550]
+    assert p.codes(ANN) == [250]
+    assert p.codes("no6@limits.test", ANN, "no7@limits.test") == [451, 451, 451]
+    assert p.codes(ANN, "no8@limits.test") == [451, 451], "known or not"
+    harness.wait_until(lambda: p.codes(ANN) == [250], 10)
     # Exactly so many go through, of those under way as well: two are at their last dot for one place.
     for i in range(19):
         with p.smtp() as s:
@@ -38,9 +31,9 @@ def scenario(p):
         assert one.data("Subject: the last\r\n\r\nx\r\n")[0] == 250
         code, text = other.data("Subject: too many\r\n\r\nx\r\n")
         assert (code, text[:5]) == (451, b"4.7.1"), (code, text)
-    assert codes(p, ANN) == [451]
+    assert p.codes(ANN) == [451]
     assert len(p.subjects(ANN)) == 20 and p.subjects(ANN)[-1] == "the last"
-    harness.wait_until(lambda: codes(p, ANN) == [250], 10)
+    harness.wait_until(lambda: p.codes(ANN) == [250], 10)
     assert "event=smtp.limit" in trial.daemons["smtpd"].tail(200)
     with p.submission(ANN) as s:
         s.ehlo()

@@ -3,7 +3,6 @@ to a connection or a file outside, and the exceptions for <postmaster> hold (R-A
 import json
 import os
 import socket
-import subprocess
 import threading
 
 import harness
@@ -68,8 +67,7 @@ def believer(answer):
 
 def asked(p, port):
     """What the operator's own check says of a server: exit code and figures."""
-    done = subprocess.run([*p.ends["ctl"], "--json", "relay", "check", OURS, "--server", "127.0.0.1:%d" % port],
-                          text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False, timeout=60)
+    done = p.run("--json", "relay", "check", OURS, "--server", "127.0.0.1:%d" % port)
     found = json.loads(done.stdout)
     return done.returncode, found["asked"] > 200, found["accepted"], found["undecided"], len(found["answers"])
 

@@ -4,44 +4,29 @@ import base64
 
 import harness
 import scram
+from talk import Talk
 
 ANN, NOBODY = "ann@one.test", "nobody@one.test"
 
 
-class Dialogue:
-    """A SASL exchange on one service: what the server challenges, and its last word."""
-
-    def __init__(self, p, service):
-        self.service, self.socket = service, p.raw(service, tls=True)
-        self.file = self.socket.makefile("rwb")
-        self.line()
-        if service == "submissions":
-            self.say("EHLO client.test")
-            while not self.line().startswith("250 "):
-                pass
-        self.say({"imaps": "a AUTHENTICATE SCRAM-SHA-256", "pop3s": "AUTH SCRAM-SHA-256",
-                  "submissions": "AUTH SCRAM-SHA-256"}[service])
-        self.line()
-
-    def say(self, text):
-        self.file.write(text.encode() + b"\r\n")
-        self.file.flush()
-
-    def line(self):
-        return self.file.readline().decode().rstrip("\r\n")
-
-    def close(self):
-        self.file.close()
-        self.socket.close()
+def dialogue(p, service):
+    """A SASL exchange on one service, begun."""
+    talk = Talk(p, service, tls=True)
+    talk.line()
+    if service == "submissions":
+        talk.ask(b"EHLO client.test\r\n")
+    talk.say({"imaps": b"a AUTHENTICATE SCRAM-SHA-256\r\n"}.get(service, b"AUTH SCRAM-SHA-256\r\n"))
+    talk.line()
+    return talk
 
 
 def ask(p, service, user):
     """Salt and iterations, and how a wrong password is refused."""
-    d, client = Dialogue(p, service), scram.Client(user, "wrong password")
-    d.say(client.first())
+    d, client = dialogue(p, service), scram.Client(user, "wrong password")
+    d.say(client.first().encode() + b"\r\n")
     challenge = d.line().split(" ", 1)[1]
     fields = dict(f.split("=", 1) for f in base64.b64decode(challenge).decode().split(","))
-    d.say(client.final(challenge))
+    d.say(client.final(challenge).encode() + b"\r\n")
     refusal = d.line()
     d.close()
     return (fields["s"], fields["i"]), refusal
