@@ -17,7 +17,6 @@ import threading
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(TOP, "tests", "system"))
 import harness  # noqa: E402
-import load  # noqa: E402
 
 ANN = "ann@loss.test"
 OTHER_BOOT = "0123456789abcdef" * 2

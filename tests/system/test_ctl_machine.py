@@ -1,4 +1,5 @@
-"""A node, its store and its schema are set up once; what the operator looks at is there: roles, figures, files, events."""
+"""A node, its store and its schema are set up once; what the operator looks at is there: roles, figures, files,
+events."""
 import os
 
 import harness

@@ -1,4 +1,5 @@
-"""A mail store that keeps a reserve: deliveries end earlier, and users of IMAP can clean up. Needs root and a loop device."""
+"""A mail store that keeps a reserve: deliveries end earlier, and users of IMAP can clean up. Needs root and a loop
+device."""
 import disks
 import harness
 from full import ANN, Senders, fill

@@ -48,6 +48,7 @@ def full(p, trial):
     assert card["lost"] == 0 and card["foreign"] == 0, card
     print("store:", len(senders.kept), "kept,", len(senders.refused), "refused")
 
+
 def scenario(p):
     trial = p.own()
     with disks.small(p, trial.mail_root, 20):

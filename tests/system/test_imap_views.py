@@ -99,11 +99,7 @@ def scenario(p):
     p.account(FAY)
     p.imap(FAY).create("Else")
     sessions = [Session(p, seed) for seed in range(4)]
-
-    def work(me):
-        for i in range(ROUNDS):
-            sessions[me].act(me, i)
-    harness.in_threads(len(sessions), work)
+    harness.in_threads(len(sessions), lambda me: [sessions[me].act(me, i) for i in range(ROUNDS)])
     for s in sessions:
         s.say("NOOP")
         believed = list(s.flags)

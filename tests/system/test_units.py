@@ -1,4 +1,5 @@
-"""The units bound what a daemon may take and reach: systemd's own checks like them, and each says what all have to say."""
+"""The units bound what a daemon may take and reach: systemd's own checks like them, and each says what all have to
+say."""
 import os
 import re
 import shutil

@@ -1,7 +1,6 @@
 """The lock file of an account is lost: nobody takes that for "at home here". Mail is 451, SELECT is UNAVAILABLE, and
 within 10 s the directory was asked and all is there again, by POP3's asking too; not while the database is away, and
 never where the account's folder says that it moved. It is told once in each daemon's log."""
-import imaplib
 import os
 import poplib
 
