@@ -6,10 +6,10 @@
 
 #include "lib/db/connect.h"
 #include "lib/db/db.h"
+#include "lib/db/prepared.h"
 
 /* The client waits a little longer than the server works, to hear it say so. */
 #define YB_DB_CLIENT_MS 200
-#define YB_DB_MAX_PREPARED 64
 
 struct yb_db_conn {
     PGconn *pg;
@@ -17,8 +17,7 @@ struct yb_db_conn {
     int64_t deadline_ms;
     bool broken;    /* not to be used again */
     bool timed_out; /* for the gate's breaker */
-    const struct yb_db_statement *prepared[YB_DB_MAX_PREPARED];
-    size_t n_prepared;
+    struct yb_db_prepared prepared;
     char sqlstate[6], constraint[64]; /* of the last failure */
 };
 

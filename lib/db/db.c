@@ -10,6 +10,8 @@
 #define QUERY_CANCELED "57014" /* by statement_timeout */
 /* Statements of one pipeline before its results are read. */
 #define PIPELINE_MAX 128
+#define BATCH_MAX 3      /* PREPARE, DEALLOCATE and what is asked */
+#define NAME_MAX_SIZE 63 /* the server's NAMEDATALEN; it would cut the rest off */
 
 static struct yb_deadline
 conn_deadline(const struct yb_db_conn *c)
@@ -55,35 +57,6 @@ conn_exec(struct yb_db_conn *c, const char *sql, struct yb_err *err)
 }
 
 static bool
-conn_has(const struct yb_db_conn *c, const struct yb_db_statement *st)
-{
-    for (size_t i = 0; i < c->n_prepared; i++) {
-        if (c->prepared[i] == st)
-            return true;
-    }
-    return false;
-}
-
-static int
-conn_prepare(struct yb_db_conn *c, const struct yb_db_statement *st, struct yb_err *err)
-{
-    struct yb_err why = { 0 };
-    PGresult *failed = NULL;
-
-    if (conn_has(c, st))
-        return 0;
-    yb_assert(c->n_prepared < YB_DB_MAX_PREPARED);
-    if (PQsendPrepare(c->pg, st->name, st->sql, 0, NULL) != 1) {
-        yb_pq_fail(c->pg, NULL, &why);
-        return conn_failed(c, NULL, &why, err);
-    }
-    if (yb_pq_finish(c->pg, conn_deadline(c), NULL, &failed, &why) < 0)
-        return conn_failed(c, failed, &why, err);
-    c->prepared[c->n_prepared++] = st;
-    return 0;
-}
-
-static bool
 conn_send(struct yb_db_conn *c, const struct yb_db_statement *st, const struct yb_db_params *p)
 {
     static const int binary[YB_DB_MAX_PARAMS] = { 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
@@ -91,6 +64,173 @@ conn_send(struct yb_db_conn *c, const struct yb_db_statement *st, const struct y
 
     return PQsendQueryPrepared(c->pg, st->name, p == NULL ? 0 : p->n, p == NULL ? NULL : p->value,
                                p == NULL ? NULL : p->length, binary, 1) == 1;
+}
+
+/* Reads the sync behind a pipeline, and leaves pipeline mode. */
+static int
+sync_read(struct yb_db_conn *c, struct yb_deadline by, struct yb_err *err)
+{
+    PGresult *r = NULL;
+    int rc = yb_pq_result(c->pg, by, &r, err);
+
+    if (rc == 0 && (PQresultStatus(r) != PGRES_PIPELINE_SYNC || PQexitPipelineMode(c->pg) != 1))
+        rc = yb_pq_fail(c->pg, r, err);
+    PQclear(r);
+    c->broken = c->broken || rc < 0;
+    return rc;
+}
+
+/*
+ * Ends a pipeline of n statements that were all queued (`queued`), and reads their answers and the
+ * sync behind them. What follows a failed statement the server skips: r[i] stays NULL from it on. A
+ * connection that fails itself stays in pipeline mode and is closed for it.
+ */
+static int
+pipeline_end(struct yb_db_conn *c, bool queued, PGresult **r, size_t n, struct yb_err *err)
+{
+    struct yb_deadline by = conn_deadline(c);
+    struct yb_err why = { 0 }, ignored = { 0 };
+    PGresult *failed = NULL;
+    bool goes_on = true;
+    int rc = 0;
+
+    if (!queued || PQpipelineSync(c->pg) != 1) {
+        yb_pq_fail(c->pg, NULL, &why);
+        return conn_failed(c, NULL, &why, err);
+    }
+    for (size_t i = 0; i < n && goes_on; i++) {
+        PGresult *bad = NULL;
+
+        if (yb_pq_finish(c->pg, by, &r[i], &bad, rc == 0 ? &why : &ignored) == 0)
+            continue;
+        goes_on = bad != NULL && PQstatus(c->pg) == CONNECTION_OK;
+        if (rc == 0)
+            failed = bad;
+        else
+            PQclear(bad);
+        rc = -1;
+    }
+    if (goes_on && sync_read(c, by, rc == 0 ? &why : &ignored) < 0)
+        rc = -1;
+    return rc == 0 ? 0 : conn_failed(c, failed, &why, err);
+}
+
+enum sending { SEND_PREPARE, SEND_DEALLOCATE, SEND_RUN };
+
+/* What goes to the server in one round trip. The first that fails has the rest skipped. */
+struct batch {
+    struct yb_db_conn *c;
+    bool queued; /* all so far */
+    size_t n;
+    struct {
+        enum sending what;
+        const struct yb_db_statement *st;
+    } v[BATCH_MAX];
+};
+
+static void
+batch_start(struct batch *b, struct yb_db_conn *c)
+{
+    *b = (struct batch){ .c = c, .queued = PQenterPipelineMode(c->pg) == 1 };
+}
+
+static void
+batch_put(struct batch *b, enum sending what, const struct yb_db_statement *st, bool queued)
+{
+    yb_assert(b->n < BATCH_MAX);
+    b->v[b->n].what = what;
+    b->v[b->n++].st = st;
+    b->queued = b->queued && queued;
+}
+
+static bool
+send_sql(struct yb_db_conn *c, const char *sql)
+{
+    return PQsendQueryParams(c->pg, sql, 0, NULL, NULL, NULL, NULL, 1) == 1;
+}
+
+static bool
+send_deallocate(struct yb_db_conn *c, const struct yb_db_statement *st)
+{
+    char *name = PQescapeIdentifier(c->pg, st->name, strlen(st->name));
+    char sql[160]; /* all of the name may have to be doubled */
+    bool sent;
+
+    yb_assert(name != NULL);
+    snprintf(sql, sizeof(sql), "DEALLOCATE %s", name);
+    sent = send_sql(c, sql);
+    PQfreemem(name);
+    return sent;
+}
+
+/* Prepares it, unless it is. The statement it takes the place of is given up only when the server
+ * has taken the new one. */
+static void
+batch_prepare(struct batch *b, const struct yb_db_statement *st)
+{
+    const struct yb_db_statement *spare;
+    struct yb_db_conn *c = b->c;
+
+    if (yb_db_prepared_use(&c->prepared, st))
+        return;
+    yb_assert(strlen(st->name) <= NAME_MAX_SIZE);
+    batch_put(b, SEND_PREPARE, st, PQsendPrepare(c->pg, st->name, st->sql, 0, NULL) == 1);
+    spare = yb_db_prepared_spare(&c->prepared);
+    if (spare != NULL)
+        batch_put(b, SEND_DEALLOCATE, spare, send_deallocate(c, spare));
+}
+
+static void
+batch_run(struct batch *b, const struct yb_db_statement *st, const struct yb_db_params *p)
+{
+    batch_put(b, SEND_RUN, st, conn_send(b->c, st, p));
+}
+
+/*
+ * Neither PREPARE nor DEALLOCATE is undone by a rollback, nor by what fails behind it: the table
+ * goes by the answer to each.
+ */
+static void
+batch_record(const struct batch *b, PGresult *const *r)
+{
+    for (size_t i = 0; i < b->n; i++) {
+        if (r[i] != NULL && b->v[i].what == SEND_PREPARE)
+            yb_db_prepared_add(&b->c->prepared, b->v[i].st);
+        else if (r[i] != NULL && b->v[i].what == SEND_DEALLOCATE)
+            yb_db_prepared_remove(&b->c->prepared, b->v[i].st);
+        else if (b->v[i].what == SEND_DEALLOCATE && r[i - 1] != NULL)
+            b->c->broken = true; /* it would fail again with each new statement */
+    }
+}
+
+/* Sends all and reads the answers; *out (may be NULL) gets the one to the last of them. */
+static int
+batch_end(const struct batch *b, struct yb_db_result **out, struct yb_err *err)
+{
+    PGresult *r[BATCH_MAX] = { NULL };
+    int rc = pipeline_end(b->c, b->queued, r, b->n, err);
+
+    batch_record(b, r);
+    if (rc == 0 && out != NULL) {
+        *out = yb_db_result_new(r[b->n - 1]);
+        r[b->n - 1] = NULL;
+    }
+    for (size_t i = 0; i < b->n; i++)
+        PQclear(r[i]);
+    return rc;
+}
+
+/* The first time on this connection. */
+static int
+run_first(struct yb_db_conn *c, const struct yb_db_statement *st, const struct yb_db_params *p,
+          struct yb_db_result **out, struct yb_err *err)
+{
+    struct batch b;
+
+    batch_start(&b, c);
+    batch_prepare(&b, st);
+    batch_run(&b, st, p);
+    return batch_end(&b, out, err);
 }
 
 int
@@ -101,8 +241,8 @@ yb_db_run(struct yb_db_conn *c, const struct yb_db_statement *st, const struct y
     PGresult *r = NULL, *failed = NULL;
 
     c->sqlstate[0] = c->constraint[0] = '\0';
-    if (conn_prepare(c, st, err) < 0)
-        return -1;
+    if (!yb_db_prepared_use(&c->prepared, st))
+        return run_first(c, st, p, out, err);
     if (!conn_send(c, st, p)) {
         yb_pq_fail(c->pg, NULL, &why);
         return conn_failed(c, NULL, &why, err);
@@ -137,53 +277,37 @@ yb_db_query(struct yb_db *db, const struct yb_db_statement *st, const struct yb_
     return rc;
 }
 
-/* Reads the results of n statements sent in a pipeline, and the sync behind them. */
-static int
-pipeline_read(struct yb_db_conn *c, size_t n, struct yb_db_result **out, struct yb_err *err)
-{
-    struct yb_deadline by = conn_deadline(c);
-    struct yb_err why = { 0 };
-    PGresult *r;
-
-    for (size_t i = 0; i < n; i++) {
-        PGresult *one = NULL, *failed = NULL;
-
-        if (yb_pq_finish(c->pg, by, &one, &failed, &why) < 0)
-            return conn_failed(c, failed, &why, err);
-        out[i] = yb_db_result_new(one);
-    }
-    if (yb_pq_result(c->pg, by, &r, &why) < 0)
-        return conn_failed(c, NULL, &why, err);
-    if (PQresultStatus(r) != PGRES_PIPELINE_SYNC) {
-        yb_pq_fail(c->pg, r, &why);
-        return conn_failed(c, r, &why, err);
-    }
-    PQclear(r);
-    return 0;
-}
-
 static int
 pipeline_run(struct yb_db_conn *c, const struct yb_db_statement *st, const struct yb_db_params *p,
              size_t n, struct yb_db_result **out, struct yb_err *err)
 {
-    struct yb_err why = { 0 };
-    bool sent = PQenterPipelineMode(c->pg) == 1;
+    PGresult *r[PIPELINE_MAX] = { NULL };
+    bool queued = PQenterPipelineMode(c->pg) == 1;
     int rc;
 
-    for (size_t i = 0; i < n && sent; i++)
-        sent = conn_send(c, st, &p[i]);
-    if (!sent || PQpipelineSync(c->pg) != 1) {
-        yb_pq_fail(c->pg, NULL, &why);
-        return conn_failed(c, NULL, &why, err);
+    for (size_t i = 0; i < n && queued; i++)
+        queued = conn_send(c, st, &p[i]);
+    rc = pipeline_end(c, queued, r, n, err);
+    for (size_t i = 0; i < n; i++) {
+        if (rc == 0)
+            out[i] = yb_db_result_new(r[i]);
+        else
+            PQclear(r[i]);
     }
-    if (yb_pq_flush(c->pg, conn_deadline(c), &why) < 0)
-        return conn_failed(c, NULL, &why, err);
-    rc = pipeline_read(c, n, out, err);
-    /* After an error the rest of the pipeline is still on its way: the connection, still in
-     * pipeline mode, will be closed. */
-    if (rc == 0 && PQexitPipelineMode(c->pg) != 1)
-        c->broken = true;
     return rc;
+}
+
+/* As a batch of its own: what fails is the statement, whatever it is asked with. */
+static int
+prepare(struct yb_db_conn *c, const struct yb_db_statement *st, struct yb_err *err)
+{
+    struct batch b;
+
+    if (yb_db_prepared_use(&c->prepared, st))
+        return 0;
+    batch_start(&b, c);
+    batch_prepare(&b, st);
+    return batch_end(&b, NULL, err);
 }
 
 int
@@ -199,7 +323,7 @@ yb_db_query_many(struct yb_db *db, const struct yb_db_statement *st, const struc
         return 0;
     if (yb_db_conn_take(db, &c, err) < 0)
         return -1;
-    rc = conn_prepare(c, st, err);
+    rc = prepare(c, st, err);
     for (size_t i = 0; i < n && rc == 0; i += PIPELINE_MAX) {
         size_t piece = n - i < PIPELINE_MAX ? n - i : PIPELINE_MAX;
 

@@ -32,10 +32,18 @@ struct yb_db *yb_db_new(const struct yb_db_conf *conf) YB_MUST_USE;
 /* No connection may be in hand any more. */
 void yb_db_free(struct yb_db **db);
 
-/* One question. `name` is unique in the program and names the prepared statement. */
+/* To keep one costs the server's process 30 to 60 KiB (parsed, rewritten, planned; measured with ours):
+ * so it takes 16 MiB at the very most, however many questions a program has. */
+#define YB_DB_PREPARED_MOST 256
+
+/*
+ * One question. `name` is unique in the program and names the prepared statement. A connection knows
+ * statements by their address: one that is no constant lives, unchanged, until after yb_db_free().
+ * There may be any number; of those used on a connection it keeps the YB_DB_PREPARED_MOST used last.
+ */
 struct yb_db_statement {
-    const char *name;
-    const char *sql; /* $1 … $n */
+    const char *name; /* at most 63 octets */
+    const char *sql;  /* $1 … $n */
 };
 
 /*

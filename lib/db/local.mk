@@ -8,4 +8,5 @@ lib_db_libyb_db_a_SOURCES = \
 	lib/db/migrate.c lib/db/migrate.h \
 	lib/db/params.c \
 	lib/db/pool.c \
+	lib/db/prepared.c lib/db/prepared.h \
 	lib/db/result.c lib/db/result.h

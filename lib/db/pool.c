@@ -58,6 +58,7 @@ static void
 conn_close(struct yb_db_conn *c)
 {
     PQfinish(c->pg);
+    yb_db_prepared_free(&c->prepared);
     yb_free(c);
 }
 

@@ -12,3 +12,8 @@ check_PROGRAMS += tests/unit/db/test_db
 tests_unit_db_test_db_SOURCES  = tests/unit/db/test_db.c $(CLUSTER)
 tests_unit_db_test_db_CPPFLAGS = $(db_test_cppflags)
 tests_unit_db_test_db_LDADD    = $(DB_TEST_LIBS)
+
+check_PROGRAMS += tests/unit/db/test_conn
+tests_unit_db_test_conn_SOURCES  = tests/unit/db/test_conn.c tests/unit/db/relay.c tests/unit/db/relay.h $(CLUSTER)
+tests_unit_db_test_conn_CPPFLAGS = $(db_test_cppflags)
+tests_unit_db_test_conn_LDADD    = $(DB_TEST_LIBS)
