@@ -10,7 +10,7 @@
 #define QUERY_CANCELED "57014" /* by statement_timeout */
 /* Statements of one pipeline before its results are read. */
 #define PIPELINE_MAX 128
-#define BATCH_MAX 3      /* PREPARE, DEALLOCATE and what is asked */
+#define BATCH_MAX 6      /* BEGIN, two time-outs, PREPARE, DEALLOCATE, and what is asked */
 #define NAME_MAX_SIZE 63 /* the server's NAMEDATALEN; it would cut the rest off */
 
 static struct yb_deadline
@@ -115,7 +115,7 @@ pipeline_end(struct yb_db_conn *c, bool queued, PGresult **r, size_t n, struct y
     return rc == 0 ? 0 : conn_failed(c, failed, &why, err);
 }
 
-enum sending { SEND_PREPARE, SEND_DEALLOCATE, SEND_RUN };
+enum sending { SEND_SQL, SEND_PREPARE, SEND_DEALLOCATE, SEND_RUN };
 
 /* What goes to the server in one round trip. The first that fails has the rest skipped. */
 struct batch {
@@ -131,6 +131,7 @@ struct batch {
 static void
 batch_start(struct batch *b, struct yb_db_conn *c)
 {
+    c->sqlstate[0] = c->constraint[0] = '\0';
     *b = (struct batch){ .c = c, .queued = PQenterPipelineMode(c->pg) == 1 };
 }
 
@@ -338,13 +339,48 @@ yb_db_query_many(struct yb_db *db, const struct yb_db_statement *st, const struc
 int
 yb_db_begin(struct yb_db *db, struct yb_db_conn **c, struct yb_err *err)
 {
+    const struct yb_db_how plain = { 0 };
+
+    return yb_db_begin_as(db, &plain, c, NULL, err);
+}
+
+/* A time-out of this transaction. */
+static void
+batch_time_out(struct batch *b, const char *name, int64_t ms)
+{
+    char sql[80];
+
+    if (ms == 0)
+        return;
+    snprintf(sql, sizeof(sql), "SET LOCAL %s = %lld", name, (long long)ms);
+    batch_put(b, SEND_SQL, NULL, send_sql(b->c, sql));
+}
+
+int
+yb_db_begin_as(struct yb_db *db, const struct yb_db_how *how, struct yb_db_conn **c,
+               struct yb_db_result **out, struct yb_err *err)
+{
+    struct batch b;
+
+    *c = NULL;
+    if (out != NULL)
+        *out = NULL;
     if (yb_db_conn_take(db, c, err) < 0)
         return -1;
-    if (yb_db_run_sql(*c, "BEGIN", err) < 0) {
-        yb_db_conn_give(c);
-        return -1;
+    if (how->deadline_ms != 0)
+        (*c)->deadline_ms = how->deadline_ms + YB_DB_CLIENT_MS;
+    batch_start(&b, *c);
+    batch_put(&b, SEND_SQL, NULL, send_sql(*c, "BEGIN"));
+    batch_time_out(&b, "statement_timeout", how->deadline_ms);
+    batch_time_out(&b, "lock_timeout", how->lock_ms);
+    if (how->enter != NULL) {
+        batch_prepare(&b, how->enter);
+        batch_run(&b, how->enter, how->params);
     }
-    return 0;
+    if (batch_end(&b, how->enter == NULL ? NULL : out, err) == 0)
+        return 0;
+    yb_db_rollback(c);
+    return -1;
 }
 
 int

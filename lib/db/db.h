@@ -93,6 +93,21 @@ int yb_db_query_many(struct yb_db *db, const struct yb_db_statement *st,
 /* A transaction: begin, run …, then commit or roll back; both give the connection back and set *c
  * to NULL. After a failed commit nobody knows whether it happened. */
 int yb_db_begin(struct yb_db *db, struct yb_db_conn **c, struct yb_err *err) YB_MUST_USE;
+/* How a transaction begins; what is 0 or NULL is as it would be without. The time-outs end with it. */
+struct yb_db_how {
+    int64_t deadline_ms; /* of each statement; 0: the pool's */
+    int64_t lock_ms;     /* of waiting for a lock; 0: as the server has it, so the statement's */
+    const struct yb_db_statement
+        *enter;                        /* the first statement in it: who asks, what is asked for */
+    const struct yb_db_params *params; /* of `enter` */
+};
+/*
+ * BEGIN, the time-outs and `enter` in one round trip, the time-outs holding for `enter` already.
+ * *out (NULL: not wanted) is what `enter` answered; NULL without one. When any of it fails, *c is NULL
+ * and nothing is left open: the connection is rolled back and goes on to others.
+ */
+int yb_db_begin_as(struct yb_db *db, const struct yb_db_how *how, struct yb_db_conn **c,
+                   struct yb_db_result **out, struct yb_err *err) YB_MUST_USE;
 int yb_db_run(struct yb_db_conn *c, const struct yb_db_statement *st, const struct yb_db_params *p,
               struct yb_db_result **out, struct yb_err *err) YB_MUST_USE;
 /* A constant of SQL that is not worth preparing (CREATE TEMPORARY TABLE …); several are allowed. */

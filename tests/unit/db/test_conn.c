@@ -1,11 +1,11 @@
 /* What one connection keeps and costs: its prepared statements, its round trips, the errors that it
  * survives. */
-#include "lib/base/clock.h"
 #include "lib/db/db.h"
 #include "tests/unit/db/cluster.h"
 #include "tests/unit/db/relay.h"
 
 #include <check.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -229,6 +229,198 @@ START_TEST(test_pipeline_fails)
 }
 END_TEST
 
+/* --- transactions --- */
+
+static const struct yb_db_statement enter_sql = {
+    "enter", "SELECT $1::text, current_setting('statement_timeout'),"
+             " current_setting('lock_timeout'), pg_current_xact_id()::text::bigint"
+};
+static const struct yb_db_statement settings_sql = {
+    "settings", "SELECT current_setting('statement_timeout') || ' ' ||"
+                " current_setting('lock_timeout')"
+};
+static const struct yb_db_statement xact_sql = { "xact",
+                                                 "SELECT pg_current_xact_id()::text::bigint" };
+
+static struct yb_db_conn *
+begin(const struct yb_db_how *how, struct yb_db_result **out)
+{
+    struct yb_db_conn *conn;
+    struct yb_err err = { 0 };
+
+    ck_assert_msg(yb_db_begin_as(db, how, &conn, out, &err) == 0, "%s", err.text);
+    return conn;
+}
+
+/* The time-outs as the server has them: in the transaction, or outside when conn is NULL. */
+static void
+settings_check(struct yb_db_conn *conn, const char *want)
+{
+    struct yb_db_result *r = NULL;
+    struct yb_err err = { 0 };
+
+    if (conn != NULL)
+        ck_assert_int_eq(yb_db_run(conn, &settings_sql, NULL, &r, &err), 0);
+    else
+        ck_assert_int_eq(yb_db_query(db, &settings_sql, NULL, &r, &err), 0);
+    ck_assert_msg(yb_str_eq(yb_db_str(r, 0, 0), yb_str_from(want)), "%.*s",
+                  YB_STR_ARG(yb_db_str(r, 0, 0)));
+    yb_db_result_free(&r);
+}
+
+/* What begins a transaction is one round trip, the first time, too; and it is one transaction. */
+START_TEST(test_begin_as)
+{
+    struct yb_db_params p = { .n = 0 };
+    const struct yb_db_how how = {
+        .deadline_ms = 7000, .lock_ms = 40, .enter = &enter_sql, .params = &p
+    };
+    int64_t own = pid();
+
+    yb_db_add_text(&p, YB_STR("who"));
+    for (int k = 0; k < 2; k++) {
+        unsigned before = relay_trips(relay);
+        struct yb_db_result *r = NULL, *x = NULL;
+        struct yb_db_conn *conn = begin(&how, &r);
+        struct yb_err err = { 0 };
+
+        ck_assert_uint_eq(relay_trips(relay) - before, 1);
+        ck_assert(yb_str_eq(yb_db_str(r, 0, 0), YB_STR("who")));
+        ck_assert(yb_str_eq(yb_db_str(r, 0, 1), YB_STR("7s"))); /* for itself, too */
+        ck_assert(yb_str_eq(yb_db_str(r, 0, 2), YB_STR("40ms")));
+        settings_check(conn, "7s 40ms");
+        ck_assert_int_eq(yb_db_run(conn, &xact_sql, NULL, &x, &err), 0);
+        ck_assert_int_eq(yb_db_i64(x, 0, 0), yb_db_i64(r, 0, 3));
+        yb_db_result_free(&x);
+        yb_db_result_free(&r);
+        if (k == 0)
+            ck_assert_int_eq(yb_db_commit(&conn, &err), 0);
+        else
+            yb_db_rollback(&conn);
+        settings_check(NULL, "3s 0");
+        ck_assert_int_ne(ask(&xact_sql), ask(&xact_sql)); /* none is open */
+    }
+    ck_assert_int_eq(pid(), own);
+    yb_db_params_free(&p);
+}
+END_TEST
+
+/* Each part may be left out. */
+START_TEST(test_begin_parts)
+{
+    static const struct {
+        struct yb_db_how how;
+        const char *settings;
+    } cases[] = {
+        { { .deadline_ms = 0 }, "3s 0" },
+        { { .deadline_ms = 9000 }, "9s 0" },
+        { { .lock_ms = 70 }, "3s 70ms" },
+        { { .enter = &xact_sql }, "3s 0" },
+    };
+
+    for (size_t i = 0; i < YB_COUNT(cases); i++) {
+        unsigned before;
+        struct yb_db_result *r = NULL;
+        struct yb_db_conn *conn;
+
+        (void)pid();
+        before = relay_trips(relay);
+        conn = begin(&cases[i].how, &r);
+        ck_assert_uint_eq(relay_trips(relay) - before, 1);
+        ck_assert_int_eq(r != NULL, cases[i].how.enter != NULL);
+        yb_db_result_free(&r);
+        settings_check(conn, cases[i].settings);
+        yb_db_rollback(&conn);
+        conn = begin(&cases[i].how, NULL); /* and the answer is not wanted */
+        yb_db_rollback(&conn);
+    }
+}
+END_TEST
+
+/* What `enter` refuses leaves nothing open, nor does a time-out the server does not take; neither
+ * costs a connection. */
+START_TEST(test_begin_refused)
+{
+    static const struct yb_db_statement refuse = { "refuse", "SELECT refuse($1::text)" };
+    static const struct yb_db_statement nonsense = { "nonsense", "SELEC 1" };
+    struct yb_db_params p = { .n = 0 };
+    const struct {
+        struct yb_db_how how;
+        enum yb_err_class class;
+        const char *text;
+    } cases[] = {
+        { { .enter = &refuse, .params = &p }, YB_PERM, "not you" },
+        { { .enter = &refuse, .params = &p, .lock_ms = 5 }, YB_PERM, "not you" },
+        { { .enter = &nonsense }, YB_BUG, "syntax error" },
+        { { .lock_ms = INT64_MAX, .enter = &xact_sql }, YB_PERM, "lock_timeout" },
+    };
+    int64_t own = pid();
+
+    cluster_ask(c, "postgres",
+                "CREATE TABLE tries (who text);"
+                " CREATE FUNCTION refuse(who text) RETURNS text LANGUAGE plpgsql AS $$BEGIN"
+                "  INSERT INTO tries VALUES (who);"
+                "  RAISE 'not you, %', who USING ERRCODE = 'YB009';"
+                " END$$");
+    yb_db_add_text(&p, YB_STR("x"));
+    for (size_t i = 0; i < YB_COUNT(cases); i++) {
+        struct yb_db_conn *conn;
+        struct yb_db_result *r = NULL;
+        struct yb_err err = { 0 };
+
+        ck_assert_int_eq(yb_db_begin_as(db, &cases[i].how, &conn, &r, &err), -1);
+        ck_assert_msg(err.class == cases[i].class && strstr(err.text, cases[i].text) != NULL,
+                      "%zu: %s", i, err.text);
+        ck_assert_ptr_null(conn);
+        ck_assert_ptr_null(r);
+        ck_assert_int_ne(ask(&xact_sql), ask(&xact_sql));
+        settings_check(NULL, "3s 0");
+        ck_assert_int_eq(pid(), own);
+    }
+    ck_assert_int_eq(prepared("refuse"), 1);
+    ck_assert_int_eq(prepared("nonsense"), 0);
+    ck_assert_str_eq(cluster_ask(c, "postgres", "SELECT count(*) FROM tries"), "0");
+    cluster_ask(c, "postgres", "DROP FUNCTION refuse; DROP TABLE tries");
+    yb_db_params_free(&p);
+}
+END_TEST
+
+/* The first statement is stopped by the time it has, and its connection closed as any that is late. */
+START_TEST(test_begin_late)
+{
+    static const struct yb_db_statement sleep = { "sleep", "SELECT pg_sleep(30)::text" };
+    const struct yb_db_how how = { .deadline_ms = 50, .enter = &sleep };
+    struct yb_db_conn *conn;
+    struct yb_err err = { 0 };
+    int64_t own = pid();
+
+    ck_assert_int_eq(yb_db_begin_as(db, &how, &conn, NULL, &err), -1);
+    ck_assert_int_eq(err.class, YB_TEMP);
+    ck_assert_int_eq(err.sys, ETIMEDOUT);
+    ck_assert_ptr_null(conn);
+    ck_assert_int_ne(pid(), own);
+}
+END_TEST
+
+/* It may take longer than others of its pool, and is waited for. */
+START_TEST(test_begin_slow)
+{
+    static const struct yb_db_statement doze = { "doze", "SELECT pg_sleep(2.5)::text" };
+    const struct yb_db_how how = { .deadline_ms = 60000, .enter = &doze };
+    struct yb_db_conf conf = { .conninfo = cluster_conninfo(c, "postgres"),
+                               .connections = 1,
+                               .deadline_ms = 2000 };
+    struct yb_db *hasty = yb_db_new(&conf);
+    struct yb_db_conn *conn;
+    struct yb_err err = { 0 };
+
+    ck_assert_msg(yb_db_begin_as(hasty, &how, &conn, NULL, &err) == 0, "%s", err.text);
+    ck_assert_str_eq(yb_db_sqlstate(conn), "");
+    yb_db_rollback(&conn);
+    yb_db_free(&hasty);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -245,6 +437,11 @@ main(void)
     tcase_add_test(tc, test_rolled_back);
     tcase_add_test(tc, test_deallocated_behind_us);
     tcase_add_test(tc, test_pipeline_fails);
+    tcase_add_test(tc, test_begin_as);
+    tcase_add_test(tc, test_begin_parts);
+    tcase_add_test(tc, test_begin_refused);
+    tcase_add_test(tc, test_begin_late);
+    tcase_add_test(tc, test_begin_slow);
     suite_add_tcase(s, tc);
     srunner_run_all(sr, CK_NORMAL);
     failed = srunner_ntests_failed(sr);
