@@ -198,6 +198,37 @@ START_TEST(test_rfc7677)
 }
 END_TEST
 
+/* What passwords and salts of these lengths are hashed to is PBKDF2's as OpenSSL has it. HMAC takes
+ * keys of up to 64 octets as they are, longer ones hashed. */
+static const struct {
+    size_t password, salt;
+} lengths[] = { { 1, 8 }, { 63, 16 }, { 64, 16 }, { 65, 16 }, { YB_CRED_PASSWORD, 32 } };
+
+START_TEST(test_pbkdf2)
+{
+    size_t n = lengths[_i].password, n_salt = lengths[_i].salt;
+    uint8_t salted[32], client[32], stored[32];
+    char password[YB_CRED_PASSWORD], salt[32], made[YB_CRED_VERIFIER], text[YB_BASE64_SIZE(32)];
+    struct yb_cred_scram parts;
+    struct yb_err err = { 0 };
+    unsigned n_client = sizeof(client);
+
+    memset(password, 'p', sizeof(password));
+    memset(salt, 's', sizeof(salt));
+    ck_assert_int_eq(
+        yb_cred_make_salted(yb_str(password, n), 5000, yb_str(salt, n_salt), made, &err), 0);
+    ck_assert(yb_cred_scram_parse(yb_str_from(made), &parts));
+    ck_assert_int_eq(PKCS5_PBKDF2_HMAC(password, (int)n, (uint8_t *)salt, (int)n_salt, 5000,
+                                       EVP_sha256(), sizeof(salted), salted),
+                     1);
+    HMAC(EVP_sha256(), salted, sizeof(salted), (const uint8_t *)"Client Key", 10, client,
+         &n_client);
+    ck_assert_int_eq(EVP_Digest(client, sizeof(client), stored, NULL, EVP_sha256(), NULL), 1);
+    yb_base64(yb_str((char *)stored, sizeof(stored)), text);
+    ck_assert(yb_str_eq(parts.stored_key, yb_str_from(text)));
+}
+END_TEST
+
 /* RFC 4013 §3 and relatives. */
 static const struct {
     const char *in, *out; /* out NULL: refused */
@@ -290,6 +321,7 @@ main(void)
     tcase_add_loop_test(tc, test_make_impossible, 0, YB_COUNT(impossible));
     tcase_add_test(tc, test_make_longest);
     tcase_add_test(tc, test_rfc7677);
+    tcase_add_loop_test(tc, test_pbkdf2, 0, YB_COUNT(lengths));
     tcase_add_loop_test(tc, test_prepare, 0, YB_COUNT(prepared));
     tcase_add_test(tc, test_fake);
     tcase_add_test(tc, test_app);
