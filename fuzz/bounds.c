@@ -31,20 +31,22 @@ const struct cost_bound cost_bounds[] = {
     { "imap_command",  1 K,       256 K,        256 K,      16,        32 K,      50 },
     /* Made, written twice, read twice; ENVELOPE's addresses as above. */
     { "imap_parsed",   1 K,       64 K,         128 K,     300,       128 K,     350 },
-    /* Two sessions; the shortest command is three octets, its answer and its log entry are not. */
-    { "imap_session",  512,       64 K,        1024 K,    2600,      1024 K,    1700 },
+    /* Two sessions; the shortest command is three octets, its answer and its log entry are not. Ten
+     * wrong passwords each: of nobody's a check is 8 192 rounds, 160 K steps. */
+    { "imap_session",  512,       64 K,        1024 K,    2600,      4608 K,    1700 },
     { "imap_set",      1 K,       256 K,         16 K,      16,        16 K,     380 },
     /* A pattern against a name, 256 octets each. */
     { "imap_utf7",     1 K,       256 K,          8 K,      36,       320 K,     120 },
     { "input",         512,       256 K,         64 K,      80,       256 K,     240 },
     { "key",           1 K,       256 K,          8 K,       1,        64 K,       4 },
-    /* The table of wrong attempts doubles now and then over many inputs. */
-    { "pop3",          384,       256 K,       2048 K,      72,        32 K,     120 },
+    /* The table of wrong attempts doubles now and then over many inputs; three wrong passwords. */
+    { "pop3",          384,       256 K,       2048 K,      72,       768 K,     120 },
     { "proxy",         4 K,       256 K,          4 K,       2,         4 K,       2 },
     { "rows",          4 K,       256 K,          4 K,       1,         4 K,       3 },
     /* Cyrus SASL's buffers and those of our own step, whatever the line; and the table of wrong
-     * attempts, whose rows are long here, and which doubles now and then over many inputs. */
-    { "sasl",          1 K,       256 K,       8192 K,       4,       128 K,      12 },
+     * attempts, whose rows are long here, and which doubles now and then over many inputs; a
+     * wrong password. */
+    { "sasl",          1 K,       256 K,       8192 K,       4,       512 K,      12 },
     { "smtp_args",     1 K,       256 K,         16 K,       4,        16 K,      26 },
     /* Three servers, each with the table of its message buffers. */
     { "smtp_session",  384,       256 K,        512 K,     200,       512 K,     200 },

@@ -83,6 +83,7 @@ salted_password(struct yb_str prepared, struct yb_str salt, unsigned iterations,
                 uint8_t out[SCRAM_KEY])
 {
     static const uint8_t first[] = { 0, 0, 0, 1 };
+    uint64_t sum[SCRAM_KEY / sizeof(uint64_t)], next[YB_COUNT(sum)];
     uint8_t u[SCRAM_KEY];
     SHA256_CTX inner;
     struct keyed k;
@@ -92,17 +93,21 @@ salted_password(struct yb_str prepared, struct yb_str salt, unsigned iterations,
     SHA256_Update(&inner, salt.p, salt.n);
     SHA256_Update(&inner, first, sizeof(first));
     keyed_end(&k, &inner, u);
-    memcpy(out, u, SCRAM_KEY);
+    memcpy(sum, u, sizeof(sum));
     for (unsigned i = 1; i < iterations; i++) {
         inner = k.inner;
         SHA256_Update(&inner, u, sizeof(u));
         keyed_end(&k, &inner, u);
-        for (size_t j = 0; j < SCRAM_KEY; j++)
-            out[j] ^= u[j];
+        memcpy(next, u, sizeof(next));
+        for (size_t j = 0; j < YB_COUNT(sum); j++)
+            sum[j] ^= next[j];
     }
+    memcpy(out, sum, SCRAM_KEY);
     explicit_bzero(&k, sizeof(k));
     explicit_bzero(&inner, sizeof(inner));
     explicit_bzero(u, sizeof(u));
+    explicit_bzero(next, sizeof(next));
+    explicit_bzero(sum, sizeof(sum));
 }
 
 /* False when the password has no prepared form. */
