@@ -286,7 +286,8 @@ def platform(options=None, start=True, environment=None):
     base = int(os.environ.get("YUBIN_PORT_BASE") or free_port_base())
     running = trial.Trial(work, build_folder(), base, options, durable=False, hostname=HOSTNAME)
     running.environment = environment or {}
-    running.database.kept = os.path.join(build_folder(), "tests")
+    if os.access(build_folder(), os.W_OK):
+        running.database.kept = os.path.join(build_folder(), "tests")
     try:
         running.write_conf()
         running.prepare([HOSTNAME, "localhost"])
