@@ -347,7 +347,8 @@ yb_cred_decoy(struct yb_str verifier, char out[YB_CRED_VERIFIER])
     }
     /* Zeros, again: what is hashed to them nobody knows. */
     snprintf(out, YB_CRED_VERIFIER,
-             "SCRAM-SHA-256$%u:AAAAAAAAAAAAAAAAAAAAAA==$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
-             ":AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+             "SCRAM-SHA-256$%u:AAAAAAAAAAAAAAAAAAAAAA==$"
+             "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=:"
+             "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
              scram.iterations);
 }
