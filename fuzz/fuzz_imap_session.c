@@ -6,9 +6,11 @@
 #include "tests/unit/imapd/rig.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -35,7 +37,7 @@ without_numbers(struct yb_str s, struct yb_arena *arena)
 static struct yb_str
 run(struct rig *r, struct yb_str in, bool logged_in, size_t piece, struct yb_arena *arena)
 {
-    struct yb_conn *c = logged_in ? rig_login(r, "bob@two.test", "INBOX") : rig_connect(r);
+    struct yb_conn *c = logged_in ? rig_enter(r, "bob@two.test", "INBOX") : rig_connect(r);
     struct yb_str out;
 
     fake_feed(c, in, piece);
@@ -48,25 +50,36 @@ run(struct rig *r, struct yb_str in, bool logged_in, size_t piece, struct yb_are
 static struct rig *rig;
 static uint64_t as_new;
 
+#define FILES_CUR 3
+#define FILES_NEW 4
+
+static const char *const files[] = {
+    "", "/lock", "/Maildir", "/Maildir/cur", "/Maildir/new", "/Maildir/yubin-uid"
+};
+static char paths[YB_COUNT(files)][200];
+
+static void
+name_files(const struct rig *r)
+{
+    for (size_t i = 0; i < YB_COUNT(files); i++)
+        snprintf(paths[i], sizeof(paths[i]), "%s/b2/b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2%s", r->root,
+                 files[i]);
+}
+
 /*
  * Changes when anything in the account is made, removed or renamed, in its folders or beside them,
  * and when its lock or its list of UIDs is written. The index is left out: every SELECT writes it,
  * and what it says beyond the names of files is numbers.
  */
 static uint64_t
-account_state(const struct rig *r)
+account_state(void)
 {
-    static const char *const files[] = {
-        "", "/lock", "/Maildir", "/Maildir/cur", "/Maildir/new", "/Maildir/yubin-uid"
-    };
     uint64_t state = 0;
 
     for (size_t i = 0; i < YB_COUNT(files); i++) {
         struct stat st = { 0 };
-        char path[200];
 
-        snprintf(path, sizeof(path), "%s/b2/b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2%s", r->root, files[i]);
-        yb_assert(stat(path, &st) == 0 || errno == ENOENT);
+        yb_assert(stat(paths[i], &st) == 0 || errno == ENOENT);
         state = (state ^ st.st_ino) * 0x9e3779b97f4a7c15;
         state = (state ^ (uint64_t)st.st_mtim.tv_sec) * 0x9e3779b97f4a7c15;
         state = (state ^ (uint64_t)st.st_mtim.tv_nsec) * 0x9e3779b97f4a7c15;
@@ -74,27 +87,45 @@ account_state(const struct rig *r)
     return state;
 }
 
-/* A new, empty account, selected once, so that to select it changes nothing. */
+static void
+select_once(struct rig *r)
+{
+    struct yb_conn *c = rig_enter(r, "bob@two.test", "INBOX");
+
+    fake_free(&c);
+}
+
+/* As if nothing had come for a minute: what came just now is looked for at each SELECT again. */
+static void
+make_older(void)
+{
+    struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, { .tv_sec = time(NULL) - 60 } };
+
+    yb_assert(utimensat(AT_FDCWD, paths[FILES_CUR], times, 0) == 0);
+    yb_assert(utimensat(AT_FDCWD, paths[FILES_NEW], times, 0) == 0);
+}
+
+/* A new, empty account, selected before, so that to select it changes nothing. */
 static void
 make_account(struct rig *r)
 {
     struct yb_account_id bob;
     struct yb_err err = { 0 };
-    struct yb_conn *c;
 
     memset(bob.v, 0xb2, sizeof(bob.v));
     if (yb_store_remove(r->server.store, bob, &err) < 0)
         yb_assert(err.class == YB_PERM); /* nobody logged in */
-    c = rig_login(r, "bob@two.test", "INBOX");
-    fake_free(&c);
-    as_new = account_state(r);
+    select_once(r);
+    make_older();
+    select_once(r);
+    as_new = account_state();
 }
 
 /* Most inputs change nothing: to make everything anew costs more than to look. */
 static void
 clean_account(struct rig *r)
 {
-    if (account_state(r) != as_new)
+    if (account_state() != as_new)
         make_account(r);
 }
 
@@ -118,6 +149,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         rig = yb_alloc(1, sizeof(*rig));
         rig_start_alone(rig);
         rig->quota = QUOTA;
+        name_files(rig);
         make_account(rig);
         yb_assert(atexit(stop) == 0);
     }

@@ -10,6 +10,8 @@
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define MESSAGES 4
@@ -30,7 +32,8 @@ static const char *const files[] = { "yubin-index", "yubin-uid",         "yubin-
 static const struct yb_account_id account = { { 1 } };
 /* One store for all inputs; the handles of the account are closed after each. */
 static struct yb_store *store;
-static char root[64], maildir[160];
+static char root[64], maildir[160], folders[4][240];
+static struct timespec older[2];
 static struct map known;
 
 static int
@@ -101,6 +104,26 @@ read_map(struct yb_store_account *a, struct map *map)
     yb_mailbox_close(&m);
 }
 
+/* As if nothing had come for a minute: what came just now is looked for at each opening again. A new
+ * UIDVALIDITY renames all files. */
+static void
+make_older(void)
+{
+    for (size_t i = 0; i < YB_COUNT(folders); i++)
+        yb_assert(utimensat(AT_FDCWD, folders[i], older, 0) == 0);
+}
+
+static void
+name_folders(void)
+{
+    static const char *const names[] = { "cur", "new", ".Other/cur", ".Other/new" };
+
+    for (size_t i = 0; i < YB_COUNT(folders); i++)
+        snprintf(folders[i], sizeof(folders[i]), "%s/%s", maildir, names[i]);
+    older[0] = (struct timespec){ .tv_nsec = UTIME_OMIT };
+    older[1] = (struct timespec){ .tv_sec = time(NULL) - 60 };
+}
+
 static void
 prepare(void)
 {
@@ -124,6 +147,7 @@ prepare(void)
     yb_store_close(&a);
     yb_store_path(account, below, sizeof(below));
     snprintf(maildir, sizeof(maildir), "%s/%s", root, below);
+    name_folders();
 }
 
 static void
@@ -155,7 +179,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct yb_store_account *a;
-    struct yb_folder *folders;
+    struct yb_folder *list;
     struct yb_arena *arena;
     struct yb_store_check sums;
     struct yb_usage usage;
@@ -168,6 +192,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (store == NULL)
         prepare();
     yb_account_close_idle(store, 0);
+    make_older();
     overwrite(files[data[0] % YB_COUNT(files)], data + 1, size - 1);
     arena = yb_arena_new(4096);
     yb_assert(yb_store_open(store, account, false, &a, &err) == 0);
@@ -181,7 +206,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         yb_assert(yb_store_check_account(a, &sums, &err) == 0);
     yb_assert(yb_store_usage(a, &usage, &err) == 0);
     yb_assert(usage.messages == MESSAGES + 1 && usage.bytes == 17 * (MESSAGES + 1));
-    yb_assert(yb_store_list(a, arena, &folders, &n, &err) == 0 && n >= 2);
+    yb_assert(yb_store_list(a, arena, &list, &n, &err) == 0 && n >= 2);
     yb_store_close(&a);
     yb_arena_free(&arena);
     return 0;

@@ -130,6 +130,19 @@ rig_say(struct yb_conn *c, const char *text)
     return yb_arena_dup(yb_conn_scratch(c), fake_output(c)).p;
 }
 
+static struct yb_conn *
+select_mailbox(struct yb_conn *c, const char *mailbox)
+{
+    char line[200];
+
+    if (mailbox != NULL) {
+        snprintf(line, sizeof(line), "S SELECT %s\r\n", mailbox);
+        yb_assert(strstr(rig_say(c, line), "S OK ") != NULL);
+    }
+    fake_clear(c);
+    return c;
+}
+
 struct yb_conn *
 rig_login(struct rig *r, const char *user, const char *mailbox)
 {
@@ -138,12 +151,19 @@ rig_login(struct rig *r, const char *user, const char *mailbox)
 
     snprintf(line, sizeof(line), "L LOGIN %s secret\r\n", user);
     yb_assert(strstr(rig_say(c, line), "L OK ") != NULL);
-    if (mailbox != NULL) {
-        snprintf(line, sizeof(line), "S SELECT %s\r\n", mailbox);
-        yb_assert(strstr(rig_say(c, line), "S OK ") != NULL);
-    }
-    fake_clear(c);
-    return c;
+    return select_mailbox(c, mailbox);
+}
+
+struct yb_conn *
+rig_enter(struct rig *r, const char *user, const char *mailbox)
+{
+    struct yb_conn *c = rig_connect(r);
+    struct yb_auth_record record;
+    struct yb_err err = { 0 };
+
+    yb_assert(lookup(NULL, yb_str_from(user), NULL, &record, &err) == 0 && record.found);
+    yb_assert(imapd_login(c, yb_conn_session(c), &record.user, &err) == 0);
+    return select_mailbox(c, mailbox);
 }
 
 void

@@ -33,6 +33,8 @@ struct yb_conn *rig_connect(struct rig *r);
 struct yb_conn *rig_connect_plain(struct rig *r);
 /* The same, logged in and with `mailbox` selected (NULL: none); output thrown away. */
 struct yb_conn *rig_login(struct rig *r, const char *user, const char *mailbox);
+/* The same by what LOGIN and AUTHENTICATE come to, without a password and its check. */
+struct yb_conn *rig_enter(struct rig *r, const char *user, const char *mailbox);
 /* Sends text and returns all that comes back (valid until the next call for this connection). */
 const char *rig_say(struct yb_conn *c, const char *text);
 /* Stores a message by APPEND on a connection of its own. */
