@@ -151,7 +151,7 @@ place_of(struct yb_mailbox *m, uint32_t uid)
 int
 yb_recent_take(struct yb_mailbox *m, struct yb_err *err)
 {
-    uint32_t uid = first_new(m, 0);
+    uint32_t uid = m->head.slots == 0 ? UINT32_MAX : first_new(m, 0);
     uint64_t generation = m->head.generation;
     size_t place = uid == UINT32_MAX ? m->head.slots : place_of(m, uid);
 
