@@ -28,4 +28,4 @@ FUZZ_TARGETS += fuzz/fuzz_imap_session
 fuzz_fuzz_imap_session_SOURCES = fuzz/fuzz_imap_session.c $(FUZZ_MAIN)
 fuzz_fuzz_imap_session_LDFLAGS = $(FUZZ_LINK)
 fuzz_fuzz_imap_session_LDADD   = $(IMAPD_RIG_LIBS)
-EXTRA_DIST += fuzz/imap_session.dict fuzz/corpus/imap_session
+EXTRA_DIST += fuzz/imap_session.dict fuzz/imap_session.options fuzz/corpus/imap_session

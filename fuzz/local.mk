@@ -1,6 +1,7 @@
 # A fuzz target is fuzz/fuzz_<what>.c (it defines LLVMFuzzerTestOneInput and nothing else) with seeds
-# in fuzz/corpus/<what>/ and, where words matter, a dictionary fuzz/<what>.dict. Each room lists its
-# targets in its fuzz/<room>.mk like this:
+# in fuzz/corpus/<what>/ and, where words matter, a dictionary fuzz/<what>.dict; options of libFuzzer
+# that one target alone wants are lines of fuzz/<what>.options. Each room lists its targets in its
+# fuzz/<room>.mk like this:
 #
 #   FUZZ_TARGETS += fuzz/fuzz_address
 #   fuzz_fuzz_address_SOURCES = fuzz/fuzz_address.c $(FUZZ_MAIN)
