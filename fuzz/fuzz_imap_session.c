@@ -87,14 +87,6 @@ account_state(void)
     return state;
 }
 
-static void
-select_once(struct rig *r)
-{
-    struct yb_conn *c = rig_enter(r, "bob@two.test", "INBOX");
-
-    fake_free(&c);
-}
-
 /* As if nothing had come for a minute: what came just now is looked for at each SELECT again. */
 static void
 make_older(void)
@@ -111,22 +103,26 @@ make_account(struct rig *r)
 {
     struct yb_account_id bob;
     struct yb_err err = { 0 };
+    struct yb_conn *c;
 
     memset(bob.v, 0xb2, sizeof(bob.v));
     if (yb_store_remove(r->server.store, bob, &err) < 0)
         yb_assert(err.class == YB_PERM); /* nobody logged in */
-    select_once(r);
+    c = rig_enter(r, "bob@two.test", "INBOX");
     make_older();
-    select_once(r);
+    yb_assert(strstr(rig_say(c, "S SELECT INBOX\r\n"), "S OK ") != NULL);
+    fake_free(&c);
     as_new = account_state();
 }
 
-/* Most inputs change nothing: to make everything anew costs more than to look. */
+/* Most inputs change nothing: to make everything anew costs more than to look. Who guessed too often
+ * may guess again, or what is said to the next guess depends on the inputs before. */
 static void
 clean_account(struct rig *r)
 {
     if (account_state() != as_new)
         make_account(r);
+    rig_forget_wrong(r);
 }
 
 static void

@@ -36,6 +36,12 @@ wake(struct yb_net *net YB_UNUSED, struct yb_conn_ref ref YB_UNUSED)
     atomic_fetch_add(&woken_rig->woken, 1);
 }
 
+static int64_t
+login_clock(void)
+{
+    return yb_clock_ms() + woken_rig->later_ms;
+}
+
 void
 rig_start_alone(struct rig *r)
 {
@@ -46,7 +52,9 @@ rig_start_alone(struct rig *r)
                                    .lock_timeout_ms = 5000,
                                    .changes_at_once = RIG_CHANGES,
                                    .notify_path = notify };
-    struct yb_auth_conf auth = { .service = "imap", .source = { .lookup = lookup } };
+    struct yb_auth_conf auth = { .service = "imap",
+                                 .source = { .lookup = lookup },
+                                 .now_ms = login_clock };
 
     *r = (struct rig){ .quota = 20000,
                        .conf = { .max_message = 1 << 20,
@@ -164,6 +172,18 @@ rig_enter(struct rig *r, const char *user, const char *mailbox)
     yb_assert(lookup(NULL, yb_str_from(user), NULL, &record, &err) == 0 && record.found);
     yb_assert(imapd_login(c, yb_conn_session(c), &record.user, &err) == 0);
     return select_mailbox(c, mailbox);
+}
+
+void
+rig_forget_wrong(struct rig *r)
+{
+    struct yb_auth_stats now;
+
+    yb_auth_stats_read(r->server.auth, &now);
+    if (now.wrong == r->wrong)
+        return;
+    r->wrong = now.wrong;
+    r->later_ms += RIG_ATTEMPTS_MS;
 }
 
 void

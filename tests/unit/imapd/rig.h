@@ -13,6 +13,8 @@
 
 /* So many flag changes or expunges are told at once. */
 #define RIG_CHANGES 8
+/* For so long wrong passwords count. */
+#define RIG_ATTEMPTS_MS (15 * 60 * 1000)
 
 struct rig {
     struct imapd_server server;
@@ -20,6 +22,8 @@ struct rig {
     char root[64];
     uint64_t quota;         /* bob's, octets */
     _Atomic unsigned woken; /* by the push table */
+    int64_t later_ms;       /* so much ahead is the clock of what is remembered of passwords */
+    uint64_t wrong;         /* wrong passwords, at rig_forget_wrong() */
 };
 
 void rig_start(struct rig *r);
@@ -37,6 +41,8 @@ struct yb_conn *rig_login(struct rig *r, const char *user, const char *mailbox);
 struct yb_conn *rig_enter(struct rig *r, const char *user, const char *mailbox);
 /* Sends text and returns all that comes back (valid until the next call for this connection). */
 const char *rig_say(struct yb_conn *c, const char *text);
+/* Lets so much time pass, if there were wrong passwords, that they block nobody. */
+void rig_forget_wrong(struct rig *r);
 /* Stores a message by APPEND on a connection of its own. */
 void rig_append(struct rig *r, const char *user, const char *mailbox, const char *message);
 /* Waits (10 s) until the push table has woken somebody `n` times in all. */
