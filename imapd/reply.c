@@ -42,6 +42,8 @@ static const struct {
     [YB_ERR_CHARSET]     = { false, "[BADCHARSET (US-ASCII UTF-8)] " },
     [YB_ERR_DOMAIN]      = { false, "[CANNOT] " },
     [YB_ERR_VALUE]       = { false, "[CANNOT] " },
+    [YB_ERR_REFERENCE]   = { false, "[CANNOT] " },
+    [YB_ERR_CONFLICT]    = { false, "[UNAVAILABLE] " },
     [YB_ERR_AWAY]        = { false, "[UNAVAILABLE] " },
     [YB_ERR_MOVING]      = { false, "[UNAVAILABLE] " },
     [YB_ERR_HELD]        = { false, "[UNAVAILABLE] " },

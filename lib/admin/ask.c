@@ -143,13 +143,13 @@ yb_admin_explain(const struct yb_db_conn *c, struct yb_err *err)
 
     for (size_t i = 0; i < YB_COUNT(rows); i++) {
         if (strcmp(rows[i].constraint, constraint) == 0) {
-            yb_err_set(err, YB_PERM, "5.1.0", "%s", rows[i].text);
+            yb_err_as(err, err->kind, YB_PERM, "5.1.0", "%s", rows[i].text);
             return;
         }
     }
     /* The operator may read the database's own sentence. */
-    if (err->kind == YB_ERR_VALUE)
-        yb_err_as(err, YB_ERR_VALUE, YB_PERM, "5.5.4", "%s", err->text);
+    if (err->class == YB_PERM && err->internal)
+        yb_err_as(err, err->kind, YB_PERM, "5.5.4", "%s", err->text);
 }
 
 int

@@ -53,8 +53,11 @@ enum yb_err_kind {
     YB_ERR_CHARSET,    /* text in a charset that is not known here */
     YB_ERR_DOMAIN,     /* not a domain name: nobody can host it */
     YB_ERR_VALUE,      /* not a value that the database takes; the text is its own sentence */
+    YB_ERR_REFERENCE,  /* names a thing that is not there, or is named by one that stays: who asked
+                          knows which of the two, and may say NOT_FOUND or IN_USE instead */
 
     /* Where it would be done. */
+    YB_ERR_CONFLICT, /* another transaction was in the way: the same again may work at once */
     YB_ERR_AWAY,   /* what decides or keeps it is out of reach; nothing is known of the question */
     YB_ERR_MOVING, /* the mailbox is on its way to another place, and is served again then */
     YB_ERR_HELD,   /* nothing stands against this part, but the whole was not carried out */

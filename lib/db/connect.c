@@ -306,18 +306,60 @@ yb_pq_exec(PGconn *pg, const char *sql, struct yb_deadline by, PGresult **failed
     return yb_pq_finish(pg, by, NULL, failed, err);
 }
 
-/* SQLSTATE classes that are the database's or the moment's trouble, not the statement's. */
-static bool
-state_is_temporary(const char *state)
-{
-    static const char classes[][3] = { "08", "25", "40", "53", "55", "57", "58", "XX" };
+/* What a SQLSTATE means: the first row it begins with counts. Told in db.h. */
+/* clang-format off */
+static const struct meaning {
+    const char *state;
+    enum yb_err_class class;
+    enum yb_err_kind kind;
+} meanings[] = {
+    { "40001", YB_TEMP, YB_ERR_CONFLICT },  /* serialization_failure */
+    { "40P01", YB_TEMP, YB_ERR_CONFLICT },  /* deadlock_detected */
+    { "55P03", YB_TEMP, YB_ERR_IN_USE },    /* lock_not_available */
+    /* The database's or the moment's trouble, not the statement's. */
+    { "08",    YB_TEMP, YB_ERR_OTHER },
+    { "25",    YB_TEMP, YB_ERR_OTHER },
+    { "40",    YB_TEMP, YB_ERR_OTHER },
+    { "53",    YB_TEMP, YB_ERR_OTHER },
+    { "55",    YB_TEMP, YB_ERR_OTHER },
+    { "57",    YB_TEMP, YB_ERR_OTHER },
+    { "58",    YB_TEMP, YB_ERR_OTHER },
+    { "XX",    YB_TEMP, YB_ERR_OTHER },
+    { "0A000", YB_TEMP, YB_ERR_OTHER },     /* a plan prepared before a migration; a new connection
+                                               prepares it anew */
+    { "YB001", YB_PERM, YB_ERR_LIMIT },
+    { "YB002", YB_PERM, YB_ERR_DENIED },
+    { "YB",    YB_PERM, YB_ERR_OTHER },
+    { "23505", YB_PERM, YB_ERR_EXISTS },    /* unique_violation */
+    { "23503", YB_PERM, YB_ERR_REFERENCE }, /* foreign_key_violation */
+    { "23001", YB_PERM, YB_ERR_REFERENCE }, /* restrict_violation: the same, by newer servers */
+    { "23",    YB_PERM, YB_ERR_VALUE },
+    { "22",    YB_PERM, YB_ERR_VALUE },
+    { "",      YB_BUG,  YB_ERR_OTHER },
+};
+/* clang-format on */
 
-    for (size_t i = 0; i < YB_COUNT(classes); i++) {
-        if (strncmp(state, classes[i], 2) == 0)
-            return true;
-    }
-    /* 0A000: a plan prepared before a migration; a new connection prepares it anew. */
-    return *state == '\0' || strcmp(state, "0A000") == 0;
+/* Without a state it is the connection's end. */
+static const struct meaning *
+meaning_of(const char *state)
+{
+    static const struct meaning lost = { "", YB_TEMP, YB_ERR_OTHER };
+    size_t i = 0;
+
+    if (*state == '\0')
+        return &lost;
+    while (strncmp(state, meanings[i].state, strlen(meanings[i].state)) != 0)
+        i++;
+    return &meanings[i];
+}
+
+/* A sentence of our own functions and triggers, which anybody may read: the server's own refusals
+ * of a row name the constraint. */
+static bool
+is_ours(const char *state, const PGresult *r)
+{
+    return strncmp(state, "YB", 2) == 0 ||
+           (strncmp(state, "23", 2) == 0 && PQresultErrorField(r, PG_DIAG_CONSTRAINT_NAME) == NULL);
 }
 
 int
@@ -325,23 +367,21 @@ yb_pq_fail(PGconn *pg, const PGresult *r, struct yb_err *err)
 {
     const char *state = r == NULL ? NULL : PQresultErrorField(r, PG_DIAG_SQLSTATE);
     const char *text = r == NULL ? NULL : PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
-    const char *constraint = r == NULL ? NULL : PQresultErrorField(r, PG_DIAG_CONSTRAINT_NAME);
+    const struct meaning *m;
 
     state = state == NULL ? "" : state;
+    m = meaning_of(state);
     if (text == NULL)
         text = PQerrorMessage(pg);
-    if (state_is_temporary(state))
-        return yb_err_inside(err, YB_TEMP, "4.3.0", "database: %.*s", (int)strcspn(text, "\n"),
-                             text);
-    if (strncmp(state, "YB", 2) == 0)
-        return yb_err_set(err, YB_PERM, "5.3.0", "%s", text);
-    if (strncmp(state, "23", 2) == 0 && constraint == NULL) /* raised by a trigger of ours */
-        return yb_err_set(err, YB_PERM, "5.3.0", "%s", text);
-    if (strncmp(state, "23", 2) == 0 || strncmp(state, "22", 2) == 0) {
+    if (m->class == YB_TEMP)
+        yb_err_inside(err, YB_TEMP, "4.3.0", "database: %.*s", (int)strcspn(text, "\n"), text);
+    else if (m->class == YB_BUG)
+        yb_err_inside(err, YB_BUG, "4.3.0", "database: %s (%s)", text, state);
+    else if (is_ours(state, r))
+        yb_err_set(err, YB_PERM, "5.3.0", "%s", text);
+    else
         yb_err_inside(err, YB_PERM, "5.3.0", "%s", text);
-        if (err != NULL)
-            err->kind = YB_ERR_VALUE;
-        return -1;
-    }
-    return yb_err_inside(err, YB_BUG, "4.3.0", "database: %s (%s)", text, state);
+    if (err != NULL)
+        err->kind = m->kind;
+    return -1;
 }

@@ -22,7 +22,7 @@ conn_deadline(const struct yb_db_conn *c)
 /*
  * Keeps what a failure says about the connection and the statement; takes `failed` over. A
  * temporary failure ends the connection: after a failover or a restart its server may be the wrong
- * one for ever.
+ * one for ever. One that only another transaction caused ends but its own transaction.
  */
 static int
 conn_failed(struct yb_db_conn *c, PGresult *failed, const struct yb_err *why, struct yb_err *err)
@@ -33,7 +33,7 @@ conn_failed(struct yb_db_conn *c, PGresult *failed, const struct yb_err *why, st
     snprintf(c->sqlstate, sizeof(c->sqlstate), "%s", state == NULL ? "" : state);
     snprintf(c->constraint, sizeof(c->constraint), "%s", name == NULL ? "" : name);
     PQclear(failed);
-    if (why->class == YB_TEMP)
+    if (why->class == YB_TEMP && why->kind != YB_ERR_CONFLICT && why->kind != YB_ERR_IN_USE)
         c->broken = true;
     c->timed_out = c->timed_out || why->sys == ETIMEDOUT;
     if (strcmp(c->sqlstate, QUERY_CANCELED) == 0)

@@ -5,6 +5,25 @@
  * else; a constraint, a limit or a bad value is YB_PERM; what only our own mistake can cause is
  * YB_BUG. A connection that does not come back idle is closed.
  *
+ *   SQLSTATE            class  kind
+ *   40001, 40P01        TEMP   YB_ERR_CONFLICT   serialization failure, deadlock: the same again
+ *   55P03               TEMP   YB_ERR_IN_USE     a lock was not to be had within lock_timeout
+ *   08 25 40 53 55 57   TEMP   YB_ERR_OTHER      so does one without a SQLSTATE, the connection's end;
+ *   58 XX 0A000                                  57014 by statement_timeout: err->sys is ETIMEDOUT
+ *   YB001               PERM   YB_ERR_LIMIT      raised by our functions, for everybody to read: over
+ *                                                a limit
+ *   YB002               PERM   YB_ERR_DENIED     so, too: who asks may not do this
+ *   YB…                 PERM   YB_ERR_OTHER      so, too
+ *   23505               PERM   YB_ERR_EXISTS     unique violation
+ *   23503, 23001        PERM   YB_ERR_REFERENCE  foreign key violation: yb_db_constraint() and what was
+ *                                                asked for tell whether it is missing or in use
+ *   23 22               PERM   YB_ERR_VALUE      other constraints, bad values
+ *   others              BUG    YB_ERR_OTHER      42501 among them: a right that is missing in our schema
+ *                                                is our mistake, and must not refuse mail for good
+ *
+ * After the three of CONFLICT and IN_USE the connection is kept, as after PERM and BUG; all other TEMP
+ * end it. In a transaction each of them leaves a rollback as the only way on.
+ *
  * SQL text is constant: struct yb_db_statement objects, prepared at first use on each connection.
  */
 #ifndef YB_DB_DB_H
@@ -91,7 +110,8 @@ int yb_db_query_many(struct yb_db *db, const struct yb_db_statement *st,
                      struct yb_err *err) YB_MUST_USE;
 
 /* A transaction: begin, run …, then commit or roll back; both give the connection back and set *c
- * to NULL. After a failed commit nobody knows whether it happened. */
+ * to NULL. After a failed commit nobody knows whether it happened, unless the server answered: PERM and
+ * YB_ERR_CONFLICT say that it did not. */
 int yb_db_begin(struct yb_db *db, struct yb_db_conn **c, struct yb_err *err) YB_MUST_USE;
 /* How a transaction begins; what is 0 or NULL is as it would be without. The time-outs end with it. */
 struct yb_db_how {

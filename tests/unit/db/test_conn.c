@@ -1,11 +1,14 @@
 /* What one connection keeps and costs: its prepared statements, its round trips, the errors that it
  * survives. */
+#include "lib/base/clock.h"
 #include "lib/db/db.h"
 #include "tests/unit/db/cluster.h"
 #include "tests/unit/db/relay.h"
 
 #include <check.h>
 #include <errno.h>
+#include <libpq-fe.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -360,7 +363,7 @@ START_TEST(test_begin_refused)
                 "CREATE TABLE tries (who text);"
                 " CREATE FUNCTION refuse(who text) RETURNS text LANGUAGE plpgsql AS $$BEGIN"
                 "  INSERT INTO tries VALUES (who);"
-                "  RAISE 'not you, %', who USING ERRCODE = 'YB009';"
+                "  RAISE 'not you, %', who USING ERRCODE = 'YB002';"
                 " END$$");
     yb_db_add_text(&p, YB_STR("x"));
     for (size_t i = 0; i < YB_COUNT(cases); i++) {
@@ -421,6 +424,145 @@ START_TEST(test_begin_slow)
 }
 END_TEST
 
+/* --- errors --- */
+
+/* A session of somebody else, in a transaction; what a test that failed left locked stops no other. */
+static PGconn *
+other_begin(const char *sql)
+{
+    PGconn *pg = PQconnectdb(cluster_conninfo(c, "postgres"));
+
+    ck_assert_msg(PQstatus(pg) == CONNECTION_OK, "%s", PQerrorMessage(pg));
+    PQclear(PQexec(pg, "SET lock_timeout = '10s'"));
+    PQclear(PQexec(pg, "BEGIN"));
+    PQclear(PQexec(pg, sql));
+    ck_assert_int_eq(PQtransactionStatus(pg), PQTRANS_INTRANS);
+    return pg;
+}
+
+#define UPDATE(n) "UPDATE pair SET v = v + 1 WHERE n = " n
+
+static void
+must(struct yb_db_conn *conn, const char *sql)
+{
+    struct yb_err err = { 0 };
+
+    ck_assert_msg(yb_db_run_sql(conn, sql, &err) == 0, "%s: %s", sql, err.text);
+}
+
+/* It failed in this transaction as wanted; the connection goes on. */
+static void
+failed_check(struct yb_db_conn **conn, const struct yb_err *err, enum yb_err_kind kind, int64_t own)
+{
+    ck_assert_msg(err->class == YB_TEMP && err->kind == kind, "kind %d: %s", err->kind, err->text);
+    ck_assert_int_ne(err->sys, ETIMEDOUT);
+    yb_db_rollback(conn);
+    ck_assert_int_eq(pid(), own);
+}
+
+START_TEST(test_conflict)
+{
+    struct yb_db_conn *conn;
+    struct yb_err err = { 0 };
+    int64_t own = pid();
+
+    ck_assert_int_eq(yb_db_begin(db, &conn, &err), 0);
+    must(conn, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; SELECT FROM pair");
+    cluster_ask(c, "postgres", "SET lock_timeout = '10s'; " UPDATE("1"));
+    ck_assert_int_eq(yb_db_run_sql(conn, UPDATE("1"), &err), -1);
+    failed_check(&conn, &err, YB_ERR_CONFLICT, own);
+}
+END_TEST
+
+/* Found only by the commit: there nothing is left to roll back. */
+START_TEST(test_conflict_at_commit)
+{
+    static const char *const by_us[] = { "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE",
+                                         "SELECT v FROM pair WHERE n = 1", UPDATE("2") };
+    struct yb_db_conn *conn;
+    struct yb_err err = { 0 };
+    int64_t own = pid();
+    PGconn *other = other_begin("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE");
+
+    PQclear(PQexec(other, "SELECT v FROM pair WHERE n = 2"));
+    ck_assert_int_eq(yb_db_begin(db, &conn, &err), 0);
+    for (size_t i = 0; i < YB_COUNT(by_us); i++)
+        must(conn, by_us[i]);
+    PQclear(PQexec(other, UPDATE("1")));
+    PQclear(PQexec(other, "COMMIT"));
+    ck_assert_int_eq(yb_db_commit(&conn, &err), -1);
+    failed_check(&conn, &err, YB_ERR_CONFLICT, own);
+    PQfinish(other);
+}
+END_TEST
+
+START_TEST(test_deadlock)
+{
+    struct yb_deadline by = yb_deadline_in(20000);
+    struct yb_db_conn *conn;
+    struct yb_err err = { 0 };
+    int64_t own = pid();
+    PGconn *other = other_begin("SET LOCAL deadlock_timeout = '60s'; " UPDATE("2"));
+
+    ck_assert_int_eq(yb_db_begin(db, &conn, &err), 0);
+    must(conn, "SET LOCAL deadlock_timeout = '1ms'; " UPDATE("1"));
+    ck_assert_int_eq(PQsendQuery(other, UPDATE("1")), 1);
+    while (strcmp(cluster_ask(c, "postgres", "SELECT count(*) FROM pg_locks WHERE NOT granted"),
+                  "1") != 0 &&
+           yb_deadline_left(by) > 0)
+        poll(NULL, 0, 5);
+    ck_assert_int_eq(yb_db_run_sql(conn, UPDATE("2"), &err), -1);
+    failed_check(&conn, &err, YB_ERR_CONFLICT, own);
+    PQfinish(other);
+}
+END_TEST
+
+/* By the first statement, or by one behind it. */
+START_TEST(test_lock_not_had)
+{
+    static const struct yb_db_statement update = { "update", UPDATE("1") };
+    const struct yb_db_how first = { .lock_ms = 1, .enter = &update }, later = { .lock_ms = 1 };
+    struct yb_db_conn *conn;
+    struct yb_err err = { 0 };
+    int64_t own = pid();
+    PGconn *other = other_begin(UPDATE("1"));
+
+    ck_assert_int_eq(yb_db_begin_as(db, &first, &conn, NULL, &err), -1);
+    ck_assert_ptr_null(conn);
+    failed_check(&conn, &err, YB_ERR_IN_USE, own);
+    conn = begin(&later, NULL);
+    ck_assert_int_eq(run(conn, &update), -1);
+    ck_assert_str_eq(yb_db_sqlstate(conn), "55P03");
+    yb_db_rollback(&conn);
+    ck_assert_int_eq(pid(), own);
+    PQclear(PQexec(other, "ROLLBACK"));
+    conn = begin(&first, NULL);
+    yb_db_rollback(&conn);
+    PQfinish(other);
+}
+END_TEST
+
+/* What says nothing of the statement, but of the server, ends the connection. */
+START_TEST(test_ended)
+{
+    static const char *const states[] = { "40003", "55006", "57P01", "25006", "XX000", "0A000" };
+
+    for (size_t i = 0; i < YB_COUNT(states); i++) {
+        struct yb_db_conn *conn;
+        struct yb_err err = { 0 };
+        int64_t own = pid();
+        char sql[80];
+
+        ck_assert_int_eq(yb_db_begin(db, &conn, &err), 0);
+        snprintf(sql, sizeof(sql), "DO $$BEGIN RAISE SQLSTATE '%s'; END$$", states[i]);
+        ck_assert_int_eq(yb_db_run_sql(conn, sql, &err), -1);
+        ck_assert_int_eq(err.class, YB_TEMP);
+        yb_db_rollback(&conn);
+        ck_assert_int_ne(pid(), own);
+    }
+}
+END_TEST
+
 int
 main(void)
 {
@@ -431,6 +573,9 @@ main(void)
 
     srunner_set_fork_status(sr, CK_NOFORK);
     c = cluster_start();
+    cluster_ask(c, "postgres",
+                "CREATE TABLE pair (n integer PRIMARY KEY, v integer);"
+                " INSERT INTO pair VALUES (1, 0), (2, 0)");
     relay = relay_start(cluster_conninfo(c, "postgres"));
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, test_many);
@@ -442,6 +587,11 @@ main(void)
     tcase_add_test(tc, test_begin_refused);
     tcase_add_test(tc, test_begin_late);
     tcase_add_test(tc, test_begin_slow);
+    tcase_add_test(tc, test_conflict);
+    tcase_add_test(tc, test_conflict_at_commit);
+    tcase_add_test(tc, test_deadlock);
+    tcase_add_test(tc, test_lock_not_had);
+    tcase_add_test(tc, test_ended);
     suite_add_tcase(s, tc);
     srunner_run_all(sr, CK_NORMAL);
     failed = srunner_ntests_failed(sr);

@@ -134,25 +134,46 @@ START_TEST(test_empty_array)
 END_TEST
 
 /* What a failure is called. */
+#define RAISE(state) "DO $$BEGIN RAISE 'said so' USING ERRCODE = '" state "'; END$$"
+/* clang-format off */
 static const struct {
     const char *name, *sql;
     enum yb_err_class class;
+    enum yb_err_kind kind;
     bool internal;
-    const char *text; /* part of it */
+    const char *state, *text; /* part of it */
 } failures[] = {
-    { "unique", "INSERT INTO one VALUES (1)", YB_PERM, true, "duplicate key" },
-    { "raised", "DO $$BEGIN RAISE unique_violation USING MESSAGE = 'taken'; END$$", YB_PERM, false,
-      "taken" },
-    { "limit", "DO $$BEGIN RAISE 'too many' USING ERRCODE = 'YB001'; END$$", YB_PERM, false,
-      "too many" },
-    { "value", "SELECT 'x'::integer", YB_PERM, true, "invalid input" },
-    { "syntax", "SELEC 1", YB_BUG, true, "syntax error" },
-    { "denied", "SET ROLE yubin_test; SELECT * FROM one", YB_BUG, true, "permission denied" },
-    { "serialization", "DO $$BEGIN RAISE serialization_failure; END$$", YB_TEMP, true, "database" },
-    { "read only", "SET TRANSACTION READ ONLY; INSERT INTO one VALUES (2)", YB_TEMP, true,
-      "read-only" },
-    { "shutdown", "DO $$BEGIN RAISE admin_shutdown; END$$", YB_TEMP, true, "database" },
+    { "unique", "INSERT INTO one VALUES (1)", YB_PERM, YB_ERR_EXISTS, true, "23505", "duplicate key" },
+    { "missing", "INSERT INTO part VALUES (9)", YB_PERM, YB_ERR_REFERENCE, true, "23503", "foreign key" },
+    { "in use", "INSERT INTO part VALUES (1); DELETE FROM one", YB_PERM, YB_ERR_REFERENCE, true, "23503",
+      "foreign key" },
+    { "check", "INSERT INTO part VALUES (-1)", YB_PERM, YB_ERR_VALUE, true, "23514", "check constraint" },
+    { "value", "SELECT 'x'::integer", YB_PERM, YB_ERR_VALUE, true, "22P02", "invalid input" },
+    { "syntax", "SELEC 1", YB_BUG, YB_ERR_OTHER, true, "42601", "syntax error" },
+    { "denied", "SET ROLE yubin_test; SELECT * FROM one", YB_BUG, YB_ERR_OTHER, true, "42501",
+      "permission denied" },
+    { "read only", "SET TRANSACTION READ ONLY; INSERT INTO one VALUES (2)", YB_TEMP, YB_ERR_OTHER, true,
+      "25006", "read-only" },
+    { "raised unique", RAISE("23505"), YB_PERM, YB_ERR_EXISTS, false, "23505", "said so" },
+    { "raised foreign key", RAISE("23503"), YB_PERM, YB_ERR_REFERENCE, false, "23503", "said so" },
+    { "raised restrict", RAISE("23001"), YB_PERM, YB_ERR_REFERENCE, false, "23001", "said so" },
+    { "raised check", RAISE("23514"), YB_PERM, YB_ERR_VALUE, false, "23514", "said so" },
+    { "raised value", RAISE("22023"), YB_PERM, YB_ERR_VALUE, true, "22023", "said so" },
+    { "limit", RAISE("YB001"), YB_PERM, YB_ERR_LIMIT, false, "YB001", "said so" },
+    { "refused", RAISE("YB002"), YB_PERM, YB_ERR_DENIED, false, "YB002", "said so" },
+    { "ours", RAISE("YB00Z"), YB_PERM, YB_ERR_OTHER, false, "YB00Z", "said so" },
+    { "privilege", RAISE("42501"), YB_BUG, YB_ERR_OTHER, true, "42501", "said so" },
+    { "serialization", RAISE("40001"), YB_TEMP, YB_ERR_CONFLICT, true, "40001", "database: said so" },
+    { "deadlock", RAISE("40P01"), YB_TEMP, YB_ERR_CONFLICT, true, "40P01", "said so" },
+    { "lock", RAISE("55P03"), YB_TEMP, YB_ERR_IN_USE, true, "55P03", "said so" },
+    { "other rollback", RAISE("40003"), YB_TEMP, YB_ERR_OTHER, true, "40003", "said so" },
+    { "other use", RAISE("55006"), YB_TEMP, YB_ERR_OTHER, true, "55006", "said so" },
+    { "plan", RAISE("0A000"), YB_TEMP, YB_ERR_OTHER, true, "0A000", "said so" },
+    { "shutdown", RAISE("57P01"), YB_TEMP, YB_ERR_OTHER, true, "57P01", "database: said so" },
+    { "cancelled", RAISE("57014"), YB_TEMP, YB_ERR_OTHER, true, "57014", "database: said so" },
+    { "of no meaning", RAISE("ZZ000"), YB_BUG, YB_ERR_OTHER, true, "ZZ000", "said so" },
 };
+/* clang-format on */
 
 START_TEST(test_failures)
 {
@@ -162,13 +183,13 @@ START_TEST(test_failures)
 
     ck_assert_int_eq(yb_db_begin(db, &conn, &err), 0);
     ck_assert_int_eq(yb_db_run_sql(conn, failures[_i].sql, &err), -1);
-    ck_assert_msg(err.class == failures[_i].class && err.internal == failures[_i].internal &&
+    ck_assert_msg(err.class == failures[_i].class && err.kind == failures[_i].kind &&
+                      err.internal == failures[_i].internal &&
                       strstr(err.text, failures[_i].text) != NULL,
-                  "%s: class %d, %s", failures[_i].name, err.class, err.text);
-    if (_i == 0) {
-        ck_assert_str_eq(yb_db_sqlstate(conn), "23505");
+                  "%s: class %d, kind %d, %s", failures[_i].name, err.class, err.kind, err.text);
+    ck_assert_str_eq(yb_db_sqlstate(conn), failures[_i].state);
+    if (_i == 0)
         ck_assert_str_eq(yb_db_constraint(conn), "one_pkey");
-    }
     yb_db_rollback(&conn);
     ck_assert_ptr_null(conn);
     yb_db_free(&db);
@@ -920,6 +941,7 @@ main(void)
     c = cluster_start();
     cluster_ask(c, "postgres",
                 "CREATE TABLE one (n integer PRIMARY KEY); INSERT INTO one VALUES (1);"
+                " CREATE TABLE part (n integer REFERENCES one CHECK (n > 0));"
                 " CREATE TABLE two (n bigint); CREATE ROLE yubin_test");
     tcase_add_test(tc, test_values);
     tcase_add_test(tc, test_empty_array);

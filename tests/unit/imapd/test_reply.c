@@ -46,6 +46,8 @@ static const struct { enum yb_err_kind kind; const char *want; } kinds[] = {
     { YB_ERR_CHARSET,     "t NO [BADCHARSET (US-ASCII UTF-8)] Text\r\n" },
     { YB_ERR_DOMAIN,      "t NO [CANNOT] Text\r\n" },
     { YB_ERR_VALUE,       "t NO [CANNOT] Text\r\n" },
+    { YB_ERR_REFERENCE,   "t NO [CANNOT] Text\r\n" },
+    { YB_ERR_CONFLICT,    "t NO [UNAVAILABLE] Text\r\n" },
     { YB_ERR_AWAY,        "t NO [UNAVAILABLE] Text\r\n" },
     { YB_ERR_MOVING,      "t NO [UNAVAILABLE] Text\r\n" },
     { YB_ERR_HELD,        "t NO [UNAVAILABLE] Text\r\n" },
