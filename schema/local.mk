@@ -14,5 +14,6 @@ dist_schema_DATA = \
 	schema/0012_notices.sql \
 	schema/0013_at_home.sql \
 	schema/0014_leads.sql \
-	schema/0015_usage.sql
+	schema/0015_usage.sql \
+	schema/0016_unseen.sql
 EXTRA_DIST += schema/README.md

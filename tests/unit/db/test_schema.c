@@ -235,6 +235,21 @@ START_TEST(test_roles_make_nothing)
         { "BEGIN; LOCK TABLE yubin.schema_migrations IN ACCESS SHARE MODE", true },
         { "COPY (SELECT 1) TO PROGRAM 'true'", false },
         { "COPY (SELECT 1) TO '/tmp/yubin-mine'", false },
+        { "DO $$BEGIN END$$", false },
+        { "DO LANGUAGE plpgsql $$BEGIN END$$", false },
+        { "SELECT 1 FROM pg_stat_activity", true },
+        { "SELECT 1 FROM pg_stat_get_activity(NULL)", true },
+        { "SELECT pg_stat_get_backend_pid(1)", true },
+        { "SELECT 1 FROM pg_stat_replication", true },
+        { "SELECT 1 FROM pg_stat_ssl", true },
+        { "SELECT 1 FROM pg_stat_progress_vacuum", true },
+        { "SELECT 1 FROM pg_locks", true },
+        { "SELECT 1 FROM pg_prepared_xacts", true },
+        { "SELECT n_live_tup FROM pg_stat_user_tables", true },
+        { "SELECT idx_scan FROM pg_stat_all_indexes", true },
+        { "SELECT heap_blks_read FROM pg_statio_user_tables", true },
+        { "SELECT pg_relation_size('pg_class')", true },
+        { "SELECT pg_database_size(current_database())", true },
         { "SELECT pg_read_file('PG_VERSION')", false },
         { "SELECT pg_switch_wal()", false },
         { "SET session_replication_role = replica", false },
@@ -289,6 +304,18 @@ START_TEST(test_public_has_nothing)
           " 'yubin'::regnamespace AND relkind IN ('r', 'v', 'p') AND has_table_privilege('public',"
           " oid, 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER')",
           "" },
+        { "languages",
+          "SELECT coalesce(string_agg(r.rolname || ':' || l.lanname, ' ' ORDER BY l.lanname), '')"
+          " FROM pg_language l, pg_roles r WHERE NOT r.rolsuper AND r.rolname NOT LIKE"
+          " 'pg@_%' ESCAPE '@' AND l.lanpltrusted AND has_language_privilege(r.oid, l.oid, "
+          "'USAGE')",
+          "yubin_owner:plpgsql yubin_owner:sql" },
+        { "functions that show others",
+          "SELECT string_agg(rolname, ' ' ORDER BY rolname) FROM pg_roles WHERE NOT rolsuper AND"
+          " (has_function_privilege(oid, 'pg_stat_get_activity(integer)', 'EXECUTE') OR"
+          " has_function_privilege(oid, 'pg_lock_status()', 'EXECUTE') OR"
+          " has_function_privilege(oid, 'pg_stat_get_live_tuples(oid)', 'EXECUTE'))",
+          "pg_monitor yubin_operator yubin_owner yubin_watch" },
         { "functions that write",
           "SELECT coalesce(string_agg(proname, ' '), '') FROM pg_proc WHERE (proname ~"
           " '^lo(_|read$|write$)|advisory|logical_emit') AND has_function_privilege('public', oid,"
