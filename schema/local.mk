@@ -15,5 +15,6 @@ dist_schema_DATA = \
 	schema/0013_at_home.sql \
 	schema/0014_leads.sql \
 	schema/0015_usage.sql \
-	schema/0016_unseen.sql
+	schema/0016_unseen.sql \
+	schema/0017_scope.sql
 EXTRA_DIST += schema/README.md

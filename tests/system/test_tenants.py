@@ -67,9 +67,12 @@ def sql(p):
             rows = done.stdout.strip()
             assert (done.returncode != 0 and "permission denied" in rows) or rows == "", (role, table, rows)
     tenant = trial.database.sql("SELECT tenant_id FROM yubin.tenants WHERE name = 'first'").strip()
-    seen = subprocess.run([*psql, "-U", "yubin_api", "-c", "BEGIN; SET LOCAL ROLE yubin_admin; "
-                           "SET LOCAL yubin.tenant = '%s'; "
-                           "SELECT name FROM yubin.domains; UPDATE yubin.accounts SET quota_bytes = 1; COMMIT" % tenant],
+    # Its scope is signed by the superuser, which takes the place of a session's.
+    scope = "'T', '%s', NULL, NULL, 'account', '%s', 'session', NULL, NULL, 'r', '60 s'" % (tenant, tenant)
+    seen = subprocess.run([*psql, "-U", "postgres", "-c", "BEGIN; "
+                           "SELECT set_config('yubin.scope', yubin.yb_scope_sign(%s), true) IS NULL; "
+                           "SET LOCAL SESSION AUTHORIZATION yubin_api; SET LOCAL ROLE yubin_admin; "
+                           "SELECT name FROM yubin.domains; UPDATE yubin.accounts SET quota_bytes = 1; COMMIT" % scope],
                           text=True, stdout=subprocess.PIPE, check=True).stdout
     assert "one.test" in seen and "two.test" not in seen, seen
     assert p.yubin_json("account", "show", TWO)["quota_bytes"] == 0

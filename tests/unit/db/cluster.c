@@ -171,6 +171,19 @@ cluster_ask(struct cluster *c, const char *user, const char *sql)
     return c->answer;
 }
 
+const char *
+cluster_scoped(struct cluster *c, const char *role, const char *scope, const char *sql)
+{
+    char full[2048];
+
+    snprintf(full, sizeof(full),
+             "BEGIN; SET LOCAL search_path = yubin, pg_temp;"
+             " SELECT set_config('yubin.scope', yb_scope_sign(%s), true);"
+             " SET LOCAL SESSION AUTHORIZATION yubin_api; SET LOCAL ROLE %s; %s",
+             scope, role, sql);
+    return cluster_ask(c, "postgres", full);
+}
+
 static const char *
 sql_must(struct cluster *c, const char *sql)
 {
