@@ -16,5 +16,6 @@ dist_schema_DATA = \
 	schema/0014_leads.sql \
 	schema/0015_usage.sql \
 	schema/0016_unseen.sql \
-	schema/0017_scope.sql
+	schema/0017_scope.sql \
+	schema/0018_audit.sql
 EXTRA_DIST += schema/README.md
