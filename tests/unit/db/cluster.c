@@ -174,13 +174,13 @@ cluster_ask(struct cluster *c, const char *user, const char *sql)
 const char *
 cluster_scoped(struct cluster *c, const char *role, const char *scope, const char *sql)
 {
-    char full[2048];
+    char full[4096];
 
     snprintf(full, sizeof(full),
              "BEGIN; SET LOCAL search_path = yubin, pg_temp;"
              " SELECT set_config('yubin.scope', yb_scope_sign(%s), true);"
-             " SET LOCAL SESSION AUTHORIZATION yubin_api; SET LOCAL ROLE %s; %s",
-             scope, role, sql);
+             " SET LOCAL SESSION AUTHORIZATION %s; SET LOCAL ROLE %s; %s",
+             scope, strcmp(role, "yubin_operator") == 0 ? role : "yubin_api", role, sql);
     return cluster_ask(c, "postgres", full);
 }
 

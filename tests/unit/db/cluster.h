@@ -32,8 +32,8 @@ const char *cluster_ask(struct cluster *c, const char *user, const char *sql);
 /* The same as the superuser with fixtures in the search_path; must succeed. */
 const char *cluster_sql(struct cluster *c, const char *fmt, ...) YB_PRINTF(2, 3);
 /*
- * As cluster_ask(), in a transaction of yubin_api that is `role` and has a scope: `scope` are the
- * arguments of yb_scope_sign(), which nobody but the superuser may call. Ends with COMMIT or is undone.
+ * As cluster_ask(), in a transaction that has a scope, of yubin_api which is `role` in it, or of
+ * yubin_operator: `scope` are the arguments of yb_scope_sign(), which nobody but the superuser may call. Ends with COMMIT or is undone.
  */
 const char *cluster_scoped(struct cluster *c, const char *role, const char *scope, const char *sql);
 /* The folder with the sources (schema/, tests/). */

@@ -1,0 +1,120 @@
+/*
+ * Daemons of two versions run side by side during an upgrade: what the state before could ask and
+ * touch stays, by the same names and for the same roles.
+ */
+#include "lib/db/migrate.h"
+#include "tests/unit/db/cluster.h"
+
+#include <check.h>
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define BEFORE 15 /* the last migration of the state before */
+#define RIGHTS                                                                                     \
+    " SELECT r.rolname, p.oid::regprocedure::text AS what, 'EXECUTE' AS verb"                      \
+    " FROM pg_roles r, pg_proc p WHERE p.pronamespace = 'yubin'::regnamespace"                     \
+    " AND r.rolname LIKE 'yubin%' AND has_function_privilege(r.oid, p.oid, 'EXECUTE')"             \
+    " UNION ALL SELECT r.rolname, t.relname || '.' || a.attname, v FROM pg_roles r, pg_class t"    \
+    " JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped,"          \
+    " unnest(ARRAY['SELECT', 'INSERT', 'UPDATE']) AS v WHERE t.relnamespace ="                     \
+    " 'yubin'::regnamespace AND t.relkind IN ('r', 'v', 'p') AND r.rolname LIKE 'yubin%' AND"      \
+    " has_column_privilege(r.oid, t.oid, a.attnum, v)"                                             \
+    " UNION ALL SELECT r.rolname, t.relname, 'DELETE' FROM pg_roles r, pg_class t WHERE"           \
+    " t.relnamespace = 'yubin'::regnamespace AND t.relkind IN ('r', 'v', 'p') AND"                 \
+    " r.rolname LIKE 'yubin%' AND has_table_privilege(r.oid, t.oid, 'DELETE')"
+
+static struct cluster *c;
+
+/* A folder with the migrations of the state before. */
+static void
+before_make(char *dir)
+{
+    char path[600], target[700], here[400], *top;
+    DIR *d;
+    const struct dirent *e;
+
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+    top = realpath(cluster_source(), NULL);
+    ck_assert_ptr_nonnull(top);
+    snprintf(here, sizeof(here), "%.380s/schema", top);
+    free(top);
+    d = opendir(here);
+    ck_assert_ptr_nonnull(d);
+    while ((e = readdir(d)) != NULL) {
+        if (strtol(e->d_name, NULL, 10) < 1 || strtol(e->d_name, NULL, 10) > BEFORE)
+            continue;
+        snprintf(target, sizeof(target), "%s/%.250s", here, e->d_name);
+        snprintf(path, sizeof(path), "%s/%.250s", dir, e->d_name);
+        ck_assert_int_eq(symlink(target, path), 0);
+    }
+    closedir(d);
+}
+
+static void
+before_remove(const char *dir)
+{
+    char path[600];
+    DIR *d = opendir(dir);
+    const struct dirent *e;
+
+    while ((e = readdir(d)) != NULL) {
+        snprintf(path, sizeof(path), "%s/%.250s", dir, e->d_name);
+        (void)unlink(path);
+    }
+    closedir(d);
+    ck_assert_int_eq(rmdir(dir), 0);
+}
+
+/* What is there, but for what nothing that was released used: yubin_admin is whom yubin_api becomes,
+ * and no program logs in as that yet. */
+START_TEST(test_nothing_is_taken_away)
+{
+    char dir[] = "/tmp/yubin-before-XXXXXX";
+    struct yb_migrate_report report;
+    struct yb_err err = { 0 };
+
+    before_make(dir);
+    ck_assert_msg(yb_db_migrate(cluster_conninfo(c, "postgres"), dir, NULL, NULL, &report, &err) ==
+                      0,
+                  "%s", err.text);
+    ck_assert_int_eq(report.last, BEFORE);
+    before_remove(dir);
+    ck_assert_str_eq(cluster_ask(c, "postgres",
+                                 "CREATE SCHEMA fixtures; SET search_path = yubin, pg_temp;"
+                                 " CREATE TABLE fixtures.rights AS" RIGHTS),
+                     "");
+    ck_assert_str_eq(cluster_ask(c, "postgres", "SELECT count(*) > 500 FROM fixtures.rights"), "t");
+    cluster_migrate(c);
+    ck_assert_str_eq(
+        cluster_ask(c, "postgres",
+                    "SET search_path = yubin, pg_temp;"
+                    " SELECT coalesce(string_agg(concat_ws(' ', rolname, verb, what), ', '), '')"
+                    " FROM (SELECT rolname, what, verb FROM fixtures.rights EXCEPT (" RIGHTS
+                    ")) AS x"
+                    " WHERE NOT (rolname = 'yubin_admin' AND verb = 'DELETE')"
+                    " AND what <> 'yb_tenant()'"),
+        "");
+}
+END_TEST
+
+int
+main(void)
+{
+    Suite *s = suite_create("expand");
+    TCase *tc = tcase_create("expand");
+    SRunner *sr = srunner_create(s);
+    int failed;
+
+    srunner_set_fork_status(sr, CK_NOFORK);
+    c = cluster_start();
+    tcase_add_test(tc, test_nothing_is_taken_away);
+    suite_add_tcase(s, tc);
+    srunner_run_all(sr, CK_NORMAL);
+    failed = srunner_ntests_failed(sr);
+    srunner_free(sr);
+    cluster_free(&c);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
