@@ -125,6 +125,14 @@ START_TEST(test_closed)
     snprintf(tables[2], sizeof(tables[2]), "%s",
              cluster_sql(c, "SELECT tableoid::regclass FROM audit LIMIT 1"));
     ck_assert_ptr_nonnull(strstr(tables[2], "q"));
+    /* By rights, before policies come to it. */
+    ck_assert_str_eq(
+        cluster_sql(c,
+                    "SELECT string_agg(DISTINCT r.rolname, ' ') FROM pg_roles r, pg_class t WHERE"
+                    " t.relname ~ '^audit' AND t.relkind IN ('r', 'p') AND NOT r.rolsuper AND"
+                    " r.rolname LIKE 'yubin%%' AND has_table_privilege(r.oid, t.oid,"
+                    " 'INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER')"),
+        "yubin_functions yubin_owner");
     for (size_t r = 0; r < YB_COUNT(roles); r++) {
         for (size_t i = 0; i < 3 * YB_COUNT(verbs); i++) {
 #pragma GCC diagnostic push
