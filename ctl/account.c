@@ -9,22 +9,11 @@
 #include <unistd.h>
 
 static const struct ctl_option_row add_options[] = {
-    { "--name", "TEXT", "display name (none)" },
-    { "--quota", "SIZE", "of the mailbox (none: no limit)" },
     { "--home", "NODE-ID", "node that holds the mailbox (this one)" },
     { "--verifier", "TEXT",
       "password as a verifier: SCRAM-SHA-256$…, {SHA512-CRYPT}…, {BLF-CRYPT}…" },
     { "--no-password", NULL, "nobody can log in; nothing is read from standard input" },
     { "--from", "FILE", "many accounts, JSON Lines (-: standard input); all or none" },
-    { NULL, NULL, NULL },
-};
-static const struct ctl_option_row set_options[] = {
-    { "--name", "TEXT", "display name (none)" },
-    { "--quota", "SIZE", "of the mailbox (none: no limit)" },
-    { "--keep-copy", "YES|NO", "keep what is forwarded" },
-    { "--imap", "YES|NO", "may log in by IMAP" },
-    { "--pop3", "YES|NO", "may log in by POP3" },
-    { "--submission", "YES|NO", "may send" },
     { NULL, NULL, NULL },
 };
 static const struct ctl_option_row reason_options[] = {
@@ -71,7 +60,7 @@ account_import(struct ctl *c, struct yb_str from, json_t **out, struct yb_err *e
         close(fd);
         return yb_err_set(err, YB_PERM, "5.5.4", "%s is a folder", from.p);
     }
-    rc = yb_admin_account_import(c->admin, fd, &import, err);
+    rc = yb_admin_account_import(c->admin, &c->actor, fd, &import, err);
     if (!in)
         close(fd);
     if (rc == 0)
@@ -84,7 +73,7 @@ static int
 account_add(struct ctl *c, json_t **out, struct yb_err *err)
 {
     struct yb_admin_account v = {
-        .name = ctl_or_none(c, "--name"),
+        .values = ctl_values(c),
         .home_node = ctl_option(c, "--home"),
         .verifier = ctl_option(c, "--verifier"),
     };
@@ -96,25 +85,20 @@ account_add(struct ctl *c, json_t **out, struct yb_err *err)
         return account_import(c, ctl_option(c, "--from"), out, err);
     if (c->n_words == 0)
         return yb_err_set(err, YB_PERM, "5.5.4", "Which address? Or --from FILE");
-    if (ctl_size(c, "--quota", &v.quota_bytes, err) < 0)
-        return -1;
     if (v.verifier.p == NULL && !ctl_has(c, "--no-password") &&
         ctl_password(c, &v.verifier, err) < 0)
         return -1;
-    return yb_admin_account_add(c->admin, ctl_word(c, 0), &v, out, err);
+    if (ctl_begin(c, err) < 0)
+        return -1;
+    return yb_admin_account_add(c->tx, ctl_word(c, 0), &v, out, err);
 }
 
 static int
 account_set(struct ctl *c, json_t **out, struct yb_err *err)
 {
-    struct yb_admin_account v = { .name = ctl_or_none(c, "--name") };
+    const struct yb_admin_account v = { .values = ctl_values(c) };
 
-    if (ctl_size(c, "--quota", &v.quota_bytes, err) < 0 ||
-        ctl_yes_no(c, "--keep-copy", &v.keep_copy, err) < 0 ||
-        ctl_yes_no(c, "--imap", &v.imap, err) < 0 || ctl_yes_no(c, "--pop3", &v.pop3, err) < 0 ||
-        ctl_yes_no(c, "--submission", &v.submission, err) < 0)
-        return -1;
-    return yb_admin_account_set(c->admin, ctl_word(c, 0), &v, out, err);
+    return yb_admin_account_set(c->tx, ctl_word(c, 0), &v, out, err);
 }
 
 static int
@@ -122,15 +106,15 @@ account_password(struct ctl *c, json_t **out, struct yb_err *err)
 {
     struct yb_admin_account v = { .verifier = YB_STR_INIT("") };
 
-    if (ctl_password(c, &v.verifier, err) < 0)
+    if (ctl_password(c, &v.verifier, err) < 0 || ctl_begin(c, err) < 0)
         return -1;
-    return yb_admin_account_set(c->admin, ctl_word(c, 0), &v, out, err);
+    return yb_admin_account_set(c->tx, ctl_word(c, 0), &v, out, err);
 }
 
 static int
 account_show(struct ctl *c, json_t **out, struct yb_err *err)
 {
-    return yb_admin_account_show(c->admin, ctl_word(c, 0), out, err);
+    return yb_admin_account_show(c->tx, ctl_word(c, 0), out, err);
 }
 
 static int
@@ -140,7 +124,7 @@ account_list(struct ctl *c, json_t **out, struct yb_err *err)
 
     if (ctl_page(c, &page, err) < 0)
         return -1;
-    return yb_admin_account_list(c->admin, c->n_words > 0 ? ctl_word(c, 0) : YB_STR(""), &page, out,
+    return yb_admin_account_list(c->tx, c->n_words > 0 ? ctl_word(c, 0) : YB_STR(""), &page, out,
                                  err);
 }
 
@@ -149,7 +133,7 @@ account_suspend(struct ctl *c, json_t **out, struct yb_err *err)
 {
     struct yb_str reason = ctl_option(c, "--reason");
 
-    return yb_admin_account_suspend(c->admin, ctl_word(c, 0),
+    return yb_admin_account_suspend(c->tx, ctl_word(c, 0),
                                     reason.n > 0 ? reason : YB_STR("please ask your provider"), out,
                                     err);
 }
@@ -157,37 +141,37 @@ account_suspend(struct ctl *c, json_t **out, struct yb_err *err)
 static int
 account_resume(struct ctl *c, json_t **out, struct yb_err *err)
 {
-    return yb_admin_account_suspend(c->admin, ctl_word(c, 0), YB_STR(""), out, err);
+    return yb_admin_account_suspend(c->tx, ctl_word(c, 0), YB_STR(""), out, err);
 }
 
 static int
 account_delete(struct ctl *c, json_t **out, struct yb_err *err)
 {
-    return yb_admin_account_delete(c->admin, ctl_word(c, 0), out, err);
+    return yb_admin_account_delete(c->tx, ctl_word(c, 0), out, err);
 }
 
 static int
 account_forward(struct ctl *c, json_t **out, struct yb_err *err)
 {
-    return yb_admin_account_forward(c->admin, ctl_word(c, 0), ctl_word(c, 1), true, out, err);
+    return yb_admin_account_forward(c->tx, ctl_word(c, 0), ctl_word(c, 1), true, out, err);
 }
 
 static int
 account_unforward(struct ctl *c, json_t **out, struct yb_err *err)
 {
-    return yb_admin_account_forward(c->admin, ctl_word(c, 0), ctl_word(c, 1), false, out, err);
+    return yb_admin_account_forward(c->tx, ctl_word(c, 0), ctl_word(c, 1), false, out, err);
 }
 
 static int
 account_allow_sender(struct ctl *c, json_t **out, struct yb_err *err)
 {
-    return yb_admin_account_may_send(c->admin, ctl_word(c, 0), ctl_word(c, 1), true, out, err);
+    return yb_admin_account_may_send(c->tx, ctl_word(c, 0), ctl_word(c, 1), true, out, err);
 }
 
 static int
 account_deny_sender(struct ctl *c, json_t **out, struct yb_err *err)
 {
-    return yb_admin_account_may_send(c->admin, ctl_word(c, 0), ctl_word(c, 1), false, out, err);
+    return yb_admin_account_may_send(c->tx, ctl_word(c, 0), ctl_word(c, 1), false, out, err);
 }
 
 static struct yb_str
@@ -201,13 +185,13 @@ label(const struct ctl *c)
 static int
 account_app_password(struct ctl *c, json_t **out, struct yb_err *err)
 {
-    return yb_admin_account_app_password(c->admin, ctl_word(c, 0), label(c), out, err);
+    return yb_admin_account_app_password(c->tx, ctl_word(c, 0), label(c), out, err);
 }
 
 static int
 account_app_revoke(struct ctl *c, json_t **out, struct yb_err *err)
 {
-    return yb_admin_account_app_revoke(c->admin, ctl_word(c, 0), label(c), out, err);
+    return yb_admin_account_app_revoke(c->tx, ctl_word(c, 0), label(c), out, err);
 }
 
 static int
@@ -228,13 +212,13 @@ account_retire(struct ctl *c, json_t **out, struct yb_err *err)
         v.kind = ctl_has(c, "--tell") ? YB_STR("forward_tell") : YB_STR("forward");
         v.new_address = forward;
     }
-    return yb_admin_retire(c->admin, ctl_word(c, 0), &v, out, err);
+    return yb_admin_retire(c->tx, ctl_word(c, 0), &v, out, err);
 }
 
 static int
 account_restore(struct ctl *c, json_t **out YB_UNUSED, struct yb_err *err)
 {
-    return yb_admin_restore(c->admin, ctl_word(c, 0), err);
+    return yb_admin_restore(c->tx, ctl_word(c, 0), err);
 }
 
 static int
@@ -244,7 +228,7 @@ account_retired(struct ctl *c, json_t **out, struct yb_err *err)
 
     if (ctl_page(c, &page, err) < 0)
         return -1;
-    return yb_admin_retired_list(c->admin, c->n_words > 0 ? ctl_word(c, 0) : YB_STR(""), &page, out,
+    return yb_admin_retired_list(c->tx, c->n_words > 0 ? ctl_word(c, 0) : YB_STR(""), &page, out,
                                  err);
 }
 
@@ -254,15 +238,15 @@ account_retired(struct ctl *c, json_t **out, struct yb_err *err)
 /* clang-format off */
 const struct ctl_command ctl_account_commands[] = {
     { "account", "add", "[ADDRESS]", "a mailbox; its password comes from standard input",
-      .options = add_options, .run = account_add },
+      .options = add_options, .fields = &yb_admin_account_fields, .late = true, .run = account_add },
     { "account", "list", "[DOMAIN]", "all mailboxes, or a domain's",
       .options = page_options, .columns = ACCOUNT_COLUMNS, .run = account_list },
     { "account", "show", "ADDRESS", "one mailbox",
       .run = account_show },
     { "account", "set", "ADDRESS", "changes what the options say",
-      .options = set_options, .run = account_set },
+      .fields = &yb_admin_account_fields, .run = account_set },
     { "account", "password", "ADDRESS", "a new password, from standard input",
-      .run = account_password },
+      .late = true, .run = account_password },
     { "account", "app-password", "ADDRESS", "makes a password for one program and shows it once",
       .options = label_options, .run = account_app_password },
     { "account", "app-revoke", "ADDRESS", "takes app passwords away (all, or a label's)",

@@ -9,11 +9,17 @@
 #endif
 
 const struct ctl_command *const ctl_commands[] = {
-    ctl_tenant_commands, ctl_account_commands,
-    ctl_alias_commands,  ctl_node_commands,
-    ctl_store_commands,  ctl_event_commands,
-    ctl_relay_commands,  ctl_session_commands,
-    ctl_config_commands, NULL,
+    ctl_tenant_commands,
+    ctl_account_commands,
+    ctl_alias_commands,
+    ctl_node_commands,
+    ctl_store_commands,
+    ctl_event_commands,
+    ctl_relay_commands,
+    ctl_session_commands,
+    ctl_audit_commands,
+    ctl_config_commands,
+    NULL,
 };
 
 static void
@@ -36,10 +42,16 @@ static void
 help_command(FILE *to, const struct ctl_command *c)
 {
     fprintf(to, "yubin %s %s%s%s%s\n    %s\n", c->noun, c->verb, *c->words == '\0' ? "" : " ",
-            c->words, c->options == NULL ? "" : " [OPTIONS]", c->summary);
+            c->words, c->options == NULL && c->fields == NULL ? "" : " [OPTIONS]", c->summary);
     for (const struct ctl_option_row *o = c->options; o != NULL && o->name != NULL; o++)
         fprintf(to, "      %s %-*s %s\n", o->name, (int)(20 - strlen(o->name)),
                 o->value == NULL ? "" : o->value, o->help);
+    for (size_t i = 0; c->fields != NULL && i < c->fields->n; i++) {
+        const struct yb_admin_field *f = &c->fields->v[i];
+
+        fprintf(to, "      --%s %-*s %s\n", f->option, (int)(18 - strlen(f->option)), f->value,
+                f->help);
+    }
 }
 
 static int
@@ -94,6 +106,13 @@ take_option(struct ctl *c, char **argv, int left)
             return 0;
         c->options[c->n_options++] = (struct ctl_given){ o->name, o->value == NULL ? "" : argv[1] };
         return o->value == NULL ? 1 : 2;
+    }
+    for (size_t i = 0; c->command->fields != NULL && i < c->command->fields->n; i++) {
+        if (strcmp(c->command->fields->v[i].option, argv[0] + 2) != 0 || left < 2 ||
+            *argv[1] == '\0' || c->n_options == CTL_MAX_OPTIONS)
+            continue;
+        c->options[c->n_options++] = (struct ctl_given){ argv[0], argv[1] };
+        return 2;
     }
     return 0;
 }

@@ -3,7 +3,10 @@
 
 #include "lib/cred/cred.h"
 
+#include <arpa/inet.h>
+#include <pwd.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <termios.h>
 #include <unistd.h>
@@ -30,61 +33,19 @@ ctl_has(const struct ctl *c, const char *name)
     return ctl_option(c, name).p != NULL;
 }
 
-struct yb_str
-ctl_or_none(const struct ctl *c, const char *name)
+struct yb_admin_values
+ctl_values(const struct ctl *c)
 {
-    struct yb_str v = ctl_option(c, name);
+    const struct yb_admin_fields *f = c->command->fields;
+    struct yb_admin_values v = { { { NULL, 0 } } };
 
-    return v.p != NULL && yb_str_eq(v, YB_STR("none")) ? YB_STR("") : v;
-}
-
-int
-ctl_size(struct ctl *c, const char *name, struct yb_str *out, struct yb_err *err)
-{
-    struct yb_str v = ctl_or_none(c, name), digits = v;
-    uint64_t n, unit = 1;
-
-    *out = v;
-    if (v.n == 0)
-        return 0;
-    switch (yb_upper(v.p[v.n - 1])) {
-    case 'T':
-        unit <<= 10;
-        __attribute__((fallthrough));
-    case 'G':
-        unit <<= 10;
-        __attribute__((fallthrough));
-    case 'M':
-        unit <<= 10;
-        __attribute__((fallthrough));
-    case 'K':
-        unit <<= 10;
-        digits = yb_str_head(v, v.n - 1);
-        break;
-    default:
-        break;
+    for (size_t k = 0; k < c->n_options; k++) { /* the last one said counts */
+        for (size_t i = 0; i < f->n; i++) {
+            if (strcmp(c->options[k].name + 2, f->v[i].option) == 0)
+                v.v[i] = yb_str_from(c->options[k].value);
+        }
     }
-    if (!yb_str_u64(digits, INT64_MAX / unit, &n))
-        return yb_err_set(err, YB_PERM, "5.5.4", "%s: %.*s is not a size (512M, 2G, none)", name,
-                          YB_STR_ARG(v));
-    *out = yb_arena_printf(c->arena, "%llu", (unsigned long long)(n * unit));
-    return 0;
-}
-
-int
-ctl_yes_no(struct ctl *c, const char *name, struct yb_str *out, struct yb_err *err)
-{
-    struct yb_str v = ctl_option(c, name);
-
-    if (v.p == NULL)
-        *out = v;
-    else if (yb_str_eq(v, YB_STR("yes")) || yb_str_eq(v, YB_STR("on")))
-        *out = YB_STR("true");
-    else if (yb_str_eq(v, YB_STR("no")) || yb_str_eq(v, YB_STR("off")))
-        *out = YB_STR("false");
-    else
-        return yb_err_set(err, YB_PERM, "5.5.4", "%s is yes or no", name);
-    return 0;
+    return v;
 }
 
 int
@@ -94,7 +55,7 @@ ctl_page(struct ctl *c, struct yb_admin_page *page, struct yb_err *err)
     uint64_t n = 0;
 
     if (limit.p != NULL && !yb_str_u64(limit, 1000000, &n))
-        return yb_err_set(err, YB_PERM, "5.5.4", "--limit is a number up to 1000000");
+        return yb_err_as(err, YB_ERR_SYNTAX, YB_PERM, "5.5.4", "--limit is a number up to 1000000");
     page->after = ctl_option(c, "--after");
     if (page->after.p == NULL)
         page->after = YB_STR("");
@@ -183,6 +144,34 @@ ctl_common(struct ctl *c, const struct yb_common_conf **common, struct yb_err *e
     return 0;
 }
 
+/* Whatever else stands in the variable is not told to the database. */
+static bool
+is_address(struct yb_str s)
+{
+    char text[INET6_ADDRSTRLEN];
+    struct in6_addr a;
+
+    return yb_str_copy(s, text, sizeof(text)) &&
+           (inet_pton(AF_INET, text, &a) == 1 || inet_pton(AF_INET6, text, &a) == 1);
+}
+
+static struct yb_admin_actor
+actor_of(struct ctl *c)
+{
+    const struct passwd *pw = getpwuid(getuid());
+    const char *sudo = getuid() == 0 ? getenv("SUDO_USER") : NULL, *ssh = getenv("SSH_CLIENT");
+    struct yb_str from = ssh == NULL ? YB_STR("") : yb_str_from(ssh);
+    struct yb_admin_actor actor = { .client = yb_str_word(&from) };
+
+    actor.name = pw == NULL ? yb_arena_printf(c->arena, "%u", (unsigned)getuid())
+                            : yb_arena_dup(c->arena, yb_str_from(pw->pw_name));
+    if (sudo != NULL)
+        actor.name = yb_arena_printf(c->arena, "%.*s:%s", YB_STR_ARG(actor.name), sudo);
+    if (actor.client.n > 0 && !is_address(actor.client))
+        actor.client = YB_STR("");
+    return actor;
+}
+
 int
 ctl_admin(struct ctl *c, struct yb_err *err)
 {
@@ -197,5 +186,18 @@ ctl_admin(struct ctl *c, struct yb_err *err)
     if (yb_node_id_read(common->node_id_file, &conf.node, &none) < 0)
         conf.node = (struct yb_node_id){ { 0 } };
     c->admin = yb_admin_new(&conf);
+    c->actor = actor_of(c);
     return 0;
+}
+
+int
+ctl_begin(struct ctl *c, struct yb_err *err)
+{
+    return c->tx != NULL ? 0 : yb_admin_begin(c->admin, &c->actor, &c->tx, err);
+}
+
+int
+ctl_commit(struct ctl *c, struct yb_err *err)
+{
+    return c->tx == NULL ? 0 : yb_admin_commit(&c->tx, err);
 }

@@ -13,7 +13,7 @@
 
 enum ctl_exit { CTL_DONE = 0, CTL_REFUSED = 1, CTL_USAGE = 2, CTL_LATER = 75 };
 
-#define CTL_MAX_OPTIONS 12
+#define CTL_MAX_OPTIONS 16
 #define CTL_MAX_WORDS 1001 /* an alias may have 1 000 targets */
 
 struct ctl_option_row {
@@ -40,6 +40,8 @@ struct ctl {
     struct yb_conf_source *source;
     struct yb_conf *conf;
     struct yb_admin *admin;
+    struct yb_admin_actor actor; /* ctl_admin()'s */
+    struct yb_admin_tx *tx;      /* ctl_begin()'s; committed when the command is done */
 };
 
 struct ctl_command {
@@ -48,8 +50,10 @@ struct ctl_command {
     const char *words;
     const char *summary;
     const struct ctl_option_row *options; /* ends with a NULL name; may be NULL */
+    const struct yb_admin_fields *fields; /* what else can be set, an option each; may be NULL */
     const char *columns; /* of a list: "name tenant accounts"; NULL: all keys of an object */
     bool offline;        /* needs no database: c->admin is NULL */
+    bool late; /* waits for people or works long: calls ctl_begin() itself, when it is time */
     /* Fills *out (may stay NULL: nothing is shown); what it holds after -1 is shown as well. */
     int (*run)(struct ctl *c, json_t **out, struct yb_err *err);
 };
@@ -63,6 +67,7 @@ extern const struct ctl_command ctl_store_commands[];
 extern const struct ctl_command ctl_event_commands[];
 extern const struct ctl_command ctl_relay_commands[];
 extern const struct ctl_command ctl_session_commands[];
+extern const struct ctl_command ctl_audit_commands[];
 extern const struct ctl_command ctl_config_commands[];
 extern const struct ctl_command *const ctl_commands[]; /* all of them; NULL at the end */
 
@@ -78,12 +83,8 @@ struct yb_str ctl_word(const struct ctl *c, size_t i);
 /* An option's value (a switch: ""), or `p` NULL when it was not given. */
 struct yb_str ctl_option(const struct ctl *c, const char *name);
 bool ctl_has(const struct ctl *c, const char *name);
-/* The same for sizes ("512M", "2G", "none" for no limit) as a number of bytes in text. */
-int ctl_size(struct ctl *c, const char *name, struct yb_str *out, struct yb_err *err) YB_MUST_USE;
-/* yes/no as true/false; "" and absent stay. */
-int ctl_yes_no(struct ctl *c, const char *name, struct yb_str *out, struct yb_err *err) YB_MUST_USE;
-/* "none" becomes "". */
-struct yb_str ctl_or_none(const struct ctl *c, const char *name);
+/* The values given for the command's fields. */
+struct yb_admin_values ctl_values(const struct ctl *c);
 /* --after and --limit, and one more than that, which ctl_cut() takes off again. */
 int ctl_page(struct ctl *c, struct yb_admin_page *page, struct yb_err *err) YB_MUST_USE;
 /* A password from standard input (asked for twice at a terminal), as a verifier in the arena. */
@@ -91,8 +92,13 @@ int ctl_password(struct ctl *c, struct yb_str *verifier, struct yb_err *err) YB_
 
 /* [common]; read at first use. */
 int ctl_common(struct ctl *c, const struct yb_common_conf **common, struct yb_err *err) YB_MUST_USE;
-/* Makes c->admin, for the role yubin_operator; nothing is connected before the first question. */
+/* Makes c->admin, for the role yubin_operator, and says who runs this program: his name, or root's and
+ * behind a colon who became root. Nothing is connected before the first question. */
 int ctl_admin(struct ctl *c, struct yb_err *err) YB_MUST_USE;
+/* Begins c->tx; nothing, if it is begun. */
+int ctl_begin(struct ctl *c, struct yb_err *err) YB_MUST_USE;
+/* Commits c->tx before the command is done; the next one needs ctl_begin() again. */
+int ctl_commit(struct ctl *c, struct yb_err *err) YB_MUST_USE;
 
 /* Of a list that is longer than was asked for, the rest goes, and standard error says so. */
 void ctl_cut(const struct ctl *c, json_t *list);

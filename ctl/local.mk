@@ -4,6 +4,7 @@ ctl_libctl_a_SOURCES = \
 	ctl/account.c \
 	ctl/alias.c \
 	ctl/arguments.c \
+	ctl/audit.c \
 	ctl/config.c \
 	ctl/ctl.c ctl/ctl.h \
 	ctl/event.c \

@@ -10,6 +10,41 @@
 #include "lib/base/log.h"
 
 #include <stdio.h>
+#include <string.h>
+
+/* Each thing that was wrong, by the option that it was said with. */
+static void
+tell(const struct ctl *c, const struct yb_err *err)
+{
+    const struct yb_admin_fields *f = c->command->fields;
+    const struct yb_admin_refusal *v = NULL;
+    size_t n = 0;
+
+    if (c->tx != NULL)
+        v = yb_admin_refusals(c->tx, &n);
+    if (n == 0)
+        fprintf(stderr, "yubin: %s\n", err->text);
+    for (size_t i = 0; i < n; i++) {
+        const char *option = NULL;
+
+        for (size_t k = 0; v[i].field != NULL && f != NULL && k < f->n; k++) {
+            if (strcmp(f->v[k].name, v[i].field) == 0)
+                option = f->v[k].option;
+        }
+        fprintf(stderr, "yubin: %s%s%s%.*s\n", option == NULL ? "" : "--",
+                option == NULL ? "" : option, option == NULL ? "" : ": ",
+                YB_STR_ARG(v[i].sentence));
+    }
+}
+
+static int
+run(struct ctl *c, json_t **out, struct yb_err *err)
+{
+    if (!c->command->offline &&
+        (ctl_admin(c, err) < 0 || (!c->command->late && ctl_begin(c, err) < 0)))
+        return -1;
+    return c->command->run(c, out, err) < 0 ? -1 : ctl_commit(c, err);
+}
 
 int
 main(int argc, char **argv)
@@ -21,12 +56,14 @@ main(int argc, char **argv)
 
     yb_log_init("yubin", YB_LOG_WARN);
     if (rc < 0) {
-        if ((c.command->offline || ctl_admin(&c, &err) == 0) &&
-            c.command->run(&c, &out, &err) == 0) {
-            rc = CTL_DONE;
-        } else {
-            fprintf(stderr, "yubin: %s\n", err.text);
-            rc = err.class == YB_PERM ? CTL_REFUSED : CTL_LATER;
+        rc = run(&c, &out, &err) == 0    ? CTL_DONE
+             : err.kind == YB_ERR_SYNTAX ? CTL_USAGE
+             : err.class == YB_PERM      ? CTL_REFUSED
+                                         : CTL_LATER;
+        if (rc != CTL_DONE) {
+            tell(&c, &err);
+            if (c.json && out == NULL)
+                out = yb_admin_problem(c.tx, &err);
         }
     }
     if (out != NULL) {
@@ -34,6 +71,7 @@ main(int argc, char **argv)
         ctl_print(&c, out);
     }
     json_decref(out);
+    yb_admin_rollback(&c.tx);
     yb_admin_free(&c.admin);
     yb_conf_free(&c.conf);
     yb_conf_source_free(&c.source);

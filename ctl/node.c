@@ -74,26 +74,26 @@ node_init(struct ctl *c, json_t **out, struct yb_err *err)
             ? yb_node_id_read(common->node_id_file, &id, err) < 0
             : yb_node_id_create(common->node_id_file, &id, err) < 0)
         return -1;
-    return yb_admin_node_add(c->admin, id, name, ctl_option(c, "--host"), out, err);
+    return yb_admin_node_add(c->tx, id, name, ctl_option(c, "--host"), out, err);
 }
 
 static int
 node_set(struct ctl *c, json_t **out, struct yb_err *err)
 {
-    return yb_admin_node_set(c->admin, ctl_word(c, 0), ctl_option(c, "--host"),
+    return yb_admin_node_set(c->tx, ctl_word(c, 0), ctl_option(c, "--host"),
                              ctl_option(c, "--state"), out, err);
 }
 
 static int
 node_show(struct ctl *c, json_t **out, struct yb_err *err)
 {
-    return yb_admin_node_show(c->admin, ctl_word(c, 0), out, err);
+    return yb_admin_node_show(c->tx, ctl_word(c, 0), out, err);
 }
 
 static int
 node_list(struct ctl *c, json_t **out, struct yb_err *err)
 {
-    return yb_admin_node_list(c->admin, out, err);
+    return yb_admin_node_list(c->tx, out, err);
 }
 
 /* --- daemons --- */

@@ -38,11 +38,7 @@ become_owner(const char *root, struct yb_err *err)
 static int
 connect_first(struct ctl *c, struct yb_err *err)
 {
-    json_t *nodes = NULL;
-    int rc = yb_admin_node_list(c->admin, &nodes, err);
-
-    json_decref(nodes);
-    return rc;
+    return ctl_begin(c, err) < 0 ? -1 : ctl_commit(c, err);
 }
 
 static int
@@ -101,8 +97,8 @@ store_init(struct ctl *c, json_t **out, struct yb_err *err)
         close(fd);
         return -1;
     }
-    if (yb_home_store_id_write(fd, id, err) < 0 ||
-        yb_admin_node_store(c->admin, node, yb_str_from(id), err) < 0)
+    if (yb_home_store_id_write(fd, id, err) < 0 || ctl_begin(c, err) < 0 ||
+        yb_admin_node_store(c->tx, node, yb_str_from(id), err) < 0)
         return -1;
     *out = json_pack("{s:s, s:s}", "mail_root", common->mail_root, "store_id", id);
     return 0;
@@ -113,8 +109,10 @@ static int
 account_id(struct ctl *c, struct yb_str address, struct yb_account_id *id, struct yb_err *err)
 {
     json_t *card = NULL;
-    int rc = yb_admin_account_show(c->admin, address, &card, err);
+    int rc = ctl_begin(c, err);
 
+    if (rc == 0)
+        rc = yb_admin_account_show(c->tx, address, &card, err);
     if (rc == 0 && !yb_account_id_parse(
                        yb_str_from(json_string_value(json_object_get(card, "account_id"))), id))
         rc = yb_err_inside(err, YB_BUG, "4.3.0", "no account_id in the card");
@@ -154,8 +152,13 @@ check_all(struct ctl *c, struct yb_store *s, struct yb_store_check *sum, struct 
         json_t *list = NULL, *card;
         size_t i;
 
-        if (yb_admin_account_list(c->admin, YB_STR(""), &page, &list, err) < 0)
+        if (ctl_begin(c, err) < 0 ||
+            yb_admin_account_list(c->tx, YB_STR(""), &page, &list, err) < 0)
             return -1;
+        if (ctl_commit(c, err) < 0) {
+            json_decref(list);
+            return -1;
+        }
         n = json_array_size(list);
         json_array_foreach(list, i, card)
         {
@@ -190,7 +193,8 @@ report(struct ctl *c, struct yb_store *s, struct yb_err *err)
         n = yb_store_changed_usage(s, ids, usage, REPORT_AT_ONCE);
         for (size_t i = 0; i < n; i++)
             told[i] = yb_home_report(ids[i], &usage[i]);
-        if (n > 0 && yb_admin_usage(c->admin, node, told, n, err) < 0)
+        if (n > 0 && (ctl_begin(c, err) < 0 || yb_admin_usage(c->tx, node, told, n, err) < 0 ||
+                      ctl_commit(c, err) < 0))
             return -1;
     } while (n == REPORT_AT_ONCE);
     return 0;
@@ -206,7 +210,8 @@ store_check(struct ctl *c, json_t **out, struct yb_err *err)
 
     if (rc == 0 && c->n_words == 0)
         rc = check_all(c, s, &sum, err);
-    else if (rc == 0 && (rc = account_id(c, ctl_word(c, 0), &id, err)) == 0)
+    else if (rc == 0 && (rc = account_id(c, ctl_word(c, 0), &id, err)) == 0 &&
+             (rc = ctl_commit(c, err)) == 0)
         rc = check_one(s, id, &sum, err);
     if (s != NULL && report(c, s, rc < 0 ? NULL : err) < 0)
         rc = -1;
@@ -228,10 +233,13 @@ store_remove(struct ctl *c, json_t **out YB_UNUSED, struct yb_err *err)
 
     if (!yb_account_id_parse(ctl_word(c, 0), &id))
         return yb_err_set(err, YB_PERM, "5.5.4", "An account's id is 32 hex digits");
-    if (yb_admin_account_lives(c->admin, id, &lives, err) < 0)
+    if (ctl_begin(c, err) < 0 || yb_admin_account_lives(c->tx, id, &lives, err) < 0)
         return -1;
     if (lives)
         return yb_err_set(err, YB_PERM, "5.5.4", "This account exists: delete it first");
+    yb_admin_deed(c->tx, "store.remove", ctl_word(c, 0));
+    if (ctl_commit(c, err) < 0)
+        return -1;
     rc = store_open(c, &s, err);
     if (rc == 0)
         rc = yb_store_remove(s, id, err);
@@ -259,11 +267,11 @@ mailbox_path(struct ctl *c, json_t **out, struct yb_err *err)
 /* clang-format off */
 const struct ctl_command ctl_store_commands[] = {
     { "store", "init", "", "makes mail_root ready for mail",
-      .options = store_options, .run = store_init },
+      .options = store_options, .late = true, .run = store_init },
     { "store", "check", "[ADDRESS]", "compares indexes with the Maildirs and mends them",
-      .run = store_check },
+      .late = true, .run = store_check },
     { "store", "remove", "ACCOUNT-ID", "removes the mail of a deleted account",
-      .run = store_remove },
+      .late = true, .run = store_remove },
     { "mailbox", "path", "ADDRESS", "where its Maildir lies",
       .run = mailbox_path },
     { .noun = NULL },

@@ -1,23 +1,6 @@
 /* yubin tenant …, yubin domain … */
 #include "ctl/ctl.h"
 
-static const struct ctl_option_row tenant_options[] = {
-    { "--contact", "ADDRESS", "whom to write to (none)" },
-    { "--max-domains", "N", "domains it may have (none: no limit)" },
-    { "--max-accounts", "N", "accounts it may have (none: no limit)" },
-    { "--max-bytes", "SIZE", "all mailboxes together (none: no limit)" },
-    { NULL, NULL, NULL },
-};
-static const struct ctl_option_row domain_options[] = {
-    { "--contact", "ADDRESS", "gets postmaster@, abuse@, hostmaster@ (none: the operator)" },
-    { "--catch-all", "ADDRESS", "gets what no other address takes (none)" },
-    { "--separator", "C", "of sub-addresses, user+detail (+; none)" },
-    { "--subdomains", "WORD", "user@x.domain too: none, one (level), any (none)" },
-    { "--full-days", "N", "days a full mailbox answers 452 before 552 (3)" },
-    { "--max-accounts", "N", "accounts it may have (none: no limit)" },
-    { "--max-bytes", "SIZE", "all mailboxes together (none: no limit)" },
-    { NULL, NULL, NULL },
-};
 static const struct ctl_option_row reason_options[] = {
     { "--reason", "TEXT", "told to the users who log in" },
     { NULL, NULL, NULL },
@@ -25,40 +8,25 @@ static const struct ctl_option_row reason_options[] = {
 static const struct ctl_option_row page_options[] = { CTL_PAGE_OPTIONS, { NULL, NULL, NULL } };
 
 static int
-tenant_values(struct ctl *c, struct yb_admin_tenant *v, struct yb_err *err)
-{
-    *v = (struct yb_admin_tenant){
-        .contact = ctl_or_none(c, "--contact"),
-        .max_domains = ctl_or_none(c, "--max-domains"),
-        .max_accounts = ctl_or_none(c, "--max-accounts"),
-    };
-    return ctl_size(c, "--max-bytes", &v->max_bytes, err);
-}
-
-static int
 tenant_add(struct ctl *c, json_t **out, struct yb_err *err)
 {
-    struct yb_admin_tenant v;
+    const struct yb_admin_values v = ctl_values(c);
 
-    if (tenant_values(c, &v, err) < 0)
-        return -1;
-    return yb_admin_tenant_add(c->admin, ctl_word(c, 0), &v, out, err);
+    return yb_admin_tenant_add(c->tx, ctl_word(c, 0), &v, out, err);
 }
 
 static int
 tenant_set(struct ctl *c, json_t **out, struct yb_err *err)
 {
-    struct yb_admin_tenant v;
+    const struct yb_admin_values v = ctl_values(c);
 
-    if (tenant_values(c, &v, err) < 0)
-        return -1;
-    return yb_admin_tenant_set(c->admin, ctl_word(c, 0), &v, out, err);
+    return yb_admin_tenant_set(c->tx, ctl_word(c, 0), &v, out, err);
 }
 
 static int
 tenant_show(struct ctl *c, json_t **out, struct yb_err *err)
 {
-    return yb_admin_tenant_show(c->admin, ctl_word(c, 0), out, err);
+    return yb_admin_tenant_show(c->tx, ctl_word(c, 0), out, err);
 }
 
 static int
@@ -68,13 +36,13 @@ tenant_list(struct ctl *c, json_t **out, struct yb_err *err)
 
     if (ctl_page(c, &page, err) < 0)
         return -1;
-    return yb_admin_tenant_list(c->admin, &page, out, err);
+    return yb_admin_tenant_list(c->tx, &page, out, err);
 }
 
 static int
 tenant_delete(struct ctl *c, json_t **out YB_UNUSED, struct yb_err *err)
 {
-    return yb_admin_tenant_delete(c->admin, ctl_word(c, 0), err);
+    return yb_admin_tenant_delete(c->tx, ctl_word(c, 0), err);
 }
 
 /* The reason for a suspension; one is always told. */
@@ -89,53 +57,35 @@ reason(const struct ctl *c)
 static int
 tenant_suspend(struct ctl *c, json_t **out, struct yb_err *err)
 {
-    return yb_admin_tenant_suspend(c->admin, ctl_word(c, 0), reason(c), out, err);
+    return yb_admin_tenant_suspend(c->tx, ctl_word(c, 0), reason(c), out, err);
 }
 
 static int
 tenant_resume(struct ctl *c, json_t **out, struct yb_err *err)
 {
-    return yb_admin_tenant_suspend(c->admin, ctl_word(c, 0), YB_STR(""), out, err);
-}
-
-static int
-domain_values(struct ctl *c, struct yb_admin_domain *v, struct yb_err *err)
-{
-    *v = (struct yb_admin_domain){
-        .contact = ctl_or_none(c, "--contact"),
-        .catch_all = ctl_or_none(c, "--catch-all"),
-        .separator = ctl_or_none(c, "--separator"),
-        .subdomains = ctl_option(c, "--subdomains"),
-        .full_days = ctl_option(c, "--full-days"),
-        .max_accounts = ctl_or_none(c, "--max-accounts"),
-    };
-    return ctl_size(c, "--max-bytes", &v->max_bytes, err);
+    return yb_admin_tenant_suspend(c->tx, ctl_word(c, 0), YB_STR(""), out, err);
 }
 
 static int
 domain_add(struct ctl *c, json_t **out, struct yb_err *err)
 {
-    struct yb_admin_domain v;
+    const struct yb_admin_values v = ctl_values(c);
 
-    if (domain_values(c, &v, err) < 0)
-        return -1;
-    return yb_admin_domain_add(c->admin, ctl_word(c, 0), ctl_word(c, 1), &v, out, err);
+    return yb_admin_domain_add(c->tx, ctl_word(c, 0), ctl_word(c, 1), &v, out, err);
 }
 
 static int
 domain_set(struct ctl *c, json_t **out, struct yb_err *err)
 {
-    struct yb_admin_domain v;
+    const struct yb_admin_values v = ctl_values(c);
 
-    if (domain_values(c, &v, err) < 0)
-        return -1;
-    return yb_admin_domain_set(c->admin, ctl_word(c, 0), &v, out, err);
+    return yb_admin_domain_set(c->tx, ctl_word(c, 0), &v, out, err);
 }
 
 static int
 domain_show(struct ctl *c, json_t **out, struct yb_err *err)
 {
-    return yb_admin_domain_show(c->admin, ctl_word(c, 0), out, err);
+    return yb_admin_domain_show(c->tx, ctl_word(c, 0), out, err);
 }
 
 static int
@@ -145,38 +95,38 @@ domain_list(struct ctl *c, json_t **out, struct yb_err *err)
 
     if (ctl_page(c, &page, err) < 0)
         return -1;
-    return yb_admin_domain_list(c->admin, c->n_words > 0 ? ctl_word(c, 0) : YB_STR(""), &page, out,
+    return yb_admin_domain_list(c->tx, c->n_words > 0 ? ctl_word(c, 0) : YB_STR(""), &page, out,
                                 err);
 }
 
 static int
 domain_delete(struct ctl *c, json_t **out YB_UNUSED, struct yb_err *err)
 {
-    return yb_admin_domain_delete(c->admin, ctl_word(c, 0), err);
+    return yb_admin_domain_delete(c->tx, ctl_word(c, 0), err);
 }
 
 static int
 domain_suspend(struct ctl *c, json_t **out, struct yb_err *err)
 {
-    return yb_admin_domain_suspend(c->admin, ctl_word(c, 0), reason(c), out, err);
+    return yb_admin_domain_suspend(c->tx, ctl_word(c, 0), reason(c), out, err);
 }
 
 static int
 domain_resume(struct ctl *c, json_t **out, struct yb_err *err)
 {
-    return yb_admin_domain_suspend(c->admin, ctl_word(c, 0), YB_STR(""), out, err);
+    return yb_admin_domain_suspend(c->tx, ctl_word(c, 0), YB_STR(""), out, err);
 }
 
 static int
 domain_alias(struct ctl *c, json_t **out, struct yb_err *err)
 {
-    return yb_admin_domain_alias(c->admin, ctl_word(c, 0), ctl_word(c, 1), true, out, err);
+    return yb_admin_domain_alias(c->tx, ctl_word(c, 0), ctl_word(c, 1), true, out, err);
 }
 
 static int
 domain_unalias(struct ctl *c, json_t **out, struct yb_err *err)
 {
-    return yb_admin_domain_alias(c->admin, ctl_word(c, 0), ctl_word(c, 1), false, out, err);
+    return yb_admin_domain_alias(c->tx, ctl_word(c, 0), ctl_word(c, 1), false, out, err);
 }
 
 #define TENANT_COLUMNS "name domains accounts bytes suspended"
@@ -185,13 +135,13 @@ domain_unalias(struct ctl *c, json_t **out, struct yb_err *err)
 /* clang-format off */
 const struct ctl_command ctl_tenant_commands[] = {
     { "tenant", "add", "NAME", "a new customer",
-      .options = tenant_options, .run = tenant_add },
+      .fields = &yb_admin_tenant_fields, .run = tenant_add },
     { "tenant", "list", "", "all customers",
       .options = page_options, .columns = TENANT_COLUMNS, .run = tenant_list },
     { "tenant", "show", "NAME", "one customer",
       .run = tenant_show },
     { "tenant", "set", "NAME", "changes what the options say",
-      .options = tenant_options, .run = tenant_set },
+      .fields = &yb_admin_tenant_fields, .run = tenant_set },
     { "tenant", "suspend", "NAME", "mail waits at the senders (450), logins are refused",
       .options = reason_options, .run = tenant_suspend },
     { "tenant", "resume", "NAME", "ends a suspension",
@@ -199,13 +149,13 @@ const struct ctl_command ctl_tenant_commands[] = {
     { "tenant", "delete", "NAME", "a customer without domains",
       .run = tenant_delete },
     { "domain", "add", "TENANT DOMAIN", "hosts a domain for a customer, at once",
-      .options = domain_options, .run = domain_add },
+      .fields = &yb_admin_domain_fields, .run = domain_add },
     { "domain", "list", "[TENANT]", "all domains, or a customer's",
       .options = page_options, .columns = DOMAIN_COLUMNS, .run = domain_list },
     { "domain", "show", "DOMAIN", "one domain",
       .run = domain_show },
     { "domain", "set", "DOMAIN", "changes what the options say",
-      .options = domain_options, .run = domain_set },
+      .fields = &yb_admin_domain_fields, .run = domain_set },
     { "domain", "alias", "DOMAIN NAME", "another name for all its addresses",
       .run = domain_alias },
     { "domain", "unalias", "DOMAIN NAME", "takes such a name away",

@@ -23,6 +23,7 @@ CREATE TABLE audit (
     PRIMARY KEY (at, id)
 ) PARTITION BY RANGE (at);
 CREATE INDEX audit_tenant ON audit (tenant_id, at);
+CREATE INDEX audit_object ON audit (lower(object), at);
 CREATE INDEX audit_account ON audit (account_id, at) WHERE account_id IS NOT NULL;
 -- The net. A row in it means that yb_audit_quarters() was not run for two years.
 CREATE TABLE audit_default PARTITION OF audit DEFAULT;

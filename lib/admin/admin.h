@@ -1,12 +1,13 @@
 /*
- * Provisioning: tenants, domains, accounts, aliases, retirements, nodes. One function a verb,
- * shared by `yubin` (role yubin_operator, all rows) and the REST interface (role yubin_admin, the
- * rows of one tenant). Each call is one transaction. Things are named by people's names (a tenant's
- * name, a domain, an address); what is shown comes back as JSON made by the database: an object, or
- * a list.
+ * Provisioning: tenants, domains, accounts, aliases, retirements, nodes. One function a verb, shared
+ * by `yubin` and whatever else changes what is hosted. A verb works in a transaction that somebody
+ * began (struct yb_admin_tx), and leaves there one row for the audit: who, what, before and after.
+ * Things are named by people's names (a tenant's name, a domain, an address); what is shown comes
+ * back as JSON made by the database: an object, or a list.
  *
- * Errors: YB_PERM 5.1.x with a sentence for the operator (no such thing, exists already, over a
- * limit, not well-formed), YB_TEMP 4.3.0 when the database is away.
+ * Errors: YB_PERM with a kind and a sentence for people, and all that is wrong in
+ * yb_admin_refusals(); YB_TEMP 4.3.0 when the database is away, YB_ERR_CONFLICT when the same again
+ * may work. After an error the transaction can only be rolled back.
  */
 #ifndef YB_ADMIN_ADMIN_H
 #define YB_ADMIN_ADMIN_H
@@ -30,24 +31,78 @@ struct yb_admin_conf {
 struct yb_admin *yb_admin_new(const struct yb_admin_conf *conf) YB_MUST_USE;
 void yb_admin_free(struct yb_admin **a);
 
-/*
- * Values to set, as text. `p` NULL: not given (add: the default; set: left as it is). Empty: none
- * (no limit, no contact, no catch-all).
- */
-struct yb_admin_tenant {
-    struct yb_str contact, max_domains, max_accounts, max_bytes;
+/* Who asks. */
+struct yb_admin_actor {
+    struct yb_str name;   /* the system user, as he says */
+    struct yb_str client; /* address he asks from, as text; empty: this machine */
 };
-struct yb_admin_domain {
-    struct yb_str contact, catch_all, separator, subdomains, full_days, max_accounts, max_bytes;
+#define YB_ADMIN_ACTOR 64 /* octets of a name; what is more is cut off */
+
+struct yb_admin_tx;
+/* The transaction signed for this actor, or -1. */
+int yb_admin_begin(struct yb_admin *a, const struct yb_admin_actor *actor, struct yb_admin_tx **tx,
+                   struct yb_err *err) YB_MUST_USE;
+/* Writes the audit and ends it; *tx is NULL then. -1: nothing was changed; but if the connection is
+ * lost in that moment (YB_TEMP) nobody knows. */
+int yb_admin_commit(struct yb_admin_tx **tx, struct yb_err *err) YB_MUST_USE;
+void yb_admin_rollback(struct yb_admin_tx **tx);
+
+/* One thing that is wrong with what was asked. */
+struct yb_admin_refusal {
+    enum yb_err_kind kind;
+    const char *field; /* by its name in a card ("quota_bytes"), or NULL: the whole */
+    struct yb_str sentence;
 };
+/* What the last verb was refused for, in order; lives as long as the transaction. */
+const struct yb_admin_refusal *yb_admin_refusals(const struct yb_admin_tx *tx, size_t *n);
+/* The same as a problem document (RFC 9457): type, title, status, code, detail, errors; new. `tx` may
+ * be NULL: what *err says. */
+json_t *yb_admin_problem(const struct yb_admin_tx *tx, const struct yb_err *err);
+
+/* How people write a value, and what is looked at before the database is asked. */
+enum yb_admin_type {
+    YB_ADMIN_TEXT,    /* UTF-8 without controls */
+    YB_ADMIN_COUNT,   /* 0 to 2147483647 */
+    YB_ADMIN_SIZE,    /* octets: 1048576, 512M, 2G */
+    YB_ADMIN_YES_NO,  /* yes, no; on, off; true, false */
+    YB_ADMIN_ADDRESS, /* local@domain */
+    YB_ADMIN_CHOICE,  /* one of a few words */
+    YB_ADMIN_TIME     /* 2027-01-31, or with time of day and zone, as PostgreSQL reads it */
+};
+
+/* What can be set of a thing, one row each: cards, options and statements are made of it. */
+struct yb_admin_field {
+    const char *name;   /* in cards */
+    const char *column; /* of the thing's table */
+    const char *option; /* on a command line, behind "--" */
+    enum yb_admin_type type;
+    const char *none;         /* what "none" is to the column ("": NULL); NULL: it has no none */
+    const char *choices;      /* of YB_ADMIN_CHOICE, between blanks */
+    const char *value, *help; /* for people */
+};
+#define YB_ADMIN_FIELDS 12 /* of a thing, at most */
+struct yb_admin_fields {
+    size_t n;
+    struct yb_admin_field v[YB_ADMIN_FIELDS];
+};
+extern const struct yb_admin_fields yb_admin_tenant_fields, yb_admin_domain_fields,
+    yb_admin_account_fields, yb_admin_alias_fields;
+
+/* Values as people write them, in the order of the fields. `p` NULL: not given (add: the default; set:
+ * left as it is); empty is "none". */
+struct yb_admin_values {
+    struct yb_str v[YB_ADMIN_FIELDS];
+};
+
 struct yb_admin_account {
-    struct yb_str name, quota_bytes, home_node, keep_copy, imap, pop3, submission;
-    struct yb_str verifier; /* of lib/cred; add and set */
+    struct yb_admin_values values;
+    struct yb_str home_node; /* hex, of add only; empty: the conf's */
+    struct yb_str verifier;  /* of lib/cred; `p` NULL: not given, empty: none */
 };
 struct yb_admin_alias {
+    struct yb_admin_values values;
     const struct yb_str *targets; /* NULL: not given */
     size_t n_targets;
-    struct yb_str enabled, expires_at, note;
 };
 struct yb_admin_retirement {
     struct yb_str kind; /* "deleted", "moved", "forward", "forward_tell" */
@@ -66,109 +121,130 @@ struct yb_admin_page {
  * where an address goes, one for each that still leads to it (*out may be nothing else, or NULL).
  * `suspend` with an empty reason lifts it.
  */
-int yb_admin_tenant_add(struct yb_admin *a, struct yb_str name, const struct yb_admin_tenant *v,
+int yb_admin_tenant_add(struct yb_admin_tx *tx, struct yb_str name, const struct yb_admin_values *v,
                         json_t **out, struct yb_err *err) YB_MUST_USE;
-int yb_admin_tenant_set(struct yb_admin *a, struct yb_str name, const struct yb_admin_tenant *v,
+int yb_admin_tenant_set(struct yb_admin_tx *tx, struct yb_str name, const struct yb_admin_values *v,
                         json_t **out, struct yb_err *err) YB_MUST_USE;
-int yb_admin_tenant_suspend(struct yb_admin *a, struct yb_str name, struct yb_str reason,
+int yb_admin_tenant_suspend(struct yb_admin_tx *tx, struct yb_str name, struct yb_str reason,
                             json_t **out, struct yb_err *err) YB_MUST_USE;
-int yb_admin_tenant_show(struct yb_admin *a, struct yb_str name, json_t **out,
+int yb_admin_tenant_show(struct yb_admin_tx *tx, struct yb_str name, json_t **out,
                          struct yb_err *err) YB_MUST_USE;
-int yb_admin_tenant_list(struct yb_admin *a, const struct yb_admin_page *page, json_t **out,
+int yb_admin_tenant_list(struct yb_admin_tx *tx, const struct yb_admin_page *page, json_t **out,
                          struct yb_err *err) YB_MUST_USE;
 /* Only without domains. */
-int yb_admin_tenant_delete(struct yb_admin *a, struct yb_str name, struct yb_err *err) YB_MUST_USE;
+int yb_admin_tenant_delete(struct yb_admin_tx *tx, struct yb_str name,
+                           struct yb_err *err) YB_MUST_USE;
 
 /* A domain of the tenant, served at once. The other verbs name it by its own name. */
-int yb_admin_domain_add(struct yb_admin *a, struct yb_str tenant, struct yb_str name,
-                        const struct yb_admin_domain *v, json_t **out,
+int yb_admin_domain_add(struct yb_admin_tx *tx, struct yb_str tenant, struct yb_str name,
+                        const struct yb_admin_values *v, json_t **out,
                         struct yb_err *err) YB_MUST_USE;
-int yb_admin_domain_set(struct yb_admin *a, struct yb_str name, const struct yb_admin_domain *v,
+int yb_admin_domain_set(struct yb_admin_tx *tx, struct yb_str name, const struct yb_admin_values *v,
                         json_t **out, struct yb_err *err) YB_MUST_USE;
-int yb_admin_domain_suspend(struct yb_admin *a, struct yb_str name, struct yb_str reason,
+int yb_admin_domain_suspend(struct yb_admin_tx *tx, struct yb_str name, struct yb_str reason,
                             json_t **out, struct yb_err *err) YB_MUST_USE;
-int yb_admin_domain_show(struct yb_admin *a, struct yb_str name, json_t **out,
+int yb_admin_domain_show(struct yb_admin_tx *tx, struct yb_str name, json_t **out,
                          struct yb_err *err) YB_MUST_USE;
 /* `tenant` may be empty: all. */
-int yb_admin_domain_list(struct yb_admin *a, struct yb_str tenant, const struct yb_admin_page *page,
-                         json_t **out, struct yb_err *err) YB_MUST_USE;
+int yb_admin_domain_list(struct yb_admin_tx *tx, struct yb_str tenant,
+                         const struct yb_admin_page *page, json_t **out,
+                         struct yb_err *err) YB_MUST_USE;
 /* Only without accounts; aliases, retirements and domain aliases go with it. */
-int yb_admin_domain_delete(struct yb_admin *a, struct yb_str name, struct yb_err *err) YB_MUST_USE;
-int yb_admin_domain_alias(struct yb_admin *a, struct yb_str name, struct yb_str alias, bool add,
+int yb_admin_domain_delete(struct yb_admin_tx *tx, struct yb_str name,
+                           struct yb_err *err) YB_MUST_USE;
+int yb_admin_domain_alias(struct yb_admin_tx *tx, struct yb_str name, struct yb_str alias, bool add,
                           json_t **out, struct yb_err *err) YB_MUST_USE;
 
 /* A mailbox of a domain that is there. Its home is v->home_node, else the conf's; without a verifier
  * nobody can log in until `set` gives one. */
-int yb_admin_account_add(struct yb_admin *a, struct yb_str address,
+int yb_admin_account_add(struct yb_admin_tx *tx, struct yb_str address,
                          const struct yb_admin_account *v, json_t **out,
                          struct yb_err *err) YB_MUST_USE;
-int yb_admin_account_set(struct yb_admin *a, struct yb_str address,
+int yb_admin_account_set(struct yb_admin_tx *tx, struct yb_str address,
                          const struct yb_admin_account *v, json_t **out,
                          struct yb_err *err) YB_MUST_USE;
-int yb_admin_account_suspend(struct yb_admin *a, struct yb_str address, struct yb_str reason,
+int yb_admin_account_suspend(struct yb_admin_tx *tx, struct yb_str address, struct yb_str reason,
                              json_t **out, struct yb_err *err) YB_MUST_USE;
-int yb_admin_account_show(struct yb_admin *a, struct yb_str address, json_t **out,
+int yb_admin_account_show(struct yb_admin_tx *tx, struct yb_str address, json_t **out,
                           struct yb_err *err) YB_MUST_USE;
 /* `domain` may be empty: all. */
-int yb_admin_account_list(struct yb_admin *a, struct yb_str domain,
+int yb_admin_account_list(struct yb_admin_tx *tx, struct yb_str domain,
                           const struct yb_admin_page *page, json_t **out,
                           struct yb_err *err) YB_MUST_USE;
 /* The row goes at once; *out has the account's id, whose mail `yubin store remove` removes. */
-int yb_admin_account_delete(struct yb_admin *a, struct yb_str address, json_t **out,
+int yb_admin_account_delete(struct yb_admin_tx *tx, struct yb_str address, json_t **out,
                             struct yb_err *err) YB_MUST_USE;
 /* True in *lives when an account with this id exists. */
-int yb_admin_account_lives(struct yb_admin *a, struct yb_account_id id, bool *lives,
+int yb_admin_account_lives(struct yb_admin_tx *tx, struct yb_account_id id, bool *lives,
                            struct yb_err *err) YB_MUST_USE;
 /* A new app password; its text is in *out and nowhere else. */
-int yb_admin_account_app_password(struct yb_admin *a, struct yb_str address, struct yb_str label,
-                                  json_t **out, struct yb_err *err) YB_MUST_USE;
+int yb_admin_account_app_password(struct yb_admin_tx *tx, struct yb_str address,
+                                  struct yb_str label, json_t **out,
+                                  struct yb_err *err) YB_MUST_USE;
 /* Removes the app passwords of this label; `label` empty: all. */
-int yb_admin_account_app_revoke(struct yb_admin *a, struct yb_str address, struct yb_str label,
+int yb_admin_account_app_revoke(struct yb_admin_tx *tx, struct yb_str address, struct yb_str label,
                                 json_t **out, struct yb_err *err) YB_MUST_USE;
 /* Adds or removes one forward; one address (or "@domain" of the same tenant) it may send as. */
-int yb_admin_account_forward(struct yb_admin *a, struct yb_str address, struct yb_str target,
+int yb_admin_account_forward(struct yb_admin_tx *tx, struct yb_str address, struct yb_str target,
                              bool add, json_t **out, struct yb_err *err) YB_MUST_USE;
-int yb_admin_account_may_send(struct yb_admin *a, struct yb_str address, struct yb_str as, bool add,
-                              json_t **out, struct yb_err *err) YB_MUST_USE;
+int yb_admin_account_may_send(struct yb_admin_tx *tx, struct yb_str address, struct yb_str as,
+                              bool add, json_t **out, struct yb_err *err) YB_MUST_USE;
 
 /* An address that stands for v->targets, which may be elsewhere. */
-int yb_admin_alias_add(struct yb_admin *a, struct yb_str address, const struct yb_admin_alias *v,
-                       json_t **out, struct yb_err *err) YB_MUST_USE;
-int yb_admin_alias_set(struct yb_admin *a, struct yb_str address, const struct yb_admin_alias *v,
-                       json_t **out, struct yb_err *err) YB_MUST_USE;
-int yb_admin_alias_show(struct yb_admin *a, struct yb_str address, json_t **out,
+int yb_admin_alias_add(struct yb_admin_tx *tx, struct yb_str address,
+                       const struct yb_admin_alias *v, json_t **out,
+                       struct yb_err *err) YB_MUST_USE;
+int yb_admin_alias_set(struct yb_admin_tx *tx, struct yb_str address,
+                       const struct yb_admin_alias *v, json_t **out,
+                       struct yb_err *err) YB_MUST_USE;
+int yb_admin_alias_show(struct yb_admin_tx *tx, struct yb_str address, json_t **out,
                         struct yb_err *err) YB_MUST_USE;
-int yb_admin_alias_list(struct yb_admin *a, struct yb_str domain, const struct yb_admin_page *page,
-                        json_t **out, struct yb_err *err) YB_MUST_USE;
-int yb_admin_alias_delete(struct yb_admin *a, struct yb_str address, json_t **out,
+int yb_admin_alias_list(struct yb_admin_tx *tx, struct yb_str domain,
+                        const struct yb_admin_page *page, json_t **out,
+                        struct yb_err *err) YB_MUST_USE;
+int yb_admin_alias_delete(struct yb_admin_tx *tx, struct yb_str address, json_t **out,
                           struct yb_err *err) YB_MUST_USE;
 
 /* An address that is (or was) an account's or an alias's; `restore` ends the retirement. */
-int yb_admin_retire(struct yb_admin *a, struct yb_str address, const struct yb_admin_retirement *v,
-                    json_t **out, struct yb_err *err) YB_MUST_USE;
-int yb_admin_restore(struct yb_admin *a, struct yb_str address, struct yb_err *err) YB_MUST_USE;
-int yb_admin_retired_list(struct yb_admin *a, struct yb_str domain,
+int yb_admin_retire(struct yb_admin_tx *tx, struct yb_str address,
+                    const struct yb_admin_retirement *v, json_t **out,
+                    struct yb_err *err) YB_MUST_USE;
+int yb_admin_restore(struct yb_admin_tx *tx, struct yb_str address, struct yb_err *err) YB_MUST_USE;
+int yb_admin_retired_list(struct yb_admin_tx *tx, struct yb_str domain,
                           const struct yb_admin_page *page, json_t **out,
                           struct yb_err *err) YB_MUST_USE;
 
+/* A row of the audit for a deed outside the database ("store.remove"): written before it is done. */
+void yb_admin_deed(struct yb_admin_tx *tx, const char *action, struct yb_str object);
+/* Rows of the audit, the latest that these leave (`p` NULL: all), the oldest of them first. */
+struct yb_admin_audit {
+    struct yb_str object; /* an address, a domain, a tenant, a node, by name */
+    struct yb_str tenant, actor;
+    struct yb_str since, until; /* times, as PostgreSQL reads them; until is not in it */
+    unsigned limit;             /* 0: 100 */
+};
+int yb_admin_audit_list(struct yb_admin_tx *tx, const struct yb_admin_audit *f, json_t **out,
+                        struct yb_err *err) YB_MUST_USE;
+
 /* What `yubin store check` found out of mailboxes of a node, at most 10 000 at once. */
 struct yb_usage_report;
-int yb_admin_usage(struct yb_admin *a, struct yb_node_id node, const struct yb_usage_report *usage,
-                   size_t n, struct yb_err *err) YB_MUST_USE;
+int yb_admin_usage(struct yb_admin_tx *tx, struct yb_node_id node,
+                   const struct yb_usage_report *usage, size_t n, struct yb_err *err) YB_MUST_USE;
 
 /* A machine: the id that `yubin node init` made, a name for people, the host others reach it by. */
-int yb_admin_node_add(struct yb_admin *a, struct yb_node_id id, struct yb_str name,
+int yb_admin_node_add(struct yb_admin_tx *tx, struct yb_node_id id, struct yb_str name,
                       struct yb_str host, json_t **out, struct yb_err *err) YB_MUST_USE;
-int yb_admin_node_set(struct yb_admin *a, struct yb_str name, struct yb_str host,
+int yb_admin_node_set(struct yb_admin_tx *tx, struct yb_str name, struct yb_str host,
                       struct yb_str state, json_t **out, struct yb_err *err) YB_MUST_USE;
-int yb_admin_node_store(struct yb_admin *a, struct yb_node_id id, struct yb_str store_id,
+int yb_admin_node_store(struct yb_admin_tx *tx, struct yb_node_id id, struct yb_str store_id,
                         struct yb_err *err) YB_MUST_USE;
-int yb_admin_node_show(struct yb_admin *a, struct yb_str name, json_t **out,
+int yb_admin_node_show(struct yb_admin_tx *tx, struct yb_str name, json_t **out,
                        struct yb_err *err) YB_MUST_USE;
-int yb_admin_node_list(struct yb_admin *a, json_t **out, struct yb_err *err) YB_MUST_USE;
+int yb_admin_node_list(struct yb_admin_tx *tx, json_t **out, struct yb_err *err) YB_MUST_USE;
 
 /*
- * Many accounts from JSON Lines, in one transaction: all or none. A line is an object:
+ * Many accounts from JSON Lines, in one transaction of its own: all or none (passwords are hashed
+ * before it begins). A line is an object:
  *   {"address": "u@d", "password": "…" | "verifier": "…", "name": "…", "quota": 1073741824,
  *    "keep_copy": true, "forwards": ["x@y"]}
  * Only the address is required. `problem` is called for every line that cannot be taken, before
@@ -181,7 +257,7 @@ struct yb_admin_import {
     size_t accounts;      /* out */
     size_t without_scram; /* out: imported hashes that cannot use SCRAM until the next login */
 };
-int yb_admin_account_import(struct yb_admin *a, int fd, struct yb_admin_import *import,
-                            struct yb_err *err) YB_MUST_USE;
+int yb_admin_account_import(struct yb_admin *a, const struct yb_admin_actor *actor, int fd,
+                            struct yb_admin_import *import, struct yb_err *err) YB_MUST_USE;
 
 #endif

@@ -1,38 +1,9 @@
-#include "lib/admin/ask.h"
+/* Names as they are looked up, and statements that answer JSON. */
+#include "lib/admin/verb.h"
 
 #include "lib/mime/address.h"
 
-#define DEADLINE_MS 30000
-
-struct yb_admin *
-yb_admin_new(const struct yb_admin_conf *conf)
-{
-    struct yb_admin *a = yb_alloc(1, sizeof(*a));
-
-    a->node = conf->node;
-    a->deadline_ms = conf->deadline_ms == 0 ? DEADLINE_MS : conf->deadline_ms;
-    a->db = yb_db_new(&(struct yb_db_conf){
-        .conninfo = conf->conninfo, .application = conf->application, .connections = 4 });
-    return a;
-}
-
-void
-yb_admin_free(struct yb_admin **a)
-{
-    if (*a == NULL)
-        return;
-    yb_db_free(&(*a)->db);
-    yb_free(*a);
-    *a = NULL;
-}
-
-int
-yb_admin_about(struct yb_str name, struct yb_err *err)
-{
-    const struct yb_err why = *err;
-
-    return yb_err_as(err, why.kind, why.class, why.status, "%.*s: %s", YB_STR_ARG(name), why.text);
-}
+/* --- names --- */
 
 int
 yb_admin_name_parse(struct yb_str address, struct yb_arena *arena, struct yb_admin_name *out,
@@ -41,13 +12,12 @@ yb_admin_name_parse(struct yb_str address, struct yb_arena *arena, struct yb_adm
     struct yb_address a;
 
     if (yb_address_parse(address, arena, &a, err) < 0)
-        return yb_admin_about(address, err);
+        return -1;
     if (a.literal)
-        return yb_err_set(err, YB_PERM, "5.1.3", "%.*s has no domain name", YB_STR_ARG(address));
+        return yb_err_as(err, YB_ERR_VALUE, YB_PERM, "5.1.3", "the address has no domain name");
     if (a.percent || a.bang || a.at)
-        return yb_err_set(err, YB_PERM, "5.1.3",
-                          "%.*s: a local part cannot hold %%, ! or @ (they are routing syntax)",
-                          YB_STR_ARG(address));
+        return yb_err_as(err, YB_ERR_VALUE, YB_PERM, "5.1.3",
+                         "a local part cannot hold %%, ! or @ (they are routing syntax)");
     out->local = yb_address_fold(a.local, arena);
     out->written = a.local;
     out->domain = a.domain;
@@ -55,18 +25,29 @@ yb_admin_name_parse(struct yb_str address, struct yb_arena *arena, struct yb_adm
 }
 
 int
-yb_admin_target(struct yb_str address, struct yb_arena *arena, struct yb_str *written,
-                struct yb_str *key, struct yb_err *err)
+yb_admin_take_name(struct yb_admin_tx *tx, struct yb_str address, const char *field,
+                   struct yb_admin_name *out, struct yb_err *err)
+{
+    struct yb_err why = { 0 };
+
+    if (yb_admin_name_parse(address, tx->arena, out, &why) < 0)
+        return yb_admin_refuse_value(tx, field, address, &why, err);
+    return 0;
+}
+
+int
+yb_admin_target_parse(struct yb_str address, struct yb_arena *arena, struct yb_str *written,
+                      struct yb_str *key, struct yb_err *err)
 {
     struct yb_address a;
 
     if (yb_address_parse(address, arena, &a, err) < 0)
-        return yb_admin_about(address, err);
+        return -1;
     if (a.literal || a.domain.n == 0)
-        return yb_err_set(err, YB_PERM, "5.1.3", "%.*s has no domain name", YB_STR_ARG(address));
+        return yb_err_as(err, YB_ERR_VALUE, YB_PERM, "5.1.3", "the address has no domain name");
     if (a.at)
-        return yb_err_set(err, YB_PERM, "5.1.3", "%.*s: a target's local part cannot hold @",
-                          YB_STR_ARG(address));
+        return yb_err_as(err, YB_ERR_VALUE, YB_PERM, "5.1.3",
+                         "a target's local part cannot hold @");
     *written = yb_arena_printf(arena, "%.*s@%.*s", YB_STR_ARG(a.local), YB_STR_ARG(a.domain));
     a.local = yb_address_fold(a.local, arena);
     *key = yb_arena_printf(arena, "%.*s@%.*s", YB_STR_ARG(a.local), YB_STR_ARG(a.domain));
@@ -74,12 +55,28 @@ yb_admin_target(struct yb_str address, struct yb_arena *arena, struct yb_str *wr
 }
 
 int
-yb_admin_contact(struct yb_str *address, struct yb_arena *arena, struct yb_err *err)
+yb_admin_target(struct yb_admin_tx *tx, struct yb_str address, const char *field,
+                struct yb_str *written, struct yb_str *key, struct yb_err *err)
 {
-    struct yb_str key;
+    struct yb_err why = { 0 };
 
-    return address->n == 0 ? 0 : yb_admin_target(*address, arena, address, &key, err);
+    if (yb_admin_target_parse(address, tx->arena, written, key, &why) < 0)
+        return yb_admin_refuse_value(tx, field, address, &why, err);
+    return 0;
 }
+
+int
+yb_admin_domain(struct yb_admin_tx *tx, struct yb_str written, const char *field,
+                struct yb_str *name, struct yb_err *err)
+{
+    struct yb_err why = { 0 };
+
+    if (yb_domain_normal(written, tx->arena, name, &why) < 0)
+        return yb_admin_refuse_value(tx, field, written, &why, err);
+    return 0;
+}
+
+/* --- statements --- */
 
 void
 yb_admin_add(struct yb_db_params *p, struct yb_str value)
@@ -91,15 +88,15 @@ yb_admin_add(struct yb_db_params *p, struct yb_str value)
 }
 
 int
-yb_admin_page_params(const struct yb_admin_page *page, struct yb_str domain, struct yb_arena *arena,
+yb_admin_page_params(struct yb_admin_tx *tx, const struct yb_admin_page *page, struct yb_str domain,
                      struct yb_db_params *p, struct yb_err *err)
 {
     struct yb_admin_name after = { YB_STR_INIT(""), YB_STR_INIT(""), YB_STR_INIT("") };
 
-    if (page->after.n > 0 && yb_admin_name_parse(page->after, arena, &after, err) < 0)
+    if (page->after.n > 0 && yb_admin_take_name(tx, page->after, "after", &after, err) < 0)
         return -1;
-    if (domain.n > 0 && yb_domain_normal(domain, arena, &domain, err) < 0)
-        return yb_admin_about(domain, err);
+    if (domain.n > 0 && yb_admin_domain(tx, domain, "domain", &domain, err) < 0)
+        return -1;
     yb_db_add_text(p, after.local);
     yb_db_add_text(p, after.domain);
     yb_db_add_i32(p, (int32_t)(page->limit == 0 ? YB_ADMIN_PAGE : page->limit));
@@ -107,77 +104,18 @@ yb_admin_page_params(const struct yb_admin_page *page, struct yb_str domain, str
     return 0;
 }
 
-void
-yb_admin_explain(const struct yb_db_conn *c, struct yb_err *err)
-{
-    static const struct {
-        const char *constraint, *text;
-    } rows[] = {
-        { "tenants_name_key", "There is a tenant of this name already" },
-        { "tenants_name_check", "A tenant needs a name" },
-        { "domains_name_key", "This domain is hosted already" },
-        { "domains_tenant_id_fkey", "The tenant still has domains: delete them first" },
-        { "domains_separator_check", "The separator is one of + - = _ . # ~ /, or none" },
-        { "domains_subdomains_check", "subdomains is none, one or any" },
-        { "domain_aliases_pkey", "There is a domain alias of this name already" },
-        { "accounts_domain_id_local_key", "There is an account of this address already" },
-        { "accounts_tenant_id_domain_id_fkey", "The domain still has accounts: delete them first" },
-        { "accounts_home_node_fkey", "There is no such node: see `yubin node list`" },
-        { "aliases_domain_id_local_key", "There is an alias of this address already" },
-        { "nodes_pkey", "This node is in the database already" },
-        { "nodes_name_key", "There is a node of this name already" },
-        { "nodes_store_id_key", "Another node has this store" },
-        { "nodes_state_check", "A node's state is live, leaving or gone" },
-        { "retirements_check", "`moved` and `forward` need a new address, `deleted` has none" },
-        { "retirements_kind_check", "A retirement is deleted, moved, forward or forward_tell" },
-        { "tenants_max_bytes_check", "A pool holds more than 0 bytes; none for no limit" },
-        { "domains_max_bytes_check", "A pool holds more than 0 bytes; none for no limit" },
-        { "tenants_max_domains_check", "Limits are not negative" },
-        { "tenants_max_accounts_check", "Limits are not negative" },
-        { "domains_max_accounts_check", "Limits are not negative" },
-        { "domains_full_days_check", "Limits are not negative" },
-        { "accounts_quota_bytes_check", "Limits are not negative" },
-        { "mail_address_check", "A contact, catch-all or target is an address, local@domain" },
-    };
-    const char *constraint = yb_db_constraint(c);
-
-    for (size_t i = 0; i < YB_COUNT(rows); i++) {
-        if (strcmp(rows[i].constraint, constraint) == 0) {
-            yb_err_as(err, err->kind, YB_PERM, "5.1.0", "%s", rows[i].text);
-            return;
-        }
-    }
-    /* The operator may read the database's own sentence. */
-    if (err->class == YB_PERM && err->internal)
-        yb_err_as(err, err->kind, YB_PERM, "5.5.4", "%s", err->text);
-}
-
 int
-yb_admin_begin(struct yb_admin *a, struct yb_db_conn **c, struct yb_err *err)
-{
-    if (yb_db_begin(a->db, c, err) < 0)
-        return -1;
-    yb_db_set_deadline(*c, a->deadline_ms);
-    return 0;
-}
-
-static int
-no_such(const char *what, struct yb_err *err)
-{
-    return yb_err_set(err, YB_PERM, "5.1.1", "There is no such %s", what);
-}
-
-int
-yb_admin_change(struct yb_db_conn *c, const struct yb_db_statement *st, struct yb_db_params *p,
+yb_admin_change(struct yb_admin_tx *tx, const struct yb_db_statement *st, struct yb_db_params *p,
                 const char *what, struct yb_err *err)
 {
     struct yb_db_result *r = NULL;
-    int rc = yb_db_run(c, st, p, &r, err);
+    struct yb_err why = { 0 };
+    int rc = yb_db_run(tx->c, st, p, &r, &why);
 
     if (rc < 0)
-        yb_admin_explain(c, err);
+        yb_admin_refuse_statement(tx, &why, err);
     else if (what != NULL && yb_db_affected(r) == 0)
-        rc = no_such(what, err);
+        rc = yb_admin_no_such(tx, what, err);
     yb_db_result_free(&r);
     yb_db_params_free(p);
     return rc;
@@ -231,17 +169,19 @@ show_rows(json_t *v)
 }
 
 int
-yb_admin_card(struct yb_db_conn *c, const struct yb_db_statement *st, struct yb_db_params *p,
-              const char *what, json_t **out, struct yb_err *err)
+yb_admin_ask(struct yb_admin_tx *tx, const struct yb_db_statement *st, struct yb_db_params *p,
+             const char *what, json_t **out, struct yb_err *err)
 {
     struct yb_db_result *r = NULL;
+    struct yb_err failed = { 0 };
     json_error_t why;
-    int rc = yb_db_run(c, st, p, &r, err);
+    int rc = yb_db_run(tx->c, st, p, &r, &failed);
 
+    *out = NULL;
     if (rc < 0) {
-        yb_admin_explain(c, err);
+        yb_admin_refuse_statement(tx, &failed, err);
     } else if (yb_db_rows(r) == 0 || yb_db_is_null(r, 0, 0)) {
-        rc = no_such(what, err);
+        rc = yb_admin_no_such(tx, what, err);
     } else {
         struct yb_str text = yb_db_str(r, 0, 0);
 
@@ -254,39 +194,4 @@ yb_admin_card(struct yb_db_conn *c, const struct yb_db_statement *st, struct yb_
     yb_db_result_free(&r);
     yb_db_params_free(p);
     return rc;
-}
-
-int
-yb_admin_end(struct yb_db_conn **c, int rc, json_t **out, struct yb_err *err)
-{
-    if (rc == 0)
-        rc = yb_db_commit(c, err);
-    else if (*c != NULL)
-        yb_db_rollback(c);
-    if (rc < 0 && out != NULL) {
-        json_decref(*out);
-        *out = NULL;
-    }
-    return rc;
-}
-
-int
-yb_admin_ask(struct yb_admin *a, const struct yb_db_statement *change, struct yb_db_params *p,
-             const struct yb_db_statement *card, struct yb_db_params *q, const char *what,
-             json_t **out, struct yb_err *err)
-{
-    struct yb_db_conn *c = NULL;
-    int rc = yb_admin_begin(a, &c, err);
-
-    if (out != NULL)
-        *out = NULL;
-    if (rc == 0 && change != NULL)
-        rc = yb_admin_change(c, change, p, what, err);
-    if (rc == 0 && card != NULL)
-        rc = yb_admin_card(c, card, q, what, out, err);
-    if (p != NULL)
-        yb_db_params_free(p);
-    if (q != NULL)
-        yb_db_params_free(q);
-    return yb_admin_end(&c, rc, out, err);
 }

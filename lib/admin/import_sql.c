@@ -3,7 +3,7 @@
  * then all rows go through COPY into a temporary table and from there into place by three
  * statements.
  */
-#include "lib/admin/ask.h"
+#include "lib/admin/verb.h"
 
 #include "lib/base/buf.h"
 #include "lib/base/clock.h"
@@ -61,6 +61,9 @@ static const struct yb_db_statement forwards = { "import_forwards",
     "SELECT d.tenant_id, i.account_id, f.target, f.target_key "
     "  FROM pg_temp.import_rows i JOIN domains d ON d.name = i.domain, unnest(i.forwards, i.forward_keys) AS f (target, target_key) "
     "ON CONFLICT DO NOTHING" };
+/* A row of the audit for each. */
+static const struct yb_db_statement each = { "import_audit",
+    "SELECT yubin.yb_audit_accounts('account.add', array_agg(account_id)) FROM pg_temp.import_rows" };
 /* clang-format on */
 
 struct row {
@@ -92,6 +95,16 @@ problem(struct rows *rows, size_t line, const char *text)
 
 /* --- lines --- */
 
+/* Puts what was written before the sentence. */
+static int
+about(struct yb_str written, struct yb_err *err)
+{
+    const struct yb_err why = *err;
+
+    return yb_err_as(err, why.kind, why.class, why.status, "%.*s: %s", YB_STR_ARG(written),
+                     why.text);
+}
+
 static int
 read_forwards(struct rows *rows, struct row *r, const json_t *list, struct yb_err *err)
 {
@@ -106,8 +119,9 @@ read_forwards(struct rows *rows, struct row *r, const json_t *list, struct yb_er
 
         if (text == NULL)
             return yb_err_set(err, YB_PERM, "5.5.4", "a forward is not a text");
-        if (yb_admin_target(yb_str_from(text), rows->arena, &r->targets[i], &r->keys[i], err) < 0)
-            return -1;
+        if (yb_admin_target_parse(yb_str_from(text), rows->arena, &r->targets[i], &r->keys[i],
+                                  err) < 0)
+            return about(yb_str_from(text), err);
         r->n_targets++;
     }
     return 0;
@@ -157,6 +171,7 @@ static int
 read_object(struct rows *rows, struct row *r, const json_t *o, struct yb_err *err)
 {
     json_int_t quota = json_integer_value(json_object_get(o, "quota"));
+    struct yb_str address;
 
     if (!json_is_object(o))
         return yb_err_set(err, YB_PERM, "5.5.4", "not a JSON object");
@@ -166,8 +181,9 @@ read_object(struct rows *rows, struct row *r, const json_t *o, struct yb_err *er
         return yb_err_set(err, YB_PERM, "5.5.4", "there is no address");
     if (quota < 0)
         return yb_err_set(err, YB_PERM, "5.5.4", "a quota is not negative");
-    if (yb_admin_name_parse(kept_text(rows, o, "address"), rows->arena, &r->name, err) < 0)
-        return -1;
+    address = kept_text(rows, o, "address");
+    if (yb_admin_name_parse(address, rows->arena, &r->name, err) < 0)
+        return about(address, err);
     r->quota = (uint64_t)quota;
     r->keep_copy = !json_is_false(json_object_get(o, "keep_copy"));
     r->display = kept_text(rows, o, "name");
@@ -356,7 +372,7 @@ put_row(struct yb_buf *b, const struct row *r)
 }
 
 static int
-copy_rows(struct rows *rows, struct yb_db_conn *c, struct yb_err *err)
+copy_rows(const struct rows *rows, struct yb_db_conn *c, struct yb_err *err)
 {
     struct yb_buf *b = yb_buf_new(COPY_PIECE + 8 * LINE_MAX_BYTES);
     int rc = yb_db_copy_begin(c, copy, err);
@@ -377,13 +393,13 @@ copy_rows(struct rows *rows, struct yb_db_conn *c, struct yb_err *err)
 
 /* Lines that the database's rows make impossible. */
 static int
-find_problems(struct rows *rows, struct yb_db_conn *c, struct yb_err *err)
+find_problems(struct rows *rows, struct yb_admin_tx *tx, struct yb_err *err)
 {
     struct yb_db_params q = { 0 };
     json_t *list = NULL, *o;
     size_t i;
 
-    if (yb_admin_card(c, &problems, &q, "import", &list, err) < 0)
+    if (yb_admin_ask(tx, &problems, &q, "import", &list, err) < 0)
         return -1;
     rows->more = json_array_size(list) > PROBLEMS_TOLD;
     json_array_foreach(list, i, o)
@@ -408,54 +424,15 @@ refuse_bad(const struct rows *rows, struct yb_err *err)
 
 /* All rows beside the database's own; -1 with every line told that does not go with them. */
 static int
-compare_rows(struct rows *rows, struct yb_db_conn *c, struct yb_err *err)
+compare_rows(struct rows *rows, struct yb_admin_tx *tx, struct yb_err *err)
 {
+    struct yb_db_conn *c = tx->c;
+
     yb_db_set_deadline(c, IMPORT_DEADLINE_MS);
     if (yb_db_run_sql(c, no_jit, err) < 0 || yb_db_run_sql(c, make_table, err) < 0 ||
         copy_rows(rows, c, err) < 0 || yb_db_run_sql(c, analyze, err) < 0 ||
-        find_problems(rows, c, err) < 0)
+        find_problems(rows, tx, err) < 0)
         return -1;
-    return refuse_bad(rows, err);
-}
-
-static int
-insert_rows(struct yb_admin *a, struct rows *rows, struct yb_db_conn *c, struct yb_err *err)
-{
-    const struct yb_db_statement *const steps[] = { &accounts, &credentials, &forwards };
-    struct yb_db_params p = { 0 };
-    struct yb_str home;
-
-    if (yb_admin_home(a, c, rows->arena, &home, err) < 0 || compare_rows(rows, c, err) < 0)
-        return -1;
-    for (size_t i = 0; i < YB_COUNT(steps); i++) {
-        if (i == 0)
-            yb_db_add_text(&p, home);
-        if (yb_admin_change(c, steps[i], &p, NULL, err) < 0)
-            return -1;
-    }
-    return 0;
-}
-
-/*
- * Hashing a hundred thousand passwords takes minutes: what is wrong besides is told before, not
- * after. The rows are compared again when they are inserted.
- */
-static int
-hash_rows_that_fit(struct yb_admin *a, struct rows *rows, struct yb_err *err)
-{
-    struct yb_db_conn *c = NULL;
-    int rc;
-
-    if (count_passwords(rows) == 0)
-        return 0;
-    rc = yb_admin_begin(a, &c, err);
-    if (rc == 0)
-        rc = compare_rows(rows, c, err);
-    if (c != NULL)
-        yb_db_rollback(&c);
-    if (rc < 0)
-        return -1;
-    hash_passwords(rows);
     return refuse_bad(rows, err);
 }
 
@@ -470,24 +447,77 @@ count_without_scram(const struct rows *rows)
     return n;
 }
 
+static int
+insert_rows(struct rows *rows, struct yb_admin_tx *tx, struct yb_err *err)
+{
+    const struct yb_db_statement *const steps[] = { &accounts, &credentials, &forwards, &each };
+    struct yb_db_params p = { 0 };
+    struct yb_str home;
+
+    if (yb_admin_home(tx, &home, err) < 0 || compare_rows(rows, tx, err) < 0)
+        return -1;
+    for (size_t i = 0; i < YB_COUNT(steps); i++) {
+        if (i == 0)
+            yb_db_add_text(&p, home);
+        if (yb_admin_change(tx, steps[i], &p, NULL, err) < 0)
+            return -1;
+    }
+    yb_admin_note(tx, "account.import",
+                  json_pack("{s:I, s:I}", "accounts", (json_int_t)rows->n, "without_scram",
+                            (json_int_t)count_without_scram(rows)));
+    return 0;
+}
+
+/*
+ * Hashing a hundred thousand passwords takes minutes: what is wrong besides is told before, not
+ * after. The rows are compared again when they are inserted.
+ */
+static int
+hash_rows_that_fit(struct yb_admin *a, const struct yb_admin_actor *actor, struct rows *rows,
+                   struct yb_err *err)
+{
+    struct yb_admin_tx *tx = NULL;
+    int rc;
+
+    if (count_passwords(rows) == 0)
+        return 0;
+    rc = yb_admin_begin(a, actor, &tx, err);
+    if (rc == 0)
+        rc = compare_rows(rows, tx, err);
+    yb_admin_rollback(&tx);
+    if (rc < 0)
+        return -1;
+    hash_passwords(rows);
+    return refuse_bad(rows, err);
+}
+
+static int
+import_rows(struct yb_admin *a, const struct yb_admin_actor *actor, struct rows *rows,
+            struct yb_err *err)
+{
+    struct yb_admin_tx *tx = NULL;
+
+    if (yb_admin_begin(a, actor, &tx, err) < 0)
+        return -1;
+    if (insert_rows(rows, tx, err) == 0)
+        return yb_admin_commit(&tx, err);
+    yb_admin_rollback(&tx);
+    return -1;
+}
+
 int
-yb_admin_account_import(struct yb_admin *a, int fd, struct yb_admin_import *import,
-                        struct yb_err *err)
+yb_admin_account_import(struct yb_admin *a, const struct yb_admin_actor *actor, int fd,
+                        struct yb_admin_import *import, struct yb_err *err)
 {
     struct rows rows = { .import = import, .arena = yb_arena_new(1 << 20) };
-    struct yb_db_conn *c = NULL;
     int rc = read_lines(&rows, fd, err);
 
     if (rc == 0)
         rc = refuse_bad(&rows, err);
     if (rc == 0)
-        rc = hash_rows_that_fit(a, &rows, err);
-    if (rc == 0 && rows.n > 0) {
-        rc = yb_admin_begin(a, &c, err);
-        if (rc == 0)
-            rc = insert_rows(a, &rows, c, err);
-        rc = yb_admin_end(&c, rc, NULL, err);
-    }
+        rc = hash_rows_that_fit(a, actor, &rows, err);
+    if (rc == 0 && rows.n > 0)
+        rc = import_rows(a, actor, &rows, err);
     import->accounts = rc == 0 ? rows.n : 0;
     import->without_scram = rc == 0 ? count_without_scram(&rows) : 0;
     for (size_t i = 0; i < rows.n; i++) {

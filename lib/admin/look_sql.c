@@ -1,5 +1,5 @@
 /* Where addresses lead, looked at when they are set or go: warnings, and loops. */
-#include "lib/admin/ask.h"
+#include "lib/admin/verb.h"
 
 /* Enough to act on; more is told as a number. */
 #define TOLD 20
@@ -85,8 +85,8 @@ warn(const json_t *rows, json_t **out)
 }
 
 int
-yb_admin_look(struct yb_db_conn *c, struct yb_str from, const struct yb_str *keys, size_t n,
-              json_t **out, struct yb_err *err)
+yb_admin_look(struct yb_admin_tx *tx, struct yb_str from, const struct yb_str *keys, size_t n,
+              const char *field, json_t **out, struct yb_err *err)
 {
     struct yb_db_params q = { 0 };
     json_t *rows = NULL, *row;
@@ -95,12 +95,13 @@ yb_admin_look(struct yb_db_conn *c, struct yb_str from, const struct yb_str *key
 
     yb_admin_add(&q, from);
     yb_db_add_texts(&q, keys, n);
-    rc = yb_admin_card(c, &trouble, &q, "address", &rows, err);
+    rc = yb_admin_ask(tx, &trouble, &q, "address", &rows, err);
     json_array_foreach(rows, i, row)
     {
         if (rc == 0 && is_loop(row))
-            rc = yb_err_set(err, YB_PERM, "5.4.6", "%s would lead back to itself and nowhere else",
-                            json_string_value(json_array_get(row, 0)));
+            rc = yb_admin_refuse(tx, YB_ERR_CANNOT, field, err,
+                                 "%s would lead back to itself and nowhere else",
+                                 json_string_value(json_array_get(row, 0)));
     }
     if (rc == 0)
         warn(rows, out);
@@ -109,15 +110,16 @@ yb_admin_look(struct yb_db_conn *c, struct yb_str from, const struct yb_str *key
 }
 
 int
-yb_admin_led(struct yb_db_conn *c, const struct yb_admin_name *n, json_t **out, struct yb_err *err)
+yb_admin_led(struct yb_admin_tx *tx, const struct yb_admin_subject *s, json_t **out,
+             struct yb_err *err)
 {
     struct yb_db_params q = { 0 };
     json_t *rows = NULL;
     int rc;
 
-    yb_db_add_text(&q, n->local);
-    yb_db_add_text(&q, n->domain);
-    rc = yb_admin_card(c, &led, &q, "address", &rows, err);
+    yb_db_add_text(&q, s->key[0]);
+    yb_db_add_text(&q, s->key[1]);
+    rc = yb_admin_ask(tx, &led, &q, "address", &rows, err);
     if (rc == 0)
         warn(rows, out);
     json_decref(rows);

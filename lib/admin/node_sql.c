@@ -1,121 +1,144 @@
 /* Nodes: their SQL, and the verbs over it. */
-#include "lib/admin/ask.h"
+#include "lib/admin/verb.h"
+
 #include "lib/directory/usage.h"
 
 /* clang-format off */
+static const struct yb_db_statement ids = { "node_ids",
+    "SELECT NULL::uuid, NULL::uuid, NULL::uuid, name FROM nodes WHERE name = $1::text AND $2::text = '' "
+    "   FOR NO KEY UPDATE" };
+static const struct yb_db_statement card = { "node_card",
+    "SELECT to_json(c) FROM node_cards c WHERE c.name = $1::text AND $2::text = ''" };
 static const struct yb_db_statement add = { "node_add",
     "INSERT INTO nodes (node_id, name, host) VALUES ($1::bytea, $2::text, $3::text)" };
 static const struct yb_db_statement set = { "node_set",
     "UPDATE nodes SET host = coalesce($2::text, host), state = coalesce(nullif($3::text, ''), state) "
     " WHERE name = $1::text" };
 static const struct yb_db_statement store = { "node_store",
-    "UPDATE nodes SET store_id = $2::text WHERE node_id = $1::bytea" };
-static const struct yb_db_statement show = { "node_show",
-    "SELECT to_json(c) FROM node_cards c WHERE c.name = $1::text" };
+    "UPDATE nodes SET store_id = $2::text WHERE name = $1::text" };
+static const struct yb_db_statement name_of = { "node_name",
+    "SELECT to_json(name) FROM nodes WHERE node_id = $1::bytea" };
 static const struct yb_db_statement list = { "node_list",
     "SELECT coalesce(json_agg(c ORDER BY c.name), '[]') FROM node_cards c" };
 static const struct yb_db_statement only_live = { "node_only_live",
-    "SELECT to_json(min(encode(node_id, 'hex'))) FROM nodes WHERE state = 'live' HAVING count(*) = 1" };
+    "SELECT min(encode(node_id, 'hex')) FROM nodes WHERE state = 'live' HAVING count(*) = 1" };
 /* clang-format on */
 
+const struct yb_admin_kind yb_admin_node_kind = {
+    "node", &ids, &card, NULL, "nodes", NULL,
+};
+
 int
-yb_admin_home(struct yb_admin *a, struct yb_db_conn *c, struct yb_arena *arena, struct yb_str *home,
-              struct yb_err *err)
+yb_admin_home(struct yb_admin_tx *tx, struct yb_str *home, struct yb_err *err)
 {
+    struct yb_db_result *r = NULL;
     struct yb_db_params q = { 0 };
     char text[YB_NODE_ID_TEXT];
-    json_t *only = NULL;
-    struct yb_err none = { 0 };
+    bool one;
 
-    if (!yb_node_id_is_zero(a->node)) {
-        *home = yb_arena_dup(arena, yb_str_from(yb_node_id_text(a->node, text)));
+    if (!yb_node_id_is_zero(tx->a->node)) {
+        *home = yb_arena_dup(tx->arena, yb_str_from(yb_node_id_text(tx->a->node, text)));
         return 0;
     }
-    if (yb_admin_card(c, &only_live, &q, "node", &only, &none) < 0) {
-        if (none.class != YB_PERM) {
-            *err = none;
-            return -1;
-        }
-        return yb_err_set(
-            err, YB_PERM, "5.1.0",
-            "Which node is the account's home? This machine is none, and there is not "
-            "exactly one: say --home");
-    }
-    *home = yb_arena_dup(arena, yb_str_from(json_string_value(only)));
-    json_decref(only);
-    return 0;
+    if (yb_db_run(tx->c, &only_live, &q, &r, err) < 0)
+        return -1;
+    one = yb_db_rows(r) == 1;
+    if (one)
+        *home = yb_arena_dup(tx->arena, yb_db_str(r, 0, 0));
+    yb_db_result_free(&r);
+    return one ? 0
+               : yb_admin_refuse(tx, YB_ERR_VALUE, "home_node", err,
+                                 "Which node is the account's home? This machine is none, and "
+                                 "there is not exactly one");
 }
 
-static int
-ask(struct yb_admin *a, const struct yb_db_statement *change, struct yb_db_params *p,
-    struct yb_str name, json_t **out, struct yb_err *err)
+static struct yb_admin_subject *
+find(struct yb_admin_tx *tx, struct yb_str name, struct yb_err *err)
+{
+    return yb_admin_find(tx, &yb_admin_node_kind, name, YB_STR(""), err);
+}
+
+int
+yb_admin_node_add(struct yb_admin_tx *tx, struct yb_node_id id, struct yb_str name,
+                  struct yb_str host, json_t **out, struct yb_err *err)
+{
+    struct yb_db_params p = { 0 };
+    struct yb_admin_subject *s;
+
+    *out = NULL;
+    yb_db_add_bytes(&p, id.v, sizeof(id.v));
+    yb_db_add_text(&p, name);
+    yb_db_add_text(&p, host.p == NULL ? YB_STR("") : host);
+    if (yb_admin_change(tx, &add, &p, NULL, err) < 0)
+        return -1;
+    s = yb_admin_made(tx, &yb_admin_node_kind, name, YB_STR(""), err);
+    return s == NULL ? -1 : yb_admin_done(tx, s, "node.add", out, err);
+}
+
+int
+yb_admin_node_set(struct yb_admin_tx *tx, struct yb_str name, struct yb_str host,
+                  struct yb_str state, json_t **out, struct yb_err *err)
+{
+    struct yb_admin_subject *s = find(tx, name, err);
+    struct yb_db_params p = { 0 };
+
+    *out = NULL;
+    if (s == NULL)
+        return -1;
+    yb_db_add_text(&p, name);
+    yb_admin_add(&p, host);
+    yb_admin_add(&p, state);
+    if (yb_admin_change(tx, &set, &p, "node", err) < 0)
+        return -1;
+    return yb_admin_done(tx, s, "node.set", out, err);
+}
+
+int
+yb_admin_node_store(struct yb_admin_tx *tx, struct yb_node_id id, struct yb_str store_id,
+                    struct yb_err *err)
+{
+    struct yb_db_params p = { 0 }, q = { 0 };
+    struct yb_admin_subject *s;
+    json_t *name = NULL;
+
+    yb_db_add_bytes(&q, id.v, sizeof(id.v));
+    if (yb_admin_ask(tx, &name_of, &q, "node", &name, err) < 0)
+        return -1;
+    s = find(tx, yb_str_from(json_string_value(name)), err);
+    json_decref(name);
+    if (s == NULL)
+        return -1;
+    yb_db_add_text(&p, s->key[0]);
+    yb_db_add_text(&p, store_id);
+    if (yb_admin_change(tx, &store, &p, "node", err) < 0)
+        return -1;
+    return yb_admin_done(tx, s, "node.store", NULL, err);
+}
+
+int
+yb_admin_node_show(struct yb_admin_tx *tx, struct yb_str name, json_t **out, struct yb_err *err)
 {
     struct yb_db_params q = { 0 };
 
     yb_db_add_text(&q, name);
-    return yb_admin_ask(a, change, p, &show, &q, "node", out, err);
+    yb_db_add_text(&q, YB_STR(""));
+    return yb_admin_ask(tx, &card, &q, "node", out, err);
 }
 
 int
-yb_admin_node_add(struct yb_admin *a, struct yb_node_id id, struct yb_str name, struct yb_str host,
-                  json_t **out, struct yb_err *err)
-{
-    struct yb_db_params p = { 0 };
-
-    yb_db_add_bytes(&p, id.v, sizeof(id.v));
-    yb_db_add_text(&p, name);
-    yb_db_add_text(&p, host.p == NULL ? YB_STR("") : host);
-    return ask(a, &add, &p, name, out, err);
-}
-
-int
-yb_admin_node_set(struct yb_admin *a, struct yb_str name, struct yb_str host, struct yb_str state,
-                  json_t **out, struct yb_err *err)
-{
-    struct yb_db_params p = { 0 };
-
-    yb_db_add_text(&p, name);
-    yb_admin_add(&p, host);
-    yb_admin_add(&p, state);
-    return ask(a, &set, &p, name, out, err);
-}
-
-int
-yb_admin_node_store(struct yb_admin *a, struct yb_node_id id, struct yb_str store_id,
-                    struct yb_err *err)
-{
-    struct yb_db_params p = { 0 };
-
-    yb_db_add_bytes(&p, id.v, sizeof(id.v));
-    yb_db_add_text(&p, store_id);
-    return yb_admin_ask(a, &store, &p, NULL, NULL, "node", NULL, err);
-}
-
-int
-yb_admin_node_show(struct yb_admin *a, struct yb_str name, json_t **out, struct yb_err *err)
-{
-    return ask(a, NULL, NULL, name, out, err);
-}
-
-int
-yb_admin_node_list(struct yb_admin *a, json_t **out, struct yb_err *err)
+yb_admin_node_list(struct yb_admin_tx *tx, json_t **out, struct yb_err *err)
 {
     struct yb_db_params q = { 0 };
 
-    return yb_admin_ask(a, NULL, NULL, &list, &q, "node", out, err);
+    return yb_admin_ask(tx, &list, &q, "node", out, err);
 }
 
 int
-yb_admin_usage(struct yb_admin *a, struct yb_node_id node, const struct yb_usage_report *usage,
+yb_admin_usage(struct yb_admin_tx *tx, struct yb_node_id node, const struct yb_usage_report *usage,
                size_t n, struct yb_err *err)
 {
     struct yb_db_params p = { 0 };
-    struct yb_db_conn *c = NULL;
-    int rc = yb_admin_begin(a, &c, err);
 
-    if (rc == 0) {
-        yb_usage_report_params(&p, &node, usage, n);
-        rc = yb_admin_change(c, &yb_usage_report_sql, &p, NULL, err);
-    }
-    return yb_admin_end(&c, rc, NULL, err);
+    yb_usage_report_params(&p, &node, usage, n);
+    return yb_admin_change(tx, &yb_usage_report_sql, &p, NULL, err);
 }

@@ -1,6 +1,7 @@
 /* Statements, pipelines, transactions and COPY, on connections of the pool (pool.c). */
 #include "lib/db/db.h"
 
+#include "lib/base/fault.h"
 #include "lib/db/conn.h"
 #include "lib/db/result.h"
 
@@ -242,6 +243,7 @@ yb_db_run(struct yb_db_conn *c, const struct yb_db_statement *st, const struct y
     PGresult *r = NULL, *failed = NULL;
 
     c->sqlstate[0] = c->constraint[0] = '\0';
+    yb_fault("db.statement");
     if (!yb_db_prepared_use(&c->prepared, st))
         return run_first(c, st, p, out, err);
     if (!conn_send(c, st, p)) {
@@ -393,7 +395,9 @@ yb_db_commit(struct yb_db_conn **c, struct yb_err *err)
         yb_db_rollback(c);
         return yb_err_inside(err, YB_BUG, "4.3.0", "database: commit of a failed transaction");
     }
+    yb_fault("db.statement");
     rc = conn_exec(*c, "COMMIT", err);
+    yb_fault("db.committed");
     yb_db_conn_give(c);
     return rc;
 }

@@ -22,6 +22,13 @@
 static struct cluster *c;
 static struct yb_admin *a;
 
+#define SCRAM                                                                                      \
+    "SCRAM-SHA-256$8192:W22ZaJ0SNY7soEsUEjb6gQ==$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:"    \
+    "wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU="
+#define CRYPT                                                                                      \
+    "{SHA512-CRYPT}$6$saltsalt$qFmFH.bQmmtXzyBY0s9v7Oicd2z4XSIecDzlB5KiA2/"                        \
+    "jctKu9YterLp8wwnSq.qc.eoxqOmSuNp2xS0ktL3nh/"
+
 /* --- the little language --- */
 
 struct words {
@@ -59,222 +66,227 @@ page_of(const struct words *w)
     return page;
 }
 
-static struct yb_admin_tenant
-tenant_of(const struct words *w)
+static struct yb_admin_values
+values_of(const struct words *w, const struct yb_admin_fields *f)
 {
-    return (struct yb_admin_tenant){ val(w, "contact"), val(w, "domains"), val(w, "accounts"),
-                                     val(w, "bytes") };
-}
+    struct yb_admin_values v = { { { NULL, 0 } } };
 
-static struct yb_admin_domain
-domain_of(const struct words *w)
-{
-    return (struct yb_admin_domain){ val(w, "contact"),    val(w, "catch_all"), val(w, "separator"),
-                                     val(w, "subdomains"), val(w, "full_days"), val(w, "accounts"),
-                                     val(w, "bytes") };
+    for (size_t i = 0; i < f->n; i++)
+        v.v[i] = val(w, f->v[i].name);
+    return v;
 }
 
 static struct yb_admin_account
 account_of(const struct words *w)
 {
-    return (struct yb_admin_account){ val(w, "name"), val(w, "quota"),   val(w, "home"),
-                                      val(w, "keep"), val(w, "imap"),    val(w, "pop3"),
-                                      val(w, "send"), val(w, "verifier") };
+    return (struct yb_admin_account){ values_of(w, &yb_admin_account_fields), val(w, "home"),
+                                      val(w, "verifier") };
 }
 
 static struct yb_admin_alias
 alias_of(const struct words *w)
 {
-    return (struct yb_admin_alias){ w->n > 1 ? w->w + 1 : NULL, w->n > 1 ? w->n - 1 : 0,
-                                    val(w, "enabled"), val(w, "until"), val(w, "note") };
+    return (struct yb_admin_alias){ values_of(w, &yb_admin_alias_fields),
+                                    w->n > 1 ? w->w + 1 : NULL, w->n > 1 ? w->n - 1 : 0 };
 }
 
-#define VERB(name) static int name(const struct words *w, json_t **out, struct yb_err *err)
+#define VERB(name)                                                                                 \
+    static int name(struct yb_admin_tx *tx, const struct words *w, json_t **out, struct yb_err *err)
 #define W(i) word(w, i)
 
 VERB(tenant_add)
 {
-    struct yb_admin_tenant v = tenant_of(w);
-    return yb_admin_tenant_add(a, W(0), &v, out, err);
+    struct yb_admin_values v = values_of(w, &yb_admin_tenant_fields);
+    return yb_admin_tenant_add(tx, W(0), &v, out, err);
 }
 VERB(tenant_set)
 {
-    struct yb_admin_tenant v = tenant_of(w);
-    return yb_admin_tenant_set(a, W(0), &v, out, err);
+    struct yb_admin_values v = values_of(w, &yb_admin_tenant_fields);
+    return yb_admin_tenant_set(tx, W(0), &v, out, err);
 }
 VERB(tenant_suspend)
 {
-    return yb_admin_tenant_suspend(a, W(0), W(1), out, err);
+    return yb_admin_tenant_suspend(tx, W(0), W(1), out, err);
 }
 VERB(tenant_show)
 {
-    return yb_admin_tenant_show(a, W(0), out, err);
+    return yb_admin_tenant_show(tx, W(0), out, err);
 }
 VERB(tenant_list)
 {
     struct yb_admin_page page = page_of(w);
-    return yb_admin_tenant_list(a, &page, out, err);
+    return yb_admin_tenant_list(tx, &page, out, err);
 }
 VERB(tenant_delete)
 {
     (void)out;
-    return yb_admin_tenant_delete(a, W(0), err);
+    return yb_admin_tenant_delete(tx, W(0), err);
 }
 VERB(domain_add)
 {
-    struct yb_admin_domain v = domain_of(w);
-    return yb_admin_domain_add(a, W(0), W(1), &v, out, err);
+    struct yb_admin_values v = values_of(w, &yb_admin_domain_fields);
+    return yb_admin_domain_add(tx, W(0), W(1), &v, out, err);
 }
 VERB(domain_set)
 {
-    struct yb_admin_domain v = domain_of(w);
-    return yb_admin_domain_set(a, W(0), &v, out, err);
+    struct yb_admin_values v = values_of(w, &yb_admin_domain_fields);
+    return yb_admin_domain_set(tx, W(0), &v, out, err);
 }
 VERB(domain_suspend)
 {
-    return yb_admin_domain_suspend(a, W(0), W(1), out, err);
+    return yb_admin_domain_suspend(tx, W(0), W(1), out, err);
 }
 VERB(domain_show)
 {
-    return yb_admin_domain_show(a, W(0), out, err);
+    return yb_admin_domain_show(tx, W(0), out, err);
 }
 VERB(domain_list)
 {
     struct yb_admin_page page = page_of(w);
-    return yb_admin_domain_list(a, W(0), &page, out, err);
+    return yb_admin_domain_list(tx, W(0), &page, out, err);
 }
 VERB(domain_delete)
 {
     (void)out;
-    return yb_admin_domain_delete(a, W(0), err);
+    return yb_admin_domain_delete(tx, W(0), err);
 }
 VERB(domain_alias)
 {
-    return yb_admin_domain_alias(a, W(0), W(1), true, out, err);
+    return yb_admin_domain_alias(tx, W(0), W(1), true, out, err);
 }
 VERB(domain_unalias)
 {
-    return yb_admin_domain_alias(a, W(0), W(1), false, out, err);
+    return yb_admin_domain_alias(tx, W(0), W(1), false, out, err);
 }
 VERB(account_add)
 {
     struct yb_admin_account v = account_of(w);
-    return yb_admin_account_add(a, W(0), &v, out, err);
+    return yb_admin_account_add(tx, W(0), &v, out, err);
 }
 VERB(account_set)
 {
     struct yb_admin_account v = account_of(w);
-    return yb_admin_account_set(a, W(0), &v, out, err);
+    return yb_admin_account_set(tx, W(0), &v, out, err);
 }
 VERB(account_suspend)
 {
-    return yb_admin_account_suspend(a, W(0), W(1), out, err);
+    return yb_admin_account_suspend(tx, W(0), W(1), out, err);
 }
 VERB(account_show)
 {
-    return yb_admin_account_show(a, W(0), out, err);
+    return yb_admin_account_show(tx, W(0), out, err);
 }
 VERB(account_list)
 {
     struct yb_admin_page page = page_of(w);
-    return yb_admin_account_list(a, W(0), &page, out, err);
+    return yb_admin_account_list(tx, W(0), &page, out, err);
 }
 VERB(account_delete)
 {
-    return yb_admin_account_delete(a, W(0), out, err);
+    return yb_admin_account_delete(tx, W(0), out, err);
 }
 VERB(account_app)
 {
-    return yb_admin_account_app_password(a, W(0), W(1), out, err);
+    return yb_admin_account_app_password(tx, W(0), W(1), out, err);
 }
 VERB(account_revoke)
 {
-    return yb_admin_account_app_revoke(a, W(0), W(1), out, err);
+    return yb_admin_account_app_revoke(tx, W(0), W(1), out, err);
 }
 VERB(account_forward)
 {
-    return yb_admin_account_forward(a, W(0), W(1), true, out, err);
+    return yb_admin_account_forward(tx, W(0), W(1), true, out, err);
 }
 VERB(account_unforward)
 {
-    return yb_admin_account_forward(a, W(0), W(1), false, out, err);
+    return yb_admin_account_forward(tx, W(0), W(1), false, out, err);
 }
 VERB(account_allow)
 {
-    return yb_admin_account_may_send(a, W(0), W(1), true, out, err);
+    return yb_admin_account_may_send(tx, W(0), W(1), true, out, err);
 }
 VERB(account_deny)
 {
-    return yb_admin_account_may_send(a, W(0), W(1), false, out, err);
+    return yb_admin_account_may_send(tx, W(0), W(1), false, out, err);
 }
 VERB(alias_add)
 {
     struct yb_admin_alias v = alias_of(w);
-    return yb_admin_alias_add(a, W(0), &v, out, err);
+    return yb_admin_alias_add(tx, W(0), &v, out, err);
 }
 VERB(alias_set)
 {
     struct yb_admin_alias v = alias_of(w);
-    return yb_admin_alias_set(a, W(0), &v, out, err);
+    return yb_admin_alias_set(tx, W(0), &v, out, err);
 }
 VERB(alias_show)
 {
-    return yb_admin_alias_show(a, W(0), out, err);
+    return yb_admin_alias_show(tx, W(0), out, err);
 }
 VERB(alias_list)
 {
     struct yb_admin_page page = page_of(w);
-    return yb_admin_alias_list(a, W(0), &page, out, err);
+    return yb_admin_alias_list(tx, W(0), &page, out, err);
 }
 VERB(alias_delete)
 {
-    return yb_admin_alias_delete(a, W(0), out, err);
+    return yb_admin_alias_delete(tx, W(0), out, err);
 }
 VERB(retire)
 {
     struct yb_admin_retirement v = { W(1), W(2), val(w, "until") };
-    return yb_admin_retire(a, W(0), &v, out, err);
+    return yb_admin_retire(tx, W(0), &v, out, err);
 }
 VERB(restore)
 {
     (void)out;
-    return yb_admin_restore(a, W(0), err);
+    return yb_admin_restore(tx, W(0), err);
 }
 VERB(retired)
 {
     struct yb_admin_page page = page_of(w);
-    return yb_admin_retired_list(a, W(0), &page, out, err);
+    return yb_admin_retired_list(tx, W(0), &page, out, err);
+}
+VERB(audit_list)
+{
+    const struct yb_admin_audit f = { w->n > 0 ? W(0) : yb_str(NULL, 0),
+                                      val(w, "tenant"),
+                                      val(w, "by"),
+                                      val(w, "since"),
+                                      val(w, "until"),
+                                      val(w, "limit").p == NULL ? 0 : 1 };
+    return yb_admin_audit_list(tx, &f, out, err);
 }
 VERB(node_add)
 {
     struct yb_node_id id;
     ck_assert(yb_node_id_parse(W(0), &id));
-    return yb_admin_node_add(a, id, W(1), val(w, "host"), out, err);
+    return yb_admin_node_add(tx, id, W(1), val(w, "host"), out, err);
 }
 VERB(node_set)
 {
-    return yb_admin_node_set(a, W(0), val(w, "host"), val(w, "state"), out, err);
+    return yb_admin_node_set(tx, W(0), val(w, "host"), val(w, "state"), out, err);
 }
 VERB(node_store)
 {
     struct yb_node_id id;
     (void)out;
     ck_assert(yb_node_id_parse(W(0), &id));
-    return yb_admin_node_store(a, id, W(1), err);
+    return yb_admin_node_store(tx, id, W(1), err);
 }
 VERB(node_show)
 {
-    return yb_admin_node_show(a, W(0), out, err);
+    return yb_admin_node_show(tx, W(0), out, err);
 }
 VERB(node_list)
 {
     (void)w;
-    return yb_admin_node_list(a, out, err);
+    return yb_admin_node_list(tx, out, err);
 }
 
 static const struct {
     const char *name;
-    int (*run)(const struct words *w, json_t **out, struct yb_err *err);
+    int (*run)(struct yb_admin_tx *tx, const struct words *w, json_t **out, struct yb_err *err);
 } verbs[] = {
     { "tenant add", tenant_add },
     { "tenant set", tenant_set },
@@ -310,6 +322,7 @@ static const struct {
     { "account retire", retire },
     { "account restore", restore },
     { "account retired", retired },
+    { "audit list", audit_list },
     { "node add", node_add },
     { "node set", node_set },
     { "node store", node_store },
@@ -320,6 +333,28 @@ static const struct {
 struct step {
     const char *ask, *want;
 };
+
+static const struct yb_admin_actor actor = { YB_STR_INIT("tester"), YB_STR_INIT("192.0.2.7") };
+
+/* One verb, one transaction. */
+static int
+in_tx(int (*verb)(struct yb_admin_tx *, const struct words *, json_t **, struct yb_err *),
+      const struct words *w, json_t **out, struct yb_err *err)
+{
+    struct yb_admin_tx *tx = NULL;
+    size_t n;
+
+    if (yb_admin_begin(a, &actor, &tx, err) < 0)
+        return -1;
+    if (verb(tx, w, out, err) == 0)
+        return yb_admin_commit(&tx, err);
+    (void)yb_admin_refusals(tx, &n);
+    ck_assert_msg(n > 0, "%s without a refusal", err->text);
+    json_decref(*out);
+    *out = NULL;
+    yb_admin_rollback(&tx);
+    return -1;
+}
 
 static int
 run(const char *ask, json_t **out, struct yb_err *err)
@@ -344,7 +379,7 @@ run(const char *ask, json_t **out, struct yb_err *err)
     }
     for (size_t i = 0; i < YB_COUNT(verbs); i++) {
         if (yb_str_eq(name, yb_str_from(verbs[i].name)))
-            return verbs[i].run(&w, out, err);
+            return in_tx(verbs[i].run, &w, out, err);
     }
     ck_abort_msg("no such verb: %s", ask);
     return -1;
@@ -368,12 +403,49 @@ check_parts(const char *ask, const char *text, const char *want)
     }
 }
 
+static long
+audit_rows(void)
+{
+    uint64_t n;
+
+    ck_assert(yb_str_u64(yb_str_from(cluster_sql(c, "SELECT count(*) FROM audit")), INT32_MAX, &n));
+    return (long)n;
+}
+
+/* Whoever changes something leaves one row; who only looks, or was refused, none. */
+static void
+check_audit(const char *ask, bool done, long before)
+{
+    struct yb_str rest = yb_str_from(ask), noun, verb;
+    bool reads;
+
+    ck_assert(yb_str_split(&rest, ' ', &noun) && yb_str_split(&rest, ' ', &verb));
+    reads = yb_str_eq(verb, YB_STR("show")) || yb_str_eq(verb, YB_STR("list")) ||
+            yb_str_eq(verb, YB_STR("retired"));
+    ck_assert_msg(audit_rows() - before == (done && !reads ? 1 : 0), "%s: %ld rows", ask,
+                  audit_rows() - before);
+    if (done && !reads)
+        ck_assert_str_eq(
+            cluster_sql(c, "SELECT concat_ws(' ', actor_kind, actor_name, role, via, "
+                           "host(client), kind, object <> '', split_part(action, '.', "
+                           "1), (before IS NULL AND after IS NULL)) FROM audit ORDER "
+                           "BY id DESC LIMIT 1"),
+            yb_str_eq(noun, YB_STR("tenant"))   ? "unix tester C cli 192.0.2.7 change t tenant f"
+            : yb_str_eq(noun, YB_STR("domain")) ? "unix tester C cli 192.0.2.7 change t domain f"
+            : yb_str_eq(noun, YB_STR("alias"))  ? "unix tester C cli 192.0.2.7 change t alias f"
+            : yb_str_eq(noun, YB_STR("node"))   ? "unix tester C cli 192.0.2.7 change t node f"
+                                                : "unix tester C cli 192.0.2.7 change t account f");
+}
+
 static void
 take(const struct step *s)
 {
     struct yb_err err = { 0 };
     json_t *out = NULL;
+    long before = audit_rows();
     int rc = run(s->ask, &out, &err);
+
+    check_audit(s->ask, rc == 0, before);
 
     if (s->want[0] == '!') {
         ck_assert_msg(rc < 0, "%s was done", s->ask);
@@ -417,21 +489,21 @@ static const struct step node_steps[] = {
     { "node list", "'name':'here'" },
 };
 static const struct step tenant_steps[] = {
-    { "tenant add t1 contact=it@t1.test domains=2 accounts=10 bytes=1000", "'name':'t1' 'contact':'it@t1.test' 'max_domains':2 'max_accounts':10 'max_bytes':1000 'suspended':null" },
+    { "tenant add t1 contact=it@t1.test max_domains=2 max_accounts=10 max_bytes=1000", "'name':'t1' 'contact':'it@t1.test' 'max_domains':2 'max_accounts':10 'max_bytes':1000 'suspended':null" },
     { "tenant add t1", "!There is a tenant of this name already" },
     { "tenant add ", "!A tenant needs a name" },
     { "tenant add a\nb", "!holds no line ends" },
     { "tenant add a\xff", "!is UTF-8" },
     { "tenant add t2 contact=nonsense", "!nonsense" },
     { "tenant add t2 contact=it@t1..test", "!it@t1..test" },
-    { "tenant add t2 domains=many", "!many" },
-    { "tenant add t2 domains=-1", "!Limits are not negative" },
-    { "tenant add t2 accounts=-1", "!Limits are not negative" },
-    { "tenant add t2 bytes=0", "!more than 0 bytes" },
+    { "tenant add t2 max_domains=many", "!many" },
+    { "tenant add t2 max_domains=-1", "!is not a " },
+    { "tenant add t2 max_accounts=-1", "!is not a " },
+    { "tenant add t2 max_bytes=0", "!more than 0 bytes" },
     { "tenant add t2", "'max_domains':null 'contact':null" },
     { "tenant set t1 contact=", "'contact':null 'max_domains':2" },
-    { "tenant set t1 domains= accounts=11", "'max_domains':null 'max_accounts':11 'max_bytes':1000" },
-    { "tenant set t9 domains=1", "!There is no such tenant" },
+    { "tenant set t1 max_domains= max_accounts=11", "'max_domains':null 'max_accounts':11 'max_bytes':1000" },
+    { "tenant set t9 max_domains=1", "!There is no such tenant" },
     { "tenant suspend t1 unpaid", "'suspended':'unpaid'" },
     { "tenant suspend t1", "'suspended':null" },
     { "tenant suspend t9 unpaid", "!There is no such tenant" },
@@ -445,29 +517,29 @@ static const struct step tenant_steps[] = {
     { "tenant show t2", "!There is no such tenant" },
 };
 static const struct step domain_steps[] = {
-    { "tenant add d1 domains=3", "" },
+    { "tenant add d1 max_domains=3", "" },
     { "domain add d1 Plain.Test.", "'name':'plain.test' 'written':null 'tenant':'d1' 'state':'active' 'separator':'+' 'subdomains':'none' 'full_days':3 'catch_all':null 'aliases':[]" },
     { "domain add d1 plain.test", "!This domain is hosted already" },
     { "domain add d9 other.test", "!There is no such tenant" },
-    { "domain add d1 b\303\274cher.test contact=x@y.test catch_all=z@y.test separator=- subdomains=one full_days=0 accounts=2 bytes=99", "'name':'xn--bcher-kva.test' 'contact':'x@y.test' 'catch_all':'z@y.test' 'separator':'-' 'subdomains':'one' 'full_days':0 'max_accounts':2 'max_bytes':99" },
+    { "domain add d1 b\303\274cher.test contact=x@y.test catch_all=z@y.test separator=- subdomains=one full_days=0 max_accounts=2 max_bytes=99", "'name':'xn--bcher-kva.test' 'contact':'x@y.test' 'catch_all':'z@y.test' 'separator':'-' 'subdomains':'one' 'full_days':0 'max_accounts':2 'max_bytes':99" },
     { "domain show B\303\234CHER.test", "'name':'xn--bcher-kva.test'" },
     { "domain add d1 a..test", "!a..test" },
     { "domain add d1 -a.test", "!-a.test" },
     { "domain add d1 [127.0.0.1]", "![127.0.0.1]" },
     { "domain add d1 x@y.test", "!x@y.test" },
-    { "domain set plain.test separator=!", "!The separator is one of + - = _ . # ~ /, or none" },
+    { "domain set plain.test separator=!", "!! is not one of + - = _ . # ~ /, or none" },
     { "domain set plain.test separator=", "'separator':null" },
-    { "domain set plain.test separator=_ subdomains=some", "!subdomains is none, one or any" },
+    { "domain set plain.test separator=_ subdomains=some", "!some is not one of none one any" },
     { "domain set plain.test subdomains=any catch_all=all@plain.test", "'subdomains':'any' 'separator':null 'catch_all':'all@plain.test'" },
     { "domain set plain.test catch_all=", "'catch_all':null 'subdomains':'any'" },
     { "domain set plain.test catch_all=nonsense", "!nonsense" },
-    { "domain set plain.test catch_all=x@[192.0.2.1]", "!x@[192.0.2.1] has no domain name" },
+    { "domain set plain.test catch_all=x@[192.0.2.1]", "!x@[192.0.2.1]: the address has no domain name" },
     { "domain set plain.test contact=it@plain..test", "!it@plain..test" },
     { "domain add d1 c.test catch_all=a..b@y.test", "!a..b@y.test" },
     /* Kept without quotes, or nobody would find it; shown with those it needs. */
     { "domain set plain.test catch_all=\"a/b\"@Y.test contact=\"a..b\"@y.test", "'catch_all':'a/b@y.test' 'contact':'\\\"a..b\\\"@y.test'" },
     { "domain set plain.test catch_all= contact=", "'catch_all':null 'contact':null" },
-    { "domain set plain.test full_days=-1", "!Limits are not negative" },
+    { "domain set plain.test full_days=-1", "!is not a " },
     { "domain set plain.test full_days=x", "!x" },
     { "domain set other.test full_days=1", "!There is no such domain" },
     { "domain alias plain.test Other.Test", "'aliases':['other.test']" },
@@ -496,19 +568,19 @@ static const struct step domain_steps[] = {
     { "alias show a@plain.test", "!There is no such alias" },
 };
 static const struct step account_steps[] = {
-    { "tenant add a1 accounts=4", "" },
-    { "domain add a1 a.test accounts=3", "" },
+    { "tenant add a1 max_accounts=4", "" },
+    { "domain add a1 a.test max_accounts=3", "" },
     { "domain add a1 a2.test", "" },
     { "tenant add a2", "" },
     { "domain add a2 foreign.test", "" },
-    { "account add Ann@A.test name=Ann quota=1000", "'address':'Ann@a.test' 'name':'Ann' 'quota_bytes':1000 'home_node':'" NODE "' 'keep_copy':true 'imap':true 'pop3':true 'submission':true 'has_password':false 'forwards':[] 'may_send_as':[] ~local_key" },
+    { "account add Ann@A.test name=Ann quota_bytes=1000", "'address':'Ann@a.test' 'name':'Ann' 'quota_bytes':1000 'home_node':'" NODE "' 'keep_copy':true 'imap':true 'pop3':true 'submission':true 'has_password':false 'forwards':[] 'may_send_as':[] ~local_key" },
     { "account add ann@a.test", "!There is an account of this address already" },
     { "account add ANN@A.TEST", "!There is an account of this address already" },
     { "account add ann@nowhere.test", "!There is no such domain" },
     { "account add bob@a.test home=1112131415161718", "!There is no such node" },
-    { "account add bob@a.test home=xyz", "!invalid hexadecimal digit" },
-    { "account add bob@a.test quota=-1", "!Limits are not negative" },
-    { "account add bob@a.test quota=x", "!x" },
+    { "account add bob@a.test home=xyz", "!xyz is no node's id" },
+    { "account add bob@a.test quota_bytes=-1", "!is not a " },
+    { "account add bob@a.test quota_bytes=x", "!x" },
     { "account add bob@a.test verifier=plain", "!" },
     { "account show bob@a.test", "!There is no such account" },
     { "account add u%h@a.test", "!a local part cannot hold %, ! or @" },
@@ -522,10 +594,10 @@ static const struct step account_steps[] = {
     { "account add u", "!" },
     { "account add bob@a.test verifier={SHA512-CRYPT}$6$saltsalt$qFmFH.bQmmtXzyBY0s9v7Oicd2z4XSIecDzlB5KiA2/jctKu9YterLp8wwnSq.qc.eoxqOmSuNp2xS0ktL3nh/", "'has_password':true" },
     { "account set bob@a.test verifier=", "'has_password':false" },
-    { "account set bob@a.test name=Bob quota=5 keep=false imap=false pop3=false send=false", "'name':'Bob' 'quota_bytes':5 'keep_copy':false 'imap':false 'pop3':false 'submission':false" },
-    { "account set bob@a.test quota=", "'quota_bytes':0 'keep_copy':false" },
+    { "account set bob@a.test name=Bob quota_bytes=5 keep_copy=false imap=false pop3=false submission=false", "'name':'Bob' 'quota_bytes':5 'keep_copy':false 'imap':false 'pop3':false 'submission':false" },
+    { "account set bob@a.test quota_bytes=", "'quota_bytes':0 'keep_copy':false" },
     { "account set bob@a.test imap=perhaps", "!perhaps" },
-    { "account set eve@a.test quota=1", "!There is no such account" },
+    { "account set eve@a.test quota_bytes=1", "!There is no such account" },
     { "account suspend bob@a.test gone", "'suspended':'gone'" },
     { "account suspend bob@a.test", "'suspended':null" },
     { "account suspend eve@a.test gone", "!There is no such account" },
@@ -557,8 +629,8 @@ static const struct step account_steps[] = {
     { "account add emil@a2.test", "!tenant a1 may have 4 accounts" },
     { "alias add carl@a.test x@far.test", "!carl@a.test is an account already" },
     { "alias add list@a.test x@far.test", "" },
-    { "domain set a.test accounts=", "" },
-    { "tenant set a1 accounts=", "" },
+    { "domain set a.test max_accounts=", "" },
+    { "tenant set a1 max_accounts=", "" },
     { "account add LIST@a.test", "!LIST@a.test is an alias already" },
     { "account list a.test", "'address':'Ann@a.test' 'address':'bob@a.test' 'address':'carl@a.test' ~dora" },
     { "account list a.test after=ann@a.test limit=1", "~Ann 'address':'bob@a.test' ~carl" },
@@ -581,14 +653,14 @@ static const struct step alias_steps[] = {
     { "alias add y@nowhere.test a@l.test", "!There is no such domain" },
     { "alias add u%h@l.test a@l.test", "!a local part cannot hold" },
     { "alias add z@l.test a@l.test A@L.TEST", "'targets':['a@l.test']" },
-    { "alias add z2@l.test a@l.test enabled=false until=2030-01-31 note=why", "'enabled':false 'expires_at':'2030-01-31 'note':'why'" },
-    { "alias add z3@l.test a@l.test until=soon", "!soon" },
+    { "alias add z2@l.test a@l.test enabled=false expires_at=2030-01-31 note=why", "'enabled':false 'expires_at':'2030-01-31 'note':'why'" },
+    { "alias add z3@l.test a@l.test expires_at=soon", "!soon" },
     { "alias set info@l.test c@l.test", "'targets':['c@l.test']" },
     { "alias set info@l.test enabled=false", "'targets':['c@l.test'] 'enabled':false" },
-    { "alias set z2@l.test until=", "'expires_at':null 'enabled':false 'note':'why'" },
-    { "alias set z2@l.test until=infinity", "'expires_at':null" },
-    { "alias add z4@l.test a@l.test until=infinity", "'expires_at':null" },
-    { "alias add z5@l.test x@[192.0.2.1]", "!x@[192.0.2.1] has no domain name" },
+    { "alias set z2@l.test expires_at=", "'expires_at':null 'enabled':false 'note':'why'" },
+    { "alias set z2@l.test expires_at=infinity", "'expires_at':null" },
+    { "alias add z4@l.test a@l.test expires_at=infinity", "'expires_at':null" },
+    { "alias add z5@l.test x@[192.0.2.1]", "!x@[192.0.2.1]: the address has no domain name" },
     { "alias add \"z..6\"@l.test \"a@b\"@l.test", "!cannot hold @" },
     { "alias add \"z..6\"@l.test \"q\\\"\"@Far.test", "'address':'\\\"z..6\\\"@l.test' 'targets':['\\\"q\\\\\\\"\\\"@far.test']" },
     { "alias list l.test after=\"z..6\"@l.test limit=1", "'z2@l.test'" },
@@ -625,7 +697,7 @@ static const struct step lead_steps[] = {
     { "alias set two@q.test ann@q.test gone@q.test enabled=false", "gone@q.test:" },
     { "alias set one@q.test two@q.test", "two@q.test disabled" },
     { "account forward ann@q.test ann@q.test", "~warnings" }, /* keeps a copy */
-    { "account set ann@q.test keep=false", "!ann@q.test would lead back to itself" },
+    { "account set ann@q.test keep_copy=false", "!ann@q.test would lead back to itself" },
     { "account forward ann@q.test nobody@q.test", "nobody@q.test:" },
     { "account unforward ann@q.test ann@q.test", "~warnings" },
     { "account retire old@q.test forward ann@q.test", "nobody@q.test:" },
@@ -640,6 +712,38 @@ static const struct step lead_steps[] = {
     { "account retire boss@q.test deleted", "contact q.test" },
     { "account add free@q.test", "~warnings" },
     { "account delete free@q.test", "~warnings" },
+};
+static const struct step value_steps[] = {
+    { "tenant add v9", "" },
+    { "domain add v9 v9.test", "" },
+    { "account add u@v9.test", "" },
+    { "account set u@v9.test quota_bytes=0", "'quota_bytes':0" },
+    { "account set u@v9.test quota_bytes=512", "'quota_bytes':512" },
+    { "account set u@v9.test quota_bytes=1K", "'quota_bytes':1024" },
+    { "account set u@v9.test quota_bytes=2m", "'quota_bytes':2097152" },
+    { "account set u@v9.test quota_bytes=3G", "'quota_bytes':3221225472" },
+    { "account set u@v9.test quota_bytes=1T", "'quota_bytes':1099511627776" },
+    { "account set u@v9.test quota_bytes=9223372036854775807", "'quota_bytes':9223372036854775807" },
+    { "account set u@v9.test quota_bytes=none", "'quota_bytes':0" },
+    { "account set u@v9.test quota_bytes=G", "!G is not a size" },
+    { "account set u@v9.test quota_bytes=1.5G", "!is not a size" },
+    { "account set u@v9.test quota_bytes=-1", "!is not a size" },
+    { "account set u@v9.test quota_bytes=1GB", "!is not a size" },
+    { "account set u@v9.test quota_bytes=9223372036854775808", "!is not a size" },
+    { "account set u@v9.test quota_bytes=8388608T", "!is not a size" },
+    { "account set u@v9.test imap=off pop3=No submission=false keep_copy=yes", "'keep_copy':true 'imap':false 'pop3':false 'submission':false" },
+    { "account set u@v9.test imap=on pop3=Yes submission=true", "'imap':true 'pop3':true 'submission':true" },
+    { "account set u@v9.test imap=", "! is not yes or no" },
+    { "account set u@v9.test imap=none", "!none is not yes or no" },
+    { "account set u@v9.test name=\xff", "!is UTF-8" },
+    { "account set u@v9.test name=a\x1b[2J", "!without controls" },
+    { "domain set v9.test full_days=none", "!is not a number" },
+    { "domain set v9.test max_accounts=2147483648", "!is not a number from 0 to 2147483647, or none" },
+    { "domain set v9.test subdomains=", "! is not one of none one any" },
+    { "alias add a@v9.test u@v9.test expires_at=yesterday enabled=no", "'enabled':false 'expires_at':'20" },
+    { "alias set a@v9.test expires_at=none", "'expires_at':null" },
+    { "alias set a@v9.test expires_at=2027-02-30", "!2027-02-30 is not a time" },
+    { "alias set a@v9.test expires_at=infinity", "'expires_at':null" },
 };
 static const struct step retire_steps[] = {
     { "tenant add r1", "" },
@@ -704,11 +808,29 @@ START_TEST(test_leads)
 }
 END_TEST
 
+START_TEST(test_values)
+{
+    TAKE(value_steps);
+}
+END_TEST
+
 START_TEST(test_retirements)
 {
     TAKE(retire_steps);
 }
 END_TEST
+
+static int
+lives_in_tx(struct yb_account_id id, bool *lives, struct yb_err *err)
+{
+    struct yb_admin_tx *tx = NULL;
+    int rc = yb_admin_begin(a, &actor, &tx, err);
+
+    if (rc == 0)
+        rc = yb_admin_account_lives(tx, id, lives, err);
+    yb_admin_rollback(&tx);
+    return rc;
+}
 
 /* An id is never an account's again, whoever gets the address. */
 START_TEST(test_lives)
@@ -724,10 +846,10 @@ START_TEST(test_lives)
     ck_assert(yb_account_id_parse(
         yb_str_from(json_string_value(json_object_get(out, "account_id"))), &old));
     json_decref(out);
-    ck_assert_int_eq(yb_admin_account_lives(a, old, &lives, &err), 0);
+    ck_assert_int_eq(lives_in_tx(old, &lives, &err), 0);
     ck_assert(lives);
     take(&(struct step){ "account delete u@v.test", "" });
-    ck_assert_int_eq(yb_admin_account_lives(a, old, &lives, &err), 0);
+    ck_assert_int_eq(lives_in_tx(old, &lives, &err), 0);
     ck_assert(!lives);
     ck_assert_int_eq(run("account add u@v.test", &out, &err), 0);
     ck_assert(yb_account_id_parse(
@@ -760,29 +882,156 @@ START_TEST(test_app_password)
 }
 END_TEST
 
+/* --- the audit, and what is told of refusals --- */
+
+/* Of the last row, as JSON. */
+static const char *
+last(const char *what)
+{
+    return cluster_sql(c,
+                       "SELECT action || ' ' || coalesce(%s::text, '-') FROM audit "
+                       "ORDER BY id DESC LIMIT 1",
+                       what);
+}
+
+START_TEST(test_audit)
+{
+    static const struct {
+        const char *ask, *before, *after;
+    } steps[] = {
+        { "tenant add o1 contact=a@b.test", "tenant.add -",
+          "tenant.add {\"name\": \"o1\", \"contact\": \"a@b.test\"" },
+        { "tenant set o1 max_domains=3", "tenant.set {\"max_domains\": null}",
+          "tenant.set {\"max_domains\": 3}" },
+        { "tenant set o1 max_domains=3", "tenant.set {}", "tenant.set {}" },
+        { "tenant suspend o1 unpaid", "tenant.suspend {\"suspended\": null}",
+          "tenant.suspend {\"suspended\": \"unpaid\"}" },
+        { "tenant suspend o1", "tenant.resume {\"suspended\": \"unpaid\"}",
+          "tenant.resume {\"suspended\": null}" },
+        { "domain add o1 o.test", "domain.add -", "domain.add {\"name\": \"o.test\"" },
+        { "domain alias o.test o2.test", "domain.alias {\"aliases\": []}",
+          "domain.alias {\"aliases\": [\"o2.test\"]}" },
+        { "account add u@o.test verifier=" SCRAM, "account.add -", "\"password\": \"(changed)\"" },
+        { "account set u@o.test verifier=" SCRAM, "account.password {}",
+          "account.password {\"password\": \"(changed)\"}" },
+        { "account set u@o.test verifier=", "account.password {\"has_password\": true}",
+          "\"has_password\": false" },
+        { "account app u@o.test phone", "account.app-password {\"app_passwords\": 0}",
+          "account.app-password {\"app_passwords\": 1}" },
+        { "account revoke u@o.test phone", "account.app-revoke {\"app_passwords\": 1}",
+          "account.app-revoke {\"app_passwords\": 0}" },
+        { "account forward u@o.test x@far.test", "account.forward {\"forwards\": []}",
+          "[\"x@far.test\"]" },
+        { "alias add a@o.test u@o.test", "alias.add -", "\"targets\": [\"u@o.test\"]" },
+        { "alias delete a@o.test", "\"targets\": [\"u@o.test\"]", "alias.delete -" },
+        { "account retire u@o.test deleted", "account.retire -", "\"kind\": \"deleted\"" },
+        { "account retire u@o.test moved n@far.test", "\"kind\": \"deleted\"",
+          "\"kind\": \"moved\"" },
+        { "account restore u@o.test", "\"kind\": \"moved\"", "account.restore -" },
+        { "account delete u@o.test", "\"address\": \"u@o.test\"", "account.delete -" },
+    };
+
+    for (size_t i = 0; i < YB_COUNT(steps); i++) {
+        take(&(struct step){ steps[i].ask, "" });
+        ck_assert_msg(strstr(last("before"), steps[i].before) != NULL, "%s: %s", steps[i].ask,
+                      last("before"));
+        ck_assert_msg(strstr(last("after"), steps[i].after) != NULL, "%s: %s", steps[i].ask,
+                      last("after"));
+    }
+    take(&(struct step){ "audit list tenant=o1 by=tester",
+                         "'action':'tenant.add' 'client':'192.0.2.7' 'action':'account.delete' "
+                         "'tenant':'o1' ~'id':" });
+    take(&(struct step){ "audit list U@O.test",
+                         "'object':'u@o.test' 'action':'account.forward' ~domain.add" });
+    take(&(struct step){ "audit list U@O.test limit=1",
+                         "'action':'account.delete' ~account.forward" });
+    take(&(struct step){ "audit list o.test", "'action':'domain.alias' ~'action':'account" });
+    take(&(struct step){ "audit list o.test until=2026-01-01", "[]" });
+    take(&(struct step){ "audit list o.test since=2026-01-01 until=infinity",
+                         "'action':'domain.alias'" });
+    take(&(struct step){ "audit list tenant=o2", "[]" });
+    take(&(struct step){ "audit list by=root", "[]" });
+    take(&(struct step){ "audit list since=soon", "!soon" });
+    /* Whose it is, and no figure and no secret in it. */
+    ck_assert_str_eq(
+        cluster_sql(
+            c, "SELECT count(*) FROM audit a JOIN tenants t USING (tenant_id) WHERE t.name = 'o1'"),
+        "19");
+    ck_assert_str_eq(cluster_sql(c, "SELECT count(*) FROM audit WHERE concat(before, after) ~ "
+                                    "'SCRAM|bytes\": [0-9]+, \"messages|[0-9a-f]{64}'"),
+                     "0");
+}
+END_TEST
+
+/* All that is wrong is told, each with its field; nothing is done, and nothing stands in the audit. */
+START_TEST(test_refusals)
+{
+    const struct yb_admin_values v = { { YB_STR_INIT("nonsense"),
+                                         YB_STR_INIT("x@y.test"),
+                                         YB_STR_INIT("!"),
+                                         { NULL, 0 },
+                                         YB_STR_INIT("soon"),
+                                         { NULL, 0 },
+                                         YB_STR_INIT("1X") } };
+    static const struct {
+        const char *field, *sentence;
+        enum yb_err_kind kind;
+    } want[] = {
+        { "contact", "nonsense: ", YB_ERR_VALUE },
+        { "separator", "! is not one of", YB_ERR_SYNTAX },
+        { "full_days", "soon is not a number", YB_ERR_SYNTAX },
+        { "max_bytes", "1X is not a size", YB_ERR_SYNTAX },
+    };
+    const struct yb_admin_refusal *told;
+    struct yb_admin_tx *tx = NULL;
+    struct yb_err err = { 0 };
+    json_t *out = NULL, *problem;
+    long before;
+    size_t n;
+
+    take(&(struct step){ "tenant add q7", "" });
+    take(&(struct step){ "domain add q7 q1.test", "" });
+    before = audit_rows();
+    ck_assert_int_eq(yb_admin_begin(a, &actor, &tx, &err), 0);
+    ck_assert_int_eq(yb_admin_domain_set(tx, YB_STR("q1.test"), &v, &out, &err), -1);
+    told = yb_admin_refusals(tx, &n);
+    ck_assert_uint_eq(n, YB_COUNT(want));
+    for (size_t i = 0; i < n; i++) {
+        ck_assert_str_eq(told[i].field, want[i].field);
+        ck_assert_msg(yb_str_starts(told[i].sentence, yb_str_from(want[i].sentence)), "%.*s",
+                      YB_STR_ARG(told[i].sentence));
+        ck_assert_int_eq(told[i].kind, want[i].kind);
+    }
+    ck_assert_int_eq(err.kind, YB_ERR_VALUE); /* the first */
+    problem = yb_admin_problem(tx, &err);
+    ck_assert_uint_eq(json_array_size(json_object_get(problem, "errors")), n);
+    ck_assert_str_eq(json_string_value(json_object_get(problem, "code")), "invalid");
+    ck_assert_str_eq(json_string_value(json_object_get(
+                         json_array_get(json_object_get(problem, "errors"), 2), "pointer")),
+                     "/full_days");
+    json_decref(problem);
+    yb_admin_rollback(&tx);
+    ck_assert_int_eq(audit_rows(), before);
+    take(&(struct step){ "domain show q1.test", "'catch_all':null" });
+}
+END_TEST
+
 /* Away is not refused, and says so. */
 START_TEST(test_away)
 {
     const struct yb_admin_conf conf = { .conninfo = "host=/nowhere dbname=yubin" };
     struct yb_admin *other = yb_admin_new(&conf);
     struct yb_err err = { 0 };
-    json_t *out = NULL;
+    struct yb_admin_tx *tx = NULL;
 
-    ck_assert_int_lt(yb_admin_tenant_show(other, YB_STR("t1"), &out, &err), 0);
+    ck_assert_int_lt(yb_admin_begin(other, &actor, &tx, &err), 0);
     ck_assert_int_eq(err.class, YB_TEMP);
-    ck_assert_ptr_null(out);
+    ck_assert_ptr_null(tx);
     yb_admin_free(&other);
 }
 END_TEST
 
 /* --- import --- */
-
-#define SCRAM                                                                                      \
-    "SCRAM-SHA-256$8192:W22ZaJ0SNY7soEsUEjb6gQ==$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:"    \
-    "wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU="
-#define CRYPT                                                                                      \
-    "{SHA512-CRYPT}$6$saltsalt$qFmFH.bQmmtXzyBY0s9v7Oicd2z4XSIecDzlB5KiA2/"                        \
-    "jctKu9YterLp8wwnSq.qc.eoxqOmSuNp2xS0ktL3nh/"
 
 struct told {
     char text[4000];
@@ -810,7 +1059,7 @@ import(struct yb_str lines, struct told *told, struct yb_admin_import *i, struct
     told->n = 0;
     told->text[0] = '\0';
     *i = (struct yb_admin_import){ .problem = note_problem, .arg = told };
-    rc = yb_admin_account_import(a, fileno(f), i, err);
+    rc = yb_admin_account_import(a, &actor, fileno(f), i, err);
     fclose(f);
     return rc;
 }
@@ -881,12 +1130,19 @@ START_TEST(test_import)
     struct yb_err err = { 0 };
     struct yb_admin_import i;
     struct told told;
+    long before = audit_rows();
     char verifier[400];
     struct yb_err none = { 0 };
 
     ck_assert_msg(import(yb_str_from(lines), &told, &i, &err) == 0, "%s %s", err.text, told.text);
     ck_assert_uint_eq(i.accounts, 4);
     ck_assert_uint_eq(i.without_scram, 1);
+    ck_assert_int_eq(audit_rows() - before, 5);
+    ck_assert_str_eq(last("after"), "account.import {\"accounts\": 4, \"without_scram\": 1}");
+    ck_assert_str_eq(
+        cluster_sql(c, "SELECT count(*) FROM audit JOIN accounts USING (account_id) WHERE action = "
+                       "'account.add' AND object = written || '@i.test'"),
+        "5");
     take(&(struct step){ "account show plain@i.test",
                          "'address':'Plain@i.test' 'has_password':false" });
     take(&(struct step){ "account show scram@i.test",
@@ -911,7 +1167,7 @@ START_TEST(test_import_limit)
     struct yb_admin_import i;
     struct told told;
 
-    take(&(struct step){ "tenant add il accounts=2", "" });
+    take(&(struct step){ "tenant add il max_accounts=2", "" });
     take(&(struct step){ "domain add il il.test", "" });
     ck_assert_int_lt(import(YB_STR("{\"address\":\"a@il.test\"}\n{\"address\":\"b@il.test\"}\n"
                                    "{\"address\":\"c@il.test\"}\n"),
@@ -977,9 +1233,12 @@ main(void)
     tcase_add_test(tc, test_accounts);
     tcase_add_test(tc, test_aliases);
     tcase_add_test(tc, test_leads);
+    tcase_add_test(tc, test_values);
     tcase_add_test(tc, test_retirements);
     tcase_add_test(tc, test_lives);
     tcase_add_test(tc, test_app_password);
+    tcase_add_test(tc, test_audit);
+    tcase_add_test(tc, test_refusals);
     tcase_add_test(tc, test_away);
     suite_add_tcase(s, tc);
     tc = tcase_create("import");

@@ -1,0 +1,253 @@
+/* A thing from being found, and locked, to its row in the audit. */
+#include "lib/admin/verb.h"
+
+#include <stdlib.h>
+
+#define CHANGED "(changed)"
+
+/* clang-format off */
+static const struct yb_db_statement audit = { "audit",
+    "SELECT yubin.yb_audit($1::text, 'change', $2::uuid, $3::uuid, $4::uuid, $5::text, "
+    "                      $6::text::jsonb, $7::text::jsonb)" };
+/* clang-format on */
+
+/* Members of cards that change by themselves: no change of them is anybody's deed. */
+static const char *const figures[] = { "bytes",    "messages", "full_since", "domains",
+                                       "accounts", "warnings", "created_at" };
+
+/* --- finding --- */
+
+static struct yb_admin_subject *
+subject_new(struct yb_admin_tx *tx, const struct yb_admin_kind *kind)
+{
+    struct yb_admin_subject *s = yb_arena_alloc(tx->arena, 1, sizeof(*s));
+
+    *s = (struct yb_admin_subject){ .kind = kind };
+    *tx->last = s;
+    tx->last = &s->next;
+    return s;
+}
+
+static void
+take_id(const struct yb_db_result *r, unsigned column, bool *has, uint8_t id[YB_ID_BYTES])
+{
+    *has = !yb_db_is_null(r, 0, column);
+    yb_db_bytes(r, 0, column, id, YB_ID_BYTES);
+}
+
+static int
+read_ids(struct yb_admin_tx *tx, struct yb_admin_subject *s, struct yb_err *err)
+{
+    struct yb_db_params p = { 0 };
+    struct yb_db_result *r = NULL;
+    struct yb_err why = { 0 };
+    int rc;
+
+    yb_db_add_text(&p, s->key[0]);
+    yb_db_add_text(&p, s->key[1]);
+    rc = yb_db_run(tx->c, s->kind->ids, &p, &r, &why);
+    if (rc < 0) {
+        yb_admin_refuse_statement(tx, &why, err);
+    } else if (yb_db_rows(r) == 0) {
+        rc = yb_admin_no_such(tx, s->kind->what, err);
+    } else {
+        take_id(r, 0, &s->has_tenant, s->tenant);
+        take_id(r, 1, &s->has_domain, s->domain);
+        take_id(r, 2, &s->has_id, s->id);
+        s->name = yb_arena_dup(tx->arena, yb_db_str(r, 0, 3));
+    }
+    yb_db_result_free(&r);
+    yb_db_params_free(&p);
+    return rc;
+}
+
+static int
+read_card(struct yb_admin_tx *tx, const struct yb_admin_subject *s, json_t **out,
+          struct yb_err *err)
+{
+    struct yb_db_params q = { 0 };
+
+    yb_db_add_text(&q, s->key[0]);
+    yb_db_add_text(&q, s->key[1]);
+    return yb_admin_ask(tx, s->kind->card, &q, s->kind->what, out, err);
+}
+
+struct yb_admin_subject *
+yb_admin_made(struct yb_admin_tx *tx, const struct yb_admin_kind *kind, struct yb_str key,
+              struct yb_str key2, struct yb_err *err)
+{
+    struct yb_admin_subject *s = subject_new(tx, kind);
+
+    s->key[0] = yb_arena_dup(tx->arena, key);
+    s->key[1] = yb_arena_dup(tx->arena, key2);
+    return read_ids(tx, s, err) < 0 ? NULL : s;
+}
+
+struct yb_admin_subject *
+yb_admin_find(struct yb_admin_tx *tx, const struct yb_admin_kind *kind, struct yb_str key,
+              struct yb_str key2, struct yb_err *err)
+{
+    struct yb_admin_subject *s = yb_admin_made(tx, kind, key, key2, err);
+
+    return s == NULL || read_card(tx, s, &s->before, err) < 0 ? NULL : s;
+}
+
+struct yb_admin_subject *
+yb_admin_find_address(struct yb_admin_tx *tx, const struct yb_admin_kind *kind,
+                      struct yb_str address, struct yb_err *err)
+{
+    struct yb_admin_name n;
+
+    if (yb_admin_take_name(tx, address, "address", &n, err) < 0)
+        return NULL;
+    return yb_admin_find(tx, kind, n.local, n.domain, err);
+}
+
+/* --- changing --- */
+
+int
+yb_admin_run(struct yb_admin_tx *tx, const struct yb_admin_subject *s,
+             const struct yb_db_statement *st, const struct yb_str *texts, size_t n,
+             const char *what, struct yb_err *err)
+{
+    struct yb_db_params p = { 0 };
+
+    yb_db_add_bytes(&p, s->id, sizeof(s->id));
+    yb_db_add_bytes(&p, s->tenant, sizeof(s->tenant));
+    for (size_t i = 0; i < n; i++)
+        yb_admin_add(&p, texts[i]);
+    return yb_admin_change(tx, st, &p, what, err);
+}
+
+void
+yb_admin_secret(struct yb_admin_subject *s, const char *member)
+{
+    if (s->secrets == NULL)
+        s->secrets = json_object();
+    json_object_set_new(s->secrets, member, json_string(CHANGED));
+}
+
+int
+yb_admin_done(struct yb_admin_tx *tx, struct yb_admin_subject *s, const char *action, json_t **out,
+              struct yb_err *err)
+{
+    if (read_card(tx, s, &s->after, err) < 0)
+        return -1;
+    s->action = action;
+    if (out != NULL)
+        *out = json_deep_copy(s->after);
+    return 0;
+}
+
+void
+yb_admin_gone(struct yb_admin_subject *s, const char *action)
+{
+    s->action = action;
+}
+
+static void
+note(struct yb_admin_tx *tx, const char *action, struct yb_str object, json_t *after)
+{
+    struct yb_admin_subject *s = subject_new(tx, NULL);
+
+    s->action = action;
+    s->name = yb_arena_dup(tx->arena, object);
+    s->after = after;
+}
+
+void
+yb_admin_note(struct yb_admin_tx *tx, const char *action, json_t *after)
+{
+    note(tx, action, YB_STR(""), after);
+}
+
+void
+yb_admin_deed(struct yb_admin_tx *tx, const char *action, struct yb_str object)
+{
+    note(tx, action, object, NULL);
+}
+
+/* --- the audit --- */
+
+static bool
+is_figure(const char *key)
+{
+    for (size_t i = 0; i < YB_COUNT(figures); i++) {
+        if (strcmp(figures[i], key) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Of one of the two cards what is otherwise in the other; all of it where there is no other. */
+static json_t *
+changed_members(const json_t *card, const json_t *other, const json_t *secrets)
+{
+    json_t *found, *value;
+    const char *key;
+
+    if (card == NULL)
+        return NULL;
+    found = json_object();
+    json_object_foreach((json_t *)(uintptr_t)card, key, value)
+    {
+        if (other == NULL ? !json_is_null(value) && !is_figure(key)
+                          : !is_figure(key) && !json_equal(value, json_object_get(other, key)))
+            json_object_set(found, key, value);
+    }
+    if (secrets != NULL)
+        json_object_update(found, (json_t *)(uintptr_t)secrets);
+    return found;
+}
+
+static void
+add_id(struct yb_db_params *p, bool has, const uint8_t id[YB_ID_BYTES])
+{
+    if (has)
+        yb_db_add_bytes(p, id, YB_ID_BYTES);
+    else
+        yb_db_add_null(p);
+}
+
+/* Takes v over. */
+static void
+add_json(struct yb_db_params *p, json_t *v, struct yb_arena *arena)
+{
+    char *text = v == NULL ? NULL : json_dumps(v, JSON_COMPACT);
+
+    if (text == NULL)
+        yb_db_add_null(p);
+    else
+        yb_db_add_text(p, yb_arena_dup(arena, yb_str_from(text)));
+    free(text); /* Jansson's own */
+    json_decref(v);
+}
+
+static int
+write_one(struct yb_admin_tx *tx, const struct yb_admin_subject *s, struct yb_err *err)
+{
+    struct yb_db_params p = { 0 };
+    bool is_account = s->kind == &yb_admin_account_kind;
+
+    yb_db_add_text(&p, yb_str_from(s->action));
+    add_id(&p, s->has_tenant, s->tenant);
+    add_id(&p, s->has_domain, s->domain);
+    add_id(&p, s->has_id && is_account, s->id);
+    yb_db_add_text(&p, s->name);
+    add_json(&p, changed_members(s->before, s->after, NULL), tx->arena);
+    add_json(&p,
+             s->kind == NULL ? json_incref(s->after)
+                             : changed_members(s->after, s->before, s->secrets),
+             tx->arena);
+    return yb_admin_change(tx, &audit, &p, NULL, err);
+}
+
+int
+yb_admin_audit_write(struct yb_admin_tx *tx, struct yb_err *err)
+{
+    for (const struct yb_admin_subject *s = tx->subjects; s != NULL; s = s->next) {
+        if (s->action != NULL && write_one(tx, s, err) < 0)
+            return -1;
+    }
+    return 0;
+}
