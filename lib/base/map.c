@@ -15,7 +15,8 @@ struct yb_map {
     uint64_t secret[2];
 };
 
-#define MIN_SIZE 8 /* an open account has one */
+/* From the first key on: open accounts and mailboxes have maps, and most of them stay empty. */
+#define MIN_SIZE 8
 
 static inline uint64_t
 rotl(uint64_t x, int b)
@@ -70,8 +71,6 @@ yb_map_new(void)
 {
     struct yb_map *m = yb_alloc(1, sizeof(*m));
 
-    m->size = MIN_SIZE;
-    m->slots = yb_alloc(m->size, sizeof(*m->slots));
     yb_random(m->secret, sizeof(m->secret));
     return m;
 }
@@ -88,7 +87,7 @@ yb_map_free(struct yb_map **m)
     *m = NULL;
 }
 
-/* The slot that holds the key, or the free slot where the search ends. */
+/* The slot that holds the key, or the free slot where the search ends. There are slots. */
 static struct entry *
 map_find(const struct yb_map *m, struct yb_str key, uint64_t hash)
 {
@@ -107,6 +106,8 @@ map_rehash(struct yb_map *m)
     struct entry *old = m->slots;
     size_t old_size = m->size;
 
+    if (m->size == 0)
+        m->size = MIN_SIZE;
     while (m->size < (m->count + 1) * 4)
         m->size *= 2;
     m->slots = yb_alloc(m->size, sizeof(*m->slots));
@@ -123,7 +124,7 @@ map_rehash(struct yb_map *m)
 void *
 yb_map_get(const struct yb_map *m, struct yb_str key)
 {
-    return map_find(m, key, yb_siphash(m->secret, key))->value;
+    return m->size == 0 ? NULL : map_find(m, key, yb_siphash(m->secret, key))->value;
 }
 
 void *
@@ -150,9 +151,13 @@ yb_map_put(struct yb_map *m, struct yb_str key, void *value)
 void *
 yb_map_remove(struct yb_map *m, struct yb_str key)
 {
-    struct entry *e = map_find(m, key, yb_siphash(m->secret, key));
-    void *old = e->value;
+    struct entry *e;
+    void *old;
 
+    if (m->size == 0)
+        return NULL;
+    e = map_find(m, key, yb_siphash(m->secret, key));
+    old = e->value;
     e->value = NULL;
     m->count -= old != NULL;
     return old;

@@ -179,7 +179,7 @@ yb_keywordfile_parse(struct yb_str text, uint32_t letters)
     }
     sets_order(k);
     for (size_t i = 0; i < YB_LETTERS; i++) {
-        if ((letters >> i & 1) != 0 && k->names[i].n == 0) {
+        if ((letters >> i & 1) != 0 && yb_keywords_named(k, i).n == 0) {
             yb_keywords_put_name(k, i, yb_keywords_name(k, i, room));
             k->broken++;
         }

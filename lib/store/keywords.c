@@ -323,10 +323,10 @@ free_number(struct yb_keyword_job *j)
     const struct yb_keywords *k = now(j);
     size_t i = 0;
 
-    while (i < YB_LETTERS && k->names[i].n > 0)
+    while (i < YB_LETTERS && yb_keywords_named(k, i).n > 0)
         i++;
     while (i >= YB_LETTERS && i < YB_KEYWORDS_MOST &&
-           (k->names[i].n > 0 || yb_keyword_bit(members(j), i)))
+           (yb_keywords_named(k, i).n > 0 || yb_keyword_bit(members(j), i)))
         i++;
     return i;
 }
@@ -335,8 +335,8 @@ free_number(struct yb_keyword_job *j)
 static bool
 is_taken(struct yb_keyword_job *j, uint64_t number)
 {
-    return number < YB_KEYWORDS_MOST &&
-           (now(j)->names[number].n > 0 || yb_keyword_bit(members(j), (size_t)number));
+    return number < YB_KEYWORDS_MOST && (yb_keywords_named(now(j), (size_t)number).n > 0 ||
+                                         yb_keyword_bit(members(j), (size_t)number));
 }
 
 /* The number of a name, made when it has none; a name that looks as if it were lost is one, too. */
@@ -532,7 +532,7 @@ yb_keywords_keep(struct yb_keyword_job *j, struct yb_err *err)
     }
     for (size_t i = 0; i < YB_LETTERS; i++)
         m->head.letters |=
-            k->names[i].n > 0 ? 1u << i : 0; /* written with what is about to change */
+            yb_keywords_named(k, i).n > 0 ? 1u << i : 0; /* written with what is about to change */
     k->letters = m->head.letters;
     k->size = (uint64_t)st.st_size;
     k->ino = (uint64_t)st.st_ino;

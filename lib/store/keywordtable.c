@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #define SET_LOST "unknown-set-"
+#define NAMES_BLOCK 512 /* for the usual names: each open mailbox keeps its own */
 
 /* Keywords are the same in any case (RFC 3501 §2.3.2). */
 static struct yb_str
@@ -26,8 +27,7 @@ yb_keywords_new(void)
     struct yb_keywords *k = yb_alloc(1, sizeof(*k));
 
     atomic_init(&k->refs, 1);
-    k->arena = yb_arena_new(4096);
-    k->names = yb_alloc(YB_KEYWORDS_MOST, sizeof(*k->names));
+    k->arena = yb_arena_new(NAMES_BLOCK);
     k->by_name = yb_map_new();
     k->by_members = yb_map_new();
     return k;
@@ -63,12 +63,26 @@ yb_keywords_release(const struct yb_keywords **keywords)
     yb_free(k);
 }
 
+/* Room for names up to this number; most mailboxes have a handful, and each open one keeps them. */
+static void
+names_grow(struct yb_keywords *k, size_t number)
+{
+    size_t before = k->names_room;
+
+    if (number < before)
+        return;
+    k->names_room = number < 2 * before ? 2 * before : (number / 8 + 1) * 8;
+    k->names = yb_realloc(k->names, k->names_room, sizeof(*k->names));
+    memset(k->names + before, 0, (k->names_room - before) * sizeof(*k->names));
+}
+
 void
 yb_keywords_put_name(struct yb_keywords *k, size_t number, struct yb_str name)
 {
     char room[YB_KEYWORD_BYTES];
     struct yb_str key = fold(name, room);
 
+    names_grow(k, number);
     k->n_named += k->names[number].n == 0;
     k->names[number] = yb_arena_dup(k->arena, name);
     if (number >= k->n)
@@ -196,7 +210,7 @@ yb_keywords_find(const struct yb_keywords *k, struct yb_str name)
         return LOST_SETS + number;
     digits = yb_str_skip(name, strlen(UNKNOWN));
     if (yb_str_starts(name, YB_STR(UNKNOWN)) && yb_str_u64(digits, YB_KEYWORDS_MOST - 1, &number) &&
-        number >= YB_LETTERS && k->names[number].n == 0)
+        number >= YB_LETTERS && yb_keywords_named(k, (size_t)number).n == 0)
         return number;
     return YB_KEYWORD_NONE;
 }
@@ -235,7 +249,7 @@ yb_keywords_name(const struct yb_keywords *k, size_t number, char room[YB_KEYWOR
 {
     int n;
 
-    if (number < k->n && k->names[number].n > 0)
+    if (yb_keywords_named(k, number).n > 0)
         return k->names[number];
     n = number < YB_LETTERS ? snprintf(room, YB_KEYWORD_TEXT, UNKNOWN "%c", (char)('a' + number))
                             : snprintf(room, YB_KEYWORD_TEXT, UNKNOWN "%zu", number);

@@ -33,8 +33,9 @@ struct yb_keyword_set {
 struct yb_keywords {
     atomic_uint refs;
     struct yb_arena *arena;
-    struct yb_str *names; /* by number, room for all; empty: nobody's */
+    struct yb_str *names; /* by number: yb_keywords_named() */
     size_t n, n_named;    /* above the highest number with a name; how many have one */
+    size_t names_room;
     struct yb_map *by_name;
     struct yb_keyword_set *sets; /* by number */
     size_t n_sets, sets_room;
@@ -53,6 +54,13 @@ struct yb_keywords {
 struct yb_keywords *yb_keywords_new(void) YB_MUST_USE;
 /* One reference more. */
 const struct yb_keywords *yb_keywords_ref(const struct yb_keywords *k) YB_MUST_USE;
+/* The name of a number; empty: nobody's. */
+static inline struct yb_str
+yb_keywords_named(const struct yb_keywords *k, size_t number)
+{
+    return number < k->n ? k->names[number] : yb_str("", 0);
+}
+
 /* The set of a number; NULL: lost. */
 const struct yb_keyword_set *yb_keywords_set(const struct yb_keywords *k, uint32_t number);
 /* The set of these members, or NULL. */

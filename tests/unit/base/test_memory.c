@@ -249,9 +249,14 @@ END_TEST
 START_TEST(test_map)
 {
     struct yb_map *m = yb_map_new();
+    size_t at = 0;
+    struct yb_str key;
+    void *value;
     int one, two;
 
     ck_assert_ptr_null(yb_map_get(m, YB_STR("a")));
+    ck_assert_ptr_null(yb_map_remove(m, YB_STR("a")));
+    ck_assert(!yb_map_next(m, &at, &key, &value));
     ck_assert_ptr_null(yb_map_put(m, YB_STR("a"), &one));
     ck_assert_ptr_null(yb_map_put(m, YB_STR("a\0"), &two));
     ck_assert_ptr_null(yb_map_put(m, yb_str(NULL, 0), &two));
