@@ -4,6 +4,7 @@
 #include "lib/base/map.h"
 
 #include <check.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdalign.h>
 #include <stdio.h>
@@ -277,6 +278,33 @@ START_TEST(test_map)
 }
 END_TEST
 
+static size_t
+in_use(void)
+{
+    struct mallinfo2 now = mallinfo2();
+
+    return now.uordblks + now.hblkhd;
+}
+
+/* A table has at most four slots for each key, whatever their number is; a slot is 32 octets. */
+START_TEST(test_map_size)
+{
+    size_t before = in_use();
+    struct yb_map *m = yb_map_new();
+
+    for (uint32_t i = 0; i < 5000; i++) {
+        size_t held;
+
+        yb_map_put(m, yb_str((const char *)&i, sizeof(i)), m);
+        held = in_use() - before;
+        /* A key is 32 octets to the C library, which keeps a few of the smaller tables. */
+        ck_assert_msg(held <= (size_t)(4 * 32 + 32) * (i + 1) + 8192, "%zu octets for %u", held,
+                      i + 1);
+    }
+    yb_map_free(&m);
+}
+END_TEST
+
 /* Thousands of keys come and go; an array of flags knows what must be there. */
 START_TEST(test_map_many)
 {
@@ -360,6 +388,7 @@ main(void)
     tcase_add_test_raise_signal(tc, test_buf_truncate_too_much, SIGABRT);
     tcase_add_test_raise_signal(tc, test_buf_wrote_too_much, SIGABRT);
     tcase_add_test(tc, test_map);
+    tcase_add_test(tc, test_map_size);
     tcase_add_test(tc, test_map_many);
     tcase_add_test_raise_signal(tc, test_map_null_value, SIGABRT);
     tcase_add_test(tc, test_siphash);
