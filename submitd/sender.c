@@ -52,7 +52,7 @@ check_user(struct yb_smtp_session *s, struct yb_err *err)
     if (yb_directory_login(submitd_of(s)->handover.directory, yb_str_head(own, at),
                            yb_str_skip(own, at + 1), s->tx->arena, &login, &away) < 0)
         return 0;
-    return yb_auth_still(&d->user, &login, YB_AUTH_SUBMISSION, d->since, err);
+    return yb_auth_still(d->user.account, &d->user.by, &login, YB_AUTH_SUBMISSION, d->since, err);
 }
 
 /*

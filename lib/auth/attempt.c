@@ -141,10 +141,10 @@ decoy_for(struct yb_auth *a, struct yb_str name, char out[YB_CRED_VERIFIER])
 static void
 note_proof(struct yb_auth_attempt *at, struct yb_str verifier)
 {
-    at->record.user.proof = yb_auth_proof(verifier);
-    at->record.user.replaced = 0;
-    at->record.user.app = false;
-    at->record.user.imported = yb_cred_needs_upgrade(verifier);
+    at->record.user.by.proof = yb_auth_proof(verifier);
+    at->record.user.by.replaced = 0;
+    at->record.user.by.app = false;
+    at->record.user.by.imported = yb_cred_needs_upgrade(verifier);
 }
 
 static bool
@@ -159,8 +159,8 @@ is_app_password(struct yb_auth_attempt *at, struct yb_str password)
         found |= yb_str_eq_secret(at->record.app_passwords[i], yb_str_from(hash));
     if (found) {
         note_proof(at, yb_str_from(hash));
-        at->record.user.app = true;
-        at->record.user.imported = false;
+        at->record.user.by.app = true;
+        at->record.user.by.imported = false;
     }
     return found;
 }

@@ -105,7 +105,7 @@ bucket_remove(struct yb_online_entry *e)
 static void
 rehash(struct yb_online *o, struct yb_online_entry *e)
 {
-    uint64_t hash = o->conf.source.hash(o->conf.source.arg, yb_str_from(e->user->address));
+    uint64_t hash = o->conf.source.hash(o->conf.source.arg, yb_str_from(e->address));
 
     if (e->link != NULL && hash == e->hash)
         return;
@@ -135,8 +135,7 @@ item_add(struct item *items, size_t *n, const struct yb_online_entry *e, struct 
 {
     if (atomic_load(&e->ended) != NULL)
         return;
-    items[*n] =
-        (struct item){ e->number, e->hash, yb_arena_dup(arena, yb_str_from(e->user->address)) };
+    items[*n] = (struct item){ e->number, e->hash, yb_arena_dup(arena, yb_str_from(e->address)) };
     ++*n;
 }
 
@@ -236,7 +235,7 @@ look(struct yb_online *o, const struct item *items, size_t n, struct yb_arena *a
         struct yb_online_entry *e = find(o, &items[i]);
 
         if (e == NULL || atomic_load(&e->ended) != NULL ||
-            yb_auth_still(e->user, &logins[i], source->protocol, e->since, &why) == 0)
+            yb_auth_still(e->account, &e->by, &logins[i], source->protocol, e->since, &why) == 0)
             continue;
         o->ended++;
         end_session(o, e, yb_err_public(&why));
@@ -397,14 +396,14 @@ look_at_once(struct yb_online *o, struct yb_online_entry *e)
 {
     const struct yb_online_source *source = &o->conf.source;
     struct yb_arena *arena = yb_arena_new(2048);
-    struct yb_str name = yb_str_from(e->user->address);
+    struct yb_str name = yb_str_from(e->address);
     struct yb_err err = { 0 };
     struct yb_login login;
     bool asked;
 
     if (source->logins(source->arg, &name, 1, arena, &login, &asked, &err) == 0) {
         pthread_mutex_lock(&o->lock);
-        if (yb_auth_still(e->user, &login, source->protocol, e->since, &err) < 0)
+        if (yb_auth_still(e->account, &e->by, &login, source->protocol, e->since, &err) < 0)
             end_session(o, e, yb_err_public(&err));
         pthread_mutex_unlock(&o->lock);
     }
@@ -418,12 +417,14 @@ yb_online_add(struct yb_online *o, struct yb_online_entry *e, struct yb_conn *c,
     if (o == NULL)
         return;
     yb_assert(e->link == NULL);
-    *e = (struct yb_online_entry){ .conn = yb_conn_self(c), .id = yb_conn_session_id(c) };
-    e->user = yb_alloc(1, sizeof(*user));
-    *e->user = *user;
-    e->since = yb_clock_now();
-    if (!yb_str_copy(yb_str_from(yb_conn_peer_text(c)), e->peer, sizeof(e->peer)))
-        e->peer[0] = '\0';
+    *e = (struct yb_online_entry){ .conn = yb_conn_self(c),
+                                   .id = yb_conn_session_id(c),
+                                   .account = user->account,
+                                   .tenant = user->tenant,
+                                   .by = user->by,
+                                   .address = yb_dup(user->address, strlen(user->address)),
+                                   .peer = yb_conn_peer_text(c),
+                                   .since = yb_clock_now() };
     pthread_mutex_lock(&o->lock);
     e->number = ++o->numbers;
     e->prev = o->last;
@@ -458,8 +459,8 @@ yb_online_remove(struct yb_online *o, struct yb_online_entry *e)
     ended = atomic_load(&e->ended);
     yb_free(ended);
     atomic_store(&e->ended, NULL);
-    yb_free(e->user);
-    e->user = NULL;
+    yb_free(e->address);
+    e->address = NULL;
 }
 
 const char *
@@ -474,7 +475,7 @@ yb_online_ended(const struct yb_online_entry *e)
 static bool
 is_of(const struct yb_online_entry *e, struct yb_str who)
 {
-    struct yb_str address = yb_str_from(e->user->address);
+    struct yb_str address = yb_str_from(e->address);
     char id[YB_ID_TEXT];
 
     return who.n == 0 || yb_str_eqi(who, address) ||
@@ -499,8 +500,8 @@ yb_online_list(struct yb_online *o, struct yb_str rest, struct yb_buf *answer, s
             continue;
         n++;
         yb_buf_printf(answer, "%llu\t%s\t%s\t%s\t%s\t%lld\n", (unsigned long long)e->number,
-                      yb_session_id_text(e->id, id), e->user->address,
-                      yb_tenant_id_text(e->user->tenant, tenant), e->peer, (long long)e->since);
+                      yb_session_id_text(e->id, id), e->address,
+                      yb_tenant_id_text(e->tenant, tenant), e->peer, (long long)e->since);
     }
     pthread_mutex_unlock(&o->lock);
     return 0;

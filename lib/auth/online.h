@@ -34,9 +34,12 @@ struct yb_online_entry {
     uint64_t hash;                         /* of its address, as notices tell it */
     struct yb_conn_ref conn;
     struct yb_session_id id;
-    struct yb_auth_user *user;
+    struct yb_account_id account;
+    struct yb_tenant_id tenant;
+    struct yb_auth_means by;
+    char *address;
+    const char *peer; /* the connection's */
     time_t since;
-    char peer[64];
     _Atomic(char *) ended; /* the reason, once it is to end */
     int64_t cut_ms;        /* and by when at the latest */
 };
@@ -70,12 +73,13 @@ void yb_online_remove(struct yb_online *o, struct yb_online_entry *e);
 const char *yb_online_ended(const struct yb_online_entry *e);
 
 /*
- * May the user go on by what he logged in by? -1: PERM 5.7.13 with the reason. A password that an
+ * May the user of an account go on by what he logged in by? -1: PERM 5.7.13 with the reason. A password that an
  * import brought is replaced by another verifier of the same password when it proves right
- * (lib/cred): within a minute of the login that is no change, and *user learns the new one.
+ * (lib/cred): within a minute of the login that is no change, and *by learns the new one.
  */
-int yb_auth_still(struct yb_auth_user *user, const struct yb_login *login,
-                  enum yb_auth_protocol protocol, time_t since, struct yb_err *err) YB_MUST_USE;
+int yb_auth_still(struct yb_account_id account, struct yb_auth_means *by,
+                  const struct yb_login *login, enum yb_auth_protocol protocol, time_t since,
+                  struct yb_err *err) YB_MUST_USE;
 
 /*
  * Commands of the control socket (lib/daemon). `sessions NUMBER MOST [WHO]`: at most MOST sessions

@@ -15,16 +15,21 @@ struct yb_directory;
 #define YB_AUTH_VERIFIER 256
 #define YB_AUTH_TEXT 200
 
+/* What somebody proved right by, to find out later whether it would still do: yb_auth_still(). */
+struct yb_auth_means {
+    uint64_t proof;    /* yb_auth_proof() of the verifier of his password */
+    uint64_t replaced; /* of the imported one that this replaced, or 0 */
+    bool app;          /* it was an app password */
+    bool imported;     /* it was one that the next login replaces (lib/cred) */
+};
+
 /* Somebody who proved who he is. A plain value. */
 struct yb_auth_user {
     struct yb_account_id account;
     struct yb_tenant_id tenant;
     struct yb_node_id home; /* the node that holds the mailbox */
     uint64_t quota;         /* bytes, 0: none */
-    uint64_t proof;         /* yb_auth_proof() of the verifier his password proved right by */
-    bool app;               /* it was an app password */
-    uint64_t replaced;      /* of the imported one that this replaced, or 0 */
-    bool imported;          /* it was one that the next login replaces (lib/cred) */
+    struct yb_auth_means by;
     char address[YB_AUTH_ADDRESS]; /* canonical, NUL-terminated */
 };
 

@@ -32,10 +32,10 @@ is_on(const struct yb_login *login, enum yb_auth_protocol protocol)
 }
 
 static bool
-has_app_password(const struct yb_auth_user *user, const struct yb_login *login)
+has_app_password(const struct yb_auth_means *by, const struct yb_login *login)
 {
     for (size_t i = 0; i < login->n_apps; i++) {
-        if (yb_auth_proof(login->apps[i]) == user->proof)
+        if (yb_auth_proof(login->apps[i]) == by->proof)
             return true;
     }
     return false;
@@ -44,36 +44,36 @@ has_app_password(const struct yb_auth_user *user, const struct yb_login *login)
 /* An answer that was asked for before the replacement may come after one that has it: the password
  * proved right by both. */
 static bool
-has_password(struct yb_auth_user *user, const struct yb_login *login, time_t since)
+has_password(struct yb_auth_means *by, const struct yb_login *login, time_t since)
 {
     uint64_t proof = yb_auth_proof(login->verifier);
 
-    if (user->app)
-        return has_app_password(user, login);
-    if (proof == user->proof || (user->replaced != 0 && proof == user->replaced))
+    if (by->app)
+        return has_app_password(by, login);
+    if (proof == by->proof || (by->replaced != 0 && proof == by->replaced))
         return true;
-    if (!user->imported || yb_cred_needs_upgrade(login->verifier) ||
+    if (!by->imported || yb_cred_needs_upgrade(login->verifier) ||
         yb_clock_now() - since > REPLACED_S)
         return false;
-    user->replaced = user->proof;
-    user->proof = proof;
-    user->imported = false;
+    by->replaced = by->proof;
+    by->proof = proof;
+    by->imported = false;
     return true;
 }
 
 int
-yb_auth_still(struct yb_auth_user *user, const struct yb_login *login,
+yb_auth_still(struct yb_account_id account, struct yb_auth_means *by, const struct yb_login *login,
               enum yb_auth_protocol protocol, time_t since, struct yb_err *err)
 {
     struct yb_str why = { NULL, 0 };
 
-    if (!login->known || !yb_account_id_eq(login->account, user->account))
+    if (!login->known || !yb_account_id_eq(login->account, account))
         why = YB_STR("This account is no more");
     else if (login->refused.n > 0)
         why = login->refused;
     else if (!is_on(login, protocol))
         why = YB_STR("This service is switched off for your account");
-    else if (!has_password(user, login, since))
+    else if (!has_password(by, login, since))
         why = YB_STR("Your password was changed, log in again");
     if (why.n == 0)
         return 0;

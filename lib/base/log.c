@@ -21,14 +21,33 @@ yb_log_init(const char *name, enum yb_log_level lowest)
 void
 yb_log_ctx_add(struct yb_log_ctx *ctx, const char *key, struct yb_str value)
 {
-    ctx->n = yb_logfmt_put(ctx->fields, ctx->n, sizeof(ctx->fields), key, value);
+    char fields[YB_LOG_CTX_MOST];
+    size_t n;
+
+    if (ctx->n > 0)
+        memcpy(fields, ctx->fields, ctx->n);
+    n = yb_logfmt_put(fields, ctx->n, sizeof(fields), key, value);
+    if (n > ctx->room) {
+        ctx->room = (uint16_t)n;
+        ctx->fields = yb_realloc(ctx->fields, n, 1);
+    }
+    if (n > ctx->n)
+        memcpy(ctx->fields + ctx->n, fields + ctx->n, n - ctx->n);
+    ctx->n = (uint16_t)n;
 }
 
 void
 yb_log_ctx_cut(struct yb_log_ctx *ctx, size_t n)
 {
     yb_assert(n <= ctx->n);
-    ctx->n = n;
+    ctx->n = (uint16_t)n;
+}
+
+void
+yb_log_ctx_free(struct yb_log_ctx *ctx)
+{
+    yb_free(ctx->fields);
+    *ctx = (struct yb_log_ctx){ 0 };
 }
 
 void
@@ -49,7 +68,7 @@ yb_log_begin(struct yb_log_line *l, enum yb_log_level level, const struct yb_log
     l->n +=
         (size_t)snprintf(l->text + l->n, sizeof(l->text) - l->n, ".%06dZ level=%s prog=%s event=%s",
                          (int)(us % 1000000), names[level], program, event);
-    if (ctx != NULL) {
+    if (ctx != NULL && ctx->n > 0) {
         memcpy(l->text + l->n, ctx->fields, ctx->n);
         l->n += ctx->n;
     }

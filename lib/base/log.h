@@ -13,16 +13,20 @@ enum yb_log_level { YB_LOG_DEBUG, YB_LOG_INFO, YB_LOG_WARN, YB_LOG_ERROR };
 
 /*
  * Context attached once and inherited: "sid=… user=…" fields that every line below it carries.
- * Built with yb_log_ctx_add(); text is cut, never overflows.
+ * Built with yb_log_ctx_add() from all zeros; text is cut at YB_LOG_CTX_MOST, never overflows. Each
+ * connection has one: it takes what it holds, not the most.
  */
+#define YB_LOG_CTX_MOST 320
 struct yb_log_ctx {
-    char fields[320];
-    size_t n;
+    char *fields;
+    uint16_t n, room;
 };
 
 /* Adds ` key=value`, the value quoted and escaped where needed. */
 void yb_log_ctx_add(struct yb_log_ctx *ctx, const char *key, struct yb_str value);
 void yb_log_ctx_cut(struct yb_log_ctx *ctx, size_t n);
+/* All zeros again. */
+void yb_log_ctx_free(struct yb_log_ctx *ctx);
 
 /* Name of the program in every line, and the lowest level written. Call before threads. */
 void yb_log_init(const char *program, enum yb_log_level lowest);

@@ -388,6 +388,7 @@ yb_conn_end(struct yb_conn *c)
     close(c->fd);
     yb_out_clear(&c->out, &c->w->stock);
     yb_free(c->held);
+    yb_log_ctx_free(&c->log);
     yb_slot_put(n, c);
     yb_free(c);
 }

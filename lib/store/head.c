@@ -19,6 +19,7 @@ yb_mailbox_log(const struct yb_mailbox *m, const char *event, const struct yb_er
     yb_log_ctx_add(&ctx, "account", yb_str_from(yb_account_id_text(m->account->id, id)));
     yb_log_ctx_add(&ctx, "folder", yb_str_from(m->dir.s));
     yb_log_err(YB_LOG_ERROR, &ctx, event, err);
+    yb_log_ctx_free(&ctx);
 }
 
 int

@@ -129,7 +129,7 @@ static void
 log_in(struct yb_online_entry *e, uint32_t slot)
 {
     struct yb_conn c = { slot };
-    struct yb_auth_user user = { .proof = yb_auth_proof(YB_STR("v")) };
+    struct yb_auth_user user = { .by.proof = yb_auth_proof(YB_STR("v")) };
 
     snprintf(user.address, sizeof(user.address), "u%u@d.test", slot);
     yb_online_add(online, e, &c, &user);
@@ -352,6 +352,7 @@ END_TEST
 #define SCRAM "SCRAM-SHA-256$8192:c2FsdHNhbHQ=$NDQ0NDQ0NDQ0NDQ0NDQ0NDQ0NDQ0NDQ0NDQ0NDQ0NDQ=:NTU1NTU1NTU1NTU1NTU1NTU1NTU1NTU1NTU1NTU1NTU="
 /* clang-format on */
 
+static const struct yb_account_id nobody;
 static struct yb_str app_hashes[] = { YB_STR_INIT("one"), YB_STR_INIT("two") };
 
 /* clang-format off */
@@ -379,17 +380,17 @@ static const struct {
 
 START_TEST(test_still)
 {
-    struct yb_auth_user user = { .proof = yb_auth_proof(yb_str_from(stills[_i].proof)),
-                                 .app = stills[_i].app,
-                                 .imported = stills[_i].imported };
+    struct yb_auth_means by = { .proof = yb_auth_proof(yb_str_from(stills[_i].proof)),
+                                .app = stills[_i].app,
+                                .imported = stills[_i].imported };
     time_t since = yb_clock_now() - stills[_i].age;
     struct yb_err err = { 0 };
-    int rc = yb_auth_still(&user, &stills[_i].login, YB_AUTH_IMAP, since, &err);
+    int rc = yb_auth_still(nobody, &by, &stills[_i].login, YB_AUTH_IMAP, since, &err);
 
     ck_assert_msg((rc == 0) == (stills[_i].why == NULL), "%s: %s", stills[_i].name, err.text);
     if (rc == 0) {
         /* What was learned holds, and for good. */
-        ck_assert_int_eq(yb_auth_still(&user, &stills[_i].login, YB_AUTH_IMAP, 0, &err), 0);
+        ck_assert_int_eq(yb_auth_still(nobody, &by, &stills[_i].login, YB_AUTH_IMAP, 0, &err), 0);
         return;
     }
     ck_assert(err.kind == YB_ERR_DISABLED && err.class == YB_PERM);
@@ -404,14 +405,15 @@ START_TEST(test_answers_cross)
     const struct yb_login before = { .known = true, .imap = true, .verifier = YB_STR_INIT("v") };
     const struct yb_login after = { .known = true, .imap = true, .verifier = YB_STR_INIT(SCRAM) };
     const struct yb_login other = { .known = true, .imap = true, .verifier = YB_STR_INIT("w") };
-    struct yb_auth_user user = { .proof = yb_auth_proof(YB_STR("v")), .imported = true };
+    struct yb_auth_means by = { .proof = yb_auth_proof(YB_STR("v")), .imported = true };
     time_t now = yb_clock_now();
     struct yb_err err = { 0 };
 
-    ck_assert_int_eq(yb_auth_still(&user, &after, YB_AUTH_IMAP, now, &err), 0);
-    ck_assert_msg(yb_auth_still(&user, &before, YB_AUTH_IMAP, now, &err) == 0, "%s", err.text);
-    ck_assert_int_eq(yb_auth_still(&user, &after, YB_AUTH_IMAP, now, &err), 0);
-    ck_assert_int_eq(yb_auth_still(&user, &other, YB_AUTH_IMAP, now, &err), -1);
+    ck_assert_int_eq(yb_auth_still(nobody, &by, &after, YB_AUTH_IMAP, now, &err), 0);
+    ck_assert_msg(yb_auth_still(nobody, &by, &before, YB_AUTH_IMAP, now, &err) == 0, "%s",
+                  err.text);
+    ck_assert_int_eq(yb_auth_still(nobody, &by, &after, YB_AUTH_IMAP, now, &err), 0);
+    ck_assert_int_eq(yb_auth_still(nobody, &by, &other, YB_AUTH_IMAP, now, &err), -1);
 }
 END_TEST
 

@@ -320,6 +320,7 @@ log_some(void)
     yb_log_end(&l);
     yb_err_set(&err, YB_PERM, "5.1.1", "gone");
     yb_log_err(YB_LOG_ERROR, NULL, "test.three", &err);
+    yb_log_ctx_free(&ctx);
 }
 
 START_TEST(test_log)
@@ -357,6 +358,7 @@ log_much(void)
     yb_log_end(&l);
     memset(much, '"', 4999);
     yb_log(YB_LOG_INFO, &ctx, "test.much", "%s", much);
+    yb_log_ctx_free(&ctx);
     yb_free(much);
 }
 
@@ -370,6 +372,32 @@ START_TEST(test_log_much)
     ck_assert_uint_eq(lines, 2);
     ck_assert_int_eq(text[strlen(text) - 1], '\n');
     yb_free(text);
+}
+END_TEST
+
+/* A context takes what it holds: each connection has one. */
+START_TEST(test_log_ctx)
+{
+    struct yb_log_ctx ctx = { 0 };
+    char much[1000] = "";
+    size_t keep;
+
+    yb_log_ctx_add(&ctx, "sid", YB_STR("0102"));
+    keep = ctx.n;
+    ck_assert_uint_eq(keep, strlen(" sid=0102"));
+    ck_assert_uint_eq(ctx.room, keep);
+    yb_log_ctx_add(&ctx, "user", YB_STR("a@b.test"));
+    ck_assert(yb_str_eq(yb_str(ctx.fields, ctx.n), YB_STR(" sid=0102 user=a@b.test")));
+    yb_log_ctx_cut(&ctx, keep);
+    yb_log_ctx_add(&ctx, "user", YB_STR("c"));
+    ck_assert(yb_str_eq(yb_str(ctx.fields, ctx.n), YB_STR(" sid=0102 user=c")));
+    memset(much, 'x', sizeof(much));
+    yb_log_ctx_add(&ctx, "much", yb_str(much, sizeof(much)));
+    ck_assert_uint_le(ctx.room, YB_LOG_CTX_MOST);
+    yb_log_ctx_free(&ctx);
+    ck_assert(ctx.fields == NULL && ctx.n == 0 && ctx.room == 0);
+    yb_log_ctx_add(&ctx, "again", YB_STR("x"));
+    yb_log_ctx_free(&ctx);
 }
 END_TEST
 
@@ -514,6 +542,7 @@ main(void)
     tcase_add_test(tc, test_clock);
     tcase_add_test(tc, test_log);
     tcase_add_test(tc, test_log_much);
+    tcase_add_test(tc, test_log_ctx);
     tcase_add_test_raise_signal(tc, test_log_cut_too_much, SIGABRT);
     tcase_add_loop_test(tc, test_logfmt, 0, YB_COUNT(values));
     tcase_add_loop_test(tc, test_no_logfmt, 0, YB_COUNT(no_logfmt));

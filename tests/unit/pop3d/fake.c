@@ -236,6 +236,7 @@ fake_close(struct yb_conn **c)
     pop3d_service.closed(*c);
     yb_buf_free(&(*c)->out);
     yb_buf_free(&(*c)->told);
+    yb_log_ctx_free(&(*c)->log);
     yb_free(*c);
     *c = NULL;
 }

@@ -180,6 +180,7 @@ fake_free(struct yb_conn **c)
     yb_arena_free(&(*c)->scratch);
     yb_buf_free(&(*c)->in);
     yb_buf_free(&(*c)->out);
+    yb_log_ctx_free(&(*c)->log);
     yb_free(*c);
     *c = NULL;
 }

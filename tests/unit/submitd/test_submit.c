@@ -34,7 +34,7 @@ yb_auth_begin(struct yb_auth *a YB_UNUSED, struct yb_auth_session **s YB_UNUSED,
     if (initial != NULL && yb_str_eq(*initial, YB_STR("ok"))) {
         out->result = YB_AUTH_DONE;
         out->user.account.v[0] = 1;
-        out->user.proof = yb_auth_proof(YB_STR("a verifier"));
+        out->user.by.proof = yb_auth_proof(YB_STR("a verifier"));
         memcpy(out->user.address, "bob@ours.test", sizeof("bob@ours.test"));
     } else {
         yb_err_set(&out->err, YB_PERM, "5.7.8", "Wrong name or password");
