@@ -43,7 +43,13 @@ run(struct ctl *c, json_t **out, struct yb_err *err)
     if (!c->command->offline &&
         (ctl_admin(c, err) < 0 || (!c->command->late && ctl_begin(c, err) < 0)))
         return -1;
-    return c->command->run(c, out, err) < 0 ? -1 : ctl_commit(c, err);
+    if (c->command->run(c, out, err) < 0)
+        return -1;
+    if (ctl_commit(c, err) == 0)
+        return 0;
+    json_decref(*out); /* it shows what was not done */
+    *out = NULL;
+    return -1;
 }
 
 int

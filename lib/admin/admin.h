@@ -116,7 +116,7 @@ struct yb_admin_page {
 };
 
 /*
- * *out is new (json_decref()). Where addresses are set that mail is sent on to (contact, catch-all,
+ * *out is new (json_decref()), and NULL after an error. Where addresses are set that mail is sent on to (contact, catch-all,
  * targets), its member `warnings` has a sentence for each that takes no mail, and a loop is refused;
  * where an address goes, one for each that still leads to it (*out may be nothing else, or NULL).
  * `suspend` with an empty reason lifts it.

@@ -84,6 +84,14 @@ warn(const json_t *rows, json_t **out)
     yb_arena_free(&arena);
 }
 
+/* What is refused shows nothing. */
+static void
+drop(json_t **out)
+{
+    json_decref(*out);
+    *out = NULL;
+}
+
 int
 yb_admin_look(struct yb_admin_tx *tx, struct yb_str from, const struct yb_str *keys, size_t n,
               const char *field, json_t **out, struct yb_err *err)
@@ -105,6 +113,8 @@ yb_admin_look(struct yb_admin_tx *tx, struct yb_str from, const struct yb_str *k
     }
     if (rc == 0)
         warn(rows, out);
+    else
+        drop(out);
     json_decref(rows);
     return rc;
 }
@@ -122,6 +132,8 @@ yb_admin_led(struct yb_admin_tx *tx, const struct yb_admin_subject *s, json_t **
     rc = yb_admin_ask(tx, &led, &q, "address", &rows, err);
     if (rc == 0)
         warn(rows, out);
+    else
+        drop(out);
     json_decref(rows);
     return rc;
 }

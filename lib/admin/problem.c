@@ -38,7 +38,7 @@ yb_admin_problem(const struct yb_admin_tx *tx, const struct yb_err *err)
 {
     size_t row = row_of(err), n = 0;
     const struct yb_admin_refusal *v = tx == NULL ? NULL : yb_admin_refusals(tx, &n);
-    json_t *errors = json_array(), *problem;
+    json_t *errors = json_array(), *detail, *problem;
 
     for (size_t i = 0; i < n; i++) {
         json_t *one = json_pack("{s:s%}", "detail", v[i].sentence.p, v[i].sentence.n);
@@ -47,10 +47,11 @@ yb_admin_problem(const struct yb_admin_tx *tx, const struct yb_err *err)
             json_object_set_new(one, "pointer", json_sprintf("/%s", v[i].field));
         json_array_append_new(errors, one);
     }
+    detail = json_string(yb_err_public(err));
     problem =
-        json_pack("{s:o, s:s, s:i, s:s, s:s}", "type", json_sprintf("/problems/%s", rows[row].code),
+        json_pack("{s:o, s:s, s:i, s:s, s:o}", "type", json_sprintf("/problems/%s", rows[row].code),
                   "title", rows[row].title, "status", rows[row].status, "code", rows[row].code,
-                  "detail", yb_err_public(err));
+                  "detail", detail != NULL ? detail : json_string(rows[row].title));
     if (json_array_size(errors) > 0)
         json_object_set(problem, "errors", errors);
     json_decref(errors);

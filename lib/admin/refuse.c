@@ -30,6 +30,25 @@ status_of(enum yb_err_kind kind)
     }
 }
 
+/* It may hold what somebody wrote, and be cut off: as text for terminals and JSON. */
+static void
+make_plain(char *text)
+{
+    size_t n = strlen(text);
+
+    for (size_t cut = 0; cut < 4 && cut < n && !yb_str_utf8(yb_str_from(text)); cut++)
+        if (n == SENTENCE - 1) /* a character was cut through */
+            text[n - 1 - cut] = '\0';
+    for (char *p = text; *p != '\0'; p++) {
+        if ((unsigned char)*p < ' ' || *p == 127)
+            *p = '?';
+    }
+    for (char *p = text; *p != '\0' && !yb_str_utf8(yb_str_from(text)); p++) {
+        if ((*p & 0x80) != 0)
+            *p = '?';
+    }
+}
+
 int
 yb_admin_refuse(struct yb_admin_tx *tx, enum yb_err_kind kind, const char *field,
                 struct yb_err *err, const char *fmt, ...)
@@ -41,6 +60,7 @@ yb_admin_refuse(struct yb_admin_tx *tx, enum yb_err_kind kind, const char *field
     va_start(ap, fmt);
     vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
+    make_plain(text);
     if (tx->n_refusals == 0)
         yb_err_as(err, kind, YB_PERM, status_of(kind), "%s", text);
     if (tx->n_refusals == tx->room) {

@@ -350,8 +350,7 @@ in_tx(int (*verb)(struct yb_admin_tx *, const struct words *, json_t **, struct 
         return yb_admin_commit(&tx, err);
     (void)yb_admin_refusals(tx, &n);
     ck_assert_msg(n > 0, "%s without a refusal", err->text);
-    json_decref(*out);
-    *out = NULL;
+    ck_assert_ptr_null(*out);
     yb_admin_rollback(&tx);
     return -1;
 }
@@ -1016,6 +1015,41 @@ START_TEST(test_refusals)
 }
 END_TEST
 
+/* Whatever was written, the sentence is text, cut off between characters. */
+START_TEST(test_odd_sentences)
+{
+    static const char *const odd[] = { "\xff\xfe", "a\x1b[2Jb\nc", "\xc3\xa9\xc3" };
+    char much[600];
+    struct yb_admin_values v = { { { NULL, 0 } } };
+
+    take(&(struct step){ "tenant add z8", "" });
+    for (size_t shift = 0; shift < 2 + YB_COUNT(odd); shift++) {
+        struct yb_admin_tx *tx = NULL;
+        struct yb_err err = { 0 };
+        const struct yb_admin_refusal *told;
+        json_t *out = NULL, *problem;
+        size_t n;
+
+        memset(much, 'x', sizeof(much));
+        for (size_t i = shift; i + 1 < sizeof(much); i += 2)
+            memcpy(much + i, "\xc3\xa9", 2);
+        v.v[1] = shift < 2 ? yb_str(much, sizeof(much)) : yb_str_from(odd[shift - 2]);
+        ck_assert_int_eq(yb_admin_begin(a, &actor, &tx, &err), 0);
+        ck_assert_int_eq(yb_admin_tenant_set(tx, YB_STR("z8"), &v, &out, &err), -1);
+        told = yb_admin_refusals(tx, &n);
+        ck_assert_uint_eq(n, 1);
+        ck_assert(yb_str_utf8(told[0].sentence) && told[0].sentence.n > 20);
+        for (size_t i = 0; i < told[0].sentence.n; i++)
+            ck_assert_int_ge((unsigned char)told[0].sentence.p[i], ' ');
+        problem = yb_admin_problem(tx, &err);
+        ck_assert_uint_eq(json_array_size(json_object_get(problem, "errors")), 1);
+        ck_assert_ptr_nonnull(json_object_get(problem, "detail"));
+        json_decref(problem);
+        yb_admin_rollback(&tx);
+    }
+}
+END_TEST
+
 /* Away is not refused, and says so. */
 START_TEST(test_away)
 {
@@ -1239,6 +1273,7 @@ main(void)
     tcase_add_test(tc, test_app_password);
     tcase_add_test(tc, test_audit);
     tcase_add_test(tc, test_refusals);
+    tcase_add_test(tc, test_odd_sentences);
     tcase_add_test(tc, test_away);
     suite_add_tcase(s, tc);
     tc = tcase_create("import");
