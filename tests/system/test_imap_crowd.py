@@ -42,8 +42,9 @@ def scenario(p):
     before = memory(imapd)
     idle = [idler(p, context, i % USERS) for i in range(2 * USERS)]
     used = memory(imapd)
-    print("imapd: %.1f KiB for each of %d users in IDLE, %d descriptors" %
-          ((used - before) * 1024 / len(idle), len(idle), descriptors(imapd)))
+    each = (used - before) * 1024 / len(idle)
+    print("imapd: %.1f KiB for each of %d users in IDLE, %d descriptors" % (each, len(idle), descriptors(imapd)))
+    assert each < 18, "14 KiB are the TLS library's, and what we keep is less than 4"
     # Sockets, and what open_accounts lets it keep; no account, mailbox or index for who only waits.
     assert descriptors(imapd) < len(idle) + 8 * int(OPTIONS["imapd"]["open_accounts"]) + 500
     for user in range(0, USERS, 250):
