@@ -68,6 +68,11 @@ main(int argc, char **argv)
                                          : CTL_LATER;
         if (rc != CTL_DONE) {
             tell(&c, &err);
+            if (c.admin !=
+                NULL) { /* it shows what was not done; checks that need no database do tell */
+                json_decref(out);
+                out = NULL;
+            }
             if (c.json && out == NULL)
                 out = yb_admin_problem(c.tx, &err);
         }

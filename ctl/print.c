@@ -29,6 +29,7 @@ static struct yb_str
 value_text(struct yb_arena *arena, const json_t *v)
 {
     struct yb_str all = { "", 0 };
+    const char *key;
     json_t *one;
     size_t i;
 
@@ -56,7 +57,15 @@ value_text(struct yb_arena *arena, const json_t *v)
         return json_array_size(v) == 0 ? YB_STR("-") : all;
     case JSON_REAL:
         return yb_arena_printf(arena, "%g", json_real_value(v));
-    case JSON_OBJECT:
+    case JSON_OBJECT: /* what changed, of the audit */
+        json_object_foreach((json_t *)(uintptr_t)v, key, one)
+        {
+            struct yb_str text = value_text(arena, one);
+
+            all = yb_arena_printf(arena, "%.*s%s%s=%.*s", YB_STR_ARG(all), all.n == 0 ? "" : " ",
+                                  key, YB_STR_ARG(text));
+        }
+        return all.n == 0 ? YB_STR("-") : all;
     case JSON_NULL:
     default:
         return YB_STR("-");

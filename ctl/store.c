@@ -205,6 +205,7 @@ store_check(struct ctl *c, json_t **out, struct yb_err *err)
 {
     struct yb_store *s = NULL;
     struct yb_store_check sum = { 0 };
+    struct yb_err ignored = { 0 };
     struct yb_account_id id;
     int rc = store_open(c, &s, err);
 
@@ -213,7 +214,9 @@ store_check(struct ctl *c, json_t **out, struct yb_err *err)
     else if (rc == 0 && (rc = account_id(c, ctl_word(c, 0), &id, err)) == 0 &&
              (rc = ctl_commit(c, err)) == 0)
         rc = check_one(s, id, &sum, err);
-    if (s != NULL && report(c, s, rc < 0 ? NULL : err) < 0)
+    if (rc < 0)
+        yb_admin_rollback(&c->tx);
+    if (s != NULL && report(c, s, rc < 0 ? &ignored : err) < 0)
         rc = -1;
     yb_store_root_close(&s);
     if (rc == 0)

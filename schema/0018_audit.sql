@@ -1,7 +1,8 @@
 -- Who did what to whom. Written by functions alone, which take who it was from the scope of the
 -- transaction (0017), so that no row stands on another's name; changed by nobody; removed by retention.
 CREATE TABLE audit (
-    at         timestamptz NOT NULL DEFAULT now(),
+    -- Not now(): who waited for another's change began before it.
+    at         timestamptz NOT NULL DEFAULT statement_timestamp(),
     -- The order, when clocks jump. Shown to the operator only: it counts what others do.
     id         bigint GENERATED ALWAYS AS IDENTITY,
     request_id text NOT NULL,

@@ -8,6 +8,11 @@ static const struct yb_db_statement ids = { "account_ids",
     "SELECT a.tenant_id, a.domain_id, a.account_id, a.written || '@' || d.name "
     "  FROM accounts a JOIN domains d USING (domain_id) WHERE a.local = $1::text AND d.name = $2::text "
     "   FOR NO KEY UPDATE OF a" };
+/* To be removed: who adds something below it meanwhile holds it by its key. */
+static const struct yb_db_statement ids_gone = { "account_ids_gone",
+    "SELECT a.tenant_id, a.domain_id, a.account_id, a.written || '@' || d.name "
+    "  FROM accounts a JOIN domains d USING (domain_id) WHERE a.local = $1::text AND d.name = $2::text "
+    "   FOR UPDATE OF a" };
 static const struct yb_db_statement card = { "account_card",
     "SELECT to_json(c) FROM account_cards c WHERE c.local_key = $1::text AND c.domain = $2::text" };
 static const struct yb_db_statement add = { "account_add",
@@ -64,7 +69,7 @@ static const struct yb_db_statement right_remove = { "account_right_remove",
 /* clang-format on */
 
 const struct yb_admin_kind yb_admin_account_kind = {
-    "account", &ids, &card, &yb_admin_account_fields, "accounts", "account_id",
+    "account", &ids, &ids_gone, &card, &yb_admin_account_fields, "accounts", "account_id",
 };
 
 static struct yb_admin_subject *
@@ -185,6 +190,9 @@ int
 yb_admin_account_suspend(struct yb_admin_tx *tx, struct yb_str address, struct yb_str reason,
                          json_t **out, struct yb_err *err)
 {
+    *out = NULL;
+    if (yb_admin_text(tx, reason, "reason", err) < 0)
+        return -1;
     return change(tx, address, &suspend, &reason, 1, "account",
                   reason.n > 0 ? "account.suspend" : "account.resume", out, err);
 }
@@ -230,9 +238,13 @@ int
 yb_admin_account_delete(struct yb_admin_tx *tx, struct yb_str address, json_t **out,
                         struct yb_err *err)
 {
-    struct yb_admin_subject *s = find(tx, address, err);
+    struct yb_admin_subject *s;
+    struct yb_admin_name n;
 
     *out = NULL;
+    if (yb_admin_take_name(tx, address, "address", &n, err) < 0)
+        return -1;
+    s = yb_admin_find_last(tx, &yb_admin_account_kind, n.local, n.domain, err);
     if (s == NULL || yb_admin_run(tx, s, &remove_one, NULL, 0, "account", err) < 0)
         return -1;
     yb_admin_gone(s, "account.delete");
@@ -263,6 +275,9 @@ yb_admin_account_app_password(struct yb_admin_tx *tx, struct yb_str address, str
     char text[YB_CRED_APP_TEXT], hash[YB_CRED_APP_HASH];
     int rc;
 
+    *out = NULL;
+    if (yb_admin_text(tx, label, "label", err) < 0)
+        return -1;
     yb_cred_app_make(text, hash);
     rc = change(tx, address, &app_add, (struct yb_str[]){ yb_str_from(hash), label }, 2, NULL,
                 "account.app-password", out, err);

@@ -6,6 +6,11 @@ static const struct yb_db_statement ids = { "alias_ids",
     "SELECT a.tenant_id, a.domain_id, a.alias_id, a.written || '@' || d.name "
     "  FROM aliases a JOIN domains d USING (domain_id) WHERE a.local = $1::text AND d.name = $2::text "
     "   FOR NO KEY UPDATE OF a" };
+/* To be removed: who adds something below it meanwhile holds it by its key. */
+static const struct yb_db_statement ids_gone = { "alias_ids_gone",
+    "SELECT a.tenant_id, a.domain_id, a.alias_id, a.written || '@' || d.name "
+    "  FROM aliases a JOIN domains d USING (domain_id) WHERE a.local = $1::text AND d.name = $2::text "
+    "   FOR UPDATE OF a" };
 static const struct yb_db_statement card = { "alias_card",
     "SELECT to_json(c) FROM alias_cards c WHERE c.local_key = $1::text AND c.domain = $2::text" };
 static const struct yb_db_statement add = { "alias_add",
@@ -32,11 +37,10 @@ static const struct yb_db_statement retired_card = { "retired_card",
     "SELECT to_json(c) FROM retirement_cards c WHERE c.local_key = $1::text AND c.domain = $2::text" };
 static const struct yb_db_statement is_retired = { "is_retired",
     "SELECT to_json(EXISTS (SELECT FROM retirement_cards c WHERE c.local_key = $1::text AND c.domain = $2::text))" };
-/* "infinity" is how PostgreSQL writes for ever, which here is no time at all. */
 static const struct yb_db_statement retire = { "retire",
     "INSERT INTO retirements (tenant_id, domain_id, local, written, kind, new_address, expires_at) "
     "SELECT tenant_id, domain_id, $1::text, $2::text, $4::text, nullif($5::text, ''), "
-    "       nullif(nullif($6::text, '')::timestamptz, 'infinity') FROM domains WHERE name = $3::text "
+    "       nullif($6::text, '')::timestamptz FROM domains WHERE name = $3::text "
     "ON CONFLICT (domain_id, local) DO UPDATE SET kind = excluded.kind, "
     "   new_address = excluded.new_address, expires_at = excluded.expires_at" };
 static const struct yb_db_statement restore = { "restore",
@@ -50,10 +54,10 @@ static const struct yb_db_statement retired_list = { "retired_list",
 /* clang-format on */
 
 const struct yb_admin_kind yb_admin_alias_kind = {
-    "alias", &ids, &card, &yb_admin_alias_fields, "aliases", "alias_id",
+    "alias", &ids, &ids_gone, &card, &yb_admin_alias_fields, "aliases", "alias_id",
 };
 const struct yb_admin_kind yb_admin_retired_kind = {
-    "retired address", &retired_ids, &retired_card, NULL, "retirements", NULL,
+    "retired address", &retired_ids, &retired_ids, &retired_card, NULL, "retirements", NULL,
 };
 
 static struct yb_str
@@ -157,9 +161,13 @@ int
 yb_admin_alias_delete(struct yb_admin_tx *tx, struct yb_str address, json_t **out,
                       struct yb_err *err)
 {
-    struct yb_admin_subject *s = yb_admin_find_address(tx, &yb_admin_alias_kind, address, err);
+    struct yb_admin_subject *s;
+    struct yb_admin_name n;
 
     *out = NULL;
+    if (yb_admin_take_name(tx, address, "address", &n, err) < 0)
+        return -1;
+    s = yb_admin_find_last(tx, &yb_admin_alias_kind, n.local, n.domain, err);
     if (s == NULL || yb_admin_run(tx, s, &remove_one, NULL, 0, "alias", err) < 0)
         return -1;
     yb_admin_gone(s, "alias.delete");
@@ -192,13 +200,17 @@ put_retirement(struct yb_admin_tx *tx, const struct yb_admin_name *n,
                const struct yb_admin_retirement *v, struct yb_str written, struct yb_err *err)
 {
     struct yb_db_params p = { 0 };
+    struct yb_str until;
+
+    if (yb_admin_time(tx, v->expires_at, "expires_at", &until, err) != 0)
+        return -1;
 
     yb_db_add_text(&p, n->local);
     yb_db_add_text(&p, n->written);
     yb_db_add_text(&p, n->domain);
     yb_db_add_text(&p, v->kind);
     yb_admin_add(&p, written);
-    yb_admin_add(&p, v->expires_at);
+    yb_admin_add(&p, until);
     return yb_admin_change(tx, &retire, &p, "domain", err);
 }
 
@@ -211,6 +223,9 @@ retire_it(struct yb_admin_tx *tx, struct yb_str address, const struct yb_admin_n
     json_t *there = NULL;
     bool is;
 
+    /* By the domain's lock two who retire one address see each other. */
+    if (yb_admin_made(tx, &yb_admin_domain_kind, n->domain, YB_STR(""), err) == NULL)
+        return -1;
     if (ask_name(tx, &is_retired, address, "address", &there, err) < 0)
         return -1;
     is = json_is_true(there);

@@ -5,6 +5,10 @@
 static const struct yb_db_statement ids = { "domain_ids",
     "SELECT tenant_id, domain_id, domain_id, name::text FROM domains WHERE name = $1::text AND $2::text = '' "
     "   FOR NO KEY UPDATE" };
+/* To be removed: who adds something below it meanwhile holds it by its key. */
+static const struct yb_db_statement ids_gone = { "domain_ids_gone",
+    "SELECT tenant_id, domain_id, domain_id, name::text FROM domains WHERE name = $1::text AND $2::text = '' "
+    "   FOR UPDATE" };
 static const struct yb_db_statement card = { "domain_card",
     "SELECT to_json(c) FROM domain_cards c WHERE c.name = $1::text AND $2::text = ''" };
 static const struct yb_db_statement add = { "domain_add",
@@ -26,7 +30,7 @@ static const struct yb_db_statement alias_remove = { "domain_alias_remove",
 /* clang-format on */
 
 const struct yb_admin_kind yb_admin_domain_kind = {
-    "domain", &ids, &card, &yb_admin_domain_fields, "domains", "domain_id",
+    "domain", &ids, &ids_gone, &card, &yb_admin_domain_fields, "domains", "domain_id",
 };
 
 static struct yb_admin_subject *
@@ -102,7 +106,8 @@ yb_admin_domain_suspend(struct yb_admin_tx *tx, struct yb_str name, struct yb_st
     struct yb_admin_subject *s = find(tx, name, err);
 
     *out = NULL;
-    if (s == NULL || yb_admin_run(tx, s, &suspend, &reason, 1, "domain", err) < 0)
+    if (s == NULL || yb_admin_text(tx, reason, "reason", err) < 0 ||
+        yb_admin_run(tx, s, &suspend, &reason, 1, "domain", err) < 0)
         return -1;
     return yb_admin_done(tx, s, reason.n > 0 ? "domain.suspend" : "domain.resume", out, err);
 }
@@ -123,8 +128,11 @@ yb_admin_domain_show(struct yb_admin_tx *tx, struct yb_str name, json_t **out, s
 int
 yb_admin_domain_delete(struct yb_admin_tx *tx, struct yb_str name, struct yb_err *err)
 {
-    struct yb_admin_subject *s = find(tx, name, err);
+    struct yb_admin_subject *s;
 
+    if (yb_admin_domain(tx, name, "name", &name, err) < 0)
+        return -1;
+    s = yb_admin_find_last(tx, &yb_admin_domain_kind, name, YB_STR(""), err);
     if (s == NULL || yb_admin_run(tx, s, &remove_one, NULL, 0, "domain", err) < 0)
         return -1;
     yb_admin_gone(s, "domain.delete");

@@ -116,9 +116,13 @@ set_of(const struct yb_admin *a, const struct yb_admin_kind *kind)
 
 /* --- values: what is written, as the database takes it --- */
 
+#define TEXT_MOST 1000 /* octets of a text: it is shown in lists, and kept in the audit */
+
 static bool
 text_take(struct yb_str v)
 {
+    if (v.n > TEXT_MOST)
+        return false;
     for (size_t i = 0; i < v.n; i++) {
         if ((unsigned char)v.p[i] < ' ' || v.p[i] == 127)
             return false;
@@ -170,21 +174,48 @@ choice_take(struct yb_str v, const char *choices)
     return false;
 }
 
-/* The database reads it; it has the zones. 0: it is one; 1: it is none. */
+/* The database reads it; it has the zones. 0: it is one; 1: it is none, or no moment. */
 static int
-time_take(struct yb_admin_tx *tx, struct yb_str v, struct yb_err *err)
+time_read(struct yb_admin_tx *tx, struct yb_str v, struct yb_err *err)
 {
-    static const struct yb_db_statement st = { "is_time", "SELECT $1::text::timestamptz::text" };
+    static const struct yb_db_statement st = { "is_time",
+                                               "SELECT isfinite($1::text::timestamptz)" };
+    struct yb_db_result *r = NULL;
     struct yb_db_params p = { 0 };
     struct yb_err why = { 0 };
+    int rc;
 
     yb_db_add_text(&p, v);
-    if (yb_db_run(tx->c, &st, &p, NULL, &why) == 0)
+    rc = yb_db_run(tx->c, &st, &p, &r, &why);
+    if (rc == 0)
+        rc = yb_db_bool(r, 0, 0) ? 0 : 1;
+    else if (why.kind == YB_ERR_VALUE)
+        rc = 1;
+    else if (err != NULL)
+        *err = why;
+    yb_db_result_free(&r);
+    return rc;
+}
+
+int
+yb_admin_time(struct yb_admin_tx *tx, struct yb_str v, const char *field, struct yb_str *out,
+              struct yb_err *err)
+{
+    int rc;
+
+    *out = yb_str_trim(v);
+    if (v.p == NULL)
         return 0;
-    if (why.kind == YB_ERR_VALUE)
-        return 1;
-    *err = why;
-    return -1;
+    if (out->n == 0 || yb_str_eqi(*out, YB_STR("none")) || yb_str_eqi(*out, YB_STR("infinity"))) {
+        *out = YB_STR(""); /* "infinity" is how PostgreSQL writes never */
+        return 0;
+    }
+    rc = time_read(tx, *out, err);
+    if (rc > 0)
+        yb_admin_refuse(tx, YB_ERR_SYNTAX, field, err,
+                        "%.*s is not a time (2027-01-31, 2027-01-31 18:00+09, none)",
+                        YB_STR_ARG(v));
+    return rc;
 }
 
 /* Puts into *out what the column gets. 0; 1: it was refused; -1. */
@@ -194,7 +225,6 @@ value_take(struct yb_admin_tx *tx, const struct yb_admin_field *f, struct yb_str
 {
     struct yb_str key;
     uint64_t n;
-    int rc;
 
     *out = v;
     if (f->none != NULL && (v.n == 0 || yb_str_eqi(v, YB_STR("none")))) {
@@ -203,10 +233,7 @@ value_take(struct yb_admin_tx *tx, const struct yb_admin_field *f, struct yb_str
     }
     switch (f->type) {
     case YB_ADMIN_TEXT:
-        if (text_take(v))
-            return 0;
-        yb_admin_refuse(tx, YB_ERR_SYNTAX, f->name, err, "A text here is UTF-8 without controls");
-        return 1;
+        return yb_admin_text(tx, v, f->name, err) < 0 ? 1 : 0;
     case YB_ADMIN_COUNT:
         if (yb_str_u64(v, INT32_MAX, &n))
             return 0;
@@ -233,19 +260,19 @@ value_take(struct yb_admin_tx *tx, const struct yb_admin_field *f, struct yb_str
                         f->choices, f->none != NULL ? ", or none" : "");
         return 1;
     case YB_ADMIN_TIME:
-        if (yb_str_eqi(v, YB_STR("infinity"))) { /* PostgreSQL's word for never */
-            *out = yb_str_from(f->none);
-            return 0;
-        }
-        rc = time_take(tx, v, err);
-        if (rc <= 0)
-            return rc;
-        yb_admin_refuse(tx, YB_ERR_SYNTAX, f->name, err,
-                        "%.*s is not a time (2027-01-31, 2027-01-31 18:00+09, none)",
-                        YB_STR_ARG(v));
-        return 1;
+        return yb_admin_time(tx, v, f->name, out, err);
     }
     return 0;
+}
+
+int
+yb_admin_text(struct yb_admin_tx *tx, struct yb_str v, const char *field, struct yb_err *err)
+{
+    if (text_take(v))
+        return 0;
+    return yb_admin_refuse(tx, YB_ERR_SYNTAX, field, err,
+                           "A text here is UTF-8 without controls, of at most %d octets",
+                           TEXT_MOST);
 }
 
 int

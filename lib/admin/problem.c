@@ -17,6 +17,7 @@ static const struct {
     { YB_ERR_DENIED,    403, "forbidden",     "That is not allowed" },
     { YB_ERR_CONFLICT,  409, "busy_object",   "Somebody else changes it" },
     { YB_ERR_AWAY,      503, "database_away", "The database cannot be reached" },
+    { YB_ERR_OTHER,     503, "unavailable",   "It cannot be done at the moment" },
 };
 /* clang-format on */
 
@@ -26,11 +27,15 @@ row_of(const struct yb_err *err)
 {
     enum yb_err_kind kind = err->kind;
 
+    if (err->class == YB_PERM && kind == YB_ERR_OTHER)
+        kind = YB_ERR_VALUE;
+    if (err->class == YB_TEMP && kind == YB_ERR_IN_USE) /* a lock that was not had in time */
+        kind = YB_ERR_CONFLICT;
     for (size_t i = 0; i < YB_COUNT(rows); i++) {
         if (rows[i].kind == kind)
             return i;
     }
-    return err->class == YB_PERM ? 1 : YB_COUNT(rows) - 1;
+    return err->class == YB_PERM ? 1 : YB_COUNT(rows) - 1; /* a value, or not at the moment */
 }
 
 json_t *

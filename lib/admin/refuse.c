@@ -61,7 +61,7 @@ yb_admin_refuse(struct yb_admin_tx *tx, enum yb_err_kind kind, const char *field
     vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
     make_plain(text);
-    if (tx->n_refusals == 0)
+    if (err != NULL && (tx->n_refusals == 0 || err->class == YB_OK))
         yb_err_as(err, kind, YB_PERM, status_of(kind), "%s", text);
     if (tx->n_refusals == tx->room) {
         tx->room = tx->room == 0 ? 8 : 2 * tx->room;
@@ -120,15 +120,15 @@ yb_admin_refuse_statement(struct yb_admin_tx *tx, const struct yb_err *why, stru
 {
     const char *constraint = yb_db_constraint(tx->c);
 
+    if (why->class != YB_PERM) {
+        if (err != NULL)
+            *err = *why;
+        return -1;
+    }
     for (size_t i = 0; i < YB_COUNT(constraints); i++) {
         if (strcmp(constraints[i].constraint, constraint) == 0)
             return yb_admin_refuse(tx, constraints[i].kind, constraints[i].field, err, "%s",
                                    constraints[i].text);
-    }
-    if (why->class != YB_PERM) {
-        if (err != why)
-            *err = *why;
-        return -1;
     }
     /* A trigger's own sentence, or the database's: the operator may read both. */
     return yb_admin_refuse(tx, why->kind, NULL, err, "%s", why->text);

@@ -14,10 +14,10 @@
  * people; `card` answers one JSON object.
  */
 struct yb_admin_kind {
-    const char *what; /* "There is no such …" */
-    const struct yb_db_statement *ids, *card;
-    const struct yb_admin_fields *fields; /* NULL: nothing is set by values */
-    const char *table, *key;              /* where, and by which column it is found by its own id */
+    const char *what;                                    /* "There is no such …" */
+    const struct yb_db_statement *ids, *ids_gone, *card; /* ids_gone: `ids` before it is removed */
+    const struct yb_admin_fields *fields;                /* NULL: nothing is set by values */
+    const char *table, *key; /* where, and by which column it is found by its own id */
 };
 extern const struct yb_admin_kind yb_admin_tenant_kind, yb_admin_domain_kind, yb_admin_account_kind,
     yb_admin_alias_kind, yb_admin_retired_kind, yb_admin_node_kind;
@@ -104,6 +104,10 @@ int yb_admin_page_params(struct yb_admin_tx *tx, const struct yb_admin_page *pag
 /* Finds and locks it: NULL, and *err, when it is not there. */
 struct yb_admin_subject *yb_admin_find(struct yb_admin_tx *tx, const struct yb_admin_kind *kind,
                                        struct yb_str key, struct yb_str key2, struct yb_err *err);
+/* Likewise, for its removal. */
+struct yb_admin_subject *yb_admin_find_last(struct yb_admin_tx *tx,
+                                            const struct yb_admin_kind *kind, struct yb_str key,
+                                            struct yb_str key2, struct yb_err *err);
 struct yb_admin_subject *yb_admin_find_address(struct yb_admin_tx *tx,
                                                const struct yb_admin_kind *kind,
                                                struct yb_str address, struct yb_err *err);
@@ -134,6 +138,12 @@ int yb_admin_home(struct yb_admin_tx *tx, struct yb_str *home, struct yb_err *er
 
 /* --- values (fields.c) --- */
 
+/* A time as it is written: *out is empty for "none" and never; `p` NULL stays. 1: it was refused; -1. */
+int yb_admin_time(struct yb_admin_tx *tx, struct yb_str v, const char *field, struct yb_str *out,
+                  struct yb_err *err) YB_MUST_USE;
+/* Is it a text that may be shown in a line? */
+int yb_admin_text(struct yb_admin_tx *tx, struct yb_str v, const char *field,
+                  struct yb_err *err) YB_MUST_USE;
 /* Statements that set values, for all kinds with fields; and back. */
 void yb_admin_sets_make(struct yb_admin *a);
 void yb_admin_sets_free(struct yb_admin *a);

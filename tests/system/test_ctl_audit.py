@@ -83,6 +83,10 @@ def nothing(p):
     problem = json.loads(refused.stdout)
     assert refused.returncode == 2 and problem["code"] == "invalid", problem
     assert [e["pointer"] for e in problem["errors"]] == ["/quota_bytes", "/imap"], problem
+    refused = p.run("--json", "alias", "add", "loop@one.test", "loop@one.test")
+    assert refused.returncode == 1 and json.loads(refused.stdout)["code"] == "loop", refused
+    p.fails(2, "account", "retire", ANN, "--until", "soon")
+    p.fails(2, "alias", "set", "a@one.test", "--until", "-infinity")
     p.yubin("account", "show", ANN)
     p.yubin("tenant", "list")
     assert len(rows(p)) == before
@@ -104,6 +108,8 @@ def scenario(p):
     os.environ.pop("SUDO_USER", None)
     p.tenant("one", "one.test")
     p.account(ANN, harness.PASSWORD)
+    p.yubin("alias", "add", "a@one.test", ANN)
+    assert "targets=%s" % ANN in p.yubin("audit", "list", "a@one.test")
     all_verbs(p)
     each(p)
     many(p)
