@@ -111,8 +111,9 @@ START_TEST(test_closed)
                                          "yubin_api",          "yubin_operator",     "yubin_admin",
                                          "yubin_domain_admin", "yubin_api_operator", "yubin_user" };
     static const char *const verbs[] = {
-        "INSERT INTO yubin.%s (request_id, actor_kind, actor_name, role, via, action, kind, object)"
-        " VALUES ('r', 'unix', 'x', 'C', 'cli', 'x', 'change', 'x')",
+        ("INSERT INTO yubin.%s (request_id, actor_kind, actor_name, role, via, action, kind, "
+         "object)"
+         " VALUES ('r', 'unix', 'x', 'C', 'cli', 'x', 'change', 'x')"),
         "UPDATE yubin.%s SET object = 'x'",
         "UPDATE yubin.%s SET at = now()",
         "DELETE FROM yubin.%s",
