@@ -74,8 +74,9 @@ const char *yb_online_ended(const struct yb_online_entry *e);
 
 /*
  * May the user of an account go on by what he logged in by? -1: PERM 5.7.13 with the reason. A
- * password that an import brought is replaced by another verifier of the same password when it proves
- * right (lib/cred): within a minute of the login that is no change, and *by learns the new one.
+ * password that an import brought is replaced by another verifier of the same password when it
+ * proves right (lib/cred): within a minute of the login that is no change, and *by learns the new
+ * one.
  */
 int yb_auth_still(struct yb_account_id account, struct yb_auth_means *by,
                   const struct yb_login *login, enum yb_auth_protocol protocol, time_t since,
