@@ -1,8 +1,6 @@
 /* yubin audit … */
 #include "ctl/ctl.h"
 
-#include <stdio.h>
-
 #define LIST_LIMIT 100
 
 static const struct ctl_option_row list_options[] = {
@@ -22,20 +20,16 @@ audit_list(struct ctl *c, json_t **out, struct yb_err *err)
                                 .actor = ctl_option(c, "--by"),
                                 .since = ctl_option(c, "--since"),
                                 .until = ctl_option(c, "--until") };
-    struct yb_admin_page page;
     size_t shown;
 
-    if (ctl_page(c, &page, err) < 0)
+    if (ctl_latest(c, LIST_LIMIT, &shown, err) < 0)
         return -1;
-    /* Those that are shown, and one by which it is known that there are more. */
-    shown = ctl_has(c, "--limit") ? c->page : LIST_LIMIT;
-    c->page = 0;
-    f.limit = (unsigned)shown + 1;
+    f.limit = (unsigned)shown + 1; /* and one by which it is known that there are more */
     if (yb_admin_audit_list(c->tx, &f, out, err) < 0)
         return -1;
     if (json_array_size(*out) > shown) {
         json_array_remove(*out, 0);
-        fprintf(stderr, "yubin: only the latest %zu are shown: --limit N shows more\n", shown);
+        ctl_tell_latest(shown);
     }
     return 0;
 }

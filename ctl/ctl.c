@@ -64,6 +64,24 @@ ctl_page(struct ctl *c, struct yb_admin_page *page, struct yb_err *err)
     return 0;
 }
 
+int
+ctl_latest(struct ctl *c, size_t usual, size_t *shown, struct yb_err *err)
+{
+    struct yb_admin_page page;
+
+    if (ctl_page(c, &page, err) < 0)
+        return -1;
+    *shown = ctl_has(c, "--limit") ? c->page : usual;
+    c->page = 0; /* it is no list of pages */
+    return 0;
+}
+
+void
+ctl_tell_latest(size_t shown)
+{
+    fprintf(stderr, "yubin: only the latest %zu are shown: --limit N shows more\n", shown);
+}
+
 /* One line of standard input without its end; a terminal does not show it. */
 static int
 read_secret(const char *prompt, char *to, size_t size, struct yb_err *err)

@@ -87,6 +87,10 @@ bool ctl_has(const struct ctl *c, const char *name);
 struct yb_admin_values ctl_values(const struct ctl *c);
 /* --after and --limit, and one more than that, which ctl_cut() takes off again. */
 int ctl_page(struct ctl *c, struct yb_admin_page *page, struct yb_err *err) YB_MUST_USE;
+/* --limit of a list whose latest are shown (`usual` where it was not said); and the word about it where
+ * there were more. */
+int ctl_latest(struct ctl *c, size_t usual, size_t *shown, struct yb_err *err) YB_MUST_USE;
+void ctl_tell_latest(size_t shown);
 /* A password from standard input (asked for twice at a terminal), as a verifier in the arena. */
 int ctl_password(struct ctl *c, struct yb_str *verifier, struct yb_err *err) YB_MUST_USE;
 

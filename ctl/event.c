@@ -146,18 +146,14 @@ event_list(struct ctl *c, json_t **out, struct yb_err *err)
 {
     struct yb_str message = ctl_option(c, "--message");
     struct list l = { .address = ctl_option(c, "--address") };
-    struct yb_admin_page page;
     size_t shown;
     int rc;
 
     if (message.p != NULL && !yb_message_id_parse(message, &l.message))
         return yb_err_set(err, YB_PERM, "5.5.4", "A message's id is 32 hex digits");
-    if (ctl_page(c, &page, err) < 0)
+    if (ctl_latest(c, LIST_LIMIT, &shown, err) < 0)
         return -1;
-    /* Those that are shown, and one by which it is known that there are more. */
-    shown = ctl_has(c, "--limit") ? c->page : LIST_LIMIT;
-    c->page = 0;
-    l.room = shown + 1;
+    l.room = shown + 1; /* and one by which it is known that there are more */
     l.v = yb_alloc(l.room * YB_ROLES * YB_EVENT_GRADES, sizeof(*l.v));
     rc = read_folders(c, &l, err);
     qsort(l.v, l.n, sizeof(*l.v), by_time);
@@ -169,7 +165,7 @@ event_list(struct ctl *c, json_t **out, struct yb_err *err)
         json_decref(l.v[i].event);
     }
     if (rc == 0 && l.n > shown)
-        fprintf(stderr, "yubin: only the latest %zu are shown: --limit N shows more\n", shown);
+        ctl_tell_latest(shown);
     yb_free(l.v);
     return rc;
 }

@@ -149,7 +149,7 @@ take_stock(struct yb_compare *c, bool valid, struct yb_err *err)
     } else if (c->valid) {
         disown_buried(c);
     }
-    c->n_expected = count_changes(c);
+    c->n_expected = c->valid ? count_changes(c) : c->n_ours; /* made anew: each of them */
     return 0;
 }
 
