@@ -133,6 +133,8 @@ def one(p, address, point, folder):
     """A life in which a daemon dies the first time it comes to `point`; returns the points visited."""
     trial = p.own()
     log = os.path.join(folder, "visits." + point)
+    with open(log, "w", encoding="ascii"):
+        os.chmod(log, 0o666)  # the daemons have users of their own: whoever came first would keep the others out
     trial.environment = {"YB_FAULT_LOG": log, "YB_FAULT_ONCE": folder, "YB_FAULT": "%s:kill:1" % point}
     trial.start()
     p.ends.update(trial.endpoints([]))
