@@ -129,6 +129,7 @@ session_list(struct ctl *c, json_t **out, struct yb_err *err)
     return rc < 0 ? -1 : none_runs(err);
 }
 
+/* What was done is in the audit, or it is an error: without the database nobody is kicked. */
 static int
 session_kick(struct ctl *c, json_t **out, struct yb_err *err)
 {
@@ -156,6 +157,7 @@ session_kick(struct ctl *c, json_t **out, struct yb_err *err)
     if (all == 0)
         return yb_err_as(err, YB_ERR_NOT_FOUND, YB_PERM, "5.1.1", "%.*s has no session here",
                          YB_STR_ARG(of));
+    yb_admin_deed(c->tx, "session.kick", of);
     *out = json_pack("{s:I}", "ended", (json_int_t)all);
     return 0;
 }
@@ -165,7 +167,7 @@ const struct ctl_command ctl_session_commands[] = {
     { "session", "list", "[WHO]", "who is logged in to this node's daemons (an address, a domain; all)",
       .columns = "daemon session address client since", .offline = true, .run = session_list },
     { "session", "kick", "WHO", "ends the sessions of an address, of a domain, or one by its id",
-      .offline = true, .run = session_kick },
+      .run = session_kick },
     { .noun = NULL },
 };
 /* clang-format on */

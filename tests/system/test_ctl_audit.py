@@ -28,7 +28,7 @@ CHANGES = [
     ("node", "set", "NODE", "--host", "there.test"),
 ]
 # What changes no row, or not those of the directory; `store init` and `node init` are how this platform was made.
-OTHERS = {"list", "show", "check", "status", "metrics", "retired", "path", "migrate", "kick", "roles", "docs", "init"}
+OTHERS = {"list", "show", "check", "status", "metrics", "retired", "path", "migrate", "roles", "docs", "init"}
 
 
 def rows(p):
@@ -38,7 +38,7 @@ def rows(p):
 def all_verbs(p):
     """None is forgotten."""
     told = {" ".join(m) for m in re.findall(r"^  (\w+) +([\w-]+)  ", p.run("--help").stdout, re.M)}
-    here = {" ".join(c[:2]) for c in CHANGES} | {"store remove"}
+    here = {" ".join(c[:2]) for c in CHANGES} | {"store remove", "session kick"}
     assert told >= here, here - told
     assert {v for v in told - here if v.split()[1] not in OTHERS} == set(), told - here
 
@@ -59,6 +59,12 @@ def each(p):
     before = len(rows(p))
     p.yubin("store", "remove", account_id)
     assert [(r["action"], r["object"]) for r in rows(p)[before:]] == [("store.remove", account_id)]
+    before = len(rows(p))
+    p.fails(1, "session", "kick", ANN)
+    session = p.imap(ANN)
+    p.yubin("session", "kick", ANN)
+    session.shutdown()
+    assert [(r["action"], r["object"]) for r in rows(p)[before:]] == [("session.kick", ANN)]
     text = json.dumps(rows(p))
     assert "SCRAM" not in text and "another secret" not in text and text.count("(changed)") == 3, text
 
@@ -94,7 +100,7 @@ def nothing(p):
 
 def asked(p):
     assert {r["tenant"] for r in p.yubin_json("audit", "list", "--tenant", "one")} == {"one"}
-    assert [r["action"] for r in p.yubin_json("audit", "list", ANN.upper())] == ["account.add"]
+    assert [r["action"] for r in p.yubin_json("audit", "list", ANN.upper())] == ["account.add", "session.kick"]
     assert p.yubin_json("audit", "list", "--by", "nobody-here") == []
     assert p.yubin_json("audit", "list", "--until", "2026-01-01") == []
     assert p.yubin_json("audit", "list", "--since", "2026-01-01", "--limit", "1000") == rows(p)
