@@ -4,8 +4,10 @@
 #include "lib/base/clock.h"
 #include "lib/daemon/control.h"
 #include "lib/db/migrate.h"
+#include "lib/settings/registry.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -41,6 +43,9 @@ schema_migrate(struct ctl *c, json_t **out, struct yb_err *err)
     const struct yb_common_conf *common;
     struct yb_migrate_report report = { 0 };
     struct yb_str user = ctl_option(c, "--user"), files = ctl_option(c, "--files"), conninfo;
+    json_t *registry;
+    char *text;
+    int rc;
 
     if (ctl_common(c, &common, err) < 0)
         return -1;
@@ -48,6 +53,13 @@ schema_migrate(struct ctl *c, json_t **out, struct yb_err *err)
                                YB_STR_ARG(user));
     if (yb_db_migrate(conninfo.p, files.n > 0 ? files.p : YB_SCHEMA_DIR, told, NULL, &report, err) <
         0)
+        return -1;
+    registry = yb_settings_registry();
+    text = json_dumps(registry, JSON_COMPACT);
+    json_decref(registry);
+    rc = yb_db_setting_keys(conninfo.p, text, err);
+    free(text); /* Jansson's own */
+    if (rc < 0)
         return -1;
     *out = json_pack("{s:i, s:i, s:i}", "applied", (int)report.applied, "already",
                      (int)report.already, "version", report.last);

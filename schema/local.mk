@@ -17,5 +17,6 @@ dist_schema_DATA = \
 	schema/0015_usage.sql \
 	schema/0016_unseen.sql \
 	schema/0017_scope.sql \
-	schema/0018_audit.sql
+	schema/0018_audit.sql \
+	schema/0019_settings.sql
 EXTRA_DIST += schema/README.md

@@ -4,6 +4,7 @@ lib_db_libyb_db_a_SOURCES = \
 	lib/db/conn.h \
 	lib/db/connect.c lib/db/connect.h \
 	lib/db/db.c lib/db/db.h \
+	lib/db/keys.c \
 	lib/db/listen.c lib/db/listen.h \
 	lib/db/migrate.c lib/db/migrate.h \
 	lib/db/params.c \

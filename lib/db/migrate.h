@@ -25,4 +25,11 @@ struct yb_migrate_report {
 int yb_db_migrate(const char *conninfo, const char *dir, void (*told)(void *arg, const char *file),
                   void *arg, struct yb_migrate_report *report, struct yb_err *err) YB_MUST_USE;
 
+/*
+ * Behind a migration: makes the table setting_keys what the registry says (`keys`: the JSON of
+ * yb_settings_registry()). Nothing changes where it says that already, or
+ * where the files that were run are from before that table. Needs what migrations do.
+ */
+int yb_db_setting_keys(const char *conninfo, const char *keys, struct yb_err *err) YB_MUST_USE;
+
 #endif

@@ -190,6 +190,7 @@ login_copy(const struct yb_cache_value *value, struct yb_arena *arena, struct yb
     out->domain = yb_arena_dup(arena, out->domain);
     out->verifier = yb_arena_dup(arena, out->verifier);
     out->refused = yb_arena_dup(arena, out->refused);
+    out->settings = yb_step_settings(out->settings, out->local, out->domain, arena);
 }
 
 int

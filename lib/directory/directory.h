@@ -15,6 +15,7 @@
 #include "lib/base/arena.h"
 #include "lib/base/err.h"
 #include "lib/base/id.h"
+#include "lib/settings/settings.h"
 
 struct yb_directory;
 
@@ -84,6 +85,7 @@ struct yb_target {
     struct yb_str detail;   /* sub-address "x" of u+x (folded), or empty */
     bool accepted;          /* one of several targets, suspended or its pool full at the moment:
                                store it all the same (XACCEPTED), the others' 250 covers it */
+    struct yb_settings settings; /* what counts for the mailbox */
 };
 
 /* A target that was refused while others were not; for the log. */
@@ -129,6 +131,7 @@ struct yb_login {
     struct yb_str refused;       /* suspended: the sentence to tell after the password proved
                                     right; empty: may log in */
     uint64_t quota_bytes;        /* 0: no limit */
+    struct yb_settings settings; /* what counts for the account */
 };
 
 /*

@@ -224,6 +224,7 @@ target_local(struct yb_arena *arena, const struct yb_step *step)
         .full_since = step->mailbox_full_since,
         .full_days = step->full_days,
         .detail = step->detail.n > 0 ? yb_arena_dup(arena, step->detail) : yb_str("", 0),
+        .settings = yb_step_settings(step->settings, step->local, step->domain, arena),
     };
 }
 

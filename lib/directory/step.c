@@ -1,18 +1,19 @@
 /* The questions put to the database, and their answers as values of the cache. */
 #include "lib/directory/step.h"
 
+#include "lib/base/log.h"
 #include "lib/mime/address.h"
 
 static const struct yb_db_statement resolve_sql = {
     "directory_resolve",
     "SELECT kind, tenant_id, account_id, home_node, local, domain, detail, quota_bytes,"
-    " full_since, full_days, suspended, deliver, tell, until, targets, mailbox_full_since"
-    " FROM yubin.yb_resolve_step($1::text, $2::text)"
+    " full_since, full_days, suspended, deliver, tell, until, targets, mailbox_full_since,"
+    " more::text FROM yubin.yb_resolve2($1::text, $2::text)"
 };
 static const struct yb_db_statement login_sql = {
     "directory_login", "SELECT account_id, tenant_id, home_node, local, domain, verifier, apps,"
-                       " imap, pop3, submission, refused, quota_bytes, until"
-                       " FROM yubin.yb_login($1::text, $2::text)"
+                       " imap, pop3, submission, refused, quota_bytes, until, more::text"
+                       " FROM yubin.yb_login2($1::text, $2::text)"
 };
 static const struct yb_db_statement sender_sql = {
     "directory_sender", "SELECT tenant_id, local, domain, rights FROM yubin.yb_sender($1::uuid)"
@@ -121,6 +122,28 @@ texts_put(struct room *room, const struct yb_db_result *r, unsigned column, stru
         out[n++] = room_put(room, s);
 }
 
+/* What somebody set, of an answer that carries it; most do not, and need no memory for it. */
+static struct yb_settings
+settings_read(const struct yb_db_result *r, unsigned column, struct yb_arena **scratch)
+{
+    *scratch = NULL;
+    if (yb_db_is_null(r, 0, column))
+        return (struct yb_settings){ NULL, 0 };
+    *scratch = yb_arena_new(1024);
+    return yb_settings_read(yb_db_str(r, 0, column), *scratch);
+}
+
+/* The first that is put into a room: it is aligned. Ends what settings_read() began. */
+static struct yb_settings
+settings_put(struct room *room, struct yb_settings s, struct yb_arena **scratch)
+{
+    struct yb_settings copy = yb_settings_copy(s, room->p);
+
+    room->p += yb_settings_bytes(s);
+    yb_arena_free(scratch);
+    return copy;
+}
+
 /* A value for a struct of `size` bytes, an array of n strings, and `bytes` more; *room begins
  * behind the array. */
 static struct yb_cache_value *
@@ -183,6 +206,8 @@ step_value(struct yb_cache *c, struct yb_str key, const struct yb_db_result *r, 
     struct yb_str local, domain, *array;
     enum yb_step_kind kind;
     struct yb_step *step;
+    struct yb_settings settings;
+    struct yb_arena *scratch;
     struct room room;
     size_t bytes, n;
 
@@ -195,10 +220,13 @@ step_value(struct yb_cache *c, struct yb_str key, const struct yb_db_result *r, 
         yb_err_inside(err, YB_TEMP, "4.3.0", "the directory's answer leads nowhere");
         return NULL;
     }
-    bytes = yb_db_str(r, 0, 4).n + yb_db_str(r, 0, 5).n + yb_db_str(r, 0, 6).n;
+    settings = settings_read(r, 16, &scratch);
+    bytes = yb_db_str(r, 0, 4).n + yb_db_str(r, 0, 5).n + yb_db_str(r, 0, 6).n +
+            yb_settings_bytes(settings);
     n = texts_count(r, 14, &bytes);
     v = value_new(sizeof(*step), n, bytes, &array, &room);
     step = (struct yb_step *)(void *)v->data;
+    step->settings = settings_put(&room, settings, &scratch);
     step->kind = kind;
     yb_db_bytes(r, 0, 1, step->tenant.v, sizeof(step->tenant.v));
     yb_db_bytes(r, 0, 2, step->account.v, sizeof(step->account.v));
@@ -235,16 +263,22 @@ login_value(struct yb_cache *c, struct yb_str key, const struct yb_db_result *r)
     bool known = yb_db_rows(r) == 1;
     struct yb_cache_value *v;
     struct yb_str local, domain, *array;
+    struct yb_settings settings = { NULL, 0 };
+    struct yb_arena *scratch = NULL;
     struct yb_login *login;
     struct room room;
     size_t bytes = 0, n = 0;
 
     for (size_t i = 0; i < YB_COUNT(strings) && known; i++)
         bytes += yb_db_str(r, 0, strings[i]).n;
-    if (known)
+    if (known) {
         n = texts_count(r, 6, &bytes);
+        settings = settings_read(r, 13, &scratch);
+        bytes += yb_settings_bytes(settings);
+    }
     v = value_new(sizeof(*login), n, bytes, &array, &room);
     login = (struct yb_login *)(void *)v->data;
+    login->settings = settings_put(&room, settings, &scratch);
     yb_key_split(key, &local, &domain);
     yb_cache_depend(c, v, local, domain);
     v->any_domain = !known;
@@ -367,4 +401,40 @@ yb_step_get(struct yb_cache *c, struct yb_db *db, const struct yb_str *keys, siz
     struct yb_cache_asker asker = { lookup_ask, &l };
 
     return yb_cache_get(c, keys, n, &asker, out, err);
+}
+
+#ifdef YB_FAULTS
+static void
+settings_tell(struct yb_settings s, struct yb_str local, struct yb_str domain)
+{
+    struct yb_log_line l;
+
+    yb_log_begin(&l, YB_LOG_INFO, NULL, "directory.trial");
+    yb_log_fmt(&l, "of", "%.*s@%.*s", YB_STR_ARG(local), YB_STR_ARG(domain));
+    yb_log_num(&l, "level", yb_settings_number(s, YB_SETTING_TRIAL_LEVEL));
+    yb_log_num(&l, "own", yb_settings_number(s, YB_SETTING_TRIAL_OWN));
+    yb_log_str(&l, "choice", yb_settings_text(s, YB_SETTING_TRIAL_CHOICE));
+    yb_log_str(&l, "list", yb_settings_text(s, YB_SETTING_TRIAL_LIST));
+    yb_log_str(&l, "words", yb_settings_text(s, YB_SETTING_TRIAL_WORDS));
+    yb_log_num(&l, "size", yb_settings_number(s, YB_SETTING_TRIAL_SIZE));
+    yb_log_num(&l, "days", yb_settings_number(s, YB_SETTING_TRIAL_DAYS));
+    yb_log_str(&l, "text", yb_settings_text(s, YB_SETTING_TRIAL_TEXT));
+    yb_log_end(&l);
+}
+#else
+static void
+settings_tell(struct yb_settings s YB_UNUSED, struct yb_str local YB_UNUSED,
+              struct yb_str domain YB_UNUSED)
+{
+}
+#endif
+
+struct yb_settings
+yb_step_settings(struct yb_settings s, struct yb_str local, struct yb_str domain,
+                 struct yb_arena *arena)
+{
+    settings_tell(s, local, domain);
+    if (s.n == 0)
+        return s;
+    return yb_settings_copy(s, yb_arena_alloc(arena, yb_settings_bytes(s), 1));
 }

@@ -8,6 +8,7 @@
 
 #include "lib/db/db.h"
 #include "lib/directory/cache.h"
+#include "lib/settings/settings.h"
 
 /* One address, one step (the kinds of yb_resolve() in schema/). */
 enum yb_step_kind {
@@ -32,6 +33,7 @@ struct yb_step {
     int64_t full_days;
     struct yb_str *targets; /* "local@domain" */
     size_t n_targets;
+    struct yb_settings settings; /* of an account */
 };
 
 struct yb_sender_rights {
@@ -64,6 +66,11 @@ enum { YB_KEY_RECIPIENT = 'r', YB_KEY_TARGET = 't', YB_KEY_LOGIN = 'l', YB_KEY_S
 /* A lookup of keys through the cache; recipients and targets may be mixed, others not. */
 int yb_step_get(struct yb_cache *c, struct yb_db *db, const struct yb_str *keys, size_t n,
                 struct yb_cache_value **out, struct yb_err *err) YB_MUST_USE;
+
+/* What counts for an address, out of the cache into the arena. (--enable-faults tells the log: a test
+ * sees that a change was heard.) */
+struct yb_settings yb_step_settings(struct yb_settings s, struct yb_str local, struct yb_str domain,
+                                    struct yb_arena *arena);
 
 static inline const struct yb_step *
 yb_value_step(const struct yb_cache_value *v)

@@ -19,6 +19,8 @@ def scenario(p):
     p.yubin("account", "add", "--from", "-", given=rows)
     p.yubin("alias", "add", "team@many.test", "u1@many.test", "u2@many.test")
     sql = trial.database.sql
+    sql("INSERT INTO yubin.settings (tenant_id, account_id, key, value) SELECT tenant_id, account_id, 'time_zone', "
+        "'\"Asia/Tokyo\"' FROM yubin.accounts")
     sql("ANALYZE; SELECT pg_stat_reset()")
     account = sql("SELECT account_id FROM yubin.accounts WHERE domain_id = (SELECT domain_id FROM yubin.domains) "
                   "AND local = 'u1'").strip()
@@ -26,7 +28,8 @@ def scenario(p):
                      "yb_resolve('nobody+x', 'many.test')", "yb_resolve('x', 'elsewhere.test')",
                      "yb_login('u1', 'many.test')", "yb_login('nobody', 'many.test')", "yb_sender('%s')" % account,
                      "yb_password_upgrade('%s', '$6$a', '%s')" % (account, VERIFIER),
-                     "yb_resolve_step('u1', 'many.test')", "yb_look('u1', 'many.test')",
+                     "yb_resolve_step('u1', 'many.test')", "yb_resolve2('u1', 'many.test')", "yb_login2('u1', 'many.test')",
+                     "yb_look('u1', 'many.test')",
                      "yb_find_trouble(NULL, '{team@many.test}')",
                      "yb_report_usage((SELECT node_id FROM yubin.nodes), ARRAY['%s']::uuid[], ARRAY[1], ARRAY[1])" % account,
                      "yb_report_sizes((SELECT node_id FROM yubin.nodes), ARRAY['%s']::uuid[], ARRAY[1], ARRAY[1], "
@@ -34,7 +37,7 @@ def scenario(p):
         sql("SELECT pg_stat_reset()")
         sql("SET search_path = yubin; SELECT * FROM " + question)
         read = int(sql("SELECT coalesce(sum(seq_tup_read), 0) FROM pg_stat_user_tables "
-                       "WHERE relname IN ('accounts', 'credentials', 'aliases', 'usage', 'forwards')"))
+                       "WHERE relname IN ('accounts', 'credentials', 'aliases', 'usage', 'forwards', 'settings')"))
         print(question[:30], read)
         assert read < 100, "%s reads %d rows in sequence" % (question, read)
     # Deleting one account looks for what goes with it; that must not read everything either.

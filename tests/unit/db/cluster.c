@@ -3,6 +3,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/io.h"
 #include "lib/db/migrate.h"
+#include "lib/settings/registry.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -219,12 +220,19 @@ cluster_migrate(struct cluster *c)
 {
     struct yb_migrate_report report;
     struct yb_err err = { 0 };
-    char path[512], *sql;
+    char path[512], *sql, *keys;
+    json_t *registry;
     size_t size;
 
     snprintf(path, sizeof(path), "%s/schema", cluster_source());
     if (yb_db_migrate(cluster_conninfo(c, "postgres"), path, NULL, NULL, &report, &err) < 0)
         fail("migrate", err.text);
+    registry = yb_settings_registry();
+    keys = json_dumps(registry, 0);
+    json_decref(registry);
+    if (yb_db_setting_keys(cluster_conninfo(c, "postgres"), keys, &err) < 0)
+        fail("setting keys", err.text);
+    free(keys);
     snprintf(path, sizeof(path), "%s/tests/fixtures.sql", cluster_source());
     if (yb_read_file(path, 1 << 20, &sql, &size, &err) < 0)
         fail("fixtures", err.text);

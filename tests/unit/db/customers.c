@@ -32,8 +32,13 @@ fill_domain(struct cluster *c, const char *tenant, const char *domain)
                 domain);
     cluster_sql(c,
                 "INSERT INTO settings (tenant_id, account_id, key, value)"
-                " SELECT tenant_id, account_id, 'junk.enabled', 'true'"
+                " SELECT tenant_id, account_id, 'time_zone', '\"Asia/Tokyo\"'"
                 " FROM accounts JOIN domains USING (tenant_id, domain_id) WHERE name = '%s'",
+                domain);
+    cluster_sql(c,
+                "INSERT INTO settings (tenant_id, domain_id, key, value)"
+                " SELECT tenant_id, domain_id, 'time_zone', '\"Asia/Tokyo\"' FROM domains"
+                " WHERE name = '%s'",
                 domain);
     cluster_sql(c,
                 "INSERT INTO audit (request_id, actor_kind, actor_name, role, via, action, kind,"
@@ -54,6 +59,9 @@ customers_fill(struct cluster *c)
     fill_domain(c, "t1", "a2.test");
     fill_domain(c, "t2", "b1.test");
     fill_domain(c, "t2", "b2.test");
+    cluster_sql(c, "INSERT INTO settings (tenant_id, key, value)"
+                   " SELECT tenant_id, 'time_zone', '\"Asia/Tokyo\"' FROM tenants");
+    cluster_sql(c, "INSERT INTO settings (key, value) VALUES ('time_zone', '\"Asia/Tokyo\"')");
     snprintf(account, sizeof(account), "%s", cluster_sql(c, "SELECT fixtures.id('u1@a1.test')"));
     snprintf(domain, sizeof(domain), "%s",
              cluster_sql(c, "SELECT domain_id FROM domains WHERE name = 'a1.test'"));

@@ -24,7 +24,7 @@ static const char *const tables[] = {
     "nodes",        "tenants",       "domains",  "domain_aliases",    "accounts",    "credentials",
     "aliases",      "alias_targets", "forwards", "retirements",       "usage",       "domain_usage",
     "tenant_usage", "sender_rights", "settings", "schema_migrations", "notice_keys", "scope_key",
-    "audit"
+    "audit",        "setting_keys"
 };
 #define DENIED "42501"
 
@@ -115,7 +115,8 @@ START_TEST(test_every_table_forces_row_security)
         cluster_sql(c,
                     "SELECT coalesce(string_agg(relname, ' '), '') FROM pg_class t"
                     " WHERE relnamespace = 'yubin'::regnamespace AND relkind = 'r'"
-                    " AND relname NOT IN ('nodes', 'schema_migrations', 'notice_keys', 'scope_key')"
+                    " AND relname NOT IN ('nodes', 'schema_migrations', 'notice_keys', 'scope_key',"
+                    " 'setting_keys')"
                     " AND NOT EXISTS"
                     " (SELECT FROM pg_attribute WHERE attrelid = t.oid AND attname = 'tenant_id')"),
         "");
@@ -370,6 +371,14 @@ START_TEST(test_functions_by_name)
           "yubin_lmtpd yubin_imapd yubin_pop3d yubin_operator" },
         { "SELECT kind FROM yubin.yb_resolve_step('u', 'a.test')",
           "yubin_smtpd yubin_submitd yubin_relayd yubin_operator" },
+        { "SELECT kind FROM yubin.yb_resolve2('u', 'a.test')",
+          "yubin_smtpd yubin_submitd yubin_relayd yubin_operator" },
+        { "SELECT local FROM yubin.yb_login2('u', 'a.test')",
+          "yubin_submitd yubin_imapd yubin_pop3d yubin_operator" },
+        { "SELECT yubin.yb_setting_keys_take('[]')", "" },
+        { "SELECT yubin.yb_settings_rows(NULL, NULL, NULL)", "" },
+        { "SELECT yubin.yb_more(NULL, NULL, NULL)", "" },
+        { "SELECT yubin.yb_setting_fits(NULL, NULL)", "" },
         { "SELECT yubin.yb_password_upgrade(gen_random_uuid(), 'a', 'b')",
           "yubin_submitd yubin_imapd yubin_pop3d" },
         { "SELECT yubin.yb_notice_key()",
@@ -628,7 +637,8 @@ START_TEST(test_admin_sees_own_rows_only)
         char sql[200];
         bool closed = strcmp(tables[t], "nodes") == 0 ||
                       strcmp(tables[t], "schema_migrations") == 0 ||
-                      strcmp(tables[t], "notice_keys") == 0 || strcmp(tables[t], "scope_key") == 0;
+                      strcmp(tables[t], "notice_keys") == 0 ||
+                      strcmp(tables[t], "scope_key") == 0 || strcmp(tables[t], "setting_keys") == 0;
 
         snprintf(sql, sizeof(sql), "SELECT count(*) FROM %s", tables[t]);
         if (closed) {
@@ -674,7 +684,7 @@ START_TEST(test_admin_changes_own_rows_only)
              other);
     ck_assert_str_eq(as_tenant("t1", sql), "23503");
     ck_assert_str_eq(as_tenant("t1", "INSERT INTO settings (tenant_id, key, value)"
-                                     " VALUES (gen_random_uuid(), 'k', '1')"),
+                                     " VALUES (gen_random_uuid(), 'time_zone', '\"UTC\"')"),
                      DENIED);
     snprintf(sql, sizeof(sql),
              "INSERT INTO sender_rights (tenant_id, account_id, domain_id, local)"
@@ -929,7 +939,7 @@ fill(void)
                     *d);
         cluster_sql(c,
                     "INSERT INTO settings (tenant_id, account_id, key, value)"
-                    " SELECT tenant_id, account_id, 'junk.enabled', 'true' FROM accounts"
+                    " SELECT tenant_id, account_id, 'time_zone', '\"Asia/Tokyo\"' FROM accounts"
                     " WHERE account_id = fixtures.id('u@%c.test')",
                     *d);
         cluster_sql(
