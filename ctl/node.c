@@ -13,6 +13,7 @@
 
 /* A daemon that does not answer its control socket by then is stuck. */
 #define CONTROL_MS 10000
+#define ROWS_TOLD 100000 /* a few seconds each */
 
 static const struct ctl_option_row migrate_options[] = {
     { "--user", "ROLE", "connect as this superuser (as whom you are)" },
@@ -31,10 +32,18 @@ static const struct ctl_option_row node_set_options[] = {
 };
 /* --- schema --- */
 
+/* Of a file that is done in batches a line each so many rows; *arg is when the next is due. */
 static void
-told(void *arg YB_UNUSED, const char *file)
+told(void *arg, const char *file, uint64_t rows)
 {
-    fprintf(stderr, "%s\n", file);
+    uint64_t *due = arg;
+
+    if (rows == 0)
+        fprintf(stderr, "%s\n", file);
+    else if (rows >= *due)
+        fprintf(stderr, "%s: %llu rows\n", file, (unsigned long long)rows);
+    if (rows == 0 || rows >= *due)
+        *due = rows + ROWS_TOLD;
 }
 
 static int
@@ -42,6 +51,7 @@ schema_migrate(struct ctl *c, json_t **out, struct yb_err *err)
 {
     const struct yb_common_conf *common;
     struct yb_migrate_report report = { 0 };
+    uint64_t due = 0;
     struct yb_str user = ctl_option(c, "--user"), files = ctl_option(c, "--files"), conninfo;
     json_t *registry;
     char *text;
@@ -51,7 +61,7 @@ schema_migrate(struct ctl *c, json_t **out, struct yb_err *err)
         return -1;
     conninfo = yb_arena_printf(c->arena, "%s%s%.*s", common->database, user.n > 0 ? " user=" : "",
                                YB_STR_ARG(user));
-    if (yb_db_migrate(conninfo.p, files.n > 0 ? files.p : YB_SCHEMA_DIR, told, NULL, &report, err) <
+    if (yb_db_migrate(conninfo.p, files.n > 0 ? files.p : YB_SCHEMA_DIR, told, &due, &report, err) <
         0)
         return -1;
     registry = yb_settings_registry();

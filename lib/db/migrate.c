@@ -12,30 +12,52 @@
 
 #define MAX_FILES 1000
 #define MAX_FILE_SIZE (4u << 20)
+#define CONNECT_MS 10000
 /* Migrations rewrite tables; the lock is waited for as long as another migration may take. */
 #define MIGRATE_MS (60 * 60 * 1000)
 /*
  * One at a time. A lock of the record itself, and not an advisory one: those any role may take, and
  * so keep a database from being upgraded; this one needs rights that only its owner has. It lets
  * the record be read. Taken for each file anew, since a lock ends with its transaction.
+ *
+ * Read committed and without a time-out: beside a file that is alone this session sits idle, and must
+ * have no snapshot, for whose end that file would wait.
  */
 #define LOCK_SQL                                                                                   \
-    "SET LOCAL ROLE yubin_owner;"                                                                  \
+    "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL idle_in_transaction_session_timeout = "       \
+    "0;" SHORTLY " SET LOCAL ROLE yubin_owner;"                                                    \
     " LOCK TABLE yubin.schema_migrations IN SHARE ROW EXCLUSIVE MODE;"                             \
-    " SET LOCAL ROLE NONE"
+    " SET LOCAL ROLE NONE; SET LOCAL lock_timeout TO DEFAULT"
+/* Who waits for a lock has a snapshot, and what is alone waits for that: so for a moment, again and
+ * again. */
+#define SHORTLY " SET LOCAL lock_timeout = '500ms';"
 #define CONNECTING_ROLE "-- run-as: connecting role\n"
+#define REPEATED "-- run: repeated\n"
+#define ALONE "-- run: alone\n"
+#define NEW_INDEX " INDEX CONCURRENTLY IF NOT EXISTS "
 
 struct file {
     int number;
     char *name; /* NNNN_name.sql */
     char *text;
     char sha256[2 * 32 + 1];
+    uint64_t rows; /* of one that is run again and again: so many till now, in this run */
     bool applied;
 };
 
 struct files {
     struct file *v;
     size_t n;
+};
+
+struct migration {
+    struct yb_db_hosts *hosts;
+    PGconn *pg;
+    struct files files;
+    bool record; /* there is one, to be locked and read */
+    yb_migrate_told *told;
+    void *arg;
+    struct yb_migrate_report *report;
 };
 
 static void
@@ -67,6 +89,12 @@ file_named(struct yb_str name, int *number)
         return false;
     *number = (int)n;
     return true;
+}
+
+static bool
+file_begins(const struct file *f, const char *line)
+{
+    return strncmp(f->text, line, strlen(line)) == 0;
 }
 
 static int
@@ -141,6 +169,24 @@ run(PGconn *pg, const char *sql, struct yb_err *err)
 
     PQclear(failed);
     return rc;
+}
+
+/* A transaction that begins with a lock, and waits for it SHORTLY, till it is to be had. */
+static int
+run_locking(PGconn *pg, const char *sql, struct yb_err *err)
+{
+    struct yb_deadline by = yb_deadline_in(MIGRATE_MS);
+    struct yb_err why = { 0 };
+
+    while (run(pg, sql, &why) < 0) {
+        if (why.kind != YB_ERR_IN_USE || yb_deadline_left(by) == 0) {
+            *err = why;
+            return -1;
+        }
+        if (run(pg, "ROLLBACK", err) < 0)
+            return -1;
+    }
+    return 0;
 }
 
 /* One row of the record against the files. */
@@ -226,23 +272,125 @@ record_add(PGconn *pg, const struct file *f, struct yb_err *err)
     return rc;
 }
 
-/* Runs the file in the transaction that is open, records it and commits. */
-static int
-file_run(PGconn *pg, const struct file *f, struct yb_err *err)
-{
-    bool as_owner = strncmp(f->text, CONNECTING_ROLE, strlen(CONNECTING_ROLE)) != 0;
-    struct yb_err why = { 0 };
-    int rc = -1;
+/* --- what is not one transaction --- */
 
-    if (run(pg, "SET LOCAL search_path = yubin, pg_temp", &why) == 0 &&
-        (!as_owner || run(pg, "SET LOCAL ROLE yubin_owner", &why) == 0) &&
-        run(pg, f->text, &why) == 0) {
-        if (PQtransactionStatus(pg) != PQTRANS_INTRANS)
-            yb_err_set(&why, YB_PERM, "5.3.0", "it ends its own transaction");
-        else if (run(pg, "SET LOCAL ROLE yubin_owner", &why) == 0 && record_add(pg, f, &why) == 0 &&
-                 run(pg, "COMMIT", &why) == 0)
-            rc = 0;
+static int
+become_owner(PGconn *pg, bool owner, struct yb_err *err)
+{
+    if (run(pg, "SET LOCAL search_path = yubin, pg_temp", err) < 0)
+        return -1;
+    return owner ? run(pg, "SET LOCAL ROLE yubin_owner", err) : 0;
+}
+
+/* A batch of it; *done when it found nothing more to do. */
+static int
+repeated_run(PGconn *pg, struct file *f, bool *done, struct yb_err *err)
+{
+    PGresult *r = NULL;
+    uint64_t n = 0;
+    int rc = ask(pg, f->text, &r, err);
+
+    if (rc == 0 && (PQntuples(r) != 1 || PQnfields(r) != 1 ||
+                    !yb_str_u64(yb_str_from(PQgetvalue(r, 0, 0)), INT64_MAX, &n)))
+        rc = yb_err_set(err, YB_PERM, "5.3.0", "it does not answer how many rows it did");
+    PQclear(r);
+    f->rows += n;
+    *done = n == 0;
+    return rc;
+}
+
+/* The index that the file makes, if a broken run left it: its name and its table's, as SQL. */
+static int
+index_broken(PGconn *pg, const char *name, PGresult **out, struct yb_err *err)
+{
+    PGresult *failed = NULL;
+    int rc;
+
+    if (PQsendQueryParams(pg,
+                          "SELECT format('%I.%I', n.nspname, c.relname), i.indrelid::regclass"
+                          "  FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid"
+                          "  JOIN pg_namespace n ON n.oid = c.relnamespace"
+                          " WHERE n.nspname = 'yubin' AND c.relname = $1 AND NOT i.indisvalid",
+                          1, NULL, &name, NULL, NULL, 0) != 1)
+        return yb_pq_fail(pg, NULL, err);
+    rc = yb_pq_finish(pg, yb_deadline_in(MIGRATE_MS), out, &failed, err);
+    PQclear(failed);
+    return rc;
+}
+
+/*
+ * Drops what a broken run left of the index. It may still be at work: the server hears of the end of
+ * its client a second later. So its lock of the table is waited for; then the index may have become
+ * whole.
+ */
+static int
+index_clear(PGconn *pg, const struct file *f, struct yb_err *err)
+{
+    const char *at = strstr(f->text, NEW_INDEX);
+    struct yb_str rest = yb_str_from(at == NULL ? "" : at + strlen(NEW_INDEX));
+    char name[64], sql[400];
+    int rc = 0;
+
+    if (at == NULL || !yb_str_copy(yb_str_word(&rest), name, sizeof(name)))
+        return 0;
+    for (int round = 0; round < 2 && rc == 0; round++) {
+        PGresult *r = NULL;
+
+        rc = index_broken(pg, name, &r, err);
+        if (rc < 0 || PQntuples(r) == 0) {
+            PQclear(r);
+            break;
+        }
+        if (round == 0)
+            snprintf(sql, sizeof(sql),
+                     "BEGIN;" SHORTLY " SET LOCAL ROLE yubin_owner;"
+                     " LOCK TABLE %s IN SHARE UPDATE EXCLUSIVE MODE; COMMIT",
+                     PQgetvalue(r, 0, 1));
+        else
+            snprintf(sql, sizeof(sql), "DROP INDEX CONCURRENTLY %s", PQgetvalue(r, 0, 0));
+        PQclear(r);
+        rc = round == 0 ? run_locking(pg, sql, err) : run(pg, sql, err);
     }
+    return rc;
+}
+
+/* Outside a transaction. Killed, we leave it to the server, which shall notice. */
+static int
+alone_run(PGconn *pg, const struct file *f, struct yb_err *err)
+{
+    if (run(pg, "SET client_connection_check_interval = '1s'", err) < 0 ||
+        run(pg, "SET ROLE yubin_owner", err) < 0 ||
+        run(pg, "SET search_path = yubin, pg_temp", err) < 0 || index_clear(pg, f, err) < 0 ||
+        run(pg, f->text, err) < 0)
+        return -1;
+    return run(pg, "RESET ROLE", err) < 0 ? -1 : run(pg, "RESET search_path", err);
+}
+
+/* --- a file --- */
+
+/* Runs the file, or a batch of it, in the transaction that is open or, if it has to be alone, beside it;
+ * records it if it is done, and commits. */
+static int
+file_run(struct migration *m, PGconn *tx, struct file *f, bool *done, struct yb_err *err)
+{
+    struct yb_err why = { 0 };
+    int rc;
+
+    *done = true;
+    if (tx != m->pg) {
+        rc = alone_run(m->pg, f, &why);
+    } else {
+        rc = become_owner(tx, !file_begins(f, CONNECTING_ROLE), &why);
+        if (rc == 0)
+            rc =
+                file_begins(f, REPEATED) ? repeated_run(tx, f, done, &why) : run(tx, f->text, &why);
+    }
+    if (rc == 0 && PQtransactionStatus(tx) != PQTRANS_INTRANS)
+        rc = yb_err_set(&why, YB_PERM, "5.3.0", "it ends its own transaction");
+    if (rc == 0 && *done)
+        rc = run(tx, "SET LOCAL ROLE yubin_owner", &why) < 0 ? -1 : record_add(tx, f, &why);
+    if (rc == 0)
+        rc = run(tx, "COMMIT", &why);
     if (rc == 0)
         return 0;
     return yb_err_as(err, why.kind, why.class, why.status, "%s: %s", f->name, why.text);
@@ -250,71 +398,86 @@ file_run(PGconn *pg, const struct file *f, struct yb_err *err)
 
 /* What comes next, unless another run was faster: under the lock the record is read again. */
 static int
-file_next(PGconn *pg, struct files *f, size_t i, bool record,
-          void (*told)(void *arg, const char *file), void *arg, struct yb_migrate_report *report,
-          struct yb_err *err)
+file_next(struct migration *m, PGconn *tx, struct file *f, struct yb_err *err)
 {
-    if (run(pg, "BEGIN", err) < 0 ||
-        (record && (run(pg, LOCK_SQL, err) < 0 || record_read(pg, f, report, err) < 0)))
+    bool done;
+
+    if (m->record
+            ? run_locking(tx, LOCK_SQL, err) < 0 || record_read(tx, &m->files, m->report, err) < 0
+            : run(tx, "BEGIN", err) < 0)
         return -1;
-    if (f->v[i].applied)
-        return run(pg, "ROLLBACK", err);
-    if (told != NULL)
-        told(arg, f->v[i].name);
-    if (file_run(pg, &f->v[i], err) < 0)
+    if (f->applied)
+        return run(tx, "ROLLBACK", err);
+    if (m->told != NULL)
+        m->told(m->arg, f->name, f->rows);
+    if (file_run(m, tx, f, &done, err) < 0)
         return -1;
-    f->v[i].applied = true;
-    report->applied++;
-    report->last = f->v[i].number;
+    if (done) {
+        f->applied = true;
+        m->report->applied++;
+        m->report->last = f->number;
+    }
     return 0;
 }
 
+/* A file, or a batch of one. */
 static int
-files_run(PGconn *pg, struct files *f, void (*told)(void *arg, const char *file), void *arg,
-          struct yb_migrate_report *report, struct yb_err *err)
+file_step(struct migration *m, struct file *f, struct yb_err *err)
+{
+    PGconn *guard;
+    int rc;
+
+    if (!file_begins(f, ALONE))
+        return file_next(m, m->pg, f, err);
+    guard = yb_db_hosts_connect(m->hosts, yb_deadline_in(CONNECT_MS), err);
+    rc = guard == NULL ? -1 : file_next(m, guard, f, err);
+    PQfinish(guard);
+    return rc;
+}
+
+static int
+files_run(struct migration *m, struct yb_err *err)
 {
     struct yb_err ignored = { 0 };
-    bool record = false;
     size_t i = 0;
 
-    if (record_find(pg, &record, err) < 0 || (record && record_read(pg, f, report, err) < 0))
+    if (record_find(m->pg, &m->record, err) < 0 ||
+        (m->record && record_read(m->pg, &m->files, m->report, err) < 0))
         return -1;
-    while (i < f->n) {
-        if (f->v[i].applied) {
+    while (i < m->files.n) {
+        if (m->files.v[i].applied) {
             i++;
             continue;
         }
-        if (file_next(pg, f, i, record, told, arg, report, err) == 0) {
-            record = true;
+        if (file_step(m, &m->files.v[i], err) == 0) {
+            m->record = true;
             continue;
         }
         /* There is nothing to lock before the first file is run: of two that begin at once one
          * fails in it, and goes on behind the other. */
-        if (record || run(pg, "ROLLBACK", &ignored) < 0 || record_find(pg, &record, &ignored) < 0 ||
-            !record)
+        if (m->record || run(m->pg, "ROLLBACK", &ignored) < 0 ||
+            record_find(m->pg, &m->record, &ignored) < 0 || !m->record)
             return -1;
     }
     return 0;
 }
 
 int
-yb_db_migrate(const char *conninfo, const char *dir, void (*told)(void *arg, const char *file),
-              void *arg, struct yb_migrate_report *report, struct yb_err *err)
+yb_db_migrate(const char *conninfo, const char *dir, yb_migrate_told *told, void *arg,
+              struct yb_migrate_report *report, struct yb_err *err)
 {
-    struct files f = { NULL, 0 };
-    struct yb_db_hosts *hosts = NULL;
-    PGconn *pg = NULL;
+    struct migration m = { .told = told, .arg = arg, .report = report };
     int rc = -1;
 
     *report = (struct yb_migrate_report){ 0 };
-    if (files_read(dir, &f, err) == 0) {
-        hosts = yb_db_hosts_new(conninfo, "yubin schema migrate");
-        pg = yb_db_hosts_connect(hosts, yb_deadline_in(10000), err);
-        if (pg != NULL)
-            rc = files_run(pg, &f, told, arg, report, err);
+    if (files_read(dir, &m.files, err) == 0) {
+        m.hosts = yb_db_hosts_new(conninfo, "yubin schema migrate");
+        m.pg = yb_db_hosts_connect(m.hosts, yb_deadline_in(CONNECT_MS), err);
+        if (m.pg != NULL)
+            rc = files_run(&m, err);
     }
-    PQfinish(pg); /* rolls back what failed, and gives the lock back */
-    yb_db_hosts_free(&hosts);
-    files_free(&f);
+    PQfinish(m.pg); /* rolls back what failed, and gives the lock back */
+    yb_db_hosts_free(&m.hosts);
+    files_free(&m.files);
     return rc;
 }

@@ -12,12 +12,14 @@
 #include <libpq-fe.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static struct cluster *c;
@@ -751,8 +753,19 @@ START_TEST(test_migrate)
           "0006_w.sql: " },
         { "ends its transaction", "0006_w.sql", "CREATE TABLE w (n integer); COMMIT;", -1, 0, 5,
           "its own transaction" },
+        { "in batches", "0006_w.sql", "-- run: repeated\nSELECT batch();", -1, 0, 5,
+          "0006_w.sql: " },
+        { "answers nothing", "0006_w.sql", "-- run: repeated\nSELECT NULL;", -1, 0, 5,
+          "how many rows" },
+        { "batches that end", "0006_w.sql", "-- run: repeated\nCOMMIT; SELECT 1;", -1, 0, 5,
+          "its own transaction" },
+        { "alone and no index", "0006_w.sql", "-- run: alone\nSELECT 1 / 0;", -1, 0, 5,
+          "0006_w.sql: " },
+        { "alone, as the owner", "0006_w.sql",
+          "-- run: alone\nSELECT 1 / (current_user = 'yubin_owner')::integer FROM u;", 0, 1, 5,
+          "" },
         { "twice a number", "0003_v.sql", "SELECT 1;", -1, 0, 0, "one number" },
-        { "tried again", "0003_v.sql", NULL, -1, 0, 5, "already exists" },
+        { "put right", "0003_v.sql", NULL, 0, 0, 6, "" },
     };
     char dir[] = "/tmp/yubin-migrate-XXXXXX", conninfo[256];
     struct yb_migrate_report report;
@@ -824,7 +837,7 @@ END_TEST
 
 /* One run of all the files that there are. */
 struct migration {
-    const char *conninfo;
+    const char *conninfo, *dir; /* dir: of other files */
     struct yb_migrate_report report;
     struct yb_err err;
     int rc;
@@ -863,6 +876,63 @@ START_TEST(test_migrate_at_once)
 }
 END_TEST
 
+/* --- what is not one transaction --- */
+
+/* What was told of rows, one after the other. */
+static void
+told_rows(void *arg, const char *file, uint64_t rows)
+{
+    char *text = arg;
+
+    if (strcmp(file, "0003_fill.sql") == 0)
+        snprintf(text + strlen(text), 100 - strlen(text), "%llu ", (unsigned long long)rows);
+}
+
+/*
+ * 35 rows in batches of 10, the third of which fails at first: what was done stays, and the next run
+ * goes on behind it, to be recorded by the batch that finds nothing.
+ */
+START_TEST(test_migrate_repeated)
+{
+    char dir[] = "/tmp/yubin-migrate-XXXXXX", conninfo[256], told[100] = "";
+    struct yb_migrate_report report;
+    struct yb_err err = { 0 };
+    PGconn *pg;
+
+    other_database("repeated", conninfo);
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+    file_copy(dir, "0001_roles.sql");
+    file_write(
+        dir, "0002_t.sql",
+        "CREATE TABLE t AS SELECT i, false AS done FROM generate_series(1, 35) AS i;"
+        "CREATE FUNCTION batch() RETURNS bigint LANGUAGE plpgsql AS $$"
+        " DECLARE n bigint; BEGIN UPDATE t SET done = true WHERE i IN (SELECT i FROM t"
+        " WHERE NOT done ORDER BY i LIMIT 10); GET DIAGNOSTICS n = ROW_COUNT;"
+        " IF to_regclass('yubin.mended') IS NULL AND (SELECT count(*) FROM t WHERE done) = 30"
+        " THEN RAISE 'killed'; END IF; RETURN n; END $$;");
+    file_write(dir, "0003_fill.sql", "-- run: repeated\nSELECT batch();\n");
+    file_write(dir, "0004_after.sql", "SELECT 1 / (count(*) = 35)::integer FROM t WHERE done;");
+    ck_assert_int_eq(yb_db_migrate(conninfo, dir, told_rows, told, &report, &err), -1);
+    ck_assert_ptr_nonnull(strstr(err.text, "0003_fill.sql: "));
+    ck_assert_int_eq(report.last, 2);
+    ck_assert_str_eq(told, "0 10 20 ");
+    pg = PQconnectdb(conninfo);
+    PQclear(PQexec(pg, "CREATE TABLE yubin.mended ()"));
+    *told = '\0';
+    ck_assert_msg(yb_db_migrate(conninfo, dir, told_rows, told, &report, &err) == 0, "%s",
+                  err.text);
+    ck_assert_str_eq(told, "0 10 15 ");
+    ck_assert_uint_eq(report.applied, 2);
+    ck_assert_int_eq(report.last, 4);
+    PQfinish(pg);
+    file_write(dir, "0001_roles.sql", NULL);
+    file_write(dir, "0002_t.sql", NULL);
+    file_write(dir, "0003_fill.sql", NULL);
+    file_write(dir, "0004_after.sql", NULL);
+    ck_assert_int_eq(rmdir(dir), 0);
+}
+END_TEST
+
 static PGconn *
 lock_hold(const char *conninfo, const char *user, const char *sql)
 {
@@ -878,6 +948,89 @@ lock_hold(const char *conninfo, const char *user, const char *sql)
     PQclear(r);
     return pg;
 }
+
+/* Until somebody in this database waits for a lock with such a statement. */
+static void
+wait_for_waiter(const char *database, const char *statement)
+{
+    struct yb_deadline by = yb_deadline_in(20000);
+    char sql[300];
+
+    snprintf(sql, sizeof(sql),
+             "SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = '%s'"
+             " AND wait_event_type = 'Lock' AND query ~ '%s'",
+             database, statement);
+    while (strcmp(cluster_ask(c, "postgres", sql), "t") != 0) {
+        ck_assert_msg(yb_deadline_left(by) > 0, "nobody waits with %s", statement);
+        poll(NULL, 0, 5);
+    }
+}
+
+static void *
+alone_run(void *arg)
+{
+    struct migration *m = arg;
+
+    m->rc = yb_db_migrate(m->conninfo, m->dir, NULL, NULL, &m->report, &m->err);
+    return NULL;
+}
+
+/*
+ * An index that no transaction can hold. It fails at first; the next run is killed while it waits for a
+ * writer; of the two behind it one waits till the server has given up what that run left at work, drops
+ * the invalid index and makes it anew, the other finds everything done.
+ */
+START_TEST(test_migrate_alone)
+{
+    char dir[] = "/tmp/yubin-migrate-XXXXXX", conninfo[256];
+    struct migration m[2] = { { .rc = -1 }, { .rc = -1 } }, first = { .rc = -1 };
+    PGconn *writer;
+    pthread_t t[2];
+    pid_t killed;
+
+    other_database("alone", conninfo);
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+    file_copy(dir, "0001_roles.sql");
+    file_write(dir, "0002_t.sql", "CREATE TABLE t AS SELECT 1 AS i FROM generate_series(1, 2);");
+    file_write(dir, "0003_index.sql",
+               "-- run: alone\n-- A comment.\n"
+               "CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS t_i ON t (i);\n");
+    m[0].conninfo = m[1].conninfo = first.conninfo = conninfo;
+    m[0].dir = m[1].dir = first.dir = dir;
+    alone_run(&first);
+    ck_assert_int_eq(first.rc, -1);
+    ck_assert_msg(first.err.kind == YB_ERR_EXISTS, "%s", first.err.text);
+    ck_assert_int_eq(first.report.last, 2);
+    writer = lock_hold(conninfo, "postgres",
+                       "DELETE FROM yubin.t; DROP INDEX yubin.t_i; COMMIT; BEGIN;"
+                       " INSERT INTO yubin.t VALUES (2)");
+    killed = fork();
+    if (killed == 0) {
+        alone_run(&first);
+        _exit(0);
+    }
+    wait_for_waiter("alone", "^-- run: alone");
+    ck_assert_int_eq(kill(killed, SIGKILL), 0);
+    ck_assert_int_eq(waitpid(killed, NULL, 0), killed);
+    for (size_t i = 0; i < YB_COUNT(t); i++)
+        ck_assert_int_eq(pthread_create(&t[i], NULL, alone_run, &m[i]), 0);
+    wait_for_waiter("alone", "schema_migrations");
+    PQclear(PQexec(writer, "COMMIT"));
+    for (size_t i = 0; i < YB_COUNT(t); i++) {
+        pthread_join(t[i], NULL);
+        ck_assert_msg(m[i].rc == 0, "%s", m[i].err.text);
+    }
+    ck_assert_uint_eq(m[0].report.applied + m[1].report.applied, 1);
+    ck_assert_int_eq(m[0].report.last, 3);
+    PQclear(PQexec(writer, "INSERT INTO yubin.t VALUES (2)"));
+    ck_assert_ptr_nonnull(strstr(PQerrorMessage(writer), "t_i"));
+    PQfinish(writer);
+    file_write(dir, "0001_roles.sql", NULL);
+    file_write(dir, "0002_t.sql", NULL);
+    file_write(dir, "0003_index.sql", NULL);
+    ck_assert_int_eq(rmdir(dir), 0);
+}
+END_TEST
 
 /* The owner's lock is waited for, and then the record read again; what any other role can lock stops
  * nothing. */
@@ -961,6 +1114,8 @@ main(void)
     tcase_add_test(tc, test_migrate);
     tcase_add_test(tc, test_migrate_roles);
     tcase_add_test(tc, test_migrate_at_once);
+    tcase_add_test(tc, test_migrate_repeated);
+    tcase_add_test(tc, test_migrate_alone);
     tcase_add_test(tc, test_migrate_lock);
     suite_add_tcase(s, tc);
     srunner_run_all(sr, CK_NORMAL);
