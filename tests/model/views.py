@@ -74,6 +74,7 @@ class View:
     def __init__(self, box):
         self.box = box
         self.uids, self.flags = [], []  # by number; None: not told
+        self.ends = []                  # by number: the UIDNEXT when EXISTS told of it, so its UID is lower
         self.keywords = set()           # those that * FLAGS told
 
     def told(self, line, may_expunge, late=False):
@@ -87,12 +88,13 @@ class View:
         if what == b"EXISTS":
             need(n >= len(self.uids), "EXISTS without EXPUNGE made it less", line)
             self.flags += [None] * (n - len(self.uids))
+            self.ends += [self.box.uidnext] * (n - len(self.uids))
             self.uids += [None] * (n - len(self.uids))
         elif what == b"EXPUNGE":
             need(may_expunge, "EXPUNGE where numbers must stay", line)
             need(1 <= n <= len(self.uids), "EXPUNGE of a number that is not", line)
             need(self.uids[n - 1] not in self.box.living, "EXPUNGE of a message that lives", line, self.uids[n - 1])
-            del self.uids[n - 1], self.flags[n - 1]
+            del self.uids[n - 1], self.flags[n - 1], self.ends[n - 1]
         elif what == b"FETCH":
             self.told_fetch(n, line, late)
 
@@ -115,14 +117,15 @@ class View:
 
     def guess(self):
         """Of messages that only EXISTS told: which they are, if there is no other way. IDLE may tell of a change to
-        a later one first, which leaves them between known ones."""
+        a later one first, which leaves them between known ones. One that came since is none of them, though one of
+        them be gone."""
         at = 0
         while at < len(self.uids):
             end = at
             while end < len(self.uids) and self.uids[end] is None:
                 end += 1
             below = self.uids[at - 1] if at else 0
-            above = self.uids[end] if end < len(self.uids) else self.box.uidnext
+            above = self.uids[end] if end < len(self.uids) else self.ends[end - 1]
             possible = [u for u in self.box.living if below < u < above]
             if len(possible) == end - at:
                 self.uids[at:end] = possible
