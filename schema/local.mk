@@ -18,5 +18,7 @@ dist_schema_DATA = \
 	schema/0016_unseen.sql \
 	schema/0017_scope.sql \
 	schema/0018_audit.sql \
-	schema/0019_settings.sql
+	schema/0019_settings.sql \
+	schema/0021_counts.sql \
+	schema/0022_tenant_notices.sql
 EXTRA_DIST += schema/README.md

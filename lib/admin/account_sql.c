@@ -8,11 +8,12 @@ static const struct yb_db_statement ids = { "account_ids",
     "SELECT a.tenant_id, a.domain_id, a.account_id, a.written || '@' || d.name "
     "  FROM accounts a JOIN domains d USING (domain_id) WHERE a.local = $1::text AND d.name = $2::text "
     "   FOR NO KEY UPDATE OF a" };
-/* To be removed: who adds something below it meanwhile holds it by its key. */
+/* To be removed: who adds something below it meanwhile holds it by its key. The counts before, so that nobody
+ * waits for this account while it waits for them. */
 static const struct yb_db_statement ids_gone = { "account_ids_gone",
     "SELECT a.tenant_id, a.domain_id, a.account_id, a.written || '@' || d.name "
     "  FROM accounts a JOIN domains d USING (domain_id) WHERE a.local = $1::text AND d.name = $2::text "
-    "   FOR UPDATE OF a" };
+    "   AND (SELECT yb_counts_lock(x.tenant_id) FROM domains x WHERE x.name = $2::text) FOR UPDATE OF a" };
 static const struct yb_db_statement card = { "account_card",
     "SELECT to_json(c) FROM account_cards c WHERE c.local_key = $1::text AND c.domain = $2::text" };
 static const struct yb_db_statement add = { "account_add",

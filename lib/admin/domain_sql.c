@@ -5,10 +5,10 @@
 static const struct yb_db_statement ids = { "domain_ids",
     "SELECT tenant_id, domain_id, domain_id, name::text FROM domains WHERE name = $1::text AND $2::text = '' "
     "   FOR NO KEY UPDATE" };
-/* To be removed: who adds something below it meanwhile holds it by its key. */
+/* To be removed: who adds something below it meanwhile holds it by its key, and the tenant's counts before. */
 static const struct yb_db_statement ids_gone = { "domain_ids_gone",
     "SELECT tenant_id, domain_id, domain_id, name::text FROM domains WHERE name = $1::text AND $2::text = '' "
-    "   FOR UPDATE" };
+    "   AND (SELECT yb_counts_lock(x.tenant_id) FROM domains x WHERE x.name = $1::text) FOR UPDATE" };
 static const struct yb_db_statement card = { "domain_card",
     "SELECT to_json(c) FROM domain_cards c WHERE c.name = $1::text AND $2::text = ''" };
 static const struct yb_db_statement add = { "domain_add",

@@ -47,6 +47,10 @@ static const struct yb_db_statement problems = { "import_problems",
     "  UNION ALL SELECT max(i.line), min(i.written) || '@' || i.domain || ' stands ' || count(*) || ' times' "
     "    FROM pg_temp.import_rows i GROUP BY i.domain, i.local HAVING count(*) > 1"
     ") x ORDER BY line LIMIT 1001) p" };
+/* In one order: two imports of the same tenants wait for each other once (schema/0021_counts.sql). */
+static const struct yb_db_statement counts = { "import_counts",
+    "SELECT count(yb_counts_lock(t.tenant_id)) FROM (SELECT DISTINCT d.tenant_id FROM pg_temp.import_rows i "
+    "  JOIN domains d ON d.name = i.domain ORDER BY d.tenant_id) t" };
 static const struct yb_db_statement accounts = { "import_accounts",
     "INSERT INTO accounts (tenant_id, domain_id, account_id, local, written, display_name, home_node, quota_bytes, keep_copy) "
     "SELECT d.tenant_id, d.domain_id, i.account_id, i.local, i.written, i.name, decode($1::text, 'hex'), i.quota_bytes, i.keep_copy "
@@ -450,14 +454,14 @@ count_without_scram(const struct rows *rows)
 static int
 insert_rows(struct rows *rows, struct yb_admin_tx *tx, struct yb_err *err)
 {
-    const struct yb_db_statement *const steps[] = { &accounts, &credentials, &forwards, &each };
+    const struct yb_db_statement *const steps[] = { &counts, &accounts, &credentials, &forwards, &each };
     struct yb_db_params p = { 0 };
     struct yb_str home;
 
     if (yb_admin_home(tx, &home, err) < 0 || compare_rows(rows, tx, err) < 0)
         return -1;
     for (size_t i = 0; i < YB_COUNT(steps); i++) {
-        if (i == 0)
+        if (steps[i] == &accounts)
             yb_db_add_text(&p, home);
         if (yb_admin_change(tx, steps[i], &p, NULL, err) < 0)
             return -1;

@@ -99,6 +99,7 @@ static const struct {
     { "domains_name_key",                  YB_ERR_EXISTS,    "name",         "This domain is hosted already" },
     { "domains_tenant_id_fkey",            YB_ERR_IN_USE,    NULL,           "The tenant still has domains: delete them first" },
     { "domain_aliases_pkey",               YB_ERR_EXISTS,    "name",         "There is a domain alias of this name already" },
+    { "hosted_names_pkey",                 YB_ERR_EXISTS,    "name",         "This name is a domain or a domain alias already" },
     { "accounts_domain_id_local_key",      YB_ERR_EXISTS,    "address",      "There is an account of this address already" },
     { "accounts_tenant_id_domain_id_fkey", YB_ERR_IN_USE,    NULL,           "The domain still has accounts: delete them first" },
     { "accounts_home_node_fkey",           YB_ERR_NOT_FOUND, "home_node",    "There is no such node" },

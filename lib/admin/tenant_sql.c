@@ -7,10 +7,10 @@
 static const struct yb_db_statement ids = { "tenant_ids",
     "SELECT tenant_id, NULL::uuid, tenant_id, name FROM tenants WHERE name = $1::text AND $2::text = '' "
     "   FOR NO KEY UPDATE" };
-/* To be removed: who adds something below it meanwhile holds it by its key. */
+/* To be removed: who adds something below it meanwhile holds it by its key, and its counts before. */
 static const struct yb_db_statement ids_gone = { "tenant_ids_gone",
     "SELECT tenant_id, NULL::uuid, tenant_id, name FROM tenants WHERE name = $1::text AND $2::text = '' "
-    "   FOR UPDATE" };
+    "   AND (SELECT yb_counts_lock(x.tenant_id) FROM tenants x WHERE x.name = $1::text) FOR UPDATE" };
 static const struct yb_db_statement card = { "tenant_card",
     "SELECT to_json(c) FROM tenant_cards c WHERE c.name = $1::text AND $2::text = ''" };
 static const struct yb_db_statement add = { "tenant_add",

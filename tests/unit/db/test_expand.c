@@ -68,6 +68,43 @@ before_remove(const char *dir)
     ck_assert_int_eq(rmdir(dir), 0);
 }
 
+/* Customers of the state before; without fixtures, which come with the migrations. */
+static void
+before_fill(void)
+{
+    ck_assert_str_eq(
+        cluster_ask(c, "postgres",
+                    "SET search_path = yubin, pg_temp;"
+                    "INSERT INTO nodes (node_id, name) VALUES ('\\x0102030405060708', 'n');"
+                    "INSERT INTO tenants (name) SELECT 't' || i FROM generate_series(1, 3) i;"
+                    "INSERT INTO domains (tenant_id, name) SELECT tenant_id, 'd' || i || '.test'"
+                    " FROM tenants, generate_series(1, 2) i WHERE tenants.name = 't1';"
+                    "INSERT INTO domains (tenant_id, name) SELECT tenant_id, 'e.test' FROM tenants"
+                    " WHERE name = 't2';"
+                    "INSERT INTO domain_aliases (tenant_id, domain_id, name) SELECT tenant_id,"
+                    " domain_id, 'f.test' FROM domains WHERE name = 'e.test';"
+                    "INSERT INTO accounts (tenant_id, domain_id, local, written, home_node)"
+                    " SELECT tenant_id, domain_id, 'u' || i, 'u' || i, '\\x0102030405060708'"
+                    " FROM domains, generate_series(1, 3) i WHERE domains.name <> 'd2.test'"),
+        "");
+}
+
+/* What is counted now was there already, and so were the names. */
+START_TEST(test_counts_are_filled)
+{
+    ck_assert_str_eq(cluster_sql(c,
+                                 "SELECT string_agg(name || ' ' || domains || ' ' || accounts, ', '"
+                                 " ORDER BY name) FROM tenant_cards"),
+                     "t1 2 3, t2 1 3, t3 0 0");
+    ck_assert_str_eq(cluster_sql(c, "SELECT string_agg(name || ' ' || accounts, ', ' ORDER BY name)"
+                                    " FROM domain_cards"),
+                     "d1.test 3, d2.test 0, e.test 3");
+    cluster_sql(c, "UPDATE domains SET max_accounts = 3 WHERE name = 'e.test'");
+    ck_assert_str_eq(cluster_ask(c, "postgres", "SELECT fixtures.account('u4@e.test')"), "YB001");
+    ck_assert_str_eq(cluster_ask(c, "postgres", "SELECT fixtures.domain('t3', 'f.test')"), "23505");
+}
+END_TEST
+
 /* What is there, but for what nothing that was released used: yubin_admin is whom yubin_api becomes,
  * and no program logs in as that yet. */
 START_TEST(test_nothing_is_taken_away)
@@ -82,6 +119,7 @@ START_TEST(test_nothing_is_taken_away)
                   "%s", err.text);
     ck_assert_int_eq(report.last, BEFORE);
     before_remove(dir);
+    before_fill();
     ck_assert_str_eq(cluster_ask(c, "postgres",
                                  "CREATE SCHEMA fixtures; SET search_path = yubin, pg_temp;"
                                  " CREATE TABLE fixtures.rights AS" RIGHTS),
@@ -111,6 +149,7 @@ main(void)
     srunner_set_fork_status(sr, CK_NOFORK);
     c = cluster_start();
     tcase_add_test(tc, test_nothing_is_taken_away);
+    tcase_add_test(tc, test_counts_are_filled);
     suite_add_tcase(s, tc);
     srunner_run_all(sr, CK_NORMAL);
     failed = srunner_ntests_failed(sr);

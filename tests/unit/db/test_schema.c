@@ -21,10 +21,12 @@ static const char *const roles[] = {
 #define N_LOGINS 11
 #define API 9 /* among them */
 static const char *const tables[] = {
-    "nodes",        "tenants",       "domains",  "domain_aliases",    "accounts",    "credentials",
-    "aliases",      "alias_targets", "forwards", "retirements",       "usage",       "domain_usage",
-    "tenant_usage", "sender_rights", "settings", "schema_migrations", "notice_keys", "scope_key",
-    "audit",        "setting_keys"
+    "nodes",         "tenants",       "domains",     "domain_aliases",
+    "accounts",      "credentials",   "aliases",     "alias_targets",
+    "forwards",      "retirements",   "usage",       "domain_usage",
+    "tenant_usage",  "sender_rights", "settings",    "schema_migrations",
+    "notice_keys",   "scope_key",     "audit",       "tenant_counts",
+    "domain_counts", "hosted_names",  "setting_keys"
 };
 #define DENIED "42501"
 
@@ -405,7 +407,12 @@ START_TEST(test_functions_by_name)
         { "SELECT yubin.yb_audit_forget(now())", "" },
         { "SELECT name FROM yubin.yb_hosted('a.test')", "" },
         { "SELECT yubin.yb_tell('{}', '{}')", "" },
+        { "SELECT yubin.yb_tell_tenant(gen_random_uuid())", "" },
+        { "SELECT yubin.yb_tell_tenants('{}')", "" },
         { "SELECT yubin.yb_pool_add(gen_random_uuid(), gen_random_uuid(), 1, 1)", "" },
+        { "SELECT yubin.yb_count_tenant(gen_random_uuid(), 1, 1)", "" },
+        { "SELECT yubin.yb_count_domain(gen_random_uuid(), 1)", "" },
+        { "SELECT yubin.yb_counts_lock(gen_random_uuid())", "yubin_operator" },
     };
 
     for (size_t i = 0; i < YB_COUNT(calls); i++) {
@@ -635,10 +642,10 @@ START_TEST(test_admin_sees_own_rows_only)
     ck_assert_str_eq(cluster_ask(c, "yubin_api", "SELECT count(*) FROM yubin.accounts"), DENIED);
     for (size_t t = 0; t < YB_COUNT(tables); t++) {
         char sql[200];
-        bool closed = strcmp(tables[t], "nodes") == 0 ||
-                      strcmp(tables[t], "schema_migrations") == 0 ||
-                      strcmp(tables[t], "notice_keys") == 0 ||
-                      strcmp(tables[t], "scope_key") == 0 || strcmp(tables[t], "setting_keys") == 0;
+        bool closed =
+            strcmp(tables[t], "nodes") == 0 || strcmp(tables[t], "schema_migrations") == 0 ||
+            strcmp(tables[t], "notice_keys") == 0 || strcmp(tables[t], "scope_key") == 0 ||
+            strcmp(tables[t], "hosted_names") == 0 || strcmp(tables[t], "setting_keys") == 0;
 
         snprintf(sql, sizeof(sql), "SELECT count(*) FROM %s", tables[t]);
         if (closed) {
@@ -879,10 +886,14 @@ START_TEST(test_notices_name_nobody)
         "DELETE FROM tenants WHERE name = 't7'",
         "INSERT INTO domains (tenant_id, name) SELECT tenant_id, 'heard' || i || '.test'"
         " FROM tenants, generate_series(1, 17) i WHERE name = 't1'",
+        "UPDATE domains SET max_bytes = 1 WHERE name LIKE 'heard%%'",
         "DELETE FROM domains WHERE name LIKE 'heard%%'",
+        "SELECT fixtures.tenant('many' || i) FROM generate_series(1, 17) i",
+        "UPDATE tenants SET contact = NULL WHERE name LIKE 'many%%'",
+        "DELETE FROM tenants WHERE name LIKE 'many%%'",
     };
     PGconn *pg = PQconnectdb(cluster_conninfo(c, "yubin_logd"));
-    size_t n = 0, everything = 0, addresses = 0;
+    size_t n = 0, everything = 0, addresses = 0, tenants = 0, names = 0;
     PGnotify *heard;
 
     ck_assert_int_eq(PQstatus(pg), CONNECTION_OK);
@@ -894,19 +905,23 @@ START_TEST(test_notices_name_nobody)
     while ((heard = PQnotifies(pg)) != NULL) {
         const char *what = heard->extra;
 
-        ck_assert_msg(strcmp(what, "all") == 0 ||
-                          (strlen(what) == 27 && strchr("ad", what[0]) != NULL && what[1] == ' ' &&
+        ck_assert_msg(strcmp(what, "all") == 0 || strcmp(what, "names") == 0 ||
+                          (strlen(what) == 27 && strchr("adt", what[0]) != NULL && what[1] == ' ' &&
                            what[10] == ' ' && strspn(what + 2, "0123456789abcdef") == 8 &&
                            strspn(what + 11, "0123456789abcdef") == 16),
                       "%s", what);
         everything += strcmp(what, "all") == 0;
+        names += strcmp(what, "names") == 0;
         addresses += what[0] == 'a' && what[1] == ' ';
+        tenants += what[0] == 't' && what[1] == ' ';
         n++;
         PQfreemem(heard);
     }
     PQfinish(pg);
     ck_assert_uint_ge(n, 15);
-    ck_assert_uint_eq(everything, 2);
+    ck_assert_uint_eq(everything, 1); /* all tenants at once */
+    ck_assert_uint_eq(tenants, 4);    /* suspended, and three times more domains than sixteen */
+    ck_assert_uint_eq(names, 2);      /* which come and go, but not when their limits change */
     ck_assert_uint_ge(addresses, 7);
     /* The same name under another key is another: the hash needs the key. */
     cluster_sql(c, "CREATE TABLE fixtures.before AS SELECT yb_notice('d', 'a.test') AS told");
