@@ -2,6 +2,7 @@
 #include "ctl/ctl.h"
 
 #include "lib/daemon/check.h"
+#include "lib/settings/registry.h"
 #include "lib/store/first.h"
 
 #include <stdio.h>
@@ -134,8 +135,11 @@ config_docs(struct ctl *c, json_t **out YB_UNUSED, struct yb_err *err)
         yb_conf_docs_man(tables, YB_COUNT(tables), text);
     else if (strcmp(c->words[0], "sample") == 0)
         yb_conf_docs_sample(tables, YB_COUNT(tables), text);
+    else if (strcmp(c->words[0], "settings") == 0)
+        yb_buf_add(text, yb_settings_markdown(c->arena));
     else
-        rc = yb_err_set(err, YB_PERM, "5.5.4", "config docs gives markdown, man or sample");
+        rc = yb_err_set(err, YB_PERM, "5.5.4",
+                        "config docs gives markdown, man, sample or settings");
     print_text(text);
     yb_buf_free(&text);
     return rc;
@@ -228,7 +232,7 @@ const struct ctl_command ctl_config_commands[] = {
       .offline = true, .run = config_check },
     { "config", "show", "", "the values in force, defaults too",
       .options = show_options, .offline = true, .run = config_show },
-    { "config", "docs", "FORM", "the reference of all options: markdown, man or sample",
+    { "config", "docs", "FORM", "the reference of all options: markdown, man or sample; of all settings: settings",
       .offline = true, .run = config_docs },
     { "config", "roles", "", "the daemons: system user, groups, role in the database, by default",
       .columns = "daemon user groups database_role hands_over writes_events summary",

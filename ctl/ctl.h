@@ -62,6 +62,7 @@ struct ctl_command {
 extern const struct ctl_command ctl_tenant_commands[];
 extern const struct ctl_command ctl_account_commands[];
 extern const struct ctl_command ctl_alias_commands[];
+extern const struct ctl_command ctl_setting_commands[];
 extern const struct ctl_command ctl_node_commands[];
 extern const struct ctl_command ctl_store_commands[];
 extern const struct ctl_command ctl_event_commands[];

@@ -12,6 +12,7 @@ ctl_libctl_a_SOURCES = \
 	ctl/print.c \
 	ctl/relay.c \
 	ctl/session.c \
+	ctl/setting.c \
 	ctl/store.c \
 	ctl/tenant.c
 # The option tables of all programs, for yubin config.

@@ -3,6 +3,7 @@ include tests/unit/net/local.mk
 include tests/unit/mime/local.mk
 include tests/unit/event/local.mk
 include tests/unit/cred/local.mk
+include tests/unit/settings/local.mk
 include tests/unit/daemon/local.mk
 include tests/unit/db/local.mk
 include tests/unit/directory/local.mk

@@ -70,7 +70,7 @@ static const struct yb_db_statement right_remove = { "account_right_remove",
 /* clang-format on */
 
 const struct yb_admin_kind yb_admin_account_kind = {
-    "account", &ids, &ids_gone, &card, &yb_admin_account_fields, "accounts", "account_id",
+    "account", &ids, &ids_gone, &card, &yb_admin_account_fields, "accounts", "account_id", true,
 };
 
 static struct yb_admin_subject *

@@ -214,6 +214,31 @@ int yb_admin_retired_list(struct yb_admin_tx *tx, struct yb_str domain,
                           const struct yb_admin_page *page, json_t **out,
                           struct yb_err *err) YB_MUST_USE;
 
+/* Whose settings: at most one is given; none: the platform's. */
+struct yb_admin_settings_of {
+    struct yb_str tenant, domain, account; /* `p` NULL: not given */
+};
+struct yb_admin_setting {
+    struct yb_str key, value; /* as it is written (lib/settings) */
+};
+/*
+ * Settings by their rows of lib/settings, several in one row of the audit; those that are columns of
+ * accounts, too. `lock` NULL leaves a lock as it is. *out is a list of what counts there now, whichever
+ * level it is from: key, value, from, locked, counts.
+ */
+int yb_admin_setting_set(struct yb_admin_tx *tx, const struct yb_admin_settings_of *of,
+                         const struct yb_admin_setting *v, size_t n, const bool *lock, json_t **out,
+                         struct yb_err *err) YB_MUST_USE;
+int yb_admin_setting_unset(struct yb_admin_tx *tx, const struct yb_admin_settings_of *of,
+                           const struct yb_str *keys, size_t n, json_t **out,
+                           struct yb_err *err) YB_MUST_USE;
+/* What is set there itself, and whether it counts; or `all` that counts there. */
+int yb_admin_setting_list(struct yb_admin_tx *tx, const struct yb_admin_settings_of *of, bool all,
+                          json_t **out, struct yb_err *err) YB_MUST_USE;
+/* One setting of an account at each level from above: level, of, value, locked, counts, why. */
+int yb_admin_setting_explain(struct yb_admin_tx *tx, struct yb_str key, struct yb_str account,
+                             json_t **out, struct yb_err *err) YB_MUST_USE;
+
 /* A row of the audit for a deed outside the database ("store.remove"): written before it is done. */
 void yb_admin_deed(struct yb_admin_tx *tx, const char *action, struct yb_str object);
 /* Rows of the audit, the latest that these leave (`p` NULL: all), the oldest of them first. */

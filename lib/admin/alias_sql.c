@@ -54,10 +54,10 @@ static const struct yb_db_statement retired_list = { "retired_list",
 /* clang-format on */
 
 const struct yb_admin_kind yb_admin_alias_kind = {
-    "alias", &ids, &ids_gone, &card, &yb_admin_alias_fields, "aliases", "alias_id",
+    "alias", &ids, &ids_gone, &card, &yb_admin_alias_fields, "aliases", "alias_id", false,
 };
 const struct yb_admin_kind yb_admin_retired_kind = {
-    "retired address", &retired_ids, &retired_ids, &retired_card, NULL, "retirements", NULL,
+    "retired address", &retired_ids, &retired_ids, &retired_card, NULL, "retirements", NULL, false,
 };
 
 static struct yb_str

@@ -87,6 +87,15 @@ yb_admin_add(struct yb_db_params *p, struct yb_str value)
         yb_db_add_text(p, value);
 }
 
+void
+yb_admin_add_id(struct yb_db_params *p, bool has, const uint8_t id[YB_ID_BYTES])
+{
+    if (has)
+        yb_db_add_bytes(p, id, YB_ID_BYTES);
+    else
+        yb_db_add_null(p);
+}
+
 int
 yb_admin_page_params(struct yb_admin_tx *tx, const struct yb_admin_page *page, struct yb_str domain,
                      struct yb_db_params *p, struct yb_err *err)

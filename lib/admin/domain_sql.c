@@ -30,7 +30,7 @@ static const struct yb_db_statement alias_remove = { "domain_alias_remove",
 /* clang-format on */
 
 const struct yb_admin_kind yb_admin_domain_kind = {
-    "domain", &ids, &ids_gone, &card, &yb_admin_domain_fields, "domains", "domain_id",
+    "domain", &ids, &ids_gone, &card, &yb_admin_domain_fields, "domains", "domain_id", false,
 };
 
 static struct yb_admin_subject *

@@ -2,6 +2,7 @@
 #include "lib/admin/verb.h"
 
 #include "lib/base/buf.h"
+#include "lib/settings/registry.h"
 
 #include <stdio.h>
 
@@ -109,7 +110,7 @@ set_of(const struct yb_admin *a, const struct yb_admin_kind *kind)
 {
     size_t k = 0;
 
-    while (kinds[k] != kind)
+    while (kinds[k]->fields != kind->fields) /* settings of an account are its fields, too */
         k++;
     return &a->sets[k];
 }
@@ -133,33 +134,23 @@ text_take(struct yb_str v)
 static bool
 size_take(struct yb_str v, struct yb_arena *arena, struct yb_str *out)
 {
-    static const char units[] = "KMGT";
-    const char *unit = v.n == 0 ? NULL : strchr(units, yb_upper(v.p[v.n - 1]));
-    unsigned shift = 0;
     uint64_t n;
 
-    if (unit != NULL && *unit != '\0') {
-        shift = 10 * (unsigned)(unit - units + 1);
-        v = yb_str_head(v, v.n - 1);
-    }
-    if (!yb_str_u64(v, INT64_MAX >> shift, &n))
+    if (!yb_setting_size(v, INT64_MAX, &n))
         return false;
-    *out = yb_arena_printf(arena, "%llu", (unsigned long long)(n << shift));
+    *out = yb_arena_printf(arena, "%llu", (unsigned long long)n);
     return true;
 }
 
 static bool
 yes_no_take(struct yb_str v, struct yb_str *out)
 {
-    static const char *const words[] = { "yes", "on", "true", "no", "off", "false" };
+    bool yes;
 
-    for (size_t i = 0; i < YB_COUNT(words); i++) {
-        if (yb_str_eqi(v, yb_str_from(words[i]))) {
-            *out = i < 3 ? YB_STR("true") : YB_STR("false");
-            return true;
-        }
-    }
-    return false;
+    if (!yb_setting_yes_no(v, &yes))
+        return false;
+    *out = yes ? YB_STR("true") : YB_STR("false");
+    return true;
 }
 
 static bool

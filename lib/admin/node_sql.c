@@ -25,7 +25,7 @@ static const struct yb_db_statement only_live = { "node_only_live",
 /* clang-format on */
 
 const struct yb_admin_kind yb_admin_node_kind = {
-    "node", &ids, &ids, &card, NULL, "nodes", NULL,
+    "node", &ids, &ids, &card, NULL, "nodes", NULL, false,
 };
 
 int

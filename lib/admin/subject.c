@@ -216,15 +216,6 @@ changed_members(const json_t *card, const json_t *other, const json_t *secrets)
     return found;
 }
 
-static void
-add_id(struct yb_db_params *p, bool has, const uint8_t id[YB_ID_BYTES])
-{
-    if (has)
-        yb_db_add_bytes(p, id, YB_ID_BYTES);
-    else
-        yb_db_add_null(p);
-}
-
 /* Takes v over. */
 static void
 add_json(struct yb_db_params *p, json_t *v, struct yb_arena *arena)
@@ -243,12 +234,12 @@ static int
 write_one(struct yb_admin_tx *tx, const struct yb_admin_subject *s, struct yb_err *err)
 {
     struct yb_db_params p = { 0 };
-    bool is_account = s->kind == &yb_admin_account_kind;
+    bool is_account = s->kind != NULL && s->kind->account;
 
     yb_db_add_text(&p, yb_str_from(s->action));
-    add_id(&p, s->has_tenant, s->tenant);
-    add_id(&p, s->has_domain, s->domain);
-    add_id(&p, s->has_id && is_account, s->id);
+    yb_admin_add_id(&p, s->has_tenant, s->tenant);
+    yb_admin_add_id(&p, s->has_domain, s->domain);
+    yb_admin_add_id(&p, s->has_id && is_account, s->id);
     yb_db_add_text(&p, s->name);
     add_json(&p, changed_members(s->before, s->after, NULL), tx->arena);
     add_json(&p,

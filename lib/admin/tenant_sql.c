@@ -26,7 +26,7 @@ static const struct yb_db_statement remove_one = { "tenant_delete",
 /* clang-format on */
 
 const struct yb_admin_kind yb_admin_tenant_kind = {
-    "tenant", &ids, &ids_gone, &card, &yb_admin_tenant_fields, "tenants", "tenant_id",
+    "tenant", &ids, &ids_gone, &card, &yb_admin_tenant_fields, "tenants", "tenant_id", false,
 };
 
 /* A name is shown in lists and logs, and typed again. */

@@ -18,6 +18,7 @@ struct yb_admin_kind {
     const struct yb_db_statement *ids, *ids_gone, *card; /* ids_gone: `ids` before it is removed */
     const struct yb_admin_fields *fields;                /* NULL: nothing is set by values */
     const char *table, *key; /* where, and by which column it is found by its own id */
+    bool account;            /* which is an account's */
 };
 extern const struct yb_admin_kind yb_admin_tenant_kind, yb_admin_domain_kind, yb_admin_account_kind,
     yb_admin_alias_kind, yb_admin_retired_kind, yb_admin_node_kind;
@@ -87,6 +88,8 @@ int yb_admin_domain(struct yb_admin_tx *tx, struct yb_str written, const char *f
 
 /* Text, or NULL when it was not given. */
 void yb_admin_add(struct yb_db_params *p, struct yb_str value);
+/* An id, or NULL. */
+void yb_admin_add_id(struct yb_db_params *p, bool has, const uint8_t id[YB_ID_BYTES]);
 /* Runs a change; frees the parameters. `what` not NULL: to touch no row is "no such <what>". */
 int yb_admin_change(struct yb_admin_tx *tx, const struct yb_db_statement *st,
                     struct yb_db_params *p, const char *what, struct yb_err *err) YB_MUST_USE;

@@ -3,14 +3,14 @@
 
 enum { O = 'O', T = 'T', D = 'D', U = 'U', NO = 0 };
 enum { ROW = 0, COLUMN = 1 };
-enum { NO_LOCK = 1, STEP_UP = 2 };
+enum { NO_LOCK = 1, STEP_UP = 2, TRIAL = 4 };
 
 /* clang-format off */
 #define YB_SETTING(id, key, type, standard, min, max, choices, pattern, form, check, p, t, d, u, place, \
                    flags, reader, text)                                                                 \
     { key, YB_SETTING_##type, standard, min, max, choices, pattern, form, check, { p, t, d, u },        \
       (place) == COLUMN, (place) == ROW && ((flags) & NO_LOCK) == 0 && ((p) || (t) || (d)),             \
-      ((flags) & STEP_UP) != 0, reader, text },
+      ((flags) & STEP_UP) != 0, ((flags) & TRIAL) != 0, reader, text },
 static const struct yb_setting rows[] = {
 #include "lib/settings/settings.def"
 };
@@ -106,5 +106,37 @@ yb_settings_registry(void)
         json_array_append_new(all, one);
     }
     yb_arena_free(&arena);
+    return all;
+}
+
+/* "platform O, tenant T": whom it takes where. */
+static struct yb_str
+levels_text(const struct yb_setting *s, struct yb_arena *arena)
+{
+    struct yb_str text = YB_STR("");
+
+    for (size_t i = 0; i < YB_LEVELS; i++) {
+        if (s->may[i] != 0)
+            text = yb_arena_printf(arena, "%.*s%s%s %c", YB_STR_ARG(text), text.n == 0 ? "" : ", ",
+                                   yb_level_name((enum yb_setting_level)i), s->may[i]);
+    }
+    return text;
+}
+
+struct yb_str
+yb_settings_markdown(struct yb_arena *arena)
+{
+    struct yb_str all = YB_STR("| setting | default | accepts | set for, and by whom at least | "
+                               "may be locked | what it does |\n|---|---|---|---|---|---|\n");
+
+    for (size_t i = 0; i < YB_COUNT(rows); i++) {
+        const struct yb_setting *s = &rows[i];
+        struct yb_str form = yb_setting_form(s, arena), levels = levels_text(s, arena);
+
+        if (!s->trial)
+            all = yb_arena_printf(arena, "%.*s| `%s` | `%s` | %.*s | %.*s | %s | %s |\n",
+                                  YB_STR_ARG(all), s->key, s->standard, YB_STR_ARG(form),
+                                  YB_STR_ARG(levels), s->lockable ? "yes" : "no", s->text);
+    }
     return all;
 }

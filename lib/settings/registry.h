@@ -14,7 +14,7 @@
  *   CHOICE  a word                string     text
  *   TEXT    UTF-8, no controls    string     text
  *   LIST    words, blanks or      array of   text, one blank between words
- *           commas between        strings
+ *           commas between; none  strings
  */
 #ifndef YB_SETTINGS_REGISTRY_H
 #define YB_SETTINGS_REGISTRY_H
@@ -54,7 +54,8 @@ struct yb_setting {
         may[YB_LEVELS]; /* the least role that may set it there: O T D U; 0: it has no such level */
     bool column;        /* of accounts, of the same name; else a row of settings */
     bool lockable;      /* by rows above the account */
-    bool step_up;
+    bool step_up;       /* a program that has sessions asks for the password again */
+    bool trial;         /* for tests: --enable-faults */
     const char *reader, *text;
 };
 
@@ -83,7 +84,7 @@ int yb_setting_zone(struct yb_str name, struct yb_err *err) YB_MUST_USE;
 
 /* The rows as an array of objects: the columns of setting_keys, and what people are told beside. */
 json_t *yb_settings_registry(void) YB_MUST_USE;
-/* docs/settings.md. */
+/* The table of docs/settings.md; what only test builds have is not in it. */
 struct yb_str yb_settings_markdown(struct yb_arena *arena) YB_MUST_USE;
 
 #endif

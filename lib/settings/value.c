@@ -76,7 +76,7 @@ is_plain(struct yb_str v)
 static bool
 is_choice(struct yb_str v, const char *choices)
 {
-    struct yb_str left = yb_str_from(choices), word;
+    struct yb_str left = yb_str_from(choices == NULL ? "" : choices), word;
 
     while ((word = yb_str_word(&left)).n > 0) {
         if (yb_str_eq(word, v))
@@ -139,7 +139,10 @@ list_take(const struct yb_setting *s, struct yb_str v, json_t **out)
     struct yb_str part, word;
     bool right = true;
 
+    if (s->min == 0 && yb_str_eqi(v, YB_STR("none")) && !is_choice(v, s->choices))
+        v.n = 0;
     while (right && v.n > 0 && yb_str_split(&v, ',', &part)) {
+        part = yb_str_trim(part);
         while (right && (word = yb_str_word(&part)).n > 0)
             right = word_take(s, word, list) && json_array_size(list) <= (size_t)s->max;
     }
@@ -173,8 +176,9 @@ yb_setting_form(const struct yb_setting *s, struct yb_arena *arena)
             return yb_str_from(s->form);
         return yb_arena_printf(arena, "UTF-8 without controls, %lld to %lld octets", min, max);
     case YB_SETTING_LIST:
-        return yb_arena_printf(arena, "%lld to %lld different words with blanks or commas, of %s",
-                               min, max, s->choices != NULL ? s->choices : s->form);
+        return yb_arena_printf(arena, "%s%lld different words with blanks or commas between: %s",
+                               min == 0 ? "none, or up to " : "up to ", max,
+                               s->choices != NULL ? s->choices : s->form);
     }
     return YB_STR("yes or no");
 }

@@ -18,6 +18,8 @@ CHANGES = [
     ("account", "add", "u@two.test", "--verifier", SCRAM, "--keep-copy", "no",
      "--imap", "no", "--pop3", "no", "--submission", "no"),
     ("account", "set", "u@two.test", "--name", "U", "--imap", "yes"),
+    ("setting", "set", "time_zone", "Asia/Tokyo", "--account", "u@two.test"),
+    ("setting", "unset", "time_zone", "--account", "u@two.test"),
     ("account", "password", "u@two.test"), ("account", "app-password", "u@two.test", "--label", "phone"),
     ("account", "app-revoke", "u@two.test"), ("account", "forward", "u@two.test", "x@far.test"),
     ("account", "unforward", "u@two.test", "x@far.test"), ("account", "allow-sender", "u@two.test", "@two.test"),
@@ -28,7 +30,7 @@ CHANGES = [
     ("node", "set", "NODE", "--host", "there.test"),
 ]
 # What changes no row, or not those of the directory; `store init` and `node init` are how this platform was made.
-OTHERS = {"list", "show", "check", "status", "metrics", "retired", "path", "migrate", "roles", "docs", "init"}
+OTHERS = {"list", "show", "check", "status", "metrics", "retired", "path", "migrate", "roles", "docs", "init", "keys", "explain"}
 
 
 def rows(p):

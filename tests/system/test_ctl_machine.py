@@ -42,7 +42,8 @@ def looked_at(p):
     assert p.yubin("config", "check").endswith(": OK\n")
     shown = p.yubin("config", "show")
     assert "mail_root" in shown and len(p.yubin("config", "show", "--set-only")) < len(shown)
-    for form, text in (("markdown", "| `mail_root` |"), ("man", ".BR mail_root"), ("sample", "[common]")):
+    for form, text in (("markdown", "| `mail_root` |"), ("man", ".BR mail_root"), ("sample", "[common]"),
+                       ("settings", "| `time_zone` |")):
         assert text in p.yubin("config", "docs", form), form
 
 
