@@ -454,7 +454,8 @@ count_without_scram(const struct rows *rows)
 static int
 insert_rows(struct rows *rows, struct yb_admin_tx *tx, struct yb_err *err)
 {
-    const struct yb_db_statement *const steps[] = { &counts, &accounts, &credentials, &forwards, &each };
+    const struct yb_db_statement *const steps[] = { &counts, &accounts, &credentials, &forwards,
+                                                    &each };
     struct yb_db_params p = { 0 };
     struct yb_str home;
 
