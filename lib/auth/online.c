@@ -8,7 +8,9 @@
 
 #define BUCKETS 4096 /* a power of two */
 #define DUE 64       /* addresses that wait to be looked at; more are all */
+#define GROUPS 16    /* domains and tenants that do; more are all */
 #define BATCH 100    /* sessions in a question */
+#define PASSED 5000  /* sessions that a sweep passes over at once; then it lets go of the table */
 #define REST_MS 20   /* between two questions: 50 a second */
 #define AWAY_MS 5000 /* until a question that was not answered is asked again */
 #define CUT_MS 5000  /* what is ended and not gone by then is cut off */
@@ -16,7 +18,7 @@
  * again this much later. */
 #define AGAIN_MS 50
 
-/* An address to be looked at, now or again. */
+/* An address, a domain or a tenant to be looked at, now or again. */
 struct due {
     uint64_t hash;
     int64_t at_ms;
@@ -33,8 +35,12 @@ struct yb_online {
     uint64_t numbers, n;
     struct due due[DUE];
     size_t n_due;
+    struct due groups[GROUPS]; /* domains and tenants */
+    size_t n_groups;
     struct due all; /* hash is not used */
-    bool sweeping;
+    bool sweeping, everybody;
+    uint64_t wanted[GROUPS]; /* of the sweep, when it is not for everybody */
+    size_t n_wanted;
     struct yb_online_entry *cursor; /* the next one of the sweep */
     int64_t rest_ms;                /* no question before */
     int64_t cut_ms;                 /* when to look for who is to be cut off; 0: nobody */
@@ -83,7 +89,7 @@ bucket_of(struct yb_online *o, uint64_t hash)
 static void
 bucket_add(struct yb_online *o, struct yb_online_entry *e)
 {
-    struct yb_online_entry **head = bucket_of(o, e->hash);
+    struct yb_online_entry **head = bucket_of(o, e->hash.address);
 
     e->chain = *head;
     e->link = head;
@@ -105,9 +111,10 @@ bucket_remove(struct yb_online_entry *e)
 static void
 rehash(struct yb_online *o, struct yb_online_entry *e)
 {
-    uint64_t hash = o->conf.source.hash(o->conf.source.arg, yb_str_from(e->address));
+    struct yb_directory_hashes hash;
 
-    if (e->link != NULL && hash == e->hash)
+    o->conf.source.hashes(o->conf.source.arg, yb_str_from(e->address), e->tenant, &hash);
+    if (e->link != NULL && memcmp(&hash, &e->hash, sizeof(hash)) == 0)
         return;
     if (e->link != NULL)
         bucket_remove(e);
@@ -135,7 +142,8 @@ item_add(struct item *items, size_t *n, const struct yb_online_entry *e, struct 
 {
     if (atomic_load(&e->ended) != NULL)
         return;
-    items[*n] = (struct item){ e->number, e->hash, yb_arena_dup(arena, yb_str_from(e->address)) };
+    items[*n] =
+        (struct item){ e->number, e->hash.address, yb_arena_dup(arena, yb_str_from(e->address)) };
     ++*n;
 }
 
@@ -161,7 +169,7 @@ take_due(struct yb_online *o, int64_t now, struct item *items, struct yb_arena *
             continue;
         }
         for (; e != NULL && n < BATCH; e = e->chain) {
-            if (e->hash == d->hash)
+            if (e->hash.address == d->hash)
                 item_add(items, &n, e, arena);
         }
         if (e != NULL && before > 0) {
@@ -179,23 +187,76 @@ take_due(struct yb_online *o, int64_t now, struct item *items, struct yb_arena *
     return n;
 }
 
+/* It has been looked at, or is being: `false`, it need not be again. */
+static bool
+again(const struct yb_online *o, struct due *d, int64_t now)
+{
+    d->at_ms = now + again_ms(o);
+    return --d->left > 0;
+}
+
+static void
+sweep_begin(struct yb_online *o, int64_t now)
+{
+    o->sweeping = true;
+    o->cursor = o->first;
+    o->n_wanted = 0;
+    o->everybody = o->all.left > 0 && o->all.at_ms <= now;
+    if (o->everybody)
+        (void)again(o, &o->all, now);
+    for (size_t i = 0; i < o->n_groups;) {
+        struct due *d = &o->groups[i];
+
+        if (d->at_ms <= now) {
+            o->wanted[o->n_wanted++] = d->hash;
+            if (!again(o, d, now)) {
+                *d = o->groups[--o->n_groups];
+                continue;
+            }
+        }
+        i++;
+    }
+}
+
+static bool
+is_wanted(const struct yb_online *o, const struct yb_online_entry *e)
+{
+    for (size_t i = 0; i < o->n_wanted; i++) {
+        if (e->hash.domain == o->wanted[i] || e->hash.tenant == o->wanted[i])
+            return true;
+    }
+    return o->everybody;
+}
+
 static size_t
 take_sweep(struct yb_online *o, int64_t now, struct item *items, struct yb_arena *arena)
 {
-    size_t n = 0;
+    size_t n = 0, passed = 0;
 
-    if (!o->sweeping) {
-        o->sweeping = true;
-        o->cursor = o->first;
-        o->all.left--;
-        o->all.at_ms = now + again_ms(o);
-    }
-    for (; o->cursor != NULL && n < BATCH; o->cursor = o->cursor->next) {
-        rehash(o, o->cursor);
-        item_add(items, &n, o->cursor, arena);
+    if (!o->sweeping)
+        sweep_begin(o, now);
+    for (; o->cursor != NULL && n < BATCH && passed < PASSED; o->cursor = o->cursor->next) {
+        if (o->everybody) /* by another key, it may be */
+            rehash(o, o->cursor);
+        if (is_wanted(o, o->cursor))
+            item_add(items, &n, o->cursor, arena);
+        passed++;
     }
     o->sweeping = o->cursor != NULL;
+    if (n == 0 && o->sweeping)
+        o->rest_ms = now + 1;
     return n;
+}
+
+/* Is there something for a sweep? */
+static bool
+sweep_due(const struct yb_online *o, int64_t now)
+{
+    bool due = o->sweeping || (o->all.left > 0 && o->all.at_ms <= now);
+
+    for (size_t i = 0; i < o->n_groups && !due; i++)
+        due = o->groups[i].at_ms <= now;
+    return due;
 }
 
 static struct yb_online_entry *
@@ -267,6 +328,8 @@ wait_ms(const struct yb_online *o, int64_t now)
 
     for (size_t i = 0; i < o->n_due; i++)
         at = o->due[i].at_ms < at ? o->due[i].at_ms : at;
+    for (size_t i = 0; i < o->n_groups; i++)
+        at = o->groups[i].at_ms < at ? o->groups[i].at_ms : at;
     if (o->all.left > 0 && o->all.at_ms < at)
         at = o->all.at_ms;
     if (at < o->rest_ms)
@@ -288,7 +351,7 @@ work(struct yb_online *o, struct yb_arena *arena)
     if (o->rest_ms > now)
         return;
     n = take_due(o, now, items, arena);
-    if (n == 0 && (o->sweeping || (o->all.left > 0 && o->all.at_ms <= now)))
+    if (n == 0 && sweep_due(o, now))
         n = take_sweep(o, now, items, arena);
     if (n > 0)
         look(o, items, n, arena);
@@ -336,26 +399,56 @@ due_add(struct yb_online *o, uint64_t hash, int64_t now)
     o->due[i] = (struct due){ hash, now, 2 };
 }
 
+static void
+all_add(struct yb_online *o, int64_t now)
+{
+    if ((o->all.left == 0 && o->all.at_ms < now) || o->all.at_ms > now + again_ms(o))
+        o->all.at_ms = now; /* the latter: the database was away, and is back */
+    o->all.left = 2;
+}
+
+/* A domain or a tenant. */
+static void
+group_add(struct yb_online *o, uint64_t hash, int64_t now)
+{
+    size_t i = 0;
+
+    while (i < o->n_groups && o->groups[i].hash != hash)
+        i++;
+    if (i < o->n_groups)
+        o->groups[i].left = 2;
+    else if (i < GROUPS)
+        o->groups[o->n_groups++] = (struct due){ hash, now, 2 };
+    else
+        all_add(o, now);
+}
+
+static void
+address_add(struct yb_online *o, uint64_t hash, int64_t now)
+{
+    const struct yb_online_entry *e = *bucket_of(o, hash);
+
+    while (e != NULL && e->hash.address != hash)
+        e = e->chain;
+    if (e != NULL)
+        due_add(o, hash, now);
+}
+
 /* A sweep that is under way is followed by another: it may have passed who this is about. The next
  * one begins when its time has come, so that many changes are one sweep a second. */
 static void
-on_change(void *arg, const uint64_t *address)
+on_change(void *arg, const struct yb_directory_change *what)
 {
     struct yb_online *o = arg;
     int64_t now = yb_clock_ms();
-    struct yb_online_entry *e = NULL;
 
     pthread_mutex_lock(&o->lock);
-    if (address != NULL) {
-        for (e = *bucket_of(o, *address); e != NULL && e->hash != *address;)
-            e = e->chain;
-        if (e != NULL)
-            due_add(o, *address, now);
-    } else if (o->n > 0) {
-        if ((o->all.left == 0 && o->all.at_ms < now) || o->all.at_ms > now + again_ms(o))
-            o->all.at_ms = now; /* the latter: the database was away, and is back */
-        o->all.left = 2;
-    }
+    if (what->kind == YB_CHANGED_ADDRESS)
+        address_add(o, what->hash, now);
+    else if (o->n > 0 && what->kind == YB_CHANGED_ANYBODY)
+        all_add(o, now);
+    else if (o->n > 0)
+        group_add(o, what->hash, now);
     pthread_cond_signal(&o->changed);
     pthread_mutex_unlock(&o->lock);
 }

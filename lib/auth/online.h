@@ -4,9 +4,10 @@
  * it in any more: account, domain or tenant suspended, account deleted, the protocol switched off,
  * another password (or, of a session that used one, its app password taken away).
  *
- *   change of                    looked at
- *   one address                  at once, and again when a second change would be heard of
- *   a domain, anything, unknown  all sessions, a hundred in a question, 50 questions a second
+ *   change of           looked at
+ *   one address         at once, and again when a second change would be heard of
+ *   a domain, a tenant  its sessions, likewise, a hundred in a question, 50 questions a second
+ *   anything, unknown   all sessions, likewise
  *
  * With the database away nothing is concluded. Whoever is ended is told the reason: the table wakes
  * the connection, whose handler says it (yb_online_ended()); one that cannot be woken, because its
@@ -31,7 +32,7 @@ struct yb_online_entry {
     struct yb_online_entry *prev, *next;   /* all, in the order they came */
     struct yb_online_entry *chain, **link; /* those of its bucket; link NULL: not in the table */
     uint64_t number;                       /* in that order */
-    uint64_t hash;                         /* of its address, as notices tell it */
+    struct yb_directory_hashes hash;       /* as changes tell of it; the bucket's is the address */
     struct yb_conn_ref conn;
     struct yb_session_id id;
     struct yb_account_id account;

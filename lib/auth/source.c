@@ -108,14 +108,15 @@ online_logins(void *arg, const struct yb_str *names, size_t n, struct yb_arena *
     return yb_directory_logins(arg, parts, n, arena, out, asked, err);
 }
 
-static uint64_t
-online_hash(void *arg, struct yb_str name)
+static void
+online_hashes(void *arg, struct yb_str name, struct yb_tenant_id tenant,
+              struct yb_directory_hashes *out)
 {
-    return yb_directory_address_hash(arg, split(name));
+    *out = yb_directory_hashes_of(arg, split(name), tenant);
 }
 
 static void
-online_on_change(void *arg, void (*changed)(void *, const uint64_t *), void *to)
+online_on_change(void *arg, void (*changed)(void *, const struct yb_directory_change *), void *to)
 {
     yb_directory_on_change(arg, changed, to);
 }
@@ -127,6 +128,6 @@ yb_online_source_directory(struct yb_directory *d, enum yb_auth_protocol p)
                                       .protocol = p,
                                       .notice_ms = yb_directory_notice_ms(d),
                                       .logins = online_logins,
-                                      .hash = online_hash,
+                                      .hashes = online_hashes,
                                       .on_change = online_on_change };
 }

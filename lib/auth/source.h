@@ -61,17 +61,21 @@ uint64_t yb_auth_proof(struct yb_str verifier);
 enum yb_auth_protocol { YB_AUTH_IMAP, YB_AUTH_POP3, YB_AUTH_SUBMISSION };
 
 struct yb_login;
+struct yb_directory_change;
+struct yb_directory_hashes;
 
 /* Where online.h learns what became of accounts. */
 struct yb_online_source {
     void *arg;
     enum yb_auth_protocol protocol;
     int64_t notice_ms; /* how long the second of two changes may take until it is heard of */
-    /* As yb_directory_logins(), _address_hash() and _on_change(); names are "local@domain". */
+    /* As yb_directory_logins(), _hashes_of() and _on_change(); names are "local@domain". */
     int (*logins)(void *arg, const struct yb_str *names, size_t n, struct yb_arena *arena,
                   struct yb_login *out, bool *asked, struct yb_err *err);
-    uint64_t (*hash)(void *arg, struct yb_str name);
-    void (*on_change)(void *arg, void (*changed)(void *, const uint64_t *), void *to);
+    void (*hashes)(void *arg, struct yb_str name, struct yb_tenant_id tenant,
+                   struct yb_directory_hashes *out);
+    void (*on_change)(void *arg, void (*changed)(void *, const struct yb_directory_change *),
+                      void *to);
 };
 
 /* Asks the directory. */

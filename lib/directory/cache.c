@@ -6,8 +6,8 @@
 #include <pthread.h>
 
 #define SHARDS 64
-#define DOMAIN_SLOTS 4096
-#define ADDRESS_SLOTS 65536
+/* Of each: those who share one are asked again for each other's changes. */
+#define SLOTS 65536
 /* Used entries that one eviction passes over. */
 #define SPARED 16
 
@@ -56,8 +56,8 @@ struct yb_cache {
     struct yb_notice_key key;      /* under its lock */
     atomic_uint_least64_t key_no;  /* grows with each other key */
     atomic_uint_least64_t counter; /* of changes */
-    atomic_uint_least64_t all, any_domain;
-    atomic_uint_least64_t domains[DOMAIN_SLOTS], addresses[ADDRESS_SLOTS];
+    atomic_uint_least64_t all, any_name, any_domain, any_tenant;
+    atomic_uint_least64_t domains[SLOTS], addresses[SLOTS], tenants[SLOTS];
     atomic_uint_least64_t generation; /* of the listening connection; odd while it is up */
     atomic_uint_least64_t hits, misses, stale_served, failed, evicted;
     struct shard shards[SHARDS];
@@ -118,25 +118,19 @@ yb_cache_value_drop(struct yb_cache_value **v)
     yb_free(old);
 }
 
-static uint32_t
-domain_slot(uint64_t hash)
-{
-    return (uint32_t)(hash % DOMAIN_SLOTS);
-}
-
 /*
  * The slot of an address is that of its base: what stands before the first byte that could separate
  * a sub-address. So a notice about `u` reaches what was answered for `u+x` as well, whatever the
  * domain's separator is; `john.a` and `john.b` share a slot, which costs a question now and then.
  */
 static uint32_t
-address_slot(uint64_t hash)
+slot_of(uint64_t hash)
 {
-    return (uint32_t)(hash % ADDRESS_SLOTS);
+    return (uint32_t)(hash % SLOTS);
 }
 
-static struct yb_notice_key
-key_now(struct yb_cache *c)
+struct yb_notice_key
+yb_cache_key_now(struct yb_cache *c)
 {
     struct yb_notice_key key;
 
@@ -146,41 +140,71 @@ key_now(struct yb_cache *c)
     return key;
 }
 
-uint64_t
-yb_cache_address_hash(struct yb_cache *c, struct yb_str local, struct yb_str domain)
+static void
+depend_domain(const struct yb_notice_key *key, struct yb_cache_value *v, struct yb_str domain)
 {
-    struct yb_notice_key key = key_now(c);
-
-    return yb_notice_address(&key, local, domain);
+    if (v->n_domains == YB_CACHE_DOMAINS)
+        v->deep = true;
+    else
+        v->domains[v->n_domains++] = slot_of(yb_notice_domain(key, domain));
 }
 
 void
 yb_cache_depend(struct yb_cache *c, struct yb_cache_value *v, struct yb_str local,
                 struct yb_str domain)
 {
-    struct yb_notice_key key = key_now(c);
+    struct yb_notice_key key = yb_cache_key_now(c);
 
-    yb_assert(v->n_deps < YB_CACHE_MAX_DEPS);
-    v->deps[v->n_deps++] =
-        (struct yb_cache_dep){ domain_slot(yb_notice_domain(&key, domain)),
-                               address_slot(yb_notice_address(&key, local, domain)) };
+    yb_assert(v->n_addresses < YB_CACHE_ADDRESSES);
+    v->addresses[v->n_addresses++] = slot_of(yb_notice_address(&key, local, domain));
+    depend_domain(&key, v, domain);
+}
+
+void
+yb_cache_depend_above(struct yb_cache *c, struct yb_cache_value *v, struct yb_str domain,
+                      struct yb_str end)
+{
+    struct yb_notice_key key = yb_cache_key_now(c);
+
+    v->names = true;
+    for (;;) {
+        domain = yb_str_skip(domain, yb_str_find(domain, '.') + 1);
+        if (domain.n <= end.n)
+            break;
+        depend_domain(&key, v, domain);
+    }
+}
+
+void
+yb_cache_depend_tenant(struct yb_cache *c, struct yb_cache_value *v, struct yb_tenant_id tenant)
+{
+    struct yb_notice_key key = yb_cache_key_now(c);
+
+    v->owner = YB_CACHE_TENANT;
+    v->tenant = slot_of(yb_notice_tenant(&key, tenant));
 }
 
 /* A notice came that concerns it, whether it counts already or not. */
 static bool
 value_noticed(struct yb_cache *c, const struct yb_cache_value *v)
 {
-    bool noticed =
-        atomic_load(&c->all) > v->seen || (v->any_domain && atomic_load(&c->any_domain) > v->seen);
-
     /* By the hashes of another key nothing can be told from anything. */
     if (v->key_no != atomic_load(&c->key_no))
         return atomic_load(&c->counter) > v->seen;
-    for (unsigned i = 0; i < v->n_deps; i++) {
-        noticed = noticed || atomic_load(&c->domains[v->deps[i].domain]) > v->seen ||
-                  atomic_load(&c->addresses[v->deps[i].address]) > v->seen;
+    if (atomic_load(&c->all) > v->seen || (v->names && atomic_load(&c->any_name) > v->seen) ||
+        (v->deep && atomic_load(&c->any_domain) > v->seen) ||
+        (v->owner == YB_CACHE_TENANT && atomic_load(&c->tenants[v->tenant]) > v->seen) ||
+        (v->owner == YB_CACHE_UNKNOWN && atomic_load(&c->any_tenant) > v->seen))
+        return true;
+    for (unsigned i = 0; i < v->n_domains; i++) {
+        if (atomic_load(&c->domains[v->domains[i]]) > v->seen)
+            return true;
     }
-    return noticed;
+    for (unsigned i = 0; i < v->n_addresses; i++) {
+        if (atomic_load(&c->addresses[v->addresses[i]]) > v->seen)
+            return true;
+    }
+    return false;
 }
 
 /* A notice came that concerns it, or it is over. */
@@ -566,7 +590,7 @@ yb_cache_changed_address(struct yb_cache *c, uint64_t hash)
 {
     uint64_t now = atomic_fetch_add(&c->counter, 1) + 1;
 
-    atomic_store(&c->addresses[address_slot(hash)], now);
+    atomic_store(&c->addresses[slot_of(hash)], now);
 }
 
 void
@@ -574,8 +598,25 @@ yb_cache_changed_domain(struct yb_cache *c, uint64_t hash)
 {
     uint64_t now = atomic_fetch_add(&c->counter, 1) + 1;
 
-    atomic_store(&c->domains[domain_slot(hash)], now);
+    atomic_store(&c->domains[slot_of(hash)], now);
     atomic_store(&c->any_domain, now);
+}
+
+void
+yb_cache_changed_tenant(struct yb_cache *c, uint64_t hash)
+{
+    uint64_t now = atomic_fetch_add(&c->counter, 1) + 1;
+
+    atomic_store(&c->tenants[slot_of(hash)], now);
+    atomic_store(&c->any_tenant, now);
+}
+
+void
+yb_cache_changed_names(struct yb_cache *c)
+{
+    uint64_t now = atomic_fetch_add(&c->counter, 1) + 1;
+
+    atomic_store(&c->any_name, now);
 }
 
 void

@@ -3,7 +3,7 @@
  * immutable, reference-counted values under byte keys, asked for by a callback.
  *
  * How it stays coherent. Every notice of a change takes the next number of one counter and writes
- * it into the slot of what changed (an address, a domain, everything). A lookup reads the counter
+ * it into the slot of what changed (an address, a domain, a tenant, everything). A lookup reads the counter
  * *before* it asks the database, and its answer carries that number; it counts only as long as no
  * slot it depends on holds a greater one. So an answer that was read before a change, but arrives
  * after the notice, is void at birth; nothing is searched for or removed when a notice comes.
@@ -32,20 +32,27 @@
 
 struct yb_cache;
 
-#define YB_CACHE_MAX_DEPS 2
+/* Slots of domains and of addresses that an answer depends on: a name with all that it could be below
+ * of, and the domain that serves it; the address, and the same in that domain. */
+#define YB_CACHE_DOMAINS 8
+#define YB_CACHE_ADDRESSES 2
 
-/* What an answer depends on: slots of a domain and of an address in it. */
-struct yb_cache_dep {
-    uint32_t domain, address;
+/* Whose an answer is: which notices about a tenant concern it. */
+enum yb_cache_owner {
+    YB_CACHE_NOBODY, /* no notice about a tenant alone: a name that is not hosted; ids */
+    YB_CACHE_TENANT, /* those about this one */
+    YB_CACHE_UNKNOWN /* those about any: the answer does not tell */
 };
 
 struct yb_cache_value {
     atomic_uint refs;
-    bool positive;   /* leads to somebody; may be served when the database is away */
-    bool any_domain; /* depends on which domains there are */
-    int64_t until;   /* seconds since 1970 after which it is void; 0: none */
-    unsigned n_deps;
-    struct yb_cache_dep deps[YB_CACHE_MAX_DEPS];
+    bool positive; /* leads to somebody; may be served when the database is away */
+    bool names;    /* depends on which names are hosted besides its own */
+    bool deep;     /* and on more of them than it has slots for: on each */
+    uint8_t n_domains, n_addresses;
+    enum yb_cache_owner owner;
+    int64_t until; /* seconds since 1970 after which it is void; 0: none */
+    uint32_t domains[YB_CACHE_DOMAINS], addresses[YB_CACHE_ADDRESSES], tenant;
     /* Set by the cache: */
     uint64_t seen;       /* the counter before asking */
     uint64_t key_no;     /* the notice key before asking */
@@ -68,6 +75,11 @@ void yb_cache_value_drop(struct yb_cache_value **v);
 /* Adds what the value depends on; local and domain in key form. */
 void yb_cache_depend(struct yb_cache *c, struct yb_cache_value *v, struct yb_str local,
                      struct yb_str domain);
+/* On all names above `domain`, up to and without `end` (a domain above it; empty: to the top). */
+void yb_cache_depend_above(struct yb_cache *c, struct yb_cache_value *v, struct yb_str domain,
+                           struct yb_str end);
+void yb_cache_depend_tenant(struct yb_cache *c, struct yb_cache_value *v,
+                            struct yb_tenant_id tenant);
 
 /*
  * Asks for the keys at `which` (indexes into the keys of the lookup): new values, one reference
@@ -97,10 +109,12 @@ void yb_cache_down(struct yb_cache *c);
 /* By the hashes of notice.h. */
 void yb_cache_changed_address(struct yb_cache *c, uint64_t hash);
 void yb_cache_changed_domain(struct yb_cache *c, uint64_t hash);
+void yb_cache_changed_tenant(struct yb_cache *c, uint64_t hash);
+void yb_cache_changed_names(struct yb_cache *c);
 void yb_cache_changed_all(struct yb_cache *c);
 
-/* The hash that a notice about the address would carry now; both in key form. */
-uint64_t yb_cache_address_hash(struct yb_cache *c, struct yb_str local, struct yb_str domain);
+/* The key that notices carry hashes by now. */
+struct yb_notice_key yb_cache_key_now(struct yb_cache *c);
 
 /* What it holds now, and how lookups were answered since the start. */
 void yb_cache_stats(struct yb_cache *c, struct yb_directory_stats *out);

@@ -73,10 +73,12 @@ warm(struct yb_directory *d)
 }
 
 static void
-tell_changed(struct yb_directory *d, const uint64_t *address)
+tell_changed(struct yb_directory *d, enum yb_directory_changed kind, uint64_t hash)
 {
+    const struct yb_directory_change what = { kind, hash };
+
     if (d->changed != NULL)
-        d->changed(d->changed_arg, address);
+        d->changed(d->changed_arg, &what);
 }
 
 static void
@@ -85,7 +87,7 @@ listen_up(void *arg)
     struct yb_directory *d = arg;
 
     yb_cache_up(d->cache);
-    tell_changed(d, NULL);
+    tell_changed(d, YB_CHANGED_ANYBODY, 0);
     warm(d);
     yb_log(YB_LOG_INFO, NULL, "directory.listen.up", "changes are heard of");
 }
@@ -109,7 +111,7 @@ listen_answer(void *arg, struct yb_str text, struct yb_err *err)
     if (yb_notice_key_read(text, &d->key, err) < 0)
         return -1;
     yb_cache_key(d->cache, &d->key);
-    tell_changed(d, NULL);
+    tell_changed(d, YB_CHANGED_ANYBODY, 0);
     return 0;
 }
 
@@ -123,21 +125,28 @@ listen_notice(void *arg, struct yb_str payload)
     switch (yb_notice_parse(&d->key, payload, &hash)) {
     case YB_NOTICE_ADDRESS:
         yb_cache_changed_address(d->cache, hash);
-        tell_changed(d, &hash);
+        tell_changed(d, YB_CHANGED_ADDRESS, hash);
         return false;
     case YB_NOTICE_DOMAIN:
         yb_cache_changed_domain(d->cache, hash);
-        tell_changed(d, NULL);
+        tell_changed(d, YB_CHANGED_DOMAIN, hash);
+        return false;
+    case YB_NOTICE_TENANT:
+        yb_cache_changed_tenant(d->cache, hash);
+        tell_changed(d, YB_CHANGED_TENANT, hash);
+        return false;
+    case YB_NOTICE_NAMES: /* no account is in a domain that comes or goes */
+        yb_cache_changed_names(d->cache);
         return false;
     case YB_NOTICE_ALL:
         yb_cache_changed_all(d->cache);
-        tell_changed(d, NULL);
+        tell_changed(d, YB_CHANGED_ANYBODY, 0);
         return false;
     case YB_NOTICE_UNKNOWN:
         break;
     }
     yb_cache_changed_all(d->cache);
-    tell_changed(d, NULL);
+    tell_changed(d, YB_CHANGED_ANYBODY, 0);
     return yb_clock_ms() >= d->key_asked_ms + d->notice_ms;
 }
 
@@ -244,7 +253,8 @@ yb_directory_logins(struct yb_directory *d, const struct yb_login_name *names, s
 }
 
 void
-yb_directory_on_change(struct yb_directory *d, void (*changed)(void *arg, const uint64_t *address),
+yb_directory_on_change(struct yb_directory *d,
+                       void (*changed)(void *arg, const struct yb_directory_change *what),
                        void *arg)
 {
     yb_assert(d->listener == NULL);
@@ -252,21 +262,25 @@ yb_directory_on_change(struct yb_directory *d, void (*changed)(void *arg, const 
     d->changed_arg = arg;
 }
 
-uint64_t
-yb_directory_address_hash(struct yb_directory *d, struct yb_login_name name)
+struct yb_directory_hashes
+yb_directory_hashes_of(struct yb_directory *d, struct yb_login_name name,
+                       struct yb_tenant_id tenant)
 {
+    struct yb_notice_key k = yb_cache_key_now(d->cache);
     struct yb_arena *arena = yb_arena_new(512);
     struct yb_str key, local = { "", 0 }, domain = { "", 0 };
+    struct yb_directory_hashes hashes;
     struct yb_err why = { 0 };
     char room[YB_KEY_MAX];
-    uint64_t hash;
 
     /* What is no address, no notice is about. */
     if (yb_key_address(YB_KEY_LOGIN, name.local, name.domain, room, arena, &key, &why) == 0)
         yb_key_split(key, &local, &domain);
-    hash = yb_cache_address_hash(d->cache, local, domain);
+    hashes =
+        (struct yb_directory_hashes){ yb_notice_address(&k, local, domain),
+                                      yb_notice_domain(&k, domain), yb_notice_tenant(&k, tenant) };
     yb_arena_free(&arena);
-    return hash;
+    return hashes;
 }
 
 int64_t

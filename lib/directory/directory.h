@@ -155,15 +155,33 @@ int yb_directory_logins(struct yb_directory *d, const struct yb_login_name *name
                         struct yb_arena *arena, struct yb_login *out, bool *asked,
                         struct yb_err *err) YB_MUST_USE;
 
+/* What a change that is heard of may be about. */
+enum yb_directory_changed {
+    YB_CHANGED_ADDRESS,
+    YB_CHANGED_DOMAIN,
+    YB_CHANGED_TENANT,
+    YB_CHANGED_ANYBODY
+};
+struct yb_directory_change {
+    enum yb_directory_changed kind;
+    uint64_t hash; /* of the address, domain or tenant, and of some others */
+};
+/* What changes tell of an account. */
+struct yb_directory_hashes {
+    uint64_t address, domain, tenant;
+};
+
 /*
- * For who keeps answers longer than a moment: `changed` is called for each change that is heard of,
- * with what yb_directory_address_hash() gives for its address (and for some others), or with NULL
- * when it may be about anybody, the changes that may have been missed and another key of these
- * hashes among them. On the listening thread: it must not wait. Before yb_directory_start().
+ * For who keeps answers longer than a moment: `changed` is called for each change that is heard of;
+ * YB_CHANGED_ANYBODY among them is what may have been missed, and another key of these hashes. On the
+ * listening thread: it must not wait. Before yb_directory_start().
  */
 void yb_directory_on_change(struct yb_directory *d,
-                            void (*changed)(void *arg, const uint64_t *address), void *arg);
-uint64_t yb_directory_address_hash(struct yb_directory *d, struct yb_login_name name);
+                            void (*changed)(void *arg, const struct yb_directory_change *what),
+                            void *arg);
+/* Of an account by its own address, and of its tenant. */
+struct yb_directory_hashes yb_directory_hashes_of(struct yb_directory *d, struct yb_login_name name,
+                                                  struct yb_tenant_id tenant);
 /* How long the second of two changes may take until it is heard of. */
 int64_t yb_directory_notice_ms(const struct yb_directory *d);
 

@@ -15,7 +15,7 @@ struct yb_directory {
     struct yb_notice_key key; /* of notices; the listener's thread */
     int64_t key_asked_ms;     /* when it was asked for, likewise */
     int64_t notice_ms;
-    void (*changed)(void *arg, const uint64_t *address); /* may be NULL */
+    void (*changed)(void *arg, const struct yb_directory_change *what); /* may be NULL */
     void *changed_arg;
     char *conninfo, *application;
     char *postmaster; /* "local@domain" or "" */

@@ -42,7 +42,7 @@ number(const uint8_t v[8])
     return n;
 }
 
-/* kind, domain and, of an address, " " and its base. */
+/* kind, domain (or tenant) and, of an address, " " and its base. */
 static uint64_t
 hash(const struct yb_notice_key *k, char kind, struct yb_str domain, struct yb_str base)
 {
@@ -78,17 +78,38 @@ yb_notice_address(const struct yb_notice_key *k, struct yb_str local, struct yb_
     return hash(k, 'a', domain, yb_str_head(local, base));
 }
 
+/* As PostgreSQL writes a uuid. */
+uint64_t
+yb_notice_tenant(const struct yb_notice_key *k, struct yb_tenant_id tenant)
+{
+    char hex[YB_ID_TEXT], text[36];
+    size_t n = 0;
+
+    yb_tenant_id_text(tenant, hex);
+    for (size_t i = 0; i < 2 * YB_ID_BYTES; i++) {
+        if (i == 8 || i == 12 || i == 16 || i == 20)
+            text[n++] = '-';
+        text[n++] = hex[i];
+    }
+    return hash(k, 't', yb_str(text, n), yb_str(NULL, 0));
+}
+
 enum yb_notice_kind
 yb_notice_parse(const struct yb_notice_key *k, struct yb_str payload, uint64_t *out)
 {
     uint8_t id[4], sum[8];
 
-    if (payload.n != 2 + 8 + 1 + 16 || (payload.p[0] != 'a' && payload.p[0] != 'd') ||
+    if (yb_str_eq(payload, YB_STR("names")))
+        return YB_NOTICE_NAMES;
+    if (payload.n != 2 + 8 + 1 + 16 ||
+        (payload.p[0] != 'a' && payload.p[0] != 'd' && payload.p[0] != 't') ||
         payload.p[1] != ' ' || !yb_unhex(yb_str(payload.p + 2, 8), id, sizeof(id)) ||
         payload.p[10] != ' ' || !yb_unhex(yb_str_skip(payload, 11), sum, sizeof(sum)))
         return YB_NOTICE_ALL;
     if (memcmp(id, k->id, sizeof(id)) != 0)
         return YB_NOTICE_UNKNOWN;
     *out = number(sum);
-    return payload.p[0] == 'a' ? YB_NOTICE_ADDRESS : YB_NOTICE_DOMAIN;
+    return payload.p[0] == 'a'   ? YB_NOTICE_ADDRESS
+           : payload.p[0] == 'd' ? YB_NOTICE_DOMAIN
+                                 : YB_NOTICE_TENANT;
 }

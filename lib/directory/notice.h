@@ -7,6 +7,7 @@
 #define YB_DIRECTORY_NOTICE_H
 
 #include "lib/base/err.h"
+#include "lib/base/id.h"
 #include "lib/base/str.h"
 
 #define YB_NOTICE_KEY 32
@@ -25,14 +26,17 @@ uint64_t yb_notice_domain(const struct yb_notice_key *k, struct yb_str domain);
  * sub-address. */
 uint64_t yb_notice_address(const struct yb_notice_key *k, struct yb_str local,
                            struct yb_str domain);
+uint64_t yb_notice_tenant(const struct yb_notice_key *k, struct yb_tenant_id tenant);
 
 enum yb_notice_kind {
     YB_NOTICE_ADDRESS,
     YB_NOTICE_DOMAIN,
+    YB_NOTICE_TENANT, /* all that is its */
+    YB_NOTICE_NAMES,  /* which names are hosted */
     YB_NOTICE_ALL,    /* everything, and whatever cannot be read */
     YB_NOTICE_UNKNOWN /* by a key that is not ours */
 };
-/* *hash is set for an address and a domain. */
+/* *hash is set for an address, a domain and a tenant. */
 enum yb_notice_kind yb_notice_parse(const struct yb_notice_key *k, struct yb_str payload,
                                     uint64_t *hash);
 

@@ -199,6 +199,21 @@ step_sound(const struct yb_db_result *r, enum yb_step_kind kind)
     return true;
 }
 
+/* What besides the name that was asked for decides which domain serves it, if any: the nearest that is
+ * hosted above it, or the domain of which it is another name. */
+static void
+depend_served(struct yb_cache *c, struct yb_cache_value *v, struct yb_str local,
+              struct yb_str domain, struct yb_str served)
+{
+    if (yb_str_eq(domain, served))
+        return;
+    if (served.n == 0 || (domain.n > served.n && yb_str_ends_i(domain, served) &&
+                          domain.p[domain.n - served.n - 1] == '.'))
+        yb_cache_depend_above(c, v, domain, served);
+    if (served.n > 0)
+        yb_cache_depend(c, v, local, served);
+}
+
 static struct yb_cache_value *
 step_value(struct yb_cache *c, struct yb_str key, const struct yb_db_result *r, struct yb_err *err)
 {
@@ -250,9 +265,9 @@ step_value(struct yb_cache *c, struct yb_str key, const struct yb_db_result *r, 
     yb_cache_depend(c, v, local, domain);
     v->positive = kind == YB_STEP_ACCOUNT || kind == YB_STEP_ALIAS ||
                   (kind == YB_STEP_FOREIGN && key.p[0] == YB_KEY_TARGET);
-    v->any_domain = !yb_str_eq(step->domain, domain);
-    if (v->any_domain && step->domain.n > 0)
-        yb_cache_depend(c, v, local, step->domain);
+    depend_served(c, v, local, domain, step->domain);
+    if (!yb_db_is_null(r, 0, 1))
+        yb_cache_depend_tenant(c, v, step->tenant);
     return v;
 }
 
@@ -281,9 +296,13 @@ login_value(struct yb_cache *c, struct yb_str key, const struct yb_db_result *r)
     login->settings = settings_put(&room, settings, &scratch);
     yb_key_split(key, &local, &domain);
     yb_cache_depend(c, v, local, domain);
-    v->any_domain = !known;
-    if (!known)
+    if (!known) {
+        /* Nobody, and not whose domain it is. A name below a domain is none to log in by, and what
+         * changes in a domain is told by its other names too. */
+        v->owner = YB_CACHE_UNKNOWN;
+        v->names = true;
         return v;
+    }
     login->known = v->positive = true;
     yb_db_bytes(r, 0, 0, login->account.v, sizeof(login->account.v));
     yb_db_bytes(r, 0, 1, login->tenant.v, sizeof(login->tenant.v));
@@ -300,9 +319,8 @@ login_value(struct yb_cache *c, struct yb_str key, const struct yb_db_result *r)
     login->refused = room_put(&room, yb_db_str(r, 0, 10));
     login->quota_bytes = (uint64_t)yb_db_i64(r, 0, 11);
     v->until = yb_db_i64(r, 0, 12);
-    v->any_domain = !yb_str_eq(login->domain, domain);
-    if (v->any_domain)
-        yb_cache_depend(c, v, local, login->domain);
+    depend_served(c, v, local, domain, login->domain);
+    yb_cache_depend_tenant(c, v, login->tenant);
     return v;
 }
 
@@ -326,6 +344,7 @@ sender_value(struct yb_cache *c, const struct yb_db_result *r)
     sender->n_rights = n;
     texts_put(&room, r, 3, array);
     yb_cache_depend(c, v, yb_db_str(r, 0, 1), yb_db_str(r, 0, 2));
+    yb_cache_depend_tenant(c, v, sender->tenant);
     return v;
 }
 

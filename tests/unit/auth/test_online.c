@@ -56,7 +56,7 @@ static struct {
     bool down;
     const char *refused, *only; /* of all; or of this address */
     _Atomic unsigned questions, names, largest;
-    void (*changed)(void *arg, const uint64_t *address);
+    void (*changed)(void *arg, const struct yb_directory_change *what);
     void *to;
 } dir = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
@@ -96,7 +96,7 @@ logins(void *arg YB_UNUSED, const struct yb_str *names, size_t n, struct yb_aren
 static _Atomic uint64_t hash_key;
 
 static uint64_t
-hash(void *arg YB_UNUSED, struct yb_str name)
+hash(struct yb_str name)
 {
     uint64_t h = hash_key;
 
@@ -106,7 +106,17 @@ hash(void *arg YB_UNUSED, struct yb_str name)
 }
 
 static void
-on_change(void *arg YB_UNUSED, void (*changed)(void *, const uint64_t *), void *to)
+hashes(void *arg YB_UNUSED, struct yb_str name, struct yb_tenant_id tenant,
+       struct yb_directory_hashes *out)
+{
+    *out = (struct yb_directory_hashes){ hash(name),
+                                         hash(yb_str_skip(name, yb_str_rfind(name, '@') + 1)),
+                                         hash(yb_str((const char *)tenant.v, sizeof(tenant.v))) };
+}
+
+static void
+on_change(void *arg YB_UNUSED, void (*changed)(void *, const struct yb_directory_change *),
+          void *to)
 {
     dir.changed = changed;
     dir.to = to;
@@ -115,9 +125,22 @@ on_change(void *arg YB_UNUSED, void (*changed)(void *, const uint64_t *), void *
 static void
 change(const char *address)
 {
-    uint64_t h = address == NULL ? 0 : hash(NULL, yb_str_from(address));
+    struct yb_directory_change what = { .kind = YB_CHANGED_ANYBODY };
 
-    dir.changed(dir.to, address == NULL ? NULL : &h);
+    if (address != NULL)
+        what = (struct yb_directory_change){ YB_CHANGED_ADDRESS, hash(yb_str_from(address)) };
+    dir.changed(dir.to, &what);
+}
+
+/* One of the ten: u<number> belongs to number % 10. */
+static void
+change_tenant(uint8_t number)
+{
+    const struct yb_tenant_id t = { { number } };
+    const struct yb_directory_change what = { YB_CHANGED_TENANT,
+                                              hash(yb_str((const char *)t.v, sizeof(t.v))) };
+
+    dir.changed(dir.to, &what);
 }
 
 /* --- the table --- */
@@ -129,7 +152,8 @@ static void
 log_in(struct yb_online_entry *e, uint32_t slot)
 {
     struct yb_conn c = { slot };
-    struct yb_auth_user user = { .by.proof = yb_auth_proof(YB_STR("v")) };
+    struct yb_auth_user user = { .by.proof = yb_auth_proof(YB_STR("v")),
+                                 .tenant.v[0] = (uint8_t)(slot % 10) };
 
     snprintf(user.address, sizeof(user.address), "u%u@d.test", slot);
     yb_online_add(online, e, &c, &user);
@@ -144,7 +168,7 @@ setup(void)
         .source = { .protocol = YB_AUTH_IMAP,
                     .notice_ms = NOTICE_MS,
                     .logins = logins,
-                    .hash = hash,
+                    .hashes = hashes,
                     .on_change = on_change },
         .cut_ms = 20,
         .watch = true,
@@ -224,6 +248,51 @@ START_TEST(test_all)
 }
 END_TEST
 
+/* Those of a tenant are looked at, and nobody else; now, and when a second change would be heard of. */
+START_TEST(test_tenant)
+{
+    set(false, "This customer is suspended", NULL);
+    change_tenant(99);
+    change_tenant(3);
+    change_tenant(3);
+    wait_for(&woken, MANY / 10);
+    for (size_t i = 0; i < MANY; i++)
+        ck_assert((yb_online_ended(&entries[i]) != NULL) == (i % 10 == 3));
+    ck_assert(dir.names == MANY / 10 && dir.questions == 1);
+    set(false, NULL, NULL);
+    change_tenant(4);
+    wait_for(&dir.questions, 3);
+    ck_assert_uint_eq(dir.names, 3 * MANY / 10);
+    ck_assert_uint_eq(count_ended(), MANY / 10);
+}
+END_TEST
+
+START_TEST(test_domain)
+{
+    const struct yb_directory_change other = { YB_CHANGED_DOMAIN, hash(YB_STR("e.test")) };
+    const struct yb_directory_change own = { YB_CHANGED_DOMAIN, hash(YB_STR("d.test")) };
+
+    set(false, "This domain is suspended", NULL);
+    dir.changed(dir.to, &other);
+    change("u7@d.test");
+    wait_for(&woken, 1);
+    ck_assert_uint_eq(dir.names, 1);
+    dir.changed(dir.to, &own);
+    wait_for(&woken, MANY);
+}
+END_TEST
+
+/* More tenants than are kept apart are as good as all. */
+START_TEST(test_many_tenants)
+{
+    set(false, "This customer is suspended", NULL);
+    for (uint8_t i = 0; i < 100; i++)
+        change_tenant((uint8_t)(100 + i));
+    wait_for(&woken, MANY);
+    ck_assert(dir.largest <= 100);
+}
+END_TEST
+
 /* More addresses than are kept apart are as good as all. */
 START_TEST(test_many_addresses)
 {
@@ -300,7 +369,7 @@ START_TEST(test_commands)
     command(yb_online_list, "0 5001", -1, "");
     command(yb_online_list, "0 10 nobody@d.test", 0, "");
     command(yb_online_list, "4 1", 0,
-            "5\t0004000000000000\tu4@d.test\t00000000000000000000000000000000\t"
+            "5\t0004000000000000\tu4@d.test\t04000000000000000000000000000000\t"
             "192.0.2.7\t");
     command(yb_online_list, "0 10 U9@D.test", 0, "10\t0009");
     command(yb_online_kick, "", -1, "");
@@ -430,6 +499,9 @@ main(void)
     tcase_add_test(tc, test_address);
     tcase_add_test(tc, test_second_change);
     tcase_add_test(tc, test_all);
+    tcase_add_test(tc, test_tenant);
+    tcase_add_test(tc, test_domain);
+    tcase_add_test(tc, test_many_tenants);
     tcase_add_test(tc, test_many_addresses);
     tcase_add_test(tc, test_away);
     tcase_add_test(tc, test_key);

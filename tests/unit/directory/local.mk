@@ -10,3 +10,8 @@ check_PROGRAMS += tests/unit/directory/test_directory
 tests_unit_directory_test_directory_SOURCES  = tests/unit/directory/test_directory.c $(CLUSTER)
 tests_unit_directory_test_directory_CPPFLAGS = $(db_test_cppflags)
 tests_unit_directory_test_directory_LDADD    = $(DIRECTORY_TEST_LIBS)
+
+check_PROGRAMS += tests/unit/directory/test_notices
+tests_unit_directory_test_notices_SOURCES  = tests/unit/directory/test_notices.c $(CLUSTER)
+tests_unit_directory_test_notices_CPPFLAGS = $(db_test_cppflags)
+tests_unit_directory_test_notices_LDADD    = $(DIRECTORY_TEST_LIBS)

@@ -16,6 +16,10 @@ struct world {
     bool away;
     int64_t until;
     struct yb_str domain;
+    uint8_t tenant; /* 0: none */
+    enum yb_cache_owner owner;
+    struct yb_str above; /* the domain that serves it */
+    bool names;
     void (*during)(struct world *w); /* runs between reading the truth and answering */
 };
 
@@ -50,6 +54,11 @@ world_ask(void *arg, const size_t *which, size_t n, struct yb_cache_value **out,
         out[i]->positive = number >= 0;
         out[i]->until = w->until;
         yb_cache_depend(w->cache, out[i], key, w->domain.n > 0 ? w->domain : YB_STR("a.test"));
+        out[i]->owner = w->owner;
+        if (w->tenant != 0)
+            yb_cache_depend_tenant(w->cache, out[i], (struct yb_tenant_id){ { w->tenant } });
+        if (w->names)
+            yb_cache_depend_above(w->cache, out[i], w->domain, w->above);
     }
     return 0;
 }
@@ -132,6 +141,71 @@ START_TEST(test_notice_reaches)
         changed_address(w.cache, yb_str_head(notice, at), yb_str_skip(notice, at + 1));
     ck_assert_msg(world_get(&w, key) == (reaches[_i].reached ? 1 : 0), "%s after %s",
                   reaches[_i].key, reaches[_i].notice);
+    yb_cache_free(&w.cache);
+}
+END_TEST
+
+/* Which notices reach an answer that is a tenant's, or nobody's. */
+static const struct {
+    uint8_t tenant;
+    enum yb_cache_owner owner;
+    bool names;
+    const char *domain, *above, *notice; /* "t1", "names", a domain */
+    bool reached;
+} owned[] = {
+    { 1, YB_CACHE_NOBODY, false, "a.test", "", "t1", true },
+    { 1, YB_CACHE_NOBODY, false, "a.test", "", "t2", false },
+    { 1, YB_CACHE_NOBODY, false, "a.test", "", "names", false },
+    { 1, YB_CACHE_NOBODY, false, "a.test", "", "test", false },
+    { 0, YB_CACHE_UNKNOWN, false, "a.test", "", "t2", true },
+    { 0, YB_CACHE_UNKNOWN, false, "a.test", "", "b.test", false },
+    /* not hosted: by any name that is, or could be, above it */
+    { 0, YB_CACHE_NOBODY, true, "x.y.a.test", "", "t1", false },
+    { 0, YB_CACHE_NOBODY, true, "x.y.a.test", "", "names", true },
+    { 0, YB_CACHE_NOBODY, true, "x.y.a.test", "", "x.y.a.test", true },
+    { 0, YB_CACHE_NOBODY, true, "x.y.a.test", "", "y.a.test", true },
+    { 0, YB_CACHE_NOBODY, true, "x.y.a.test", "", "a.test", true },
+    { 0, YB_CACHE_NOBODY, true, "x.y.a.test", "", "test", true },
+    { 0, YB_CACHE_NOBODY, true, "x.y.a.test", "", "z.y.a.test", false },
+    { 0, YB_CACHE_NOBODY, true, "x.y.a.test", "", "b.test", false },
+    /* served by a domain above: by those between */
+    { 1, YB_CACHE_NOBODY, true, "x.y.a.test", "a.test", "y.a.test", true },
+    { 1, YB_CACHE_NOBODY, true, "x.y.a.test", "a.test", "test", false },
+    { 1, YB_CACHE_NOBODY, true, "x.y.a.test", "a.test", "names", true },
+    { 1, YB_CACHE_NOBODY, true, "x.y.a.test", "a.test", "t1", true },
+    /* more names above than it has room for: by each */
+    { 0, YB_CACHE_NOBODY, true, "1.2.3.4.5.6.7.8.9.a.test", "", "test", true },
+    { 0, YB_CACHE_NOBODY, true, "1.2.3.4.5.6.7.8.9.a.test", "", "b.test", true },
+    { 0, YB_CACHE_NOBODY, true, "1.2.3.4.5.6.7.8.9.a.test", "", "t1", false },
+};
+
+static void
+changed_tenant(struct yb_cache *cache, uint8_t number)
+{
+    yb_cache_changed_tenant(cache,
+                            yb_notice_tenant(&notice_key, (struct yb_tenant_id){ { number } }));
+}
+
+START_TEST(test_owner)
+{
+    struct world w = world_new();
+    struct yb_str notice = yb_str_from(owned[_i].notice);
+
+    w.tenant = owned[_i].tenant;
+    w.owner = owned[_i].owner;
+    w.names = owned[_i].names;
+    w.domain = yb_str_from(owned[_i].domain);
+    w.above = yb_str_from(owned[_i].above);
+    ck_assert_int_eq(world_get(&w, u_key), 0);
+    w.number = 1;
+    if (yb_str_eq(notice, YB_STR("names")))
+        yb_cache_changed_names(w.cache);
+    else if (notice.n == 2)
+        changed_tenant(w.cache, (uint8_t)(notice.p[1] - '0'));
+    else
+        yb_cache_changed_domain(w.cache, yb_notice_domain(&notice_key, notice));
+    ck_assert_msg(world_get(&w, u_key) == (owned[_i].reached ? 1 : 0), "%s after %s",
+                  owned[_i].domain, owned[_i].notice);
     yb_cache_free(&w.cache);
 }
 END_TEST
@@ -337,7 +411,7 @@ START_TEST(test_many_at_once)
 }
 END_TEST
 
-enum { ADDRESS, DOMAIN, ALL, KINDS };
+enum { ADDRESS, DOMAIN, TENANT, NAMES, ALL, KINDS };
 
 static void
 change(struct world *w, int kind)
@@ -346,6 +420,10 @@ change(struct world *w, int kind)
         changed_address(w->cache, u_key, YB_STR("a.test"));
     else if (kind == DOMAIN)
         yb_cache_changed_domain(w->cache, yb_notice_domain(&notice_key, YB_STR("a.test")));
+    else if (kind == TENANT)
+        changed_tenant(w->cache, 1);
+    else if (kind == NAMES)
+        yb_cache_changed_names(w->cache);
     else
         yb_cache_changed_all(w->cache);
 }
@@ -353,7 +431,7 @@ change(struct world *w, int kind)
 /* However many notices come: the first is answered at once, the others at the end of the time. */
 START_TEST(test_forged_flood)
 {
-    struct world w = { .cache = yb_cache_new(1 << 20, 600000, 600000) };
+    struct world w = { .cache = yb_cache_new(1 << 20, 600000, 600000), .tenant = 1, .names = true };
 
     yb_cache_key(w.cache, &notice_key);
     yb_cache_up(w.cache);
@@ -379,7 +457,7 @@ END_TEST
 /* The last of many changes is seen when the time is over, though no notice comes any more. */
 START_TEST(test_flood_ends)
 {
-    struct world w = { .cache = yb_cache_new(1 << 20, 600000, 50) };
+    struct world w = { .cache = yb_cache_new(1 << 20, 600000, 50), .tenant = 1, .names = true };
     struct yb_deadline by = yb_deadline_in(20000);
     int64_t begin = yb_clock_ms();
 
@@ -431,6 +509,10 @@ static const struct {
 } payloads[] = {
     { "a 04000000 0123456789abcdef", YB_NOTICE_ADDRESS, 0x0123456789abcdef },
     { "d 04000000 fedcba9876543210", YB_NOTICE_DOMAIN, 0xfedcba9876543210 },
+    { "t 04000000 0123456789abcdef", YB_NOTICE_TENANT, 0x0123456789abcdef },
+    { "names", YB_NOTICE_NAMES, 0 },
+    { "names 04000000 0123456789abcdef", YB_NOTICE_ALL, 0 },
+    { "t 04000001 0123456789abcdef", YB_NOTICE_UNKNOWN, 0 },
     { "a 04000001 0123456789abcdef", YB_NOTICE_UNKNOWN, 0 },
     { "d 00000000 0123456789abcdef", YB_NOTICE_UNKNOWN, 0 },
     { "all", YB_NOTICE_ALL, 0 },
@@ -465,10 +547,13 @@ START_TEST(test_key_read)
             &err),
         0);
     ck_assert_int_eq(k.v[31], 31);
-    /* By another SHA-256, of the key and "i", "da.test", "aa.test u". */
+    /* By another SHA-256, of the key and "i", "da.test", "aa.test u", "t00010203-0405-…". */
     ck_assert_mem_eq(k.id, "\xc0\x6e\xba\xe2", 4);
     ck_assert_uint_eq(yb_notice_domain(&k, YB_STR("a.test")), 0xd6e2407190de9ecd);
     ck_assert_uint_eq(yb_notice_address(&k, YB_STR("u+x"), YB_STR("a.test")), 0xa1bc861a062ff8ae);
+    ck_assert_uint_eq(yb_notice_tenant(&k, (struct yb_tenant_id){ { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9,
+                                                                    10, 11, 12, 13, 14, 15 } }),
+                      0x0b479abd1b811fea);
     ck_assert_int_eq(yb_notice_key_read(YB_STR("\\x0001"), &k, &err), -1);
     ck_assert_int_eq(yb_notice_key_read(YB_STR(""), &k, &err), -1);
     ck_assert_int_eq(err.class, YB_TEMP);
@@ -604,6 +689,7 @@ main(void)
     tcase_set_timeout(tc, 60);
     tcase_add_test(tc, test_hit);
     tcase_add_loop_test(tc, test_notice_reaches, 0, YB_COUNT(reaches));
+    tcase_add_loop_test(tc, test_owner, 0, YB_COUNT(owned));
     tcase_add_test(tc, test_epoch_race);
     tcase_add_test(tc, test_listen_lost_under_way);
     tcase_add_test(tc, test_stale_is_asked_again_and_served);

@@ -618,14 +618,15 @@ END_TEST
 
 static _Atomic unsigned told_all, told_u, told_others;
 static _Atomic uint64_t hash_u;
+static const struct yb_tenant_id no_tenant;
 
 static void
-told(void *arg, const uint64_t *address)
+told(void *arg, const struct yb_directory_change *what)
 {
     ck_assert_ptr_eq(arg, &hash_u);
-    if (address == NULL)
+    if (what->kind == YB_CHANGED_ANYBODY)
         told_all++;
-    else if (*address == hash_u)
+    else if (what->hash == hash_u)
         told_u++;
     else
         told_others++;
@@ -661,9 +662,9 @@ START_TEST(test_told)
     ck_assert_int_eq(yb_directory_start(d, &err), 0);
     listening_wait(true);
     told_becomes(&told_all, 2); /* the key, and what was missed before */
-    hash_u = yb_directory_address_hash(d, names[0]);
-    ck_assert_uint_eq(hash_u, yb_directory_address_hash(d, names[4]));
-    ck_assert_uint_ne(hash_u, yb_directory_address_hash(d, names[1]));
+    hash_u = yb_directory_hashes_of(d, names[0], no_tenant).address;
+    ck_assert_uint_eq(hash_u, yb_directory_hashes_of(d, names[4], no_tenant).address);
+    ck_assert_uint_ne(hash_u, yb_directory_hashes_of(d, names[1], no_tenant).address);
     for (int again = 0; again < 2; again++) {
         ck_assert_int_eq(
             yb_directory_logins(d, names, YB_COUNT(names), arena, logins, &asked, &err), 0);
