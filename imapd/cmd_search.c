@@ -28,9 +28,10 @@ struct parsed_needle {
 struct search_job {
     struct imapd_search args;
     const struct yb_rows *rows;
-    struct yb_arena *arena; /* for one message */
-    size_t next;            /* row to look at */
-    uint32_t *hits;         /* sequence numbers or UIDs */
+    struct yb_arena *arena;     /* for one message */
+    size_t next;                /* row to look at */
+    const struct yb_zone *zone; /* whose days are meant, those that INTERNALDATE tells */
+    uint32_t *hits;             /* sequence numbers or UIDs */
     size_t n_hits, told;
     uint64_t modseq; /* highest of the hits */
 
@@ -234,7 +235,7 @@ index_matches(const struct imapd_cmd *c, const struct search_job *j, const struc
 {
     const struct yb_record *r = j->record;
     bool recent = yb_view_is_recent(&c->s->view, r->uid);
-    const struct yb_zone *zone = c->s->server->zone; /* the day that INTERNALDATE tells */
+    const struct yb_zone *zone = j->zone;
 
     switch ((unsigned)k->kind) {
     case IMAPD_KEY_FLAG:
@@ -500,6 +501,7 @@ imapd_cmd_search(struct imapd_cmd *c, struct yb_err *err)
     struct search_job *j = yb_arena_alloc(c->arena, 1, sizeof(*j));
 
     c->job = j;
+    j->zone = atomic_load(&s->zone);
     c->end = search_end;
     if (!imapd_parse_search(&c->lex, &j->args))
         return imapd_wrong(c, err);

@@ -1,7 +1,6 @@
 #include "imapd/conf.h"
 
 #include "lib/auth/auth.h"
-#include "lib/base/zone.h"
 
 #define OPT(...) YB_CONF_OPT(struct imapd_conf, __VA_ARGS__)
 #define OPT_START(...) YB_CONF_OPT_START(struct imapd_conf, __VA_ARGS__)
@@ -17,10 +16,6 @@ static const struct yb_conf_option options[] = {
         "Connections at once of one account; a network's are no longer counted once they are logged "
         "in."),
     OPT_START(STRING, auth_mechanisms, YB_AUTH_DEFAULT, 1, 200, YB_AUTH_PROSE),
-    OPT_START(STRING, time_zone, "UTC", 1, 64,
-        "Whose days SEARCH ON, SINCE and BEFORE mean, and INTERNALDATE tells, by its IANA name: that of "
-        "the users (Asia/Tokyo), or what came before 9 in the morning is yesterday's to them. "
-        "Daylight saving is that of each message's own date."),
     OPT(SIZE, max_message, "50M", 1024, UINT32_MAX,
         "Largest message taken by APPEND."),
     OPT(SIZE, command_memory, "64M", 1u << 20, UINT32_MAX,
@@ -52,14 +47,15 @@ static int
 check(void *values, struct yb_arena *a YB_UNUSED, struct yb_err *err)
 {
     const struct imapd_conf *c = (const struct imapd_conf *)values;
-    struct yb_zone *zone;
-    struct yb_err why = { 0 };
-
-    if (yb_zone_open(yb_str_from(c->time_zone), &zone, &why) < 0)
-        return yb_err_set(err, YB_PERM, "5.3.5", "time_zone: %s", why.text);
-    yb_zone_free(&zone);
     return yb_auth_mechanisms_check(yb_str_from(c->auth_mechanisms), err);
 }
+
+static const struct yb_conf_gone gone[] = {
+    { "time_zone",
+      "is a setting now, of the platform, a tenant, a domain or an account: take it away here, "
+      "and say `yubin setting set time_zone NAME`" },
+    { NULL, NULL },
+};
 
 const struct yb_conf_table imapd_conf_table = {
     .section = YB_ROLE_NAME(IMAPD),
@@ -68,4 +64,5 @@ const struct yb_conf_table imapd_conf_table = {
     .n = YB_COUNT(options),
     .size = sizeof(struct imapd_conf),
     .check = check,
+    .gone = gone,
 };

@@ -9,7 +9,6 @@ struct imapd_conf {
     struct yb_conf_list listen, listen_tls;
     const char *auth_mechanisms;
     unsigned max_connections_per_account;
-    const char *time_zone;
     uint64_t max_message;
     uint64_t command_memory, commands_memory;
     unsigned max_bad_commands;

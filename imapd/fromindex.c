@@ -77,7 +77,7 @@ imapd_fromindex_put(struct imapd_fromindex *f, struct imapd_cmd *c, uint32_t seq
         yb_buf_add(c->out, (items & IMAPD_FETCH_SIZE) != 0 ? YB_STR(" ") : between);
         yb_buf_add(c->out, YB_STR("INTERNALDATE "));
         imapd_put_date(c->out, (struct yb_date){ .utc = r->internal_date,
-                                                 .offset = yb_zone_offset(c->s->server->zone,
+                                                 .offset = yb_zone_offset(atomic_load(&c->s->zone),
                                                                           r->internal_date) });
     }
 }

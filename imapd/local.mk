@@ -33,7 +33,8 @@ imapd_libimapd_a_SOURCES = \
 	imapd/suspect.c imapd/suspect.h \
 	imapd/sync.c imapd/sync.h \
 	imapd/text.c imapd/text.h \
-	imapd/utf7.c imapd/utf7.h
+	imapd/utf7.c imapd/utf7.h \
+	imapd/zones.c imapd/zones.h
 
 sbin_PROGRAMS += imapd/yubin-imapd
 imapd_yubin_imapd_SOURCES = imapd/main.c

@@ -6,7 +6,7 @@
  * client in IDLE hears of a message at once; nothing is polled. Every usage_interval it reports the
  * sizes of mailboxes that its users changed to the database, and never waits for that.
  *
- * User yubin-mail. Files: mail_root (read, write), tzdata's zone of time_zone. Database: yubin_imapd
+ * User yubin-mail. Files: mail_root (read, write), tzdata's zones. Database: yubin_imapd
  * (functions that find one login and take sizes). Signals and exit codes: lib/daemon/daemon.h.
  */
 #include "lib/daemon/daemon.h"
@@ -37,6 +37,8 @@ open_online(struct state *st, struct yb_err *err)
         .wake = yb_net_wake,
         .kick = yb_net_kick,
         .source = yb_online_source_directory(st->directory, YB_AUTH_IMAP),
+        .heard = imapd_session_heard,
+        .heard_arg = &st->server,
         .watch = true,
     };
 
@@ -95,8 +97,8 @@ init(struct yb_daemon *d, void **state, struct yb_err *err)
     st->server.notes = yb_daemon_notes(d);
     atomic_store(&st->server.conf, conf_of(st));
     *state = st;
-    if (yb_zone_open(yb_str_from(conf_of(st)->time_zone), &st->server.zone, err) < 0 ||
-        yb_node_id_read(common->node_id_file, &st->server.node, err) < 0 ||
+    st->server.zones = imapd_zones_new();
+    if (yb_node_id_read(common->node_id_file, &st->server.node, err) < 0 ||
         open_auth(st, common, err) < 0 || open_store(st, common, err) < 0)
         return -1;
     st->usage = (struct yb_home_usage){ .net = st->server.net,
@@ -145,7 +147,7 @@ stop(void *state)
     yb_directory_free(&st->directory);
     yb_online_free(&st->server.online);
     yb_budget_pool_free(&st->server.memory);
-    yb_zone_free(&st->server.zone);
+    imapd_zones_free(&st->server.zones);
     yb_free(st);
 }
 

@@ -73,6 +73,17 @@ imapd_login(struct yb_conn *conn, struct imapd_session *s, const struct yb_auth_
     return 0;
 }
 
+void
+imapd_session_heard(void *arg, struct yb_online_entry *e, const struct yb_login *login)
+{
+    struct imapd_session *s =
+        (struct imapd_session *)(void *)((char *)e - offsetof(struct imapd_session, online));
+    struct imapd_server *server = arg;
+
+    atomic_store(&s->zone, imapd_zone(server->zones,
+                                      yb_settings_text(login->settings, YB_SETTING_TIME_ZONE)));
+}
+
 /* --- selected, at rest, left --- */
 
 void

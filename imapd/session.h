@@ -32,6 +32,7 @@
 #include "imapd/conf.h"
 #include "imapd/lex.h"
 #include "imapd/push.h"
+#include "imapd/zones.h"
 
 /* --- what all sessions share --- */
 
@@ -56,7 +57,7 @@ struct imapd_server {
     struct yb_budget_pool *memory;         /* of all commands */
     int64_t slice_ms;                      /* what a command works at a time */
     struct yb_notes *notes;                /* which messages are worked on; NULL: not noted */
-    struct yb_zone *zone;                  /* whose days dates are compared by; NULL: UTC */
+    struct imapd_zones *zones;             /* of all accounts */
     struct yb_node_id node;                /* this one; accounts of others are not served */
     const struct imapd_conf *_Atomic conf; /* in force for new sessions */
     _Atomic bool stopping;                 /* who is woken is told to come back */
@@ -90,7 +91,9 @@ struct imapd_session {
     bool identified; /* ID was logged: once is enough */
     unsigned bad;    /* wrong commands: before login so far, then in a row */
     struct yb_account_id account_id;
-    uint64_t quota;                     /* bytes, 0: none */
+    uint64_t quota; /* bytes, 0: none */
+    /* The setting time_zone, whose days dates mean; NULL: UTC. By the thread of `online`. */
+    _Atomic(const struct yb_zone *) zone;
     struct yb_store_account *account;   /* NULL at rest */
     struct yb_mailbox *mailbox;         /* the same */
     const struct yb_keywords *keywords; /* the same, of the mailbox: imapd_cmd_keywords() */
@@ -128,6 +131,9 @@ void imapd_rest(struct imapd_session *s);
 /* After a successful LOGIN or AUTHENTICATE. -1: the account cannot be served here now. */
 int imapd_login(struct yb_conn *conn, struct imapd_session *s, const struct yb_auth_user *user,
                 struct yb_err *err) YB_MUST_USE;
+
+/* For struct yb_online_conf: what counts for a session, whose `online` e is; `arg` is the server. */
+void imapd_session_heard(void *arg, struct yb_online_entry *e, const struct yb_login *login);
 
 /* --- a command --- */
 

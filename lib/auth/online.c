@@ -269,6 +269,21 @@ find(struct yb_online *o, const struct item *item)
     return e;
 }
 
+/* By a login as it is now the session ends (false), or learns what counts for it. Under the lock. */
+static bool
+judge(struct yb_online *o, struct yb_online_entry *e, const struct yb_login *login)
+{
+    struct yb_err why = { 0 };
+
+    if (yb_auth_still(e->account, &e->by, login, o->conf.source.protocol, e->since, &why) < 0) {
+        end_session(o, e, yb_err_public(&why));
+        return false;
+    }
+    if (o->conf.heard != NULL)
+        o->conf.heard(o->conf.heard_arg, e, login);
+    return true;
+}
+
 /* Without the lock while the database is asked. */
 static void
 look(struct yb_online *o, const struct item *items, size_t n, struct yb_arena *arena)
@@ -276,7 +291,7 @@ look(struct yb_online *o, const struct item *items, size_t n, struct yb_arena *a
     const struct yb_online_source *source = &o->conf.source;
     struct yb_login *logins = yb_arena_alloc(arena, n, sizeof(*logins));
     struct yb_str *names = yb_arena_alloc(arena, n, sizeof(*names));
-    struct yb_err err = { 0 }, why;
+    struct yb_err err = { 0 };
     bool asked = false;
     int rc;
 
@@ -295,11 +310,8 @@ look(struct yb_online *o, const struct item *items, size_t n, struct yb_arena *a
     for (size_t i = 0; i < n && rc == 0; i++) {
         struct yb_online_entry *e = find(o, &items[i]);
 
-        if (e == NULL || atomic_load(&e->ended) != NULL ||
-            yb_auth_still(e->account, &e->by, &logins[i], source->protocol, e->since, &why) == 0)
-            continue;
-        o->ended++;
-        end_session(o, e, yb_err_public(&why));
+        if (e != NULL && atomic_load(&e->ended) == NULL && !judge(o, e, &logins[i]))
+            o->ended++;
     }
 }
 
@@ -496,8 +508,7 @@ look_at_once(struct yb_online *o, struct yb_online_entry *e)
 
     if (source->logins(source->arg, &name, 1, arena, &login, &asked, &err) == 0) {
         pthread_mutex_lock(&o->lock);
-        if (yb_auth_still(e->account, &e->by, &login, source->protocol, e->since, &err) < 0)
-            end_session(o, e, yb_err_public(&err));
+        (void)judge(o, e, &login);
         pthread_mutex_unlock(&o->lock);
     }
     yb_arena_free(&arena);

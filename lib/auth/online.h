@@ -51,6 +51,10 @@ struct yb_online_conf {
     void (*kick)(struct yb_net *, struct yb_conn_ref); /* yb_net_kick() */
     struct yb_online_source source;                    /* yb_online_source_directory() */
     int64_t cut_ms;                                    /* how long who is ended may stay; 0: 5 s */
+    /* What counts for a session that may go on, at its login and whenever it was looked at again; under
+     * the table's lock, so it must not wait, nor ask the table. NULL: nobody wants to know. */
+    void (*heard)(void *arg, struct yb_online_entry *e, const struct yb_login *login);
+    void *heard_arg;
     bool watch; /* false: only listed and kicked; who may go on is asked by yb_auth_still() */
 };
 

@@ -73,14 +73,27 @@ similar_option(const struct yb_conf_table *t, const char *name)
     return NULL;
 }
 
+static const char *
+gone_option(const struct yb_conf_table *t, const char *name)
+{
+    for (const struct yb_conf_gone *g = t->gone; g != NULL && g->name != NULL; g++) {
+        if (strcmp(g->name, name) == 0)
+            return g->now;
+    }
+    return NULL;
+}
+
 static void
 unknown_option(const struct building *b, const struct yb_conf_entry *entry, size_t table)
 {
-    const char *similar;
+    const char *similar, *now;
 
     if (table < b->n) {
+        now = gone_option(b->tables[table], entry->option);
         similar = similar_option(b->tables[table], entry->option);
-        if (similar != NULL)
+        if (now != NULL)
+            complain(b, entry, "%s", now);
+        else if (similar != NULL)
             complain(b, entry, "no such option; is %s meant?", similar);
         else
             complain(b, entry, "no such option in this section");

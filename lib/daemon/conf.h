@@ -112,6 +112,11 @@ yb_conf_has_addresses(const struct yb_conf_option *o)
 }
 
 /* One section of the file. */
+/* An option that there was, and what to do now. */
+struct yb_conf_gone {
+    const char *name, *now;
+};
+
 struct yb_conf_table {
     const char *section;
     const char *title; /* what the section is about, one sentence */
@@ -120,10 +125,11 @@ struct yb_conf_table {
     size_t size; /* of the struct that is filled */
     /* What no single row can check or fill in; NULL: nothing. Texts go into the arena. */
     int (*check)(void *values, struct yb_arena *a, struct yb_err *err);
+    const struct yb_conf_gone *gone; /* ends with a NULL name; NULL: none */
 };
 #define YB_CONF_TABLE(section, STRUCT, options, title)                                             \
     {                                                                                              \
-        section, title, options, YB_COUNT(options), sizeof(STRUCT), NULL                           \
+        section, title, options, YB_COUNT(options), sizeof(STRUCT), NULL, NULL                     \
     }
 
 /* What was wrong, or what should be known, one line of text each:

@@ -17,6 +17,7 @@ NO_PART = b"MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=\"zz\"\
 def scenario(p):
     p.tenant("mail", "mail.test")
     p.account(BOB)
+    p.yubin("setting", "set", "time_zone", "Asia/Tokyo", "--account", BOB)
     c = p.imap(BOB)
     for text, date in ((NEC, "31-Dec-2019 15:30:00 +0000"), (SJIS, "31-Dec-2019 14:59:59 +0000"), (RAW, "01-Jan-2020 23:59:59 +0900"),
                        (CONTINUED, "02-Jan-2020 00:00:00 +0900"), (NO_PART, "02-Jan-2020 00:00:00 +0900")):
@@ -36,13 +37,14 @@ def scenario(p):
         assert c.search(None, *keys)[1] == [found], keys
     assert b'INTERNALDATE "01-Jan-2020 00:30:00 +0900"' in c.fetch("1", "(INTERNALDATE)")[1][0]
     c.logout()
-    # A name that is none is told before it does harm.
+    # A name that is none is told before it does harm; where the zone once stood, what to do now is told.
+    assert "there is no time zone Asia/Tokio" in p.fails(2, "setting", "set", "time_zone", "Asia/Tokio", "--account", BOB)
     t = p.own()
-    with open(t.conf + ".wrong", "w", encoding="utf-8") as f:
-        f.write(t.conf_text().replace("Asia/Tokyo", "Asia/Tokio"))
-    told = subprocess.run([t.control, "-c", t.conf + ".wrong", "config", "check"], stderr=subprocess.PIPE, check=False, text=True)
-    assert told.returncode == 1 and "[imapd] time_zone: there is no time zone Asia/Tokio" in told.stderr, told
+    with open(t.conf + ".old", "w", encoding="utf-8") as f:
+        f.write(t.conf_text() + "\n[imapd]\ntime_zone = Asia/Tokyo\n")
+    told = subprocess.run([t.control, "-c", t.conf + ".old", "config", "check"], stderr=subprocess.PIPE, check=False, text=True)
+    assert told.returncode == 1 and "yubin setting set time_zone" in told.stderr, told
 
 
 if __name__ == "__main__":
-    harness.main(scenario, {"imapd": {"time_zone": "Asia/Tokyo"}})
+    harness.main(scenario)

@@ -146,6 +146,8 @@ change_tenant(uint8_t number)
 /* --- the table --- */
 
 static struct yb_online *online;
+static atomic_uint heard; /* logins that held, of whom is looked for */
+static struct yb_online_entry *_Atomic heard_last;
 static struct yb_online_entry entries[MANY];
 
 static void
@@ -160,6 +162,14 @@ log_in(struct yb_online_entry *e, uint32_t slot)
 }
 
 static void
+hear(void *arg, struct yb_online_entry *e, const struct yb_login *login)
+{
+    ck_assert(arg == &heard && login->known && login->refused.n == 0);
+    heard_last = e;
+    heard++;
+}
+
+static void
 setup(void)
 {
     const struct yb_online_conf conf = {
@@ -171,16 +181,21 @@ setup(void)
                     .hashes = hashes,
                     .on_change = on_change },
         .cut_ms = 20,
+        .heard = hear,
+        .heard_arg = &heard,
         .watch = true,
     };
     struct yb_err err = { 0 };
 
     yb_log_init("test", YB_LOG_ERROR);
     set(false, NULL, NULL);
+    heard = 0;
     online = yb_online_new(&conf);
     ck_assert_int_eq(yb_online_start(online, &err), 0);
     for (uint32_t i = 0; i < MANY; i++)
         log_in(&entries[i], i);
+    ck_assert_uint_eq(heard, MANY); /* each at its login */
+    heard = 0;
     dir.questions = dir.names = dir.largest = 0;
     woken = kicked = 0;
 }
@@ -220,10 +235,13 @@ START_TEST(test_address)
     change("nobody@d.test");
     wait_for(&dir.questions, 2); /* now, and when a second change would be heard of */
     ck_assert(dir.names == 2 && count_ended() == 0);
+    wait_for(&heard, 2); /* who goes on hears what counts for him now */
+    ck_assert_ptr_eq(heard_last, &entries[8]);
     change("u7@d.test");
     wait_for(&woken, 1);
     ck_assert_str_eq(yb_online_ended(&entries[7]), "This account is suspended");
     ck_assert_uint_eq(count_ended(), 1);
+    ck_assert_uint_eq(heard, 2);
 }
 END_TEST
 

@@ -37,8 +37,13 @@ static const struct yb_conf_option options[] = {
     OPT(SECRETS, secrets, "", 0, 2, "Secret files."),
 };
 /* clang-format on */
-static const struct yb_conf_table smtpd_table =
-    YB_CONF_TABLE("smtpd", struct try_conf, options, "For this test.");
+static const struct yb_conf_gone gone[] = { { "colour", "is a setting now" }, { NULL, NULL } };
+static const struct yb_conf_table smtpd_table = { .section = "smtpd",
+                                                  .title = "For this test.",
+                                                  .options = options,
+                                                  .n = YB_COUNT(options),
+                                                  .size = sizeof(struct try_conf),
+                                                  .gone = gone };
 static const struct yb_conf_table *const tables[] = { &yb_common_conf_table, &smtpd_table };
 
 /* Builds from text; the errors are given as text in `told`. */
@@ -218,6 +223,8 @@ START_TEST(test_all_errors)
                               "[smtdp]\n"              /* 11 */
                               "count = 5\n"            /* 12: no such section */
                               "[broken\n"              /* 13 */
+                              "[smtpd]\n"              /* 14 */
+                              "colour = red\n"         /* 15: there was one */
                               "# comment\n; comment\n\n",
                               told, sizeof(told));
     static const char *const lines[] = {
@@ -229,6 +236,7 @@ START_TEST(test_all_errors)
         "x.conf:8: neither a [section] nor",
         "x.conf:12: [smtdp] count: no such section",
         "x.conf:13: a section begins with [",
+        "x.conf:15: [smtpd] colour: is a setting now",
     };
     size_t n = 0;
 
