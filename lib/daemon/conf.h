@@ -111,12 +111,12 @@ yb_conf_has_addresses(const struct yb_conf_option *o)
     return o->type == YB_CONF_ADDRESSES || o->type == YB_CONF_ADDRESSES_TLS;
 }
 
-/* One section of the file. */
 /* An option that there was, and what to do now. */
 struct yb_conf_gone {
     const char *name, *now;
 };
 
+/* One section of the file. */
 struct yb_conf_table {
     const char *section;
     const char *title; /* what the section is about, one sentence */
