@@ -82,7 +82,7 @@ BEGIN
         RETURN jsonb_array_length(v) BETWEEN k.min AND k.max
            AND NOT EXISTS (
                SELECT FROM jsonb_array_elements(v) AS e (x), LATERAL (SELECT x #>> '{}') AS w (word)
-                WHERE jsonb_typeof(x) <> 'string' OR word COLLATE "C" !~ '^[!-+.-~--]+$'
+                WHERE jsonb_typeof(x) <> 'string' OR word COLLATE "C" !~ '^[!-~]+$' OR word ~ ','
                    OR word <> ALL (k.choices) OR word COLLATE "C" !~ k.pattern)
            AND jsonb_array_length(v) = (SELECT count(DISTINCT x) FROM jsonb_array_elements(v) AS e (x));
     END IF;

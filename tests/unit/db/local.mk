@@ -19,7 +19,7 @@ tests_unit_db_test_conn_CPPFLAGS = $(db_test_cppflags)
 tests_unit_db_test_conn_LDADD    = $(DB_TEST_LIBS)
 
 CUSTOMERS = tests/unit/db/customers.c tests/unit/db/customers.h $(CLUSTER)
-check_PROGRAMS += tests/unit/db/test_scope tests/unit/db/test_audit tests/unit/db/test_matrix tests/unit/db/test_expand tests/unit/db/test_counts
+check_PROGRAMS += tests/unit/db/test_scope tests/unit/db/test_audit tests/unit/db/test_matrix tests/unit/db/test_expand tests/unit/db/test_counts tests/unit/db/test_settings
 tests_unit_db_test_scope_SOURCES   = tests/unit/db/test_scope.c $(CUSTOMERS)
 tests_unit_db_test_scope_CPPFLAGS  = $(db_test_cppflags)
 tests_unit_db_test_scope_LDADD     = $(DB_TEST_LIBS)
@@ -35,3 +35,6 @@ tests_unit_db_test_expand_LDADD    = $(DB_TEST_LIBS)
 tests_unit_db_test_counts_SOURCES  = tests/unit/db/test_counts.c $(CLUSTER)
 tests_unit_db_test_counts_CPPFLAGS = $(db_test_cppflags)
 tests_unit_db_test_counts_LDADD    = $(DB_TEST_LIBS)
+tests_unit_db_test_settings_SOURCES   = tests/unit/db/test_settings.c $(CUSTOMERS)
+tests_unit_db_test_settings_CPPFLAGS  = $(db_test_cppflags)
+tests_unit_db_test_settings_LDADD     = $(DB_TEST_LIBS)
