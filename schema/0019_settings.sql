@@ -290,7 +290,7 @@ BEGIN
 END
 $$;
 
--- Caches are told whose answers carry it: an address, a domain, a tenant's domains, everything. What a
+-- Caches are told whose answers carry it: an address, a domain, a tenant, everything. What a
 -- row belongs to never changes, so the new rows of an UPDATE say it.
 CREATE FUNCTION yb_told_settings() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = yubin, pg_temp
@@ -309,9 +309,12 @@ BEGIN
         PERFORM pg_notify('yubin_directory', 'all');
         RETURN NULL;
     END IF;
-    SELECT array_agg(DISTINCT d.domain_id) INTO ids FROM unnest(rows) r JOIN domains d
-        ON d.tenant_id = r.tenant_id AND (d.domain_id = r.domain_id OR r.domain_id IS NULL)
-     WHERE r.account_id IS NULL;
+    SELECT array_agg(r.tenant_id) INTO ids FROM unnest(rows) r WHERE r.domain_id IS NULL;
+    IF ids IS NOT NULL THEN
+        PERFORM yb_tell_tenants(ids); -- 0022 has it, and is there before anybody writes a row
+    END IF;
+    SELECT array_agg(r.domain_id) INTO ids FROM unnest(rows) r
+     WHERE r.domain_id IS NOT NULL AND r.account_id IS NULL;
     IF ids IS NOT NULL THEN
         PERFORM yb_tell(ids, NULL);
     END IF;

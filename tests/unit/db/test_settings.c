@@ -416,13 +416,13 @@ START_TEST(test_asked)
 }
 END_TEST
 
-/* How a change is told, by where it is. */
+/* How a change is told, by where it is; a domain has two names here. */
 START_TEST(test_notices)
 {
     static const struct {
         char level;
         const char *told; /* the beginnings of the notices, in order */
-    } levels[] = { { 'U', "a" }, { 'D', "d" }, { 'T', "d d" }, { 'P', "all" } };
+    } levels[] = { { 'U', "a a" }, { 'D', "d d" }, { 'T', "t" }, { 'P', "all" } };
     static const char *const changes[] = { "INSERT INTO yubin.settings (tenant_id, domain_id, "
                                            "account_id, key, value) VALUES (",
                                            "UPDATE yubin.settings SET value = '2'",
