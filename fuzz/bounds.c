@@ -58,6 +58,8 @@ const struct cost_bound cost_bounds[] = {
     { "store_name",    1 K,       256 K,          4 K,       1,         4 K,      40 },
     { "transfer",      1 K,       256 K,          8 K,       6,         8 K,     135 },
     { "tree",          2 K,       256 K,        128 K,      30,       384 K,     150 },
+    /* A text is looked at twice, by a thousand octets at most; all of it is a call. */
+    { "terms",         1 K,       256 K,        256 K,       8,       768 K,       8 },
     { "verifier",      1 K,       256 K,         16 K,       1,        64 K,       8 },
     /* Encoded four times and decoded four times; a word is tried at each length. */
     { "words",         256,       256 K,        128 K,     240,       128 K,    1400 },

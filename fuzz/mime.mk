@@ -22,6 +22,12 @@ fuzz_fuzz_date_LDFLAGS = $(FUZZ_LINK)
 fuzz_fuzz_date_LDADD   = $(MIME_LIBS)
 EXTRA_DIST += fuzz/date.dict fuzz/corpus/date
 
+FUZZ_TARGETS += fuzz/fuzz_terms
+fuzz_fuzz_terms_SOURCES = fuzz/fuzz_terms.c $(FUZZ_MAIN)
+fuzz_fuzz_terms_LDFLAGS = $(FUZZ_LINK)
+fuzz_fuzz_terms_LDADD   = $(MIME_LIBS)
+EXTRA_DIST += fuzz/terms.dict fuzz/corpus/terms
+
 FUZZ_TARGETS += fuzz/fuzz_transfer
 fuzz_fuzz_transfer_SOURCES = fuzz/fuzz_transfer.c $(FUZZ_MAIN)
 fuzz_fuzz_transfer_LDFLAGS = $(FUZZ_LINK)

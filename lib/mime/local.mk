@@ -11,6 +11,7 @@ lib_mime_libyb_mime_a_SOURCES = \
 	lib/mime/japanese.c lib/mime/japanese.h \
 	lib/mime/labels.c lib/mime/labels.h \
 	lib/mime/raw.c lib/mime/raw.h \
+	lib/mime/terms.c lib/mime/terms.h \
 	lib/mime/transfer.c lib/mime/transfer.h \
 	lib/mime/tree.c lib/mime/tree.h \
 	lib/mime/words.c lib/mime/words.h

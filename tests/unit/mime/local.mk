@@ -26,6 +26,11 @@ tests_unit_mime_test_date_SOURCES  = tests/unit/mime/test_date.c
 tests_unit_mime_test_date_CPPFLAGS = $(mime_test_cppflags)
 tests_unit_mime_test_date_LDADD    = $(MIME_LIBS) $(CHECK_LIBS)
 
+check_PROGRAMS += tests/unit/mime/test_terms
+tests_unit_mime_test_terms_SOURCES  = tests/unit/mime/test_terms.c
+tests_unit_mime_test_terms_CPPFLAGS = $(mime_test_cppflags)
+tests_unit_mime_test_terms_LDADD    = $(MIME_LIBS) $(CHECK_LIBS)
+
 check_PROGRAMS += tests/unit/mime/test_tree
 tests_unit_mime_test_tree_SOURCES  = tests/unit/mime/test_tree.c
 tests_unit_mime_test_tree_CPPFLAGS = $(mime_test_cppflags)
