@@ -20,5 +20,10 @@ dist_schema_DATA = \
 	schema/0018_audit.sql \
 	schema/0019_settings.sql \
 	schema/0021_counts.sql \
-	schema/0022_tenant_notices.sql
+	schema/0022_tenant_notices.sql \
+	schema/0023_addresses.sql \
+	schema/0024_addresses_filled.sql \
+	schema/0025_addresses_indexed.sql \
+	schema/0026_addresses_held.sql \
+	schema/0027_words.sql
 EXTRA_DIST += schema/README.md

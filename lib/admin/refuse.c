@@ -102,6 +102,7 @@ static const struct {
     { "hosted_names_pkey",                 YB_ERR_EXISTS,    "name",         "This name is a domain or a domain alias already" },
     { "accounts_domain_id_local_key",      YB_ERR_EXISTS,    "address",      "There is an account of this address already" },
     { "accounts_tenant_id_domain_id_fkey", YB_ERR_IN_USE,    NULL,           "The domain still has accounts: delete them first" },
+    { "accounts_domain_fkey",              YB_ERR_IN_USE,    NULL,           "The domain still has accounts: delete them first" },
     { "accounts_home_node_fkey",           YB_ERR_NOT_FOUND, "home_node",    "There is no such node" },
     { "aliases_domain_id_local_key",       YB_ERR_EXISTS,    "address",      "There is an alias of this address already" },
     { "nodes_pkey",                        YB_ERR_EXISTS,    "node_id",      "This node is in the database already" },

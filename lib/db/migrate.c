@@ -13,6 +13,9 @@
 #define MAX_FILES 1000
 #define MAX_FILE_SIZE (4u << 20)
 #define CONNECT_MS 10000
+/* A file that says how long it waits for locks does not get them: so often, with a rest, again. */
+#define TIMES_MORE 300
+#define REST_US 1000000
 /* Migrations rewrite tables; the lock is waited for as long as another migration may take. */
 #define MIGRATE_MS (60 * 60 * 1000)
 /*
@@ -324,9 +327,9 @@ index_broken(PGconn *pg, const char *name, PGresult **out, struct yb_err *err)
  * whole.
  */
 static int
-index_clear(PGconn *pg, const struct file *f, struct yb_err *err)
+index_clear(PGconn *pg, const char *statement, struct yb_err *err)
 {
-    const char *at = strstr(f->text, NEW_INDEX);
+    const char *at = strstr(statement, NEW_INDEX);
     struct yb_str rest = yb_str_from(at == NULL ? "" : at + strlen(NEW_INDEX));
     char name[64], sql[400];
     int rc = 0;
@@ -354,14 +357,35 @@ index_clear(PGconn *pg, const struct file *f, struct yb_err *err)
     return rc;
 }
 
+/* A statement of a file, which ends with its line; *rest goes on behind it. New, or NULL at the end. */
+static char *
+statement_next(struct yb_str *rest)
+{
+    static const struct yb_str end = YB_STR_INIT(";\n");
+    size_t n = yb_str_find_str(*rest, end);
+    struct yb_str one = yb_str_head(*rest, n < rest->n ? n + 1 : n);
+
+    *rest = yb_str_skip(*rest, one.n);
+    return yb_str_trim(one).n == 0 ? NULL : yb_dup(one.p, one.n);
+}
+
 /* Outside a transaction. Killed, we leave it to the server, which shall notice. */
 static int
 alone_run(PGconn *pg, const struct file *f, struct yb_err *err)
 {
+    struct yb_str rest = yb_str_from(f->text);
+    char *one;
+    int rc = 0;
+
     if (run(pg, "SET client_connection_check_interval = '1s'", err) < 0 ||
         run(pg, "SET ROLE yubin_owner", err) < 0 ||
-        run(pg, "SET search_path = yubin, pg_temp", err) < 0 || index_clear(pg, f, err) < 0 ||
-        run(pg, f->text, err) < 0)
+        run(pg, "SET search_path = yubin, pg_temp", err) < 0)
+        return -1;
+    while (rc == 0 && (one = statement_next(&rest)) != NULL) {
+        rc = index_clear(pg, one, err) < 0 ? -1 : run(pg, one, err);
+        yb_free(one);
+    }
+    if (rc < 0)
         return -1;
     return run(pg, "RESET ROLE", err) < 0 ? -1 : run(pg, "RESET search_path", err);
 }
@@ -439,6 +463,7 @@ static int
 files_run(struct migration *m, struct yb_err *err)
 {
     struct yb_err ignored = { 0 };
+    unsigned left = TIMES_MORE;
     size_t i = 0;
 
     if (record_find(m->pg, &m->record, err) < 0 ||
@@ -451,6 +476,12 @@ files_run(struct migration *m, struct yb_err *err)
         }
         if (file_step(m, &m->files.v[i], err) == 0) {
             m->record = true;
+            continue;
+        }
+        /* Somebody holds what the file wants, or wants what it holds: it gives way, and comes again. */
+        if ((err->kind == YB_ERR_IN_USE || err->kind == YB_ERR_CONFLICT) && left-- > 0 &&
+            run(m->pg, "ROLLBACK", &ignored) == 0) {
+            yb_clock_rest_us(REST_US);
             continue;
         }
         /* There is nothing to lock before the first file is run: of two that begin at once one

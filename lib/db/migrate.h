@@ -8,9 +8,10 @@
  *
  *   -- run: repeated   one SELECT that does a batch and answers how many rows it did; each batch is a
  *                      transaction, the one that did none records the file
- *   -- run: alone      one statement that no transaction can hold, which does nothing where it was done
- *                      (CREATE INDEX CONCURRENTLY IF NOT EXISTS, in this spelling: an invalid index of
- *                      that name is dropped before it); the record is locked by a second connection
+ *   -- run: alone      statements that no transaction can hold, each ends with its line and does nothing
+ *                      where it was done (CREATE INDEX CONCURRENTLY IF NOT EXISTS, in this spelling: an
+ *                      invalid index of that name is dropped before it); the record is locked by a
+ *                      second connection
  */
 #ifndef YB_DB_MIGRATE_H
 #define YB_DB_MIGRATE_H

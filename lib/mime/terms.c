@@ -146,11 +146,10 @@ yb_terms_wanted(struct yb_terms *t, struct yb_str text, struct yb_arena *arena)
     add(t, text, true, arena);
 }
 
-/* The last octet that is not the greatest one grows; that gives no UTF-8, so characters are counted. */
 struct yb_str
 yb_terms_behind(struct yb_str prefix, struct yb_arena *arena)
 {
-    static const char last[] = "\xf4\x8f\xbf\xbf"; /* U+10FFFF, which nobody writes */
+    static const char last[] = "\xf4\x8f\xbf\xbf"; /* U+10FFFF, which is no character */
 
     return yb_arena_printf(arena, "%.*s%s", YB_STR_ARG(prefix), last);
 }

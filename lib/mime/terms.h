@@ -24,8 +24,8 @@ struct yb_terms {
 void yb_terms_add(struct yb_terms *t, struct yb_str text, struct yb_arena *arena);
 /* The same of a text that somebody looks for: a run is one word. */
 void yb_terms_wanted(struct yb_terms *t, struct yb_str text, struct yb_arena *arena);
-/* The first of all texts that do not begin with `prefix` but are greater, in the order of octets: what
- * begins with it is between the two. Empty prefix or one of 0xff: one that is greater than every UTF-8. */
+/* A text that is greater, in the order of octets, than every other that begins with `prefix` (which may be
+ * empty): what begins with it is between the two. */
 struct yb_str yb_terms_behind(struct yb_str prefix, struct yb_arena *arena) YB_MUST_USE;
 
 #endif

@@ -26,6 +26,8 @@ fill_domain(struct cluster *c, const char *tenant, const char *domain)
         cluster_sql(c, "SELECT fixtures.forward('u%d@%s', true, 'else@where.test')", i, domain);
         cluster_sql(c, "SELECT fixtures.report('u%d@%s', 1000)", i, domain);
     }
+    cluster_sql(c, "UPDATE accounts SET words = ARRAY['jane', 'doe'] WHERE domain_name = '%s'",
+                domain);
     cluster_sql(c,
                 "INSERT INTO sender_rights SELECT tenant_id, account_id, domain_id, 'all'"
                 " FROM accounts JOIN domains USING (tenant_id, domain_id) WHERE name = '%s'",

@@ -105,6 +105,39 @@ START_TEST(test_counts_are_filled)
 }
 END_TEST
 
+/* Of the state before, without what came since. */
+static const char rows_before[] =
+    "SET search_path = yubin, pg_temp;"
+    " INSERT INTO nodes (node_id, name) VALUES ('\\x0102030405060708', 'n');"
+    " INSERT INTO tenants (name) VALUES ('t');"
+    " INSERT INTO domains (tenant_id, name) SELECT tenant_id, 'd' || i || '.test'"
+    " FROM tenants, generate_series(1, 3) AS i;"
+    " INSERT INTO accounts (tenant_id, domain_id, local, written, home_node)"
+    " SELECT tenant_id, domain_id, 'u' || i, 'U' || i, '\\x0102030405060708'"
+    " FROM domains, generate_series(1, 5000) AS i;"
+    " INSERT INTO aliases (tenant_id, domain_id, local, written)"
+    " SELECT tenant_id, domain_id, 'a', 'a' FROM domains;"
+    " INSERT INTO retirements (tenant_id, domain_id, local, written, kind)"
+    " SELECT tenant_id, domain_id, 'r', 'r', 'deleted' FROM domains";
+
+/* What 0023 and what follows give to rows that were there, in more batches than one. */
+static void
+look_at_rows(void)
+{
+    static const char *const tables[] = { "accounts", "aliases", "retirements" };
+
+    for (size_t i = 0; i < YB_COUNT(tables); i++)
+        ck_assert_str_eq(cluster_sql(c,
+                                     "SELECT count(*) FILTER (WHERE a.address_key = a.local || '@'"
+                                     " || d.name AND a.domain_name = d.name) || ' of ' || count(*)"
+                                     " FROM %s a JOIN domains d USING (domain_id)",
+                                     tables[i]),
+                         i == 0 ? "15000 of 15000" : "3 of 3");
+    ck_assert_str_eq(cluster_sql(c, "SELECT count(*) FROM pg_constraint WHERE NOT convalidated"),
+                     "0");
+    ck_assert_str_eq(cluster_sql(c, "SELECT count(*) FROM pg_index WHERE NOT indisvalid"), "0");
+}
+
 /* What is there, but for what nothing that was released used: yubin_admin is whom yubin_api becomes,
  * and no program logs in as that yet. */
 START_TEST(test_nothing_is_taken_away)
@@ -125,7 +158,9 @@ START_TEST(test_nothing_is_taken_away)
                                  " CREATE TABLE fixtures.rights AS" RIGHTS),
                      "");
     ck_assert_str_eq(cluster_ask(c, "postgres", "SELECT count(*) > 500 FROM fixtures.rights"), "t");
+    ck_assert_str_eq(cluster_ask(c, "postgres", rows_before), "");
     cluster_migrate(c);
+    look_at_rows();
     ck_assert_str_eq(
         cluster_ask(c, "postgres",
                     "SET search_path = yubin, pg_temp;"

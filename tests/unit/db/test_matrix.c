@@ -32,23 +32,18 @@ struct asker {
 static const struct asker askers[] = {
     { 'O', "yubin_api_operator",
       "account_cards accounts alias_cards alias_targets aliases audit credentials domain_aliases"
-      " domain_cards domain_counts domain_usage domains forwards retirement_cards retirements "
-      "sender_rights "
-      "settings"
-      " tenant_cards tenant_counts tenant_usage tenants usage",
+      " domain_cards domain_counts domain_usage domains forwards retirement_cards retirements"
+      " search_words sender_rights settings tenant_cards tenant_counts tenant_usage tenants usage",
       "accounts alias_targets aliases credentials domain_aliases domains forwards retirements"
       " sender_rights settings tenants" },
     { 'T', "yubin_admin",
       "account_cards accounts alias_cards alias_targets aliases audit credentials domain_aliases"
-      " domain_cards domain_counts domain_usage domains forwards retirement_cards retirements "
-      "sender_rights "
-      "settings"
-      " tenant_cards tenant_counts tenant_usage tenants usage",
+      " domain_cards domain_counts domain_usage domains forwards retirement_cards retirements"
+      " search_words sender_rights settings tenant_cards tenant_counts tenant_usage tenants usage",
       "accounts alias_targets aliases credentials forwards retirements sender_rights settings" },
     { 'D', "yubin_domain_admin",
-      "accounts aliases audit domain_aliases domain_counts domain_usage domains retirements "
-      "settings"
-      " usage",
+      "accounts aliases audit domain_aliases domain_counts domain_usage domains retirements"
+      " search_words settings usage",
       "accounts aliases retirements settings" },
     { 'U', "yubin_user", "accounts audit credentials domains forwards sender_rights settings usage",
       "forwards settings" },

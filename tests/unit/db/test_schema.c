@@ -21,12 +21,12 @@ static const char *const roles[] = {
 #define N_LOGINS 11
 #define API 9 /* among them */
 static const char *const tables[] = {
-    "nodes",         "tenants",       "domains",     "domain_aliases",
-    "accounts",      "credentials",   "aliases",     "alias_targets",
-    "forwards",      "retirements",   "usage",       "domain_usage",
-    "tenant_usage",  "sender_rights", "settings",    "schema_migrations",
-    "notice_keys",   "scope_key",     "audit",       "tenant_counts",
-    "domain_counts", "hosted_names",  "setting_keys"
+    "nodes",         "tenants",       "domains",      "domain_aliases",
+    "accounts",      "credentials",   "aliases",      "alias_targets",
+    "forwards",      "retirements",   "usage",        "domain_usage",
+    "tenant_usage",  "sender_rights", "settings",     "schema_migrations",
+    "notice_keys",   "scope_key",     "audit",        "tenant_counts",
+    "domain_counts", "hosted_names",  "setting_keys", "search_words"
 };
 #define DENIED "42501"
 
@@ -802,6 +802,69 @@ START_TEST(test_rows_are_checked)
 }
 END_TEST
 
+/* An address says what it is, whoever writes it, and words follow the object. */
+START_TEST(test_addresses_do_not_lie)
+{
+    static const struct {
+        const char *sql, *want;
+    } steps[] = {
+        /* as a daemon or `yubin` of before: columns it does not know */
+        { "INSERT INTO accounts (tenant_id, domain_id, local, written, home_node)"
+          " SELECT tenant_id, domain_id, 'old', 'Old', home_node FROM accounts LIMIT 1;"
+          " SELECT words IS NULL FROM accounts WHERE local = 'old'",
+          "t" },
+        { "SELECT address_key = local || '@' || domain_name FROM accounts WHERE local = 'old'",
+          "t" },
+        { "UPDATE accounts SET address_key = 'lie@' || domain_name WHERE local = 'old'", "23514" },
+        { "UPDATE accounts SET address_key = 'old@lie.test', domain_name = 'lie.test'"
+          " WHERE local = 'old'",
+          "23503" },
+        { "UPDATE accounts SET domain_id = gen_random_uuid() WHERE local = 'old'", "23503" },
+        { "INSERT INTO aliases (tenant_id, domain_id, local, written)"
+          " VALUES (gen_random_uuid(), gen_random_uuid(), 'x', 'x')",
+          "23503" },
+        { "UPDATE domains SET name = 'new.test' WHERE domain_id = (SELECT domain_id FROM accounts"
+          " WHERE local = 'old')",
+          "23503" },
+        { "UPDATE accounts SET words = '{old,friend}' WHERE local = 'old';"
+          " SELECT string_agg(word, ' ' ORDER BY word) FROM search_words s JOIN accounts a"
+          " ON s.object_id = a.account_id WHERE a.local = 'old'",
+          "friend old" },
+        { "UPDATE accounts SET local = 'older', written = 'older' WHERE local = 'old';"
+          " SELECT address_key ~ '^older@' AND words IS NULL AND NOT EXISTS"
+          " (SELECT FROM search_words WHERE object_id = account_id) FROM accounts"
+          " WHERE local = 'older'",
+          "t" },
+        { "UPDATE accounts SET words = '{friend}' WHERE local = 'older'; UPDATE accounts"
+          " SET suspended_at = now(), suspended_reason = 'x' WHERE local = 'older';"
+          " SELECT address_key FROM search_words WHERE word = 'friend' AND address_key ~ '^older@'"
+          " AND address_key !~ ' '",
+          NULL },
+        { "UPDATE accounts SET display_name = 'Other' WHERE local = 'older';"
+          " SELECT words IS NULL FROM accounts WHERE local = 'older'",
+          "t" },
+        { "UPDATE accounts SET words = '{friend}' WHERE local = 'older';"
+          " DELETE FROM accounts WHERE local = 'older';"
+          " SELECT count(*) FROM search_words WHERE word = 'friend'",
+          "0" },
+        { "UPDATE accounts SET words = array_fill('x'::text, ARRAY[65])", "23514" },
+        { "UPDATE accounts SET words = ARRAY[repeat('x', 65)]", "23514" },
+    };
+
+    for (size_t i = 0; i < YB_COUNT(steps); i++) {
+        char sql[700];
+        const char *got;
+
+        snprintf(sql, sizeof(sql), "SET search_path = yubin, pg_temp; %s", steps[i].sql);
+        got = cluster_ask(c, "postgres", sql);
+        if (steps[i].want == NULL)
+            ck_assert_msg(strncmp(got, "older@", 6) == 0, "%s: %s", steps[i].sql, got);
+        else
+            ck_assert_msg(strcmp(got, steps[i].want) == 0, "%s: %s", steps[i].sql, got);
+    }
+}
+END_TEST
+
 START_TEST(test_limits_hold)
 {
     cluster_sql(c, "SELECT fixtures.tenant('t3'), fixtures.domain('t3', 'c.test')");
@@ -952,6 +1015,7 @@ fill(void)
                     "INSERT INTO sender_rights SELECT tenant_id, account_id, domain_id, ''"
                     " FROM accounts WHERE account_id = fixtures.id('u@%c.test')",
                     *d);
+        cluster_sql(c, "UPDATE accounts SET words = '{jane}' WHERE domain_name = '%c.test'", *d);
         cluster_sql(c,
                     "INSERT INTO settings (tenant_id, account_id, key, value)"
                     " SELECT tenant_id, account_id, 'time_zone', '\"Asia/Tokyo\"' FROM accounts"
@@ -994,6 +1058,7 @@ main(void)
     tcase_add_test(tc, test_functions_change_nothing_foreign);
     tcase_add_test(tc, test_password_upgrade);
     tcase_add_test(tc, test_rows_are_checked);
+    tcase_add_test(tc, test_addresses_do_not_lie);
     tcase_add_test(tc, test_limits_hold);
     tcase_add_test(tc, test_names_at_once);
     tcase_add_test(tc, test_usage_adds_up);

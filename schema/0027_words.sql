@@ -1,0 +1,123 @@
+-- Search by words. A row for each word of an account or an alias, kept by triggers; a word is found by
+-- how it begins, in the order (word, address), which is the one that an index has. Who may see the
+-- object may see its words.
+SET LOCAL lock_timeout = '1s';
+CREATE TABLE search_words (
+    tenant_id   uuid NOT NULL,
+    domain_id   uuid NOT NULL,
+    word        text COLLATE "C" NOT NULL CHECK (octet_length(word) BETWEEN 1 AND 64),
+    address_key text COLLATE "C" NOT NULL,
+    object_id   uuid NOT NULL -- of an account or an alias; no key: it goes by the same triggers
+);
+CREATE INDEX search_words_word ON search_words (word, address_key);
+CREATE INDEX search_words_tenant ON search_words (tenant_id, word, address_key);
+CREATE INDEX search_words_domain ON search_words (domain_id, word, address_key);
+ALTER TABLE search_words ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+
+DO $make$
+DECLARE
+    x record;
+BEGIN
+    FOR x IN SELECT * FROM (VALUES ('accounts', 'account_id', 'yb_account_words'),
+                                   ('aliases', 'alias_id', 'yb_alias_words')) AS v (name, id, f)
+    LOOP
+        EXECUTE format($f$
+CREATE FUNCTION %1$s() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = yubin, pg_temp
+AS $$
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        INSERT INTO search_words (tenant_id, domain_id, word, address_key, object_id)
+            SELECT c.tenant_id, c.domain_id, w.word, c.address_key, c.%2$I
+              FROM came c, unnest(c.words) AS w (word);
+    ELSIF TG_OP = 'DELETE' THEN
+        DELETE FROM search_words s USING gone g, unnest(g.words) AS w (word)
+         WHERE s.word = w.word AND s.address_key = g.address_key AND s.object_id = g.%2$I;
+    ELSIF EXISTS (SELECT FROM came c JOIN gone g USING (%2$I)
+                   WHERE (c.words, c.address_key) IS DISTINCT FROM (g.words, g.address_key)) THEN
+        DELETE FROM search_words s USING gone g, unnest(g.words) AS w (word)
+         WHERE s.word = w.word AND s.address_key = g.address_key AND s.object_id = g.%2$I;
+        INSERT INTO search_words (tenant_id, domain_id, word, address_key, object_id)
+            SELECT c.tenant_id, c.domain_id, w.word, c.address_key, c.%2$I
+              FROM came c, unnest(c.words) AS w (word);
+    END IF;
+    RETURN NULL;
+END
+$$$f$, x.f, x.id);
+        EXECUTE format('CREATE TRIGGER words_insert AFTER INSERT ON %I REFERENCING NEW TABLE AS came'
+                       ' FOR EACH STATEMENT EXECUTE FUNCTION %I()', x.name, x.f);
+        EXECUTE format('CREATE TRIGGER words_update AFTER UPDATE ON %I REFERENCING OLD TABLE AS gone'
+                       ' NEW TABLE AS came FOR EACH STATEMENT EXECUTE FUNCTION %I()', x.name, x.f);
+        EXECUTE format('CREATE TRIGGER words_delete AFTER DELETE ON %I REFERENCING OLD TABLE AS gone'
+                       ' FOR EACH STATEMENT EXECUTE FUNCTION %I()', x.name, x.f);
+    END LOOP;
+END
+$make$;
+
+-- For `yubin schema migrate`: who lacks words, behind an id, locked till their words are put; and those.
+CREATE FUNCTION yb_words_missing(p_aliases boolean, p_after uuid, OUT id uuid, OUT local text,
+                                 OUT name text) RETURNS SETOF record
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = yubin, pg_temp SET enable_sort = off
+AS $$
+BEGIN
+    IF p_aliases THEN
+        RETURN QUERY SELECT a.alias_id, a.local::text, '' FROM aliases a
+          WHERE a.words IS NULL AND a.alias_id > p_after ORDER BY a.alias_id LIMIT 10000
+            FOR NO KEY UPDATE;
+    ELSE
+        RETURN QUERY SELECT a.account_id, a.local::text, a.display_name FROM accounts a
+          WHERE a.words IS NULL AND a.account_id > p_after ORDER BY a.account_id LIMIT 10000
+            FOR NO KEY UPDATE;
+    END IF;
+END
+$$;
+-- p_ids may come more than once, with a word each; one that has none comes with NULL.
+CREATE FUNCTION yb_words_put(p_aliases boolean, p_ids uuid[], p_words text[]) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = yubin, pg_temp
+AS $$
+BEGIN
+    PERFORM set_config('yubin.filling', 'on', true);
+    IF p_aliases THEN
+        UPDATE aliases a SET words = x.words
+          FROM (SELECT i.id, coalesce(array_agg(i.word) FILTER (WHERE i.word IS NOT NULL), '{}')
+                  FROM unnest(p_ids, p_words) AS i (id, word) GROUP BY i.id) AS x (id, words)
+         WHERE a.alias_id = x.id;
+    ELSE
+        UPDATE accounts a SET words = x.words
+          FROM (SELECT i.id, coalesce(array_agg(i.word) FILTER (WHERE i.word IS NOT NULL), '{}')
+                  FROM unnest(p_ids, p_words) AS i (id, word) GROUP BY i.id) AS x (id, words)
+         WHERE a.account_id = x.id;
+    END IF;
+END
+$$;
+
+DO $$
+DECLARE
+    f regprocedure;
+BEGIN
+    FOR f IN SELECT p.oid::regprocedure FROM pg_proc p
+              WHERE p.pronamespace = 'yubin'::regnamespace
+                AND p.proname IN ('yb_account_words', 'yb_alias_words', 'yb_words_missing',
+                                  'yb_words_put')
+    LOOP
+        EXECUTE format('ALTER FUNCTION %s OWNER TO yubin_functions', f);
+        EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', f);
+    END LOOP;
+END
+$$;
+GRANT EXECUTE ON FUNCTION yb_words_missing(boolean, uuid), yb_words_put(boolean, uuid[], text[])
+    TO yubin_owner;
+GRANT SELECT, INSERT, DELETE ON search_words TO yubin_functions;
+GRANT SELECT ON search_words TO yubin_operator, yubin_api_operator, yubin_admin, yubin_domain_admin;
+CREATE POLICY operator_rows ON search_words FOR SELECT TO yubin_operator USING (true);
+CREATE POLICY api_operator_rows ON search_words FOR SELECT TO yubin_api_operator
+    USING ((SELECT yb_scope_operator('O')));
+CREATE POLICY tenant_rows ON search_words FOR SELECT TO yubin_admin
+    USING (tenant_id = (SELECT yb_scope_tenant('T')));
+CREATE POLICY domain_rows ON search_words FOR SELECT TO yubin_domain_admin
+    USING (domain_id = (SELECT yb_scope_domain('D')));
+
+-- What these held is held by the keys that take the name along.
+ALTER TABLE accounts DROP CONSTRAINT accounts_tenant_id_domain_id_fkey;
+ALTER TABLE aliases DROP CONSTRAINT aliases_tenant_id_domain_id_fkey;
+ALTER TABLE retirements DROP CONSTRAINT retirements_tenant_id_domain_id_fkey;
