@@ -47,6 +47,8 @@ const struct cost_bound cost_bounds[] = {
      * attempts, whose rows are long here, and which doubles now and then over many inputs; a
      * wrong password. */
     { "sasl",          1 K,       256 K,       8192 K,       4,       512 K,      12 },
+    /* A zone of tzdata is read into room for the longest, and twice. */
+    { "setting",       1 K,       256 K,        800 K,      12,       128 K,      40 },
     { "smtp_args",     1 K,       256 K,         16 K,       4,        16 K,      26 },
     /* Three servers, each with the table of its message buffers. */
     { "smtp_session",  384,       256 K,        512 K,     200,       512 K,     200 },

@@ -45,6 +45,7 @@ include fuzz/net.mk
 include fuzz/mime.mk
 include fuzz/event.mk
 include fuzz/cred.mk
+include fuzz/settings.mk
 include fuzz/daemon.mk
 include fuzz/db.mk
 include fuzz/directory.mk

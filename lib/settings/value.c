@@ -112,6 +112,13 @@ text_take(const struct yb_setting *s, struct yb_str v, json_t **out)
     return *out != NULL;
 }
 
+/* What stands for an empty list, unless it is one of the choices. */
+static bool
+is_none(const struct yb_setting *s, struct yb_str v)
+{
+    return yb_str_eqi(v, YB_STR("none")) && !is_choice(v, s->choices);
+}
+
 static bool
 word_take(const struct yb_setting *s, struct yb_str word, json_t *list)
 {
@@ -122,7 +129,8 @@ word_take(const struct yb_setting *s, struct yb_str word, json_t *list)
         if (word.p[i] <= ' ' || (unsigned char)word.p[i] >= 127)
             return false;
     }
-    if (s->choices != NULL ? !is_choice(word, s->choices) : !matches(s->pattern, word))
+    if (s->choices != NULL ? !is_choice(word, s->choices)
+                           : is_none(s, word) || !matches(s->pattern, word))
         return false;
     json_array_foreach(list, i, other)
     {
@@ -139,7 +147,7 @@ list_take(const struct yb_setting *s, struct yb_str v, json_t **out)
     struct yb_str part, word;
     bool right = true;
 
-    if (s->min == 0 && yb_str_eqi(v, YB_STR("none")) && !is_choice(v, s->choices))
+    if (s->min == 0 && is_none(s, v))
         v.n = 0;
     while (right && v.n > 0 && yb_str_split(&v, ',', &part)) {
         part = yb_str_trim(part);
