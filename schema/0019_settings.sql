@@ -49,6 +49,7 @@ $$;
 -- id. No key says that a row's domain is its account's: the trigger below, which nobody passes by,
 -- writes what the account says, and neither ever changes.
 ALTER TABLE settings NO FORCE ROW LEVEL SECURITY;
+ALTER TABLE accounts NO FORCE ROW LEVEL SECURITY; -- it is looked at
 ALTER TABLE settings ADD COLUMN locked boolean NOT NULL DEFAULT false;
 ALTER TABLE settings DROP CONSTRAINT settings_check, DROP CONSTRAINT settings_check1,
                      DROP CONSTRAINT settings_check2;
@@ -60,6 +61,7 @@ ALTER TABLE settings
              WHEN account_id IS NOT NULL THEN num_nonnulls(tenant_id, domain_id) = 2 AND NOT locked
              ELSE domain_id IS NULL OR tenant_id IS NOT NULL END);
 ALTER TABLE settings FORCE ROW LEVEL SECURITY;
+ALTER TABLE accounts FORCE ROW LEVEL SECURITY;
 
 -- Is `v` a value of the key?
 CREATE FUNCTION yb_setting_fits(k setting_keys, v jsonb) RETURNS boolean

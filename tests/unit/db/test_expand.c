@@ -73,19 +73,43 @@ static void
 before_fill(void)
 {
     ck_assert_str_eq(
-        cluster_ask(c, "postgres",
-                    "SET search_path = yubin, pg_temp;"
-                    "INSERT INTO nodes (node_id, name) VALUES ('\\x0102030405060708', 'n');"
-                    "INSERT INTO tenants (name) SELECT 't' || i FROM generate_series(1, 3) i;"
-                    "INSERT INTO domains (tenant_id, name) SELECT tenant_id, 'd' || i || '.test'"
-                    " FROM tenants, generate_series(1, 2) i WHERE tenants.name = 't1';"
-                    "INSERT INTO domains (tenant_id, name) SELECT tenant_id, 'e.test' FROM tenants"
-                    " WHERE name = 't2';"
-                    "INSERT INTO domain_aliases (tenant_id, domain_id, name) SELECT tenant_id,"
-                    " domain_id, 'f.test' FROM domains WHERE name = 'e.test';"
-                    "INSERT INTO accounts (tenant_id, domain_id, local, written, home_node)"
-                    " SELECT tenant_id, domain_id, 'u' || i, 'u' || i, '\\x0102030405060708'"
-                    " FROM domains, generate_series(1, 3) i WHERE domains.name <> 'd2.test'"),
+        cluster_ask(
+            c, "postgres",
+            "SET search_path = yubin, pg_temp;"
+            "INSERT INTO nodes (node_id, name) VALUES ('\\x0102030405060708', 'n');"
+            "INSERT INTO tenants (name) SELECT 't' || i FROM generate_series(1, 3) i;"
+            "INSERT INTO domains (tenant_id, name) SELECT tenant_id, 'd' || i || '.test'"
+            " FROM tenants, generate_series(1, 2) i WHERE tenants.name = 't1';"
+            "INSERT INTO domains (tenant_id, name) SELECT tenant_id, 'e.test' FROM tenants"
+            " WHERE name = 't2';"
+            "INSERT INTO domain_aliases (tenant_id, domain_id, name) SELECT tenant_id,"
+            " domain_id, 'f.test' FROM domains WHERE name = 'e.test';"
+            "INSERT INTO accounts (tenant_id, domain_id, local, written, home_node)"
+            " SELECT tenant_id, domain_id, 'u' || i, 'u' || i, '\\x0102030405060708'"
+            " FROM domains, generate_series(1, 3) i WHERE domains.name <> 'd2.test';"
+            "INSERT INTO settings (tenant_id, key, value) SELECT tenant_id, 'time_zone', '1'"
+            " FROM tenants WHERE name = 't1';"
+            "INSERT INTO settings (tenant_id, domain_id, key, value) SELECT tenant_id,"
+            " domain_id, 'time_zone', '\"Asia/Tokyo\"' FROM domains WHERE name = 'd1.test';"
+            "INSERT INTO settings (tenant_id, account_id, key, value) SELECT tenant_id,"
+            " account_id, 'junk.enabled', 'true' FROM accounts;"
+            "INSERT INTO settings (node_id, key, value) SELECT node_id, 'k', '1' FROM nodes"),
+        "");
+    /* One who has many, of everything that has an address. */
+    ck_assert_str_eq(
+        cluster_ask(
+            c, "postgres",
+            "SET search_path = yubin, pg_temp;"
+            "INSERT INTO tenants (name) VALUES ('many');"
+            "INSERT INTO domains (tenant_id, name) SELECT tenant_id, 'm' || i || '.test'"
+            " FROM tenants, generate_series(1, 3) i WHERE tenants.name = 'many';"
+            "INSERT INTO accounts (tenant_id, domain_id, local, written, home_node)"
+            " SELECT tenant_id, domain_id, 'u' || i, 'U' || i, '\\x0102030405060708'"
+            " FROM domains, generate_series(1, 5000) i WHERE domains.name ~ '^m';"
+            "INSERT INTO aliases (tenant_id, domain_id, local, written)"
+            " SELECT tenant_id, domain_id, 'a', 'a' FROM domains WHERE name ~ '^m';"
+            "INSERT INTO retirements (tenant_id, domain_id, local, written, kind)"
+            " SELECT tenant_id, domain_id, 'r', 'r', 'deleted' FROM domains WHERE name ~ '^m'"),
         "");
 }
 
@@ -95,30 +119,15 @@ START_TEST(test_counts_are_filled)
     ck_assert_str_eq(cluster_sql(c,
                                  "SELECT string_agg(name || ' ' || domains || ' ' || accounts, ', '"
                                  " ORDER BY name) FROM tenant_cards"),
-                     "t1 2 3, t2 1 3, t3 0 0");
+                     "many 3 15000, t1 2 3, t2 1 3, t3 0 0");
     ck_assert_str_eq(cluster_sql(c, "SELECT string_agg(name || ' ' || accounts, ', ' ORDER BY name)"
                                     " FROM domain_cards"),
-                     "d1.test 3, d2.test 0, e.test 3");
+                     "d1.test 3, d2.test 0, e.test 3, m1.test 5000, m2.test 5000, m3.test 5000");
     cluster_sql(c, "UPDATE domains SET max_accounts = 3 WHERE name = 'e.test'");
     ck_assert_str_eq(cluster_ask(c, "postgres", "SELECT fixtures.account('u4@e.test')"), "YB001");
     ck_assert_str_eq(cluster_ask(c, "postgres", "SELECT fixtures.domain('t3', 'f.test')"), "23505");
 }
 END_TEST
-
-/* Of the state before, without what came since. */
-static const char rows_before[] =
-    "SET search_path = yubin, pg_temp;"
-    " INSERT INTO nodes (node_id, name) VALUES ('\\x0102030405060708', 'n');"
-    " INSERT INTO tenants (name) VALUES ('t');"
-    " INSERT INTO domains (tenant_id, name) SELECT tenant_id, 'd' || i || '.test'"
-    " FROM tenants, generate_series(1, 3) AS i;"
-    " INSERT INTO accounts (tenant_id, domain_id, local, written, home_node)"
-    " SELECT tenant_id, domain_id, 'u' || i, 'U' || i, '\\x0102030405060708'"
-    " FROM domains, generate_series(1, 5000) AS i;"
-    " INSERT INTO aliases (tenant_id, domain_id, local, written)"
-    " SELECT tenant_id, domain_id, 'a', 'a' FROM domains;"
-    " INSERT INTO retirements (tenant_id, domain_id, local, written, kind)"
-    " SELECT tenant_id, domain_id, 'r', 'r', 'deleted' FROM domains";
 
 /* What 0023 and what follows give to rows that were there, in more batches than one. */
 static void
@@ -132,11 +141,27 @@ look_at_rows(void)
                                      " || d.name AND a.domain_name = d.name) || ' of ' || count(*)"
                                      " FROM %s a JOIN domains d USING (domain_id)",
                                      tables[i]),
-                         i == 0 ? "15000 of 15000" : "3 of 3");
+                         i == 0 ? "15006 of 15006" : "3 of 3");
     ck_assert_str_eq(cluster_sql(c, "SELECT count(*) FROM pg_constraint WHERE NOT convalidated"),
                      "0");
     ck_assert_str_eq(cluster_sql(c, "SELECT count(*) FROM pg_index WHERE NOT indisvalid"), "0");
 }
+
+/* Rows of settings that nobody read are there still; what they say of a key that there is now counts,
+ * if it is a value, and an account's names its domain. */
+START_TEST(test_settings_are_kept)
+{
+    ck_assert_str_eq(cluster_sql(c, "SELECT count(*) FROM settings"), "9");
+    ck_assert_str_eq(cluster_sql(c, "SELECT count(*) FROM settings JOIN accounts"
+                                    " USING (tenant_id, domain_id, account_id)"),
+                     "6");
+    ck_assert_str_eq(cluster_sql(c, "SELECT more -> 'settings' ->> 'time_zone'"
+                                    " FROM yb_login2('u1', 'd1.test')"),
+                     "Asia/Tokyo");
+    ck_assert_str_eq(cluster_ask(c, "postgres", "UPDATE yubin.settings SET value = '2'"), "YB003");
+    cluster_sql(c, "DELETE FROM settings WHERE node_id IS NOT NULL");
+}
+END_TEST
 
 /* What is there, but for what nothing that was released used: yubin_admin is whom yubin_api becomes,
  * and no program logs in as that yet. */
@@ -158,7 +183,6 @@ START_TEST(test_nothing_is_taken_away)
                                  " CREATE TABLE fixtures.rights AS" RIGHTS),
                      "");
     ck_assert_str_eq(cluster_ask(c, "postgres", "SELECT count(*) > 500 FROM fixtures.rights"), "t");
-    ck_assert_str_eq(cluster_ask(c, "postgres", rows_before), "");
     cluster_migrate(c);
     look_at_rows();
     ck_assert_str_eq(
@@ -185,6 +209,7 @@ main(void)
     c = cluster_start();
     tcase_add_test(tc, test_nothing_is_taken_away);
     tcase_add_test(tc, test_counts_are_filled);
+    tcase_add_test(tc, test_settings_are_kept);
     suite_add_tcase(s, tc);
     srunner_run_all(sr, CK_NORMAL);
     failed = srunner_ntests_failed(sr);

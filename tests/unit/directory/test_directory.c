@@ -483,6 +483,36 @@ START_TEST(test_odd_names_are_heard_of)
 }
 END_TEST
 
+/* What counts for a mailbox goes with its target, whatever led there, and with its login; the copy is the
+ * caller's own. */
+START_TEST(test_settings)
+{
+    struct yb_str local = YB_STR("u"), domain = YB_STR("a.test"), zone = YB_STR("Asia/Tokyo");
+    struct yb_resolution r = { .n_targets = 0 };
+    struct yb_login l = { .known = false };
+    struct yb_deadline by = yb_deadline_in(5000);
+    struct yb_err err = { 0 };
+
+    ck_assert_int_eq(yb_directory_login(d, local, domain, arena, &l, &err), 0);
+    ck_assert_uint_eq(l.settings.n, 0);
+    ck_assert(yb_str_eq(yb_settings_text(l.settings, YB_SETTING_TIME_ZONE), YB_STR("UTC")));
+    cluster_sql(c, "INSERT INTO settings (tenant_id, account_id, key, value) SELECT tenant_id,"
+                   " account_id, 'time_zone', '\"Asia/Tokyo\"' FROM accounts"
+                   " WHERE account_id = fixtures.id('u@a.test')");
+    while (l.settings.n == 0 && yb_deadline_left(by) > 0)
+        ck_assert_int_eq(yb_directory_login(d, local, domain, arena, &l, &err), 0);
+    ck_assert(yb_str_eq(yb_settings_text(l.settings, YB_SETTING_TIME_ZONE), zone));
+    ck_assert_int_eq(yb_directory_resolve(d, local, domain, arena, &r, &err), 0);
+    ck_assert_uint_eq(r.n_targets, 1);
+    ck_assert(yb_str_eq(yb_settings_text(r.targets[0].settings, YB_SETTING_TIME_ZONE), zone));
+    cluster_sql(c, "DELETE FROM settings");
+    for (; r.targets[0].settings.n > 0 && yb_deadline_left(by) > 0;)
+        ck_assert_int_eq(yb_directory_resolve(d, local, domain, arena, &r, &err), 0);
+    ck_assert_uint_eq(r.targets[0].settings.n, 0);
+    ck_assert(yb_str_eq(yb_settings_text(l.settings, YB_SETTING_TIME_ZONE), zone));
+}
+END_TEST
+
 /* Any role can send notices; however many come, they cost a question a second for each key. */
 START_TEST(test_forged_notices)
 {
@@ -1104,6 +1134,7 @@ main(void)
     tcase_add_test(tc, test_forged_notices);
     tcase_add_test(tc, test_key_rotates);
     tcase_add_test(tc, test_login);
+    tcase_add_test(tc, test_settings);
     tcase_add_test(tc, test_warm);
     tcase_add_test(tc, test_told);
     tcase_add_test(tc, test_may_send);
