@@ -115,15 +115,12 @@ yb_settings_number(struct yb_settings s, enum yb_setting_id id)
 {
     const struct yb_setting *row = yb_setting_row(id);
     const struct yb_setting_value *v = value_of(s, id);
-    json_t *standard = NULL;
-    int64_t n;
+    int64_t n = 0;
 
     yb_assert(row->type <= YB_SETTING_DAYS);
     if (v != NULL)
         return v->number;
-    yb_assert(yb_setting_parse(row, yb_str_from(row->standard), &standard, NULL) == 0);
-    n = json_is_boolean(standard) ? json_is_true(standard) : json_integer_value(standard);
-    json_decref(standard);
+    yb_assert(yb_setting_number(row, yb_str_from(row->standard), &n));
     return n;
 }
 

@@ -72,6 +72,8 @@ struct yb_str yb_setting_form(const struct yb_setting *s, struct yb_arena *arena
 /* From written to kept (*value is the caller's). -1: PERM, SYNTAX, a sentence that names the form. */
 int yb_setting_parse(const struct yb_setting *s, struct yb_str written, json_t **value,
                      struct yb_err *err) YB_MUST_USE;
+/* What a number or a switch (0, 1) is that is written so; false: it is none, or out of its bounds. */
+bool yb_setting_number(const struct yb_setting *s, struct yb_str written, int64_t *out) YB_MUST_USE;
 /* From kept to written; what is not a value of the setting is written as JSON. */
 struct yb_str yb_setting_write(const struct yb_setting *s, const json_t *value,
                                struct yb_arena *arena);

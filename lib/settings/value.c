@@ -49,12 +49,18 @@ yb_setting_zone(struct yb_str name, struct yb_err *err)
     return rc;
 }
 
-static bool
-number_take(const struct yb_setting *s, struct yb_str written, int64_t *out)
+bool
+yb_setting_number(const struct yb_setting *s, struct yb_str written, int64_t *out)
 {
-    bool minus = s->min < 0 && written.n > 1 && written.p[0] == '-';
+    bool minus = s->min < 0 && written.n > 1 && written.p[0] == '-', yes = false;
     uint64_t n;
 
+    if (s->type == YB_SETTING_BOOL) {
+        if (!yb_setting_yes_no(written, &yes))
+            return false;
+        *out = yes;
+        return true;
+    }
     if (s->type == YB_SETTING_SIZE ? !yb_setting_size(written, INT64_MAX, &n)
                                    : !yb_str_u64(yb_str_skip(written, minus), INT64_MAX, &n))
         return false;
@@ -209,20 +215,20 @@ yb_setting_parse(const struct yb_setting *s, struct yb_str written, json_t **val
                  struct yb_err *err)
 {
     struct yb_err why = { 0 };
-    bool right = written.n <= WRITTEN_MOST, yes;
+    bool right = written.n <= WRITTEN_MOST;
     int64_t n;
 
     *value = NULL;
     switch (s->type) {
     case YB_SETTING_BOOL:
-        right = right && yb_setting_yes_no(written, &yes);
+        right = right && yb_setting_number(s, written, &n);
         if (right)
-            *value = json_boolean(yes);
+            *value = json_boolean(n);
         break;
     case YB_SETTING_INT:
     case YB_SETTING_SIZE:
     case YB_SETTING_DAYS:
-        right = right && number_take(s, written, &n);
+        right = right && yb_setting_number(s, written, &n);
         if (right)
             *value = json_integer(n);
         break;
