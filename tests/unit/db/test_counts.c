@@ -320,13 +320,13 @@ START_TEST(test_moved)
     cluster_sql(
         c, "SELECT fixtures.domain('m1', 'm3.test'), fixtures.accounts('m1.test', 'm', 3, 'v'),"
            " fixtures.domain_alias('m4.test', 'm1.test')");
+    cluster_sql(c, "UPDATE domains SET name = 'm5.test' WHERE name = 'm3.test'");
     cluster_sql(c, "UPDATE accounts SET domain_id = d.domain_id FROM domains d WHERE d.name ="
-                   " 'm3.test' AND account_id = fixtures.id('m1@m1.test')");
+                   " 'm5.test' AND account_id = fixtures.id('m1@m1.test')");
     cluster_sql(c, "DELETE FROM credentials WHERE account_id = fixtures.id('m2@m1.test')");
     cluster_sql(c,
                 "UPDATE accounts SET domain_id = d.domain_id, tenant_id = d.tenant_id FROM domains"
                 " d WHERE d.name = 'm2.test' AND account_id = fixtures.id('m2@m1.test')");
-    cluster_sql(c, "UPDATE domains SET name = 'm5.test' WHERE name = 'm3.test'");
     recount();
     cluster_sql(c,
                 "WITH d AS (INSERT INTO domains (tenant_id, name) SELECT tenant_id, 'm6.test' FROM"
