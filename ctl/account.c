@@ -24,7 +24,9 @@ static const struct ctl_option_row label_options[] = {
     { "--label", "TEXT", "which program or device it is for" },
     { NULL, NULL, NULL },
 };
-static const struct ctl_option_row page_options[] = { CTL_PAGE_OPTIONS, { NULL, NULL, NULL } };
+static const struct ctl_option_row page_options[] = { CTL_SEARCH_OPTION,
+                                                      CTL_PAGE_OPTIONS,
+                                                      { NULL, NULL, NULL } };
 static const struct ctl_option_row retire_options[] = {
     { "--moved-to", "ADDRESS", "refuse, and tell the new address" },
     { "--forward-to", "ADDRESS", "send on" },
@@ -118,13 +120,9 @@ account_show(struct ctl *c, json_t **out, struct yb_err *err)
 }
 
 static int
-account_list(struct ctl *c, json_t **out, struct yb_err *err)
+account_list(struct ctl *c, struct yb_admin_page *page, json_t **out, struct yb_err *err)
 {
-    struct yb_admin_page page;
-
-    if (ctl_page(c, &page, err) < 0)
-        return -1;
-    return yb_admin_account_list(c->tx, c->n_words > 0 ? ctl_word(c, 0) : YB_STR(""), &page, out,
+    return yb_admin_account_list(c->tx, c->n_words > 0 ? ctl_word(c, 0) : YB_STR(""), page, out,
                                  err);
 }
 
@@ -222,13 +220,9 @@ account_restore(struct ctl *c, json_t **out YB_UNUSED, struct yb_err *err)
 }
 
 static int
-account_retired(struct ctl *c, json_t **out, struct yb_err *err)
+account_retired(struct ctl *c, struct yb_admin_page *page, json_t **out, struct yb_err *err)
 {
-    struct yb_admin_page page;
-
-    if (ctl_page(c, &page, err) < 0)
-        return -1;
-    return yb_admin_retired_list(c->tx, c->n_words > 0 ? ctl_word(c, 0) : YB_STR(""), &page, out,
+    return yb_admin_retired_list(c->tx, c->n_words > 0 ? ctl_word(c, 0) : YB_STR(""), page, out,
                                  err);
 }
 
@@ -240,7 +234,7 @@ const struct ctl_command ctl_account_commands[] = {
     { "account", "add", "[ADDRESS]", "a mailbox; its password comes from standard input",
       .options = add_options, .fields = &yb_admin_account_fields, .late = true, .run = account_add },
     { "account", "list", "[DOMAIN]", "all mailboxes, or a domain's",
-      .options = page_options, .columns = ACCOUNT_COLUMNS, .run = account_list },
+      .options = page_options, .columns = ACCOUNT_COLUMNS, .run = ctl_list, .list = account_list },
     { "account", "show", "ADDRESS", "one mailbox",
       .run = account_show },
     { "account", "set", "ADDRESS", "changes what the options say",
@@ -268,7 +262,7 @@ const struct ctl_command ctl_account_commands[] = {
     { "account", "restore", "ADDRESS", "ends a retirement",
       .run = account_restore },
     { "account", "retired", "[DOMAIN]", "retired addresses",
-      .options = page_options, .columns = RETIRED_COLUMNS, .run = account_retired },
+      .options = page_options, .columns = RETIRED_COLUMNS, .run = ctl_list, .list = account_retired },
     { "account", "delete", "ADDRESS", "the account; its mail goes with `yubin store remove ID`",
       .run = account_delete },
     { .noun = NULL },

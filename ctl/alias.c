@@ -1,7 +1,9 @@
 /* yubin alias … */
 #include "ctl/ctl.h"
 
-static const struct ctl_option_row page_options[] = { CTL_PAGE_OPTIONS, { NULL, NULL, NULL } };
+static const struct ctl_option_row page_options[] = { CTL_SEARCH_OPTION,
+                                                      CTL_PAGE_OPTIONS,
+                                                      { NULL, NULL, NULL } };
 
 static struct yb_admin_alias
 alias_of(struct ctl *c)
@@ -39,14 +41,9 @@ alias_show(struct ctl *c, json_t **out, struct yb_err *err)
 }
 
 static int
-alias_list(struct ctl *c, json_t **out, struct yb_err *err)
+alias_list(struct ctl *c, struct yb_admin_page *page, json_t **out, struct yb_err *err)
 {
-    struct yb_admin_page page;
-
-    if (ctl_page(c, &page, err) < 0)
-        return -1;
-    return yb_admin_alias_list(c->tx, c->n_words > 0 ? ctl_word(c, 0) : YB_STR(""), &page, out,
-                               err);
+    return yb_admin_alias_list(c->tx, c->n_words > 0 ? ctl_word(c, 0) : YB_STR(""), page, out, err);
 }
 
 static int
@@ -60,7 +57,7 @@ const struct ctl_command ctl_alias_commands[] = {
     { "alias", "add", "ADDRESS TARGET...", "an address that leads to others, here or elsewhere",
       .fields = &yb_admin_alias_fields, .run = alias_add },
     { "alias", "list", "[DOMAIN]", "all aliases, or a domain's",
-      .options = page_options, .columns = "address tenant enabled targets", .run = alias_list },
+      .options = page_options, .columns = "address tenant enabled targets", .run = ctl_list, .list = alias_list },
     { "alias", "show", "ADDRESS", "one alias",
       .run = alias_show },
     { "alias", "set", "ADDRESS [TARGET...]", "other targets in place of all it has, other options",

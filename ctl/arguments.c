@@ -18,11 +18,12 @@ static void
 help_all(FILE *to)
 {
     fprintf(to,
-            "usage: yubin [-c FILE] [--json] NOUN VERB [WORDS] [OPTIONS]\n"
+            "usage: yubin [-c FILE] [--json | --jsonl] NOUN VERB [WORDS] [OPTIONS]\n"
             "       yubin NOUN --help      what can be done with it\n"
             "       yubin --version\n\n"
             "  -c FILE   configuration (default %s)\n"
-            "  --json    print JSON\n\n",
+            "  --json    print JSON\n"
+            "  --jsonl   print JSON, an object of a list a line\n\n",
             YB_SYSCONF);
     for (size_t t = 0; ctl_commands[t] != NULL; t++) {
         for (const struct ctl_command *c = ctl_commands[t]; c->noun != NULL; c++)
@@ -109,6 +110,17 @@ take_option(struct ctl *c, char **argv, int left)
     return 0;
 }
 
+/* How it is to be printed. */
+static bool
+take_form(struct ctl *c, const char *word)
+{
+    bool json = strcmp(word, "--json") == 0, lines = strcmp(word, "--jsonl") == 0;
+
+    c->json = c->json || json;
+    c->lines = c->lines || lines;
+    return json || lines;
+}
+
 void
 ctl_words_wanted(const char *words, size_t *min, size_t *max)
 {
@@ -133,8 +145,7 @@ take_words(struct ctl *c, int argc, char **argv)
 
         if (*argv[i] == '\0') { /* a script's variable that is not set */
             return usage(c, "an empty word", NULL);
-        } else if (strcmp(argv[i], "--json") == 0) {
-            c->json = true;
+        } else if (take_form(c, argv[i])) {
         } else if (strcmp(argv[i], "--help") == 0) {
             help_command(stdout, c->command);
             return -2;
@@ -162,8 +173,7 @@ ctl_arguments(struct ctl *c, int argc, char **argv)
     for (; i < argc && argv[i][0] == '-'; i++) {
         if (strcmp(argv[i], "-c") == 0 && i + 1 < argc) {
             c->conf_path = argv[++i];
-        } else if (strcmp(argv[i], "--json") == 0) {
-            c->json = true;
+        } else if (take_form(c, argv[i])) {
         } else if (strcmp(argv[i], "--version") == 0) {
             puts("yubin " YB_VERSION);
             return CTL_DONE;

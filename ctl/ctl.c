@@ -49,30 +49,14 @@ ctl_values(const struct ctl *c)
 }
 
 int
-ctl_page(struct ctl *c, struct yb_admin_page *page, struct yb_err *err)
+ctl_limit(const struct ctl *c, size_t usual, size_t *limit, struct yb_err *err)
 {
-    struct yb_str limit = ctl_option(c, "--limit");
+    struct yb_str said = ctl_option(c, "--limit");
     uint64_t n = 0;
 
-    if (limit.p != NULL && !yb_str_u64(limit, 1000000, &n))
+    if (said.p != NULL && !yb_str_u64(said, 1000000, &n))
         return yb_err_as(err, YB_ERR_SYNTAX, YB_PERM, "5.5.4", "--limit is a number up to 1000000");
-    page->after = ctl_option(c, "--after");
-    if (page->after.p == NULL)
-        page->after = YB_STR("");
-    c->page = n == 0 ? YB_ADMIN_PAGE : (size_t)n;
-    page->limit = (unsigned)c->page + 1;
-    return 0;
-}
-
-int
-ctl_latest(struct ctl *c, size_t usual, size_t *shown, struct yb_err *err)
-{
-    struct yb_admin_page page;
-
-    if (ctl_page(c, &page, err) < 0)
-        return -1;
-    *shown = ctl_has(c, "--limit") ? c->page : usual;
-    c->page = 0; /* it is no list of pages */
+    *limit = n == 0 ? usual : (size_t)n;
     return 0;
 }
 

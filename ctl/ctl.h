@@ -30,12 +30,12 @@ struct ctl_given {
 struct ctl {
     const struct ctl_command *command;
     const char *conf_path;
-    bool json;
+    bool json, lines;                 /* lines: JSON, an object a line */
     const char *words[CTL_MAX_WORDS]; /* after noun and verb */
     size_t n_words;
     struct ctl_given options[CTL_MAX_OPTIONS];
     size_t n_options;
-    size_t page; /* rows of a list, by ctl_page(); 0: it is no list of pages */
+    struct yb_str next; /* of a list that goes on: the cursor */
     struct yb_arena *arena;
     struct yb_conf_source *source;
     struct yb_conf *conf;
@@ -56,6 +56,8 @@ struct ctl_command {
     bool late; /* waits for people or works long: calls ctl_begin() itself, when it is time */
     /* Fills *out (may stay NULL: nothing is shown); what it holds after -1 is shown as well. */
     int (*run)(struct ctl *c, json_t **out, struct yb_err *err);
+    /* Of a list in pages, whose run is ctl_list(): one page. */
+    int (*list)(struct ctl *c, struct yb_admin_page *page, json_t **out, struct yb_err *err);
 };
 
 /* The tables, one a file; each ends with a NULL noun. */
@@ -86,11 +88,11 @@ struct yb_str ctl_option(const struct ctl *c, const char *name);
 bool ctl_has(const struct ctl *c, const char *name);
 /* The values given for the command's fields. */
 struct yb_admin_values ctl_values(const struct ctl *c);
-/* --after and --limit, and one more than that, which ctl_cut() takes off again. */
-int ctl_page(struct ctl *c, struct yb_admin_page *page, struct yb_err *err) YB_MUST_USE;
-/* --limit of a list whose latest are shown (`usual` where it was not said); and the word about it where
- * there were more. */
-int ctl_latest(struct ctl *c, size_t usual, size_t *shown, struct yb_err *err) YB_MUST_USE;
+/* list.c: a page of command->list, by --limit, --after and --q; or page by page, printed as they come, by
+ * --all. */
+int ctl_list(struct ctl *c, json_t **out, struct yb_err *err) YB_MUST_USE;
+/* --limit; `usual` where it was not said. And the word about it where only the latest are shown. */
+int ctl_limit(const struct ctl *c, size_t usual, size_t *limit, struct yb_err *err) YB_MUST_USE;
 void ctl_tell_latest(size_t shown);
 /* A password from standard input (asked for twice at a terminal), as a verifier in the arena. */
 int ctl_password(struct ctl *c, struct yb_str *verifier, struct yb_err *err) YB_MUST_USE;
@@ -105,16 +107,21 @@ int ctl_begin(struct ctl *c, struct yb_err *err) YB_MUST_USE;
 /* Commits c->tx before the command is done; the next one needs ctl_begin() again. */
 int ctl_commit(struct ctl *c, struct yb_err *err) YB_MUST_USE;
 
-/* Of a list that is longer than was asked for, the rest goes, and standard error says so. */
-void ctl_cut(const struct ctl *c, json_t *list);
-/* Prints what a command gave. */
+/* Prints what a command gave, and how to go on where it is a page that does not end the list. */
 void ctl_print(const struct ctl *c, const json_t *out);
+/* A list piece by piece: one document all the same. `n`: so many rows came before; NULL: the end. */
+void ctl_print_piece(const struct ctl *c, const json_t *rows, size_t n);
 
 /* Options that every list has. */
 #define CTL_PAGE_OPTIONS                                                                           \
-    { "--after", "NAME", "begin behind this one" },                                                \
+    { "--limit", "N", "at most so many (10 000)" },                                                \
+        { "--after", "CURSOR", "go on where a list with the same options ended" },                 \
     {                                                                                              \
-        "--limit", "N", "at most so many (10 000)"                                                 \
+        "--all", NULL, "all of them, however many"                                                 \
+    }
+#define CTL_SEARCH_OPTION                                                                          \
+    {                                                                                              \
+        "--q", "TEXT", "those that are found by this"                                              \
     }
 
 #endif

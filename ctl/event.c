@@ -151,7 +151,7 @@ event_list(struct ctl *c, json_t **out, struct yb_err *err)
 
     if (message.p != NULL && !yb_message_id_parse(message, &l.message))
         return yb_err_set(err, YB_PERM, "5.5.4", "A message's id is 32 hex digits");
-    if (ctl_latest(c, LIST_LIMIT, &shown, err) < 0)
+    if (ctl_limit(c, LIST_LIMIT, &shown, err) < 0)
         return -1;
     l.room = shown + 1; /* and one by which it is known that there are more */
     l.v = yb_alloc(l.room * YB_ROLES * YB_EVENT_GRADES, sizeof(*l.v));

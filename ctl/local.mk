@@ -8,6 +8,7 @@ ctl_libctl_a_SOURCES = \
 	ctl/config.c \
 	ctl/ctl.c ctl/ctl.h \
 	ctl/event.c \
+	ctl/list.c \
 	ctl/node.c \
 	ctl/print.c \
 	ctl/relay.c \

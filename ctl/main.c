@@ -73,14 +73,12 @@ main(int argc, char **argv)
                 json_decref(out);
                 out = NULL;
             }
-            if (c.json && out == NULL)
+            if ((c.json || c.lines) && out == NULL)
                 out = yb_admin_problem(c.tx, &err);
         }
     }
-    if (out != NULL) {
-        ctl_cut(&c, out);
+    if (out != NULL)
         ctl_print(&c, out);
-    }
     json_decref(out);
     yb_admin_rollback(&c.tx);
     yb_admin_free(&c.admin);

@@ -30,6 +30,8 @@ static const struct ctl_option_row node_set_options[] = {
     { "--state", "WORD", "live, leaving or gone" },
     { NULL, NULL, NULL },
 };
+static const struct ctl_option_row page_options[] = { CTL_PAGE_OPTIONS, { NULL, NULL, NULL } };
+
 /* --- schema --- */
 
 /* Of a file that is done in batches a line each so many rows; *arg is when the next is due. */
@@ -46,6 +48,19 @@ told(void *arg, const char *file, uint64_t rows)
         *due = rows + ROWS_TOLD;
 }
 
+/* The settings that this version has, for the database to judge by. */
+static int
+registry_put(const char *conninfo, struct yb_err *err)
+{
+    json_t *registry = yb_settings_registry();
+    char *text = json_dumps(registry, JSON_COMPACT);
+    int rc = yb_db_setting_keys(conninfo, text, err);
+
+    json_decref(registry);
+    free(text); /* Jansson's own */
+    return rc;
+}
+
 static int
 schema_migrate(struct ctl *c, json_t **out, struct yb_err *err)
 {
@@ -53,9 +68,6 @@ schema_migrate(struct ctl *c, json_t **out, struct yb_err *err)
     struct yb_migrate_report report = { 0 };
     uint64_t due = 0;
     struct yb_str user = ctl_option(c, "--user"), files = ctl_option(c, "--files"), conninfo;
-    json_t *registry;
-    char *text;
-    int rc;
 
     if (ctl_common(c, &common, err) < 0)
         return -1;
@@ -64,12 +76,8 @@ schema_migrate(struct ctl *c, json_t **out, struct yb_err *err)
     if (yb_db_migrate(conninfo.p, files.n > 0 ? files.p : YB_SCHEMA_DIR, told, &due, &report, err) <
         0)
         return -1;
-    registry = yb_settings_registry();
-    text = json_dumps(registry, JSON_COMPACT);
-    json_decref(registry);
-    rc = yb_db_setting_keys(conninfo.p, text, err);
-    free(text); /* Jansson's own */
-    if (rc < 0)
+    due = 0;
+    if (registry_put(conninfo.p, err) < 0 || yb_admin_fill_words(conninfo.p, told, &due, err) < 0)
         return -1;
     *out = json_pack("{s:i, s:i, s:i}", "applied", (int)report.applied, "already",
                      (int)report.already, "version", report.last);
@@ -113,9 +121,9 @@ node_show(struct ctl *c, json_t **out, struct yb_err *err)
 }
 
 static int
-node_list(struct ctl *c, json_t **out, struct yb_err *err)
+node_list(struct ctl *c, struct yb_admin_page *page, json_t **out, struct yb_err *err)
 {
-    return yb_admin_node_list(c->tx, out, err);
+    return yb_admin_node_list(c->tx, page, out, err);
 }
 
 /* --- daemons --- */
@@ -179,7 +187,7 @@ const struct ctl_command ctl_node_commands[] = {
     { "node", "init", "", "makes this machine a node",
       .options = node_options, .run = node_init },
     { "node", "list", "", "all nodes",
-      .columns = "name node_id host state accounts store_id", .run = node_list },
+      .options = page_options, .columns = "name node_id host state accounts store_id", .run = ctl_list, .list = node_list },
     { "node", "show", "NAME", "one node",
       .run = node_show },
     { "node", "set", "NAME", "changes what the options say",

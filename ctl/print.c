@@ -109,8 +109,9 @@ print_row(const struct yb_str *cells, const size_t *widths, size_t n)
     putchar('\n');
 }
 
+/* Columns are as wide as these rows need. */
 static void
-print_list(const struct ctl *c, const json_t *list)
+print_list(const struct ctl *c, const json_t *list, bool head)
 {
     struct yb_str names[MAX_COLUMNS], rest = yb_str_from(c->command->columns), cells[MAX_COLUMNS];
     size_t n = 0, widths[MAX_COLUMNS];
@@ -130,7 +131,8 @@ print_list(const struct ctl *c, const json_t *list)
             widths[k] = w > widths[k] ? w : widths[k];
         }
     }
-    print_row(names, widths, n);
+    if (head)
+        print_row(names, widths, n);
     json_array_foreach(list, i, o)
     {
         for (size_t k = 0; k < n; k++)
@@ -154,31 +156,77 @@ print_warnings(const struct ctl *c, const json_t *out)
     }
 }
 
-void
-ctl_cut(const struct ctl *c, json_t *list)
+static void
+print_lines(const json_t *out)
 {
-    struct yb_str columns = yb_str_from(c->command->columns == NULL ? "" : c->command->columns);
-    struct yb_str first = yb_arena_dup(c->arena, yb_str_word(&columns)), last;
+    json_t *one;
+    size_t i;
 
-    if (c->page == 0 || !json_is_array(list) || json_array_size(list) <= c->page)
+    if (!json_is_array(out)) {
+        json_dumpf(out, stdout, JSON_COMPACT | JSON_ENCODE_ANY);
+        putchar('\n');
         return;
-    while (json_array_size(list) > c->page)
-        json_array_remove(list, json_array_size(list) - 1);
-    last = value_text(c->arena, json_object_get(json_array_get(list, c->page - 1), first.p));
-    fprintf(stderr, "yubin: only the first %zu are shown: go on with --after %.*s, or --limit N\n",
-            c->page, YB_STR_ARG(last));
+    }
+    json_array_foreach(out, i, one)
+    {
+        json_dumpf(one, stdout, JSON_COMPACT | JSON_ENCODE_ANY);
+        putchar('\n');
+    }
+}
+
+/* In lines of JSON it stands where a program reads; else beside the list, whose shape stays. */
+static void
+print_next(const struct ctl *c, size_t shown)
+{
+    if (c->next.n == 0)
+        return;
+    if (c->lines) {
+        printf("{\"next\":\"%.*s\"}\n", YB_STR_ARG(c->next));
+    } else {
+        fflush(stdout); /* it stands behind the list */
+        fprintf(stderr, "yubin: only %zu are shown: go on with --after %.*s, or --all\n", shown,
+                YB_STR_ARG(c->next));
+    }
 }
 
 void
 ctl_print(const struct ctl *c, const json_t *out)
 {
     print_warnings(c, out);
-    if (c->json || (!json_is_object(out) && !json_is_array(out))) {
+    if (c->lines) {
+        print_lines(out);
+    } else if (c->json || (!json_is_object(out) && !json_is_array(out))) {
         json_dumpf(out, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY);
         putchar('\n');
     } else if (json_is_array(out)) {
-        print_list(c, out);
+        print_list(c, out, true);
     } else {
         print_object(c, out);
+    }
+    print_next(c, json_array_size(out));
+}
+
+void
+ctl_print_piece(const struct ctl *c, const json_t *rows, size_t n)
+{
+    json_t *one;
+    size_t i;
+
+    if (c->lines) {
+        if (rows != NULL)
+            print_lines(rows);
+    } else if (!c->json) {
+        if (rows != NULL)
+            print_list(c, rows, n == 0);
+    } else {
+        if (n == 0 && rows != NULL)
+            putchar('[');
+        json_array_foreach(rows, i, one)
+        {
+            fputs(n + i == 0 ? "\n" : ",\n", stdout);
+            json_dumpf(one, stdout, JSON_INDENT(2));
+        }
+        if (rows == NULL)
+            fputs("\n]\n", stdout);
     }
 }

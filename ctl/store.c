@@ -146,7 +146,6 @@ check_all(struct ctl *c, struct yb_store *s, struct yb_store_check *sum, struct 
 {
     struct yb_admin_page page = { .after = YB_STR_INIT("") };
     int rc = 0;
-    size_t n;
 
     do {
         json_t *list = NULL, *card;
@@ -155,11 +154,11 @@ check_all(struct ctl *c, struct yb_store *s, struct yb_store_check *sum, struct 
         if (ctl_begin(c, err) < 0 ||
             yb_admin_account_list(c->tx, YB_STR(""), &page, &list, err) < 0)
             return -1;
+        page.after = yb_arena_dup(c->arena, page.next); /* of the transaction's memory */
         if (ctl_commit(c, err) < 0) {
             json_decref(list);
             return -1;
         }
-        n = json_array_size(list);
         json_array_foreach(list, i, card)
         {
             struct yb_account_id id;
@@ -167,12 +166,9 @@ check_all(struct ctl *c, struct yb_store *s, struct yb_store_check *sum, struct 
 
             if (rc == 0 && yb_account_id_parse(yb_str_from(text), &id))
                 rc = check_one(s, id, sum, err);
-            if (i + 1 == n)
-                page.after = yb_arena_dup(
-                    c->arena, yb_str_from(json_string_value(json_object_get(card, "address"))));
         }
         json_decref(list);
-    } while (rc == 0 && n > 0);
+    } while (rc == 0 && page.after.n > 0);
     return rc;
 }
 

@@ -5,7 +5,9 @@ static const struct ctl_option_row reason_options[] = {
     { "--reason", "TEXT", "told to the users who log in" },
     { NULL, NULL, NULL },
 };
-static const struct ctl_option_row page_options[] = { CTL_PAGE_OPTIONS, { NULL, NULL, NULL } };
+static const struct ctl_option_row page_options[] = { CTL_SEARCH_OPTION,
+                                                      CTL_PAGE_OPTIONS,
+                                                      { NULL, NULL, NULL } };
 
 static int
 tenant_add(struct ctl *c, json_t **out, struct yb_err *err)
@@ -30,13 +32,9 @@ tenant_show(struct ctl *c, json_t **out, struct yb_err *err)
 }
 
 static int
-tenant_list(struct ctl *c, json_t **out, struct yb_err *err)
+tenant_list(struct ctl *c, struct yb_admin_page *page, json_t **out, struct yb_err *err)
 {
-    struct yb_admin_page page;
-
-    if (ctl_page(c, &page, err) < 0)
-        return -1;
-    return yb_admin_tenant_list(c->tx, &page, out, err);
+    return yb_admin_tenant_list(c->tx, page, out, err);
 }
 
 static int
@@ -89,13 +87,9 @@ domain_show(struct ctl *c, json_t **out, struct yb_err *err)
 }
 
 static int
-domain_list(struct ctl *c, json_t **out, struct yb_err *err)
+domain_list(struct ctl *c, struct yb_admin_page *page, json_t **out, struct yb_err *err)
 {
-    struct yb_admin_page page;
-
-    if (ctl_page(c, &page, err) < 0)
-        return -1;
-    return yb_admin_domain_list(c->tx, c->n_words > 0 ? ctl_word(c, 0) : YB_STR(""), &page, out,
+    return yb_admin_domain_list(c->tx, c->n_words > 0 ? ctl_word(c, 0) : YB_STR(""), page, out,
                                 err);
 }
 
@@ -137,7 +131,7 @@ const struct ctl_command ctl_tenant_commands[] = {
     { "tenant", "add", "NAME", "a new customer",
       .fields = &yb_admin_tenant_fields, .run = tenant_add },
     { "tenant", "list", "", "all customers",
-      .options = page_options, .columns = TENANT_COLUMNS, .run = tenant_list },
+      .options = page_options, .columns = TENANT_COLUMNS, .run = ctl_list, .list = tenant_list },
     { "tenant", "show", "NAME", "one customer",
       .run = tenant_show },
     { "tenant", "set", "NAME", "changes what the options say",
@@ -151,7 +145,7 @@ const struct ctl_command ctl_tenant_commands[] = {
     { "domain", "add", "TENANT DOMAIN", "hosts a domain for a customer, at once",
       .fields = &yb_admin_domain_fields, .run = domain_add },
     { "domain", "list", "[TENANT]", "all domains, or a customer's",
-      .options = page_options, .columns = DOMAIN_COLUMNS, .run = domain_list },
+      .options = page_options, .columns = DOMAIN_COLUMNS, .run = ctl_list, .list = domain_list },
     { "domain", "show", "DOMAIN", "one domain",
       .run = domain_show },
     { "domain", "set", "DOMAIN", "changes what the options say",

@@ -1,5 +1,6 @@
 /* Accounts, their credentials, forwards and sender rights: their SQL, and the verbs over it. */
-#include "lib/admin/verb.h"
+#include "lib/admin/list.h"
+#include "lib/admin/words.h"
 
 #include "lib/cred/cred.h"
 
@@ -15,7 +16,7 @@ static const struct yb_db_statement ids_gone = { "account_ids_gone",
     "  FROM accounts a JOIN domains d USING (domain_id) WHERE a.local = $1::text AND d.name = $2::text "
     "   AND (SELECT yb_counts_lock(x.tenant_id) FROM domains x WHERE x.name = $2::text) FOR UPDATE OF a" };
 static const struct yb_db_statement card = { "account_card",
-    "SELECT to_json(c) FROM account_cards c WHERE c.local_key = $1::text AND c.domain = $2::text" };
+    "SELECT to_json(c) FROM account_cards c WHERE c.address_key = $1::text || '@' || $2::text" };
 static const struct yb_db_statement add = { "account_add",
     "INSERT INTO accounts (tenant_id, domain_id, local, written, home_node) "
     "SELECT tenant_id, domain_id, $1::text, $2::text, decode($4::text, 'hex') FROM domains WHERE name = $3::text" };
@@ -39,11 +40,6 @@ static const struct yb_db_statement above = { "account_above",
     "                       AND r.local = a.local "
     "                       AND coalesce(r.expires_at > now(), true)))) v (w) "
     " WHERE w IS NOT NULL AND a.local = $1::text AND d.name = $2::text" };
-static const struct yb_db_statement list = { "account_list",
-    "SELECT coalesce(json_agg(c ORDER BY c.domain, c.local_key), '[]') "
-    "  FROM (SELECT * FROM account_cards WHERE ($4::text = '' OR domain = $4) "
-    "           AND (domain, local_key) > ($2::text, $1::text) "
-    "         ORDER BY domain, local_key LIMIT $3::integer) c" };
 static const struct yb_db_statement remove_one = { "account_delete",
     "DELETE FROM accounts WHERE account_id = $1::uuid AND tenant_id = $2::uuid" };
 static const struct yb_db_statement lives_one = { "account_lives",
@@ -152,7 +148,7 @@ yb_admin_account_add(struct yb_admin_tx *tx, struct yb_str address,
         add_row(tx, &n, v->home_node, err) < 0)
         return -1;
     s = yb_admin_made(tx, &yb_admin_account_kind, n.local, n.domain, err);
-    if (s == NULL || yb_admin_set(tx, s, &v->values, err) < 0 ||
+    if (s == NULL || yb_admin_set(tx, s, &v->values, err) < 0 || yb_admin_words(tx, s, err) < 0 ||
         set_password(tx, s, v->verifier, err) < 0)
         return -1;
     return yb_admin_done(tx, s, "account.add", out, err);
@@ -177,7 +173,7 @@ yb_admin_account_set(struct yb_admin_tx *tx, struct yb_str address,
     bool password_only = v->verifier.p != NULL;
 
     *out = NULL;
-    if (s == NULL || yb_admin_set(tx, s, &v->values, err) < 0 ||
+    if (s == NULL || yb_admin_set(tx, s, &v->values, err) < 0 || yb_admin_words(tx, s, err) < 0 ||
         set_password(tx, s, v->verifier, err) < 0)
         return -1;
     for (size_t i = 0; i < yb_admin_account_fields.n; i++)
@@ -224,15 +220,10 @@ yb_admin_account_show(struct yb_admin_tx *tx, struct yb_str address, json_t **ou
 }
 
 int
-yb_admin_account_list(struct yb_admin_tx *tx, struct yb_str domain,
-                      const struct yb_admin_page *page, json_t **out, struct yb_err *err)
+yb_admin_account_list(struct yb_admin_tx *tx, struct yb_str domain, struct yb_admin_page *page,
+                      json_t **out, struct yb_err *err)
 {
-    struct yb_db_params q = { 0 };
-
-    *out = NULL;
-    if (yb_admin_page_params(tx, page, domain, &q, err) < 0)
-        return -1;
-    return yb_admin_ask(tx, &list, &q, "account", out, err);
+    return yb_admin_list_addresses(tx, YB_ADMIN_ACCOUNTS, domain, page, out, err);
 }
 
 int

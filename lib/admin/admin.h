@@ -27,6 +27,14 @@ struct yb_admin_conf {
     int64_t deadline_ms;    /* of a statement; 0: 30 s */
 };
 
+/*
+ * Makes the words by which accounts and aliases are found that have none: statements of before wrote them.
+ * In batches, on a connection of a member of yubin_owner, after the migrations; `told` hears of each.
+ */
+int yb_admin_fill_words(const char *conninfo,
+                        void (*told)(void *arg, const char *what, uint64_t rows), void *arg,
+                        struct yb_err *err) YB_MUST_USE;
+
 /* Opens nothing yet. Copies *conf. */
 struct yb_admin *yb_admin_new(const struct yb_admin_conf *conf) YB_MUST_USE;
 void yb_admin_free(struct yb_admin **a);
@@ -109,10 +117,22 @@ struct yb_admin_retirement {
     struct yb_str new_address, expires_at;
 };
 #define YB_ADMIN_PAGE 10000 /* rows of a list when nobody says how many */
-/* A piece of a long list: names after `after`, at most `limit` (0: YB_ADMIN_PAGE). */
+/*
+ * A page of a long list: at most `limit` rows (0: YB_ADMIN_PAGE) behind a cursor. One that is not of this
+ * list and the same `q` and filters is refused (YB_ERR_SYNTAX). A page may be shorter than it could be, and
+ * even be empty: the end is where there is no next one.
+ *
+ * `q` is looked for: accounts and aliases whose address begins so, then those of whom a word does (of the
+ * display name, or a later part of the local part), in the order of words; several words, with blanks
+ * between them, all have to fit. Retired addresses by how they begin, tenants and domains by any part of
+ * the name.
+ */
 struct yb_admin_page {
-    struct yb_str after;
+    struct yb_str after; /* a cursor; empty: from the beginning */
+    struct yb_str q;     /* empty: all */
     unsigned limit;
+    struct yb_str
+        next; /* out: the cursor behind this page, in the transaction's memory; empty: the end */
 };
 
 /*
@@ -129,7 +149,7 @@ int yb_admin_tenant_suspend(struct yb_admin_tx *tx, struct yb_str name, struct y
                             json_t **out, struct yb_err *err) YB_MUST_USE;
 int yb_admin_tenant_show(struct yb_admin_tx *tx, struct yb_str name, json_t **out,
                          struct yb_err *err) YB_MUST_USE;
-int yb_admin_tenant_list(struct yb_admin_tx *tx, const struct yb_admin_page *page, json_t **out,
+int yb_admin_tenant_list(struct yb_admin_tx *tx, struct yb_admin_page *page, json_t **out,
                          struct yb_err *err) YB_MUST_USE;
 /* Only without domains. */
 int yb_admin_tenant_delete(struct yb_admin_tx *tx, struct yb_str name,
@@ -146,9 +166,8 @@ int yb_admin_domain_suspend(struct yb_admin_tx *tx, struct yb_str name, struct y
 int yb_admin_domain_show(struct yb_admin_tx *tx, struct yb_str name, json_t **out,
                          struct yb_err *err) YB_MUST_USE;
 /* `tenant` may be empty: all. */
-int yb_admin_domain_list(struct yb_admin_tx *tx, struct yb_str tenant,
-                         const struct yb_admin_page *page, json_t **out,
-                         struct yb_err *err) YB_MUST_USE;
+int yb_admin_domain_list(struct yb_admin_tx *tx, struct yb_str tenant, struct yb_admin_page *page,
+                         json_t **out, struct yb_err *err) YB_MUST_USE;
 /* Only without accounts; aliases, retirements and domain aliases go with it. */
 int yb_admin_domain_delete(struct yb_admin_tx *tx, struct yb_str name,
                            struct yb_err *err) YB_MUST_USE;
@@ -168,9 +187,8 @@ int yb_admin_account_suspend(struct yb_admin_tx *tx, struct yb_str address, stru
 int yb_admin_account_show(struct yb_admin_tx *tx, struct yb_str address, json_t **out,
                           struct yb_err *err) YB_MUST_USE;
 /* `domain` may be empty: all. */
-int yb_admin_account_list(struct yb_admin_tx *tx, struct yb_str domain,
-                          const struct yb_admin_page *page, json_t **out,
-                          struct yb_err *err) YB_MUST_USE;
+int yb_admin_account_list(struct yb_admin_tx *tx, struct yb_str domain, struct yb_admin_page *page,
+                          json_t **out, struct yb_err *err) YB_MUST_USE;
 /* The row goes at once; *out has the account's id, whose mail `yubin store remove` removes. */
 int yb_admin_account_delete(struct yb_admin_tx *tx, struct yb_str address, json_t **out,
                             struct yb_err *err) YB_MUST_USE;
@@ -199,9 +217,8 @@ int yb_admin_alias_set(struct yb_admin_tx *tx, struct yb_str address,
                        struct yb_err *err) YB_MUST_USE;
 int yb_admin_alias_show(struct yb_admin_tx *tx, struct yb_str address, json_t **out,
                         struct yb_err *err) YB_MUST_USE;
-int yb_admin_alias_list(struct yb_admin_tx *tx, struct yb_str domain,
-                        const struct yb_admin_page *page, json_t **out,
-                        struct yb_err *err) YB_MUST_USE;
+int yb_admin_alias_list(struct yb_admin_tx *tx, struct yb_str domain, struct yb_admin_page *page,
+                        json_t **out, struct yb_err *err) YB_MUST_USE;
 int yb_admin_alias_delete(struct yb_admin_tx *tx, struct yb_str address, json_t **out,
                           struct yb_err *err) YB_MUST_USE;
 
@@ -210,9 +227,8 @@ int yb_admin_retire(struct yb_admin_tx *tx, struct yb_str address,
                     const struct yb_admin_retirement *v, json_t **out,
                     struct yb_err *err) YB_MUST_USE;
 int yb_admin_restore(struct yb_admin_tx *tx, struct yb_str address, struct yb_err *err) YB_MUST_USE;
-int yb_admin_retired_list(struct yb_admin_tx *tx, struct yb_str domain,
-                          const struct yb_admin_page *page, json_t **out,
-                          struct yb_err *err) YB_MUST_USE;
+int yb_admin_retired_list(struct yb_admin_tx *tx, struct yb_str domain, struct yb_admin_page *page,
+                          json_t **out, struct yb_err *err) YB_MUST_USE;
 
 /* Whose settings: at most one is given; none: the platform's. */
 struct yb_admin_settings_of {
@@ -241,15 +257,16 @@ int yb_admin_setting_explain(struct yb_admin_tx *tx, struct yb_str key, struct y
 
 /* A row of the audit for a deed outside the database ("store.remove"): written before it is done. */
 void yb_admin_deed(struct yb_admin_tx *tx, const char *action, struct yb_str object);
-/* Rows of the audit, the latest that these leave (`p` NULL: all), the oldest of them first. */
+/* Rows of the audit, the latest that these leave (`p` NULL: all): the oldest of them first, or the latest.
+ * The page behind it has those before. page->q is not looked at; its limit is 100 if it is 0. */
 struct yb_admin_audit {
     struct yb_str object; /* an address, a domain, a tenant, a node, by name */
     struct yb_str tenant, actor;
     struct yb_str since, until; /* times, as PostgreSQL reads them; until is not in it */
-    unsigned limit;             /* 0: 100 */
+    bool latest_first;
 };
-int yb_admin_audit_list(struct yb_admin_tx *tx, const struct yb_admin_audit *f, json_t **out,
-                        struct yb_err *err) YB_MUST_USE;
+int yb_admin_audit_list(struct yb_admin_tx *tx, const struct yb_admin_audit *f,
+                        struct yb_admin_page *page, json_t **out, struct yb_err *err) YB_MUST_USE;
 
 /* What `yubin store check` found out of mailboxes of a node, at most 10 000 at once. */
 struct yb_usage_report;
@@ -265,7 +282,8 @@ int yb_admin_node_store(struct yb_admin_tx *tx, struct yb_node_id id, struct yb_
                         struct yb_err *err) YB_MUST_USE;
 int yb_admin_node_show(struct yb_admin_tx *tx, struct yb_str name, json_t **out,
                        struct yb_err *err) YB_MUST_USE;
-int yb_admin_node_list(struct yb_admin_tx *tx, json_t **out, struct yb_err *err) YB_MUST_USE;
+int yb_admin_node_list(struct yb_admin_tx *tx, struct yb_admin_page *page, json_t **out,
+                       struct yb_err *err) YB_MUST_USE;
 
 /*
  * Many accounts from JSON Lines, in one transaction of its own: all or none (passwords are hashed

@@ -1,5 +1,6 @@
 /* Aliases and retirements: their SQL, and the verbs over it. */
-#include "lib/admin/verb.h"
+#include "lib/admin/list.h"
+#include "lib/admin/words.h"
 
 /* clang-format off */
 static const struct yb_db_statement ids = { "alias_ids",
@@ -12,7 +13,7 @@ static const struct yb_db_statement ids_gone = { "alias_ids_gone",
     "  FROM aliases a JOIN domains d USING (domain_id) WHERE a.local = $1::text AND d.name = $2::text "
     "   FOR UPDATE OF a" };
 static const struct yb_db_statement card = { "alias_card",
-    "SELECT to_json(c) FROM alias_cards c WHERE c.local_key = $1::text AND c.domain = $2::text" };
+    "SELECT to_json(c) FROM alias_cards c WHERE c.address_key = $1::text || '@' || $2::text" };
 static const struct yb_db_statement add = { "alias_add",
     "INSERT INTO aliases (tenant_id, domain_id, local, written) "
     "SELECT tenant_id, domain_id, $1::text, $2::text FROM domains WHERE name = $3::text" };
@@ -22,11 +23,6 @@ static const struct yb_db_statement targets = { "alias_targets",
     "INSERT INTO alias_targets (tenant_id, alias_id, target, target_key) "
     "SELECT $2::uuid, $1::uuid, x.target, x.target_key FROM unnest($3::text[], $4::text[]) AS x (target, target_key) "
     "ON CONFLICT DO NOTHING" };
-static const struct yb_db_statement list = { "alias_list",
-    "SELECT coalesce(json_agg(c ORDER BY c.domain, c.local_key), '[]') "
-    "  FROM (SELECT * FROM alias_cards WHERE ($4::text = '' OR domain = $4) "
-    "           AND (domain, local_key) > ($2::text, $1::text) "
-    "         ORDER BY domain, local_key LIMIT $3::integer) c" };
 static const struct yb_db_statement remove_one = { "alias_delete",
     "DELETE FROM aliases WHERE alias_id = $1::uuid AND tenant_id = $2::uuid" };
 static const struct yb_db_statement retired_ids = { "retired_ids",
@@ -34,9 +30,9 @@ static const struct yb_db_statement retired_ids = { "retired_ids",
     "  FROM retirements r JOIN domains d USING (domain_id) WHERE r.local = $1::text AND d.name = $2::text "
     "   FOR NO KEY UPDATE OF r" };
 static const struct yb_db_statement retired_card = { "retired_card",
-    "SELECT to_json(c) FROM retirement_cards c WHERE c.local_key = $1::text AND c.domain = $2::text" };
+    "SELECT to_json(c) FROM retirement_cards c WHERE c.address_key = $1::text || '@' || $2::text" };
 static const struct yb_db_statement is_retired = { "is_retired",
-    "SELECT to_json(EXISTS (SELECT FROM retirement_cards c WHERE c.local_key = $1::text AND c.domain = $2::text))" };
+    "SELECT to_json(EXISTS (SELECT FROM retirement_cards c WHERE c.address_key = $1::text || '@' || $2::text))" };
 static const struct yb_db_statement retire = { "retire",
     "INSERT INTO retirements (tenant_id, domain_id, local, written, kind, new_address, expires_at) "
     "SELECT tenant_id, domain_id, $1::text, $2::text, $4::text, nullif($5::text, ''), "
@@ -46,11 +42,6 @@ static const struct yb_db_statement retire = { "retire",
 static const struct yb_db_statement restore = { "restore",
     "DELETE FROM retirements r USING domains d WHERE d.domain_id = r.domain_id "
     "   AND r.local = $1::text AND d.name = $2::text" };
-static const struct yb_db_statement retired_list = { "retired_list",
-    "SELECT coalesce(json_agg(c ORDER BY c.domain, c.local_key), '[]') "
-    "  FROM (SELECT * FROM retirement_cards WHERE ($4::text = '' OR domain = $4) "
-    "           AND (domain, local_key) > ($2::text, $1::text) "
-    "         ORDER BY domain, local_key LIMIT $3::integer) c" };
 /* clang-format on */
 
 const struct yb_admin_kind yb_admin_alias_kind = {
@@ -97,7 +88,7 @@ put_alias(struct yb_admin_tx *tx, struct yb_admin_subject *s, const struct yb_ad
 {
     struct yb_str *keys = yb_arena_alloc(tx->arena, v->n_targets + 1, sizeof(*keys));
 
-    if (yb_admin_set(tx, s, &v->values, err) < 0 ||
+    if (yb_admin_set(tx, s, &v->values, err) < 0 || yb_admin_words(tx, s, err) < 0 ||
         (v->targets != NULL && put_targets(tx, s, v, keys, err) < 0) ||
         yb_admin_done(tx, s, action, out, err) < 0)
         return -1;
@@ -174,23 +165,11 @@ yb_admin_alias_delete(struct yb_admin_tx *tx, struct yb_str address, json_t **ou
     return yb_admin_led(tx, s, out, err);
 }
 
-static int
-list_addresses(struct yb_admin_tx *tx, const struct yb_db_statement *st, struct yb_str domain,
-               const struct yb_admin_page *page, json_t **out, struct yb_err *err)
-{
-    struct yb_db_params q = { 0 };
-
-    *out = NULL;
-    if (yb_admin_page_params(tx, page, domain, &q, err) < 0)
-        return -1;
-    return yb_admin_ask(tx, st, &q, "domain", out, err);
-}
-
 int
-yb_admin_alias_list(struct yb_admin_tx *tx, struct yb_str domain, const struct yb_admin_page *page,
+yb_admin_alias_list(struct yb_admin_tx *tx, struct yb_str domain, struct yb_admin_page *page,
                     json_t **out, struct yb_err *err)
 {
-    return list_addresses(tx, &list, domain, page, out, err);
+    return yb_admin_list_addresses(tx, YB_ADMIN_ALIASES, domain, page, out, err);
 }
 
 /* --- retirements --- */
@@ -280,8 +259,8 @@ yb_admin_restore(struct yb_admin_tx *tx, struct yb_str address, struct yb_err *e
 }
 
 int
-yb_admin_retired_list(struct yb_admin_tx *tx, struct yb_str domain,
-                      const struct yb_admin_page *page, json_t **out, struct yb_err *err)
+yb_admin_retired_list(struct yb_admin_tx *tx, struct yb_str domain, struct yb_admin_page *page,
+                      json_t **out, struct yb_err *err)
 {
-    return list_addresses(tx, &retired_list, domain, page, out, err);
+    return yb_admin_list_addresses(tx, YB_ADMIN_RETIRED, domain, page, out, err);
 }

@@ -1,4 +1,5 @@
 /* Names as they are looked up, and statements that answer JSON. */
+#include "lib/admin/list.h"
 #include "lib/admin/verb.h"
 
 #include "lib/mime/address.h"
@@ -97,23 +98,6 @@ yb_admin_add_id(struct yb_db_params *p, bool has, const uint8_t id[YB_ID_BYTES])
 }
 
 int
-yb_admin_page_params(struct yb_admin_tx *tx, const struct yb_admin_page *page, struct yb_str domain,
-                     struct yb_db_params *p, struct yb_err *err)
-{
-    struct yb_admin_name after = { YB_STR_INIT(""), YB_STR_INIT(""), YB_STR_INIT("") };
-
-    if (page->after.n > 0 && yb_admin_take_name(tx, page->after, "after", &after, err) < 0)
-        return -1;
-    if (domain.n > 0 && yb_admin_domain(tx, domain, "domain", &domain, err) < 0)
-        return -1;
-    yb_db_add_text(p, after.local);
-    yb_db_add_text(p, after.domain);
-    yb_db_add_i32(p, (int32_t)(page->limit == 0 ? YB_ADMIN_PAGE : page->limit));
-    yb_db_add_text(p, domain.n == 0 ? YB_STR("") : domain);
-    return 0;
-}
-
-int
 yb_admin_change(struct yb_admin_tx *tx, const struct yb_db_statement *st, struct yb_db_params *p,
                 const char *what, struct yb_err *err)
 {
@@ -154,6 +138,7 @@ show_row(json_t *o, struct yb_arena *arena)
     size_t k;
 
     json_object_del(o, "local_key");
+    json_object_del(o, "address_key");
     for (size_t i = 0; i < YB_COUNT(addresses); i++) {
         json_t *v = json_object_get(o, addresses[i]);
 
@@ -177,13 +162,25 @@ show_rows(json_t *v)
     yb_arena_free(&arena);
 }
 
+json_t *
+yb_admin_shown(struct yb_str card, const char *statement, struct yb_err *err)
+{
+    json_error_t why;
+    json_t *v = json_loadb(card.p, card.n, JSON_DECODE_ANY, &why);
+
+    if (v == NULL)
+        yb_err_inside(err, YB_BUG, "4.3.0", "%s: not JSON: %s", statement, why.text);
+    else
+        show_rows(v);
+    return v;
+}
+
 int
 yb_admin_ask(struct yb_admin_tx *tx, const struct yb_db_statement *st, struct yb_db_params *p,
              const char *what, json_t **out, struct yb_err *err)
 {
     struct yb_db_result *r = NULL;
     struct yb_err failed = { 0 };
-    json_error_t why;
     int rc = yb_db_run(tx->c, st, p, &r, &failed);
 
     *out = NULL;
@@ -192,13 +189,8 @@ yb_admin_ask(struct yb_admin_tx *tx, const struct yb_db_statement *st, struct yb
     } else if (yb_db_rows(r) == 0 || yb_db_is_null(r, 0, 0)) {
         rc = yb_admin_no_such(tx, what, err);
     } else {
-        struct yb_str text = yb_db_str(r, 0, 0);
-
-        *out = json_loadb(text.p, text.n, JSON_DECODE_ANY, &why);
-        if (*out == NULL)
-            rc = yb_err_inside(err, YB_BUG, "4.3.0", "%s: not JSON: %s", st->name, why.text);
-        else
-            show_rows(*out);
+        *out = yb_admin_shown(yb_db_str(r, 0, 0), st->name, err);
+        rc = *out == NULL ? -1 : 0;
     }
     yb_db_result_free(&r);
     yb_db_params_free(p);

@@ -1,21 +1,10 @@
 /* Who did what to whom. */
+#include "lib/admin/list.h"
 #include "lib/admin/verb.h"
 
 #include "lib/mime/address.h"
 
 #define SHOWN 100 /* rows when nobody says how many */
-
-/* clang-format off */
-static const struct yb_db_statement list = { "audit_list",
-    "SELECT coalesce(json_agg(r ORDER BY r.at, r.id), '[]') FROM ("
-    " SELECT a.at, a.id, a.actor_name AS by, a.via, host(a.client) AS client, a.action, a.object, t.name AS tenant, "
-    "        a.before, a.after, a.request_id FROM audit a LEFT JOIN tenants t USING (tenant_id) "
-    "  WHERE ($1::text IS NULL OR lower(a.object) IN (lower($1), lower($7::text))) AND ($2::text IS NULL OR a.tenant_id IN "
-    "        (SELECT x.tenant_id FROM tenants x WHERE x.name = $2 UNION ALL SELECT d.tenant_id FROM audit d "
-    "          WHERE lower(d.object) = lower($2) AND d.action = 'tenant.delete')) AND ($3::text IS NULL OR a.actor_name = $3) "
-    "    AND ($4::text IS NULL OR a.at >= $4::timestamptz) AND ($5::text IS NULL OR a.at < $5::timestamptz) "
-    "  ORDER BY a.at DESC, a.id DESC LIMIT $6::integer) r" };
-/* clang-format on */
 
 /* The name as rows have it: domains in A-labels. What is no address may be a domain, or not. */
 static struct yb_str
@@ -30,23 +19,38 @@ object_of(struct yb_admin_tx *tx, struct yb_str text)
     return yb_domain_normal(text, tx->arena, &domain, &ignored) == 0 ? domain : text;
 }
 
-int
-yb_admin_audit_list(struct yb_admin_tx *tx, const struct yb_admin_audit *f, json_t **out,
-                    struct yb_err *err)
+static void
+turn_round(json_t **list)
 {
-    struct yb_db_params q = { 0 };
-    json_t *row;
-    size_t i;
+    json_t *turned = json_array();
 
-    yb_admin_add(&q, f->object);
-    yb_admin_add(&q, f->tenant);
-    yb_admin_add(&q, f->actor);
-    yb_admin_add(&q, f->since);
-    yb_admin_add(&q, f->until);
-    yb_db_add_i32(&q, (int32_t)(f->limit == 0 ? SHOWN : f->limit));
-    yb_admin_add(&q, f->object.p == NULL ? f->object : object_of(tx, f->object));
-    if (yb_admin_ask(tx, &list, &q, "audit", out, err) < 0)
+    for (size_t i = json_array_size(*list); i-- > 0;)
+        json_array_append(turned, json_array_get(*list, i));
+    json_decref(*list);
+    *list = turned;
+}
+
+int
+yb_admin_audit_list(struct yb_admin_tx *tx, const struct yb_admin_audit *f,
+                    struct yb_admin_page *page, json_t **out, struct yb_err *err)
+{
+    struct yb_admin_wanted w = { .no_words = true };
+    enum yb_admin_list_id id = f->object.p != NULL   ? YB_ADMIN_AUDIT_OBJECT
+                               : f->tenant.p != NULL ? YB_ADMIN_AUDIT_OF
+                               : f->actor.p != NULL  ? YB_ADMIN_AUDIT_BY
+                                                     : YB_ADMIN_AUDIT;
+
+    if (page->limit == 0)
+        page->limit = SHOWN;
+    w.v['S'] = f->since;
+    w.v['U'] = f->until;
+    w.v['A'] = f->actor;
+    w.v['T'] = f->tenant;
+    w.v['O'] = f->object;
+    w.v['P'] = f->object.p == NULL ? f->object : object_of(tx, f->object);
+    if (yb_admin_list(tx, id, &w, page, out, err) < 0)
         return -1;
-    json_array_foreach(*out, i, row) json_object_del(row, "id");
+    if (!f->latest_first)
+        turn_round(out);
     return 0;
 }

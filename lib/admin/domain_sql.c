@@ -1,4 +1,5 @@
 /* Domains and their other names: their SQL, and the verbs over it. */
+#include "lib/admin/list.h"
 #include "lib/admin/verb.h"
 
 /* clang-format off */
@@ -17,9 +18,6 @@ static const struct yb_db_statement add = { "domain_add",
 static const struct yb_db_statement suspend = { "domain_suspend",
     "UPDATE domains SET suspended_at = CASE WHEN $3::text = '' THEN NULL ELSE now() END, "
     "  suspended_reason = nullif($3, '') WHERE domain_id = $1::uuid AND tenant_id = $2::uuid" };
-static const struct yb_db_statement list = { "domain_list",
-    "SELECT coalesce(json_agg(c ORDER BY c.name), '[]') FROM (SELECT * FROM domain_cards "
-    " WHERE name > $1::text AND ($3::text = '' OR tenant = $3) ORDER BY name LIMIT $2::integer) c" };
 static const struct yb_db_statement remove_one = { "domain_delete",
     "DELETE FROM domains WHERE domain_id = $1::uuid AND tenant_id = $2::uuid" };
 static const struct yb_db_statement alias_add = { "domain_alias_add",
@@ -140,15 +138,10 @@ yb_admin_domain_delete(struct yb_admin_tx *tx, struct yb_str name, struct yb_err
 }
 
 int
-yb_admin_domain_list(struct yb_admin_tx *tx, struct yb_str tenant, const struct yb_admin_page *page,
+yb_admin_domain_list(struct yb_admin_tx *tx, struct yb_str tenant, struct yb_admin_page *page,
                      json_t **out, struct yb_err *err)
 {
-    struct yb_db_params q = { 0 };
-
-    yb_db_add_text(&q, page->after);
-    yb_db_add_i32(&q, (int32_t)(page->limit == 0 ? YB_ADMIN_PAGE : page->limit));
-    yb_db_add_text(&q, tenant);
-    return yb_admin_ask(tx, &list, &q, "domain", out, err);
+    return yb_admin_list_names(tx, YB_ADMIN_DOMAINS, tenant, page, out, err);
 }
 
 int

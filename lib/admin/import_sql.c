@@ -3,11 +3,12 @@
  * then all rows go through COPY into a temporary table and from there into place by three
  * statements.
  */
-#include "lib/admin/verb.h"
+#include "lib/admin/words.h"
 
 #include "lib/base/buf.h"
 #include "lib/base/clock.h"
 #include "lib/cred/cred.h"
+#include "lib/mime/terms.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -26,11 +27,11 @@
 /* clang-format off */
 static const char make_table[] =
     "CREATE TEMPORARY TABLE import_rows (line bigint, local text COLLATE \"C\", written text, domain text COLLATE \"C\", "
-    "  name text, quota_bytes bigint, keep_copy boolean, verifier text, forwards text[], forward_keys text[], "
+    "  name text, quota_bytes bigint, keep_copy boolean, verifier text, forwards text[], forward_keys text[], words text[], "
     "  account_id uuid NOT NULL DEFAULT gen_random_uuid()) ON COMMIT DROP";
 static const char copy[] =
     "COPY pg_temp.import_rows (line, local, written, domain, name, quota_bytes, keep_copy, verifier, forwards, "
-    "  forward_keys) FROM STDIN";
+    "  forward_keys, words) FROM STDIN";
 /* Compiling these statements takes longer than it saves. */
 static const char no_jit[] = "SET LOCAL jit = off";
 static const char analyze[] = "ANALYZE pg_temp.import_rows";
@@ -52,8 +53,10 @@ static const struct yb_db_statement counts = { "import_counts",
     "SELECT count(yb_counts_lock(t.tenant_id)) FROM (SELECT DISTINCT d.tenant_id FROM pg_temp.import_rows i "
     "  JOIN domains d ON d.name = i.domain ORDER BY d.tenant_id) t" };
 static const struct yb_db_statement accounts = { "import_accounts",
-    "INSERT INTO accounts (tenant_id, domain_id, account_id, local, written, display_name, home_node, quota_bytes, keep_copy) "
-    "SELECT d.tenant_id, d.domain_id, i.account_id, i.local, i.written, i.name, decode($1::text, 'hex'), i.quota_bytes, i.keep_copy "
+    "INSERT INTO accounts (tenant_id, domain_id, account_id, local, written, display_name, home_node, quota_bytes, keep_copy, "
+    "  domain_name, address_key, words) "
+    "SELECT d.tenant_id, d.domain_id, i.account_id, i.local, i.written, i.name, decode($1::text, 'hex'), i.quota_bytes, i.keep_copy, "
+    "  d.name, i.local || '@' || d.name, i.words "
     "  FROM pg_temp.import_rows i JOIN domains d ON d.name = i.domain ORDER BY i.account_id" };
 static const struct yb_db_statement credentials = { "import_credentials",
     "INSERT INTO credentials (tenant_id, account_id, kind, verifier) "
@@ -353,8 +356,11 @@ put_array(struct yb_buf *b, const struct yb_str *v, size_t n)
 }
 
 static void
-put_row(struct yb_buf *b, const struct row *r)
+put_row(struct yb_buf *b, const struct row *r, struct yb_arena *arena)
 {
+    struct yb_terms words;
+
+    yb_admin_words_of(&words, r->name.local, r->display.p == NULL ? YB_STR("") : r->display, arena);
     yb_buf_add_u64(b, r->line);
     yb_buf_add_c(b, '\t');
     put_field(b, r->name.local);
@@ -372,17 +378,21 @@ put_row(struct yb_buf *b, const struct row *r)
     put_array(b, r->targets, r->n_targets);
     yb_buf_add_c(b, '\t');
     put_array(b, r->keys, r->n_targets);
+    yb_buf_add_c(b, '\t');
+    put_array(b, words.v, words.n);
     yb_buf_add_c(b, '\n');
+    yb_arena_reset(arena);
 }
 
 static int
 copy_rows(const struct rows *rows, struct yb_db_conn *c, struct yb_err *err)
 {
     struct yb_buf *b = yb_buf_new(COPY_PIECE + 8 * LINE_MAX_BYTES);
+    struct yb_arena *arena = yb_arena_new(4096);
     int rc = yb_db_copy_begin(c, copy, err);
 
     for (size_t i = 0; i < rows->n && rc == 0; i++) {
-        put_row(b, &rows->v[i]);
+        put_row(b, &rows->v[i], arena);
         if (yb_buf_size(b) >= COPY_PIECE || i + 1 == rows->n) {
             yb_assert(!yb_buf_overflowed(b));
             rc = yb_db_copy_data(c, yb_buf_view(b), err);
@@ -391,6 +401,7 @@ copy_rows(const struct rows *rows, struct yb_db_conn *c, struct yb_err *err)
     }
     if (rc == 0)
         rc = yb_db_copy_end(c, err);
+    yb_arena_free(&arena);
     yb_buf_free(&b);
     return rc;
 }

@@ -8,6 +8,8 @@ lib_admin_libyb_admin_a_SOURCES = \
 	lib/admin/domain_sql.c \
 	lib/admin/fields.c \
 	lib/admin/import_sql.c \
+	lib/admin/list.c lib/admin/list.h \
+	lib/admin/list_sql.c \
 	lib/admin/look_sql.c \
 	lib/admin/node_sql.c \
 	lib/admin/problem.c \
@@ -15,4 +17,5 @@ lib_admin_libyb_admin_a_SOURCES = \
 	lib/admin/setting_sql.c \
 	lib/admin/subject.c \
 	lib/admin/tenant_sql.c \
-	lib/admin/tx.c lib/admin/verb.h
+	lib/admin/tx.c lib/admin/verb.h \
+	lib/admin/words.h lib/admin/words_sql.c

@@ -1,4 +1,5 @@
 /* Nodes: their SQL, and the verbs over it. */
+#include "lib/admin/list.h"
 #include "lib/admin/verb.h"
 
 #include "lib/directory/usage.h"
@@ -18,8 +19,6 @@ static const struct yb_db_statement store = { "node_store",
     "UPDATE nodes SET store_id = $2::text WHERE name = $1::text" };
 static const struct yb_db_statement name_of = { "node_name",
     "SELECT to_json(name) FROM nodes WHERE node_id = $1::bytea" };
-static const struct yb_db_statement list = { "node_list",
-    "SELECT coalesce(json_agg(c ORDER BY c.name), '[]') FROM node_cards c" };
 static const struct yb_db_statement only_live = { "node_only_live",
     "SELECT min(encode(node_id, 'hex')) FROM nodes WHERE state = 'live' HAVING count(*) = 1" };
 /* clang-format on */
@@ -126,11 +125,10 @@ yb_admin_node_show(struct yb_admin_tx *tx, struct yb_str name, json_t **out, str
 }
 
 int
-yb_admin_node_list(struct yb_admin_tx *tx, json_t **out, struct yb_err *err)
+yb_admin_node_list(struct yb_admin_tx *tx, struct yb_admin_page *page, json_t **out,
+                   struct yb_err *err)
 {
-    struct yb_db_params q = { 0 };
-
-    return yb_admin_ask(tx, &list, &q, "node", out, err);
+    return yb_admin_list_names(tx, YB_ADMIN_NODES, YB_STR(""), page, out, err);
 }
 
 int

@@ -1,4 +1,5 @@
 /* Tenants: their SQL, and the verbs over it. */
+#include "lib/admin/list.h"
 #include "lib/admin/verb.h"
 
 #define NAME_MOST 200 /* octets; it is typed, and an index holds it */
@@ -18,9 +19,6 @@ static const struct yb_db_statement add = { "tenant_add",
 static const struct yb_db_statement suspend = { "tenant_suspend",
     "UPDATE tenants SET suspended_at = CASE WHEN $3::text = '' THEN NULL ELSE now() END, "
     "  suspended_reason = nullif($3, '') WHERE tenant_id = $1::uuid AND tenant_id = $2::uuid" };
-static const struct yb_db_statement list = { "tenant_list",
-    "SELECT coalesce(json_agg(c ORDER BY c.name), '[]') FROM (SELECT * FROM tenant_cards "
-    " WHERE name > $1::text ORDER BY name LIMIT $2::integer) c" };
 static const struct yb_db_statement remove_one = { "tenant_delete",
     "DELETE FROM tenants WHERE tenant_id = $1::uuid AND tenant_id = $2::uuid" };
 /* clang-format on */
@@ -107,14 +105,10 @@ yb_admin_tenant_show(struct yb_admin_tx *tx, struct yb_str name, json_t **out, s
 }
 
 int
-yb_admin_tenant_list(struct yb_admin_tx *tx, const struct yb_admin_page *page, json_t **out,
+yb_admin_tenant_list(struct yb_admin_tx *tx, struct yb_admin_page *page, json_t **out,
                      struct yb_err *err)
 {
-    struct yb_db_params q = { 0 };
-
-    yb_db_add_text(&q, page->after);
-    yb_db_add_i32(&q, (int32_t)(page->limit == 0 ? YB_ADMIN_PAGE : page->limit));
-    return yb_admin_ask(tx, &list, &q, "tenant", out, err);
+    return yb_admin_list_names(tx, YB_ADMIN_TENANTS, YB_STR(""), page, out, err);
 }
 
 int

@@ -96,12 +96,6 @@ int yb_admin_change(struct yb_admin_tx *tx, const struct yb_db_statement *st,
 /* Runs a question whose first column is JSON; frees the parameters. No row is "no such <what>". */
 int yb_admin_ask(struct yb_admin_tx *tx, const struct yb_db_statement *st, struct yb_db_params *p,
                  const char *what, json_t **out, struct yb_err *err) YB_MUST_USE;
-/* The parameters of a list of addresses: local part and domain after which it begins, how many, and
- * the domain it is limited to ("" = all). */
-int yb_admin_page_params(struct yb_admin_tx *tx, const struct yb_admin_page *page,
-                         struct yb_str domain, struct yb_db_params *p,
-                         struct yb_err *err) YB_MUST_USE;
-
 /* --- a thing, from being found to its row in the audit --- */
 
 /* Finds and locks it: NULL, and *err, when it is not there. */

@@ -87,9 +87,9 @@ put(struct yb_terms *t, struct yb_str word)
         t->v[t->n++] = word;
 }
 
-/* A word at each character of the run. */
+/* A word at each character of the run, or one of it. */
 static void
-put_run(struct yb_terms *t, struct yb_str run)
+put_run(struct yb_terms *t, struct yb_str run, bool wanted)
 {
     while (run.n > 0 && t->n < YB_TERMS_MOST) {
         size_t n = 0;
@@ -97,6 +97,8 @@ put_run(struct yb_terms *t, struct yb_str run)
         for (size_t i = 0; i < YB_TERM_RUN && n < run.n; i++)
             n += yb_utf8_size(yb_str_skip(run, n));
         put(t, yb_str_head(run, n));
+        if (wanted)
+            return;
         run = yb_str_skip(run, yb_utf8_size(run));
     }
 }
@@ -123,8 +125,8 @@ add(struct yb_terms *t, struct yb_str text, bool wanted, struct yb_arena *arena)
         if (now != in) {
             struct yb_str word = yb_str(text.p + from, i - from);
 
-            if (in == UNSPACED && !wanted)
-                put_run(t, word);
+            if (in == UNSPACED)
+                put_run(t, word, wanted);
             else if (in != BETWEEN)
                 put(t, word);
             from = i;

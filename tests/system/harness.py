@@ -161,6 +161,14 @@ class Platform:
     def yubin_json(self, *arguments, given=None):
         return json.loads(self.yubin("--json", *arguments, given=given))
 
+    def yubin_lines(self, *arguments):
+        """Lines of JSON; of a list that goes on the last one has the cursor."""
+        return [json.loads(line) for line in self.yubin("--jsonl", *arguments).splitlines()]
+
+    def cursor(self, *arguments):
+        """Behind the first row of a list."""
+        return self.yubin_lines(*arguments, "--limit", "1")[-1]["next"]
+
     def tenant(self, name, *domains):
         self.yubin("tenant", "add", name)
         for domain in domains:

@@ -41,7 +41,9 @@ def retired(p):
     goes(p, "m2@words.test", BOB)
     first, = p.yubin_json("account", "retired", "words.test", "--limit", "1")
     assert first["new_address"] == "m1@new.test" and first["expires_at"].startswith("2099-01-31"), first
-    assert [r["address"] for r in p.yubin_json("account", "retired", "--after", "m1@words.test")] == ["m2@words.test"]
+    cursor = p.cursor("account", "retired")
+    assert [r["address"] for r in p.yubin_json("account", "retired", "--after", cursor)] == ["m2@words.test"]
+    assert [r["address"] for r in p.yubin_json("account", "retired", "--q", "m2", "--all")] == ["m2@words.test"]
     for name in ("m1@words.test", "m2@words.test"):
         p.yubin("account", "restore", name)
     p.until_rcpt("m1@words.test", 250)
@@ -67,7 +69,9 @@ def aliases(p):
     p.yubin("alias", "add", "off@words.test", BOB, "--enabled", "no")
     p.until_rcpt("off@words.test", 550)
     assert [a["address"] for a in p.yubin_json("alias", "list", "words.test", "--limit", "1")] == ["all@words.test"]
-    assert [a["address"] for a in p.yubin_json("alias", "list", "--after", "all@words.test")] == ["off@words.test"]
+    cursor = p.cursor("alias", "list")
+    assert [a["address"] for a in p.yubin_json("alias", "list", "--after", cursor)] == ["off@words.test"]
+    assert [a["address"] for a in p.yubin_json("alias", "list", "--q", "off", "--all")] == ["off@words.test"]
     p.yubin("alias", "delete", "off@words.test")
     assert "no such" in p.fails(1, "alias", "show", "off@words.test")
 

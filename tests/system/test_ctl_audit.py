@@ -109,7 +109,10 @@ def asked(p):
     assert p.yubin_json("audit", "list", "--tenant", "two")[-1]["action"] == "tenant.delete"
     assert {r["by"] for r in rows(p)} == {getpass.getuser()}, rows(p)  # `store init` gives root's rights away
     assert len(p.yubin_json("audit", "list", "--limit", "2")) == 2
-    assert "only the latest 2" in p.run("audit", "list", "--limit", "2").stderr
+    assert "only 2 are shown" in p.run("audit", "list", "--limit", "2").stderr
+    before = p.yubin_json("audit", "list", "--after", p.cursor("audit", "list"))
+    assert before == rows(p)[-101:-1], before
+    assert p.yubin_json("audit", "list", "--all") == rows(p)[::-1]
 
 
 def scenario(p):

@@ -34,7 +34,9 @@ def scenario(p):
     p.yubin("domain", "resume", "full.test")
     p.until_rcpt("eve@full.test", 250)
     assert [d["name"] for d in p.yubin_json("domain", "list", "words", "--limit", "1")] == ["full.test"]
-    assert [d["name"] for d in p.yubin_json("domain", "list", "--after", "full.test")] == ["words.test"]
+    cursor = p.cursor("domain", "list")
+    assert [d["name"] for d in p.yubin_json("domain", "list", "--after", cursor)] == ["words.test"]
+    assert [d["name"] for d in p.yubin_json("domain", "list", "--q", "ORD", "--all")] == ["words.test"]
     p.fails(1, "domain", "delete", "full.test")
     p.yubin("account", "delete", "eve@full.test")
     p.yubin("domain", "delete", "full.test")

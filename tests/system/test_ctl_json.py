@@ -22,6 +22,24 @@ def shapes(p):
     assert "app_password" not in p.yubin_json("account", "show", ANN)
 
 
+def pages(p, first):
+    """A list in pages: the shape of --json stays, lines of JSON end with the cursor, nothing else is one."""
+    words = ("account", "list", "odd.test", "--limit", "1")
+    assert [card["address"] for card in p.yubin_json(*words)] == [first]
+    card, cursor = p.yubin_lines(*words)
+    assert card["address"] == first and set(cursor) == {"next"}, cursor
+    card, = p.yubin_lines(*words, "--after", cursor["next"])
+    assert card["address"] == "zoe@odd.test", card
+    p.fails(2, "account", "list", "--after", cursor["next"])
+    p.fails(2, "account", "list", "odd.test", "--after", "zoe@odd.test")
+    p.fails(2, "account", "list", "--all", "--limit", "1")
+    everybody = p.yubin_json("account", "list")
+    assert everybody == p.yubin_json("account", "list", "--all") == p.yubin_lines("account", "list", "--all")
+    assert p.yubin("account", "list", "--all").split() == p.yubin("account", "list").split()
+    for q in ("zoe", "late", "LAT", "zoe@odd", "l zo"):
+        assert [card["address"] for card in p.yubin_json("account", "list", "--q", q, "--all")] == ["zoe@odd.test"], q
+
+
 def odd_names(p):
     """An address that needs quotes is shown with them, so that what is shown can be given back."""
     p.tenant("odd", "odd.test")
@@ -29,7 +47,8 @@ def odd_names(p):
     shown = [card["address"] for card in p.yubin_json("account", "list", "odd.test")]
     assert shown == ['"two words"@odd.test'], shown
     assert p.yubin_json("account", "show", shown[0])["address"] == shown[0]
-    assert p.yubin_json("account", "list", "odd.test", "--after", shown[0]) == []
+    p.account("zoe@odd.test", harness.PASSWORD, "--name", "Zoe Late")
+    pages(p, shown[0])
     p.yubin("store", "check")
     p.yubin("domain", "set", "odd.test", "--catch-all", shown[0])
     assert p.codes("whoever@odd.test") == [250]

@@ -14,7 +14,9 @@ def set_up_twice(p, trial):
     assert "already" in p.fails(1, "node", "init")
     before = p.yubin_json("node", "list")
     p.fails(1, "store", "init")
-    assert p.yubin_json("node", "list") == before
+    assert p.yubin_json("node", "list") == before == p.yubin_json("node", "list", "--all")
+    assert p.yubin_json("node", "list", "--limit", "1") == before
+    p.fails(2, "node", "list", "--after", before[0]["name"])
     assert os.path.isdir(trial.mail_root)
 
 

@@ -26,7 +26,9 @@ def scenario(p):
     p.until_rcpt(BOB, 250)
     p.yubin("tenant", "add", "zeta")
     assert [t["name"] for t in p.yubin_json("tenant", "list", "--limit", "1")] == ["words"]
-    assert [t["name"] for t in p.yubin_json("tenant", "list", "--after", "words")] == ["zeta"]
+    cursor = p.cursor("tenant", "list")
+    assert [t["name"] for t in p.yubin_json("tenant", "list", "--after", cursor)] == ["zeta"]
+    assert [t["name"] for t in p.yubin_json("tenant", "list", "--q", "ET", "--all")] == ["zeta"]
     p.yubin("tenant", "suspend", "words", "--reason", "not paid")
     p.until_rcpt(ANN, 450)
     wait_until(lambda: "not paid" in str(login_error(p.imap, ANN, p.passwords[ANN])))

@@ -55,12 +55,23 @@ word(const struct words *w, size_t i)
     return i < w->n ? w->w[i] : YB_STR("");
 }
 
+/* Of the last list: "after=+" goes on with it. */
+static char cursor[1000];
+
+static int
+kept_cursor(const struct yb_admin_page *page, int rc)
+{
+    snprintf(cursor, sizeof(cursor), "%.*s", YB_STR_ARG(rc == 0 ? page->next : YB_STR("")));
+    return rc;
+}
+
 static struct yb_admin_page
 page_of(const struct words *w)
 {
-    struct yb_str after = val(w, "after");
-    struct yb_admin_page page = { after.p == NULL ? YB_STR("") : after, 0 };
+    struct yb_admin_page page = { .after = val(w, "after"), .q = val(w, "q") };
 
+    if (yb_str_eq(page.after, YB_STR("+")))
+        page.after = yb_str_from(cursor);
     if (val(w, "limit").p != NULL)
         page.limit = (unsigned)(val(w, "limit").p[0] - '0');
     return page;
@@ -115,7 +126,7 @@ VERB(tenant_show)
 VERB(tenant_list)
 {
     struct yb_admin_page page = page_of(w);
-    return yb_admin_tenant_list(tx, &page, out, err);
+    return kept_cursor(&page, yb_admin_tenant_list(tx, &page, out, err));
 }
 VERB(tenant_delete)
 {
@@ -143,7 +154,7 @@ VERB(domain_show)
 VERB(domain_list)
 {
     struct yb_admin_page page = page_of(w);
-    return yb_admin_domain_list(tx, W(0), &page, out, err);
+    return kept_cursor(&page, yb_admin_domain_list(tx, W(0), &page, out, err));
 }
 VERB(domain_delete)
 {
@@ -179,7 +190,7 @@ VERB(account_show)
 VERB(account_list)
 {
     struct yb_admin_page page = page_of(w);
-    return yb_admin_account_list(tx, W(0), &page, out, err);
+    return kept_cursor(&page, yb_admin_account_list(tx, W(0), &page, out, err));
 }
 VERB(account_delete)
 {
@@ -226,7 +237,7 @@ VERB(alias_show)
 VERB(alias_list)
 {
     struct yb_admin_page page = page_of(w);
-    return yb_admin_alias_list(tx, W(0), &page, out, err);
+    return kept_cursor(&page, yb_admin_alias_list(tx, W(0), &page, out, err));
 }
 VERB(alias_delete)
 {
@@ -245,7 +256,7 @@ VERB(restore)
 VERB(retired)
 {
     struct yb_admin_page page = page_of(w);
-    return yb_admin_retired_list(tx, W(0), &page, out, err);
+    return kept_cursor(&page, yb_admin_retired_list(tx, W(0), &page, out, err));
 }
 VERB(audit_list)
 {
@@ -254,8 +265,9 @@ VERB(audit_list)
                                       val(w, "by"),
                                       val(w, "since"),
                                       val(w, "until"),
-                                      val(w, "limit").p == NULL ? 0 : 1 };
-    return yb_admin_audit_list(tx, &f, out, err);
+                                      false };
+    struct yb_admin_page page = page_of(w);
+    return kept_cursor(&page, yb_admin_audit_list(tx, &f, &page, out, err));
 }
 VERB(node_add)
 {
@@ -280,8 +292,8 @@ VERB(node_show)
 }
 VERB(node_list)
 {
-    (void)w;
-    return yb_admin_node_list(tx, out, err);
+    struct yb_admin_page page = page_of(w);
+    return kept_cursor(&page, yb_admin_node_list(tx, &page, out, err));
 }
 
 static const struct {
@@ -508,9 +520,10 @@ static const struct step tenant_steps[] = {
     { "tenant suspend t9 unpaid", "!There is no such tenant" },
     { "tenant show t9", "!There is no such tenant" },
     { "tenant list", "'name':'t1' 'name':'t2'" },
-    { "tenant list after=t1", "~'name':'t1' 'name':'t2'" },
     { "tenant list limit=1", "'name':'t1' ~'name':'t2'" },
-    { "tenant list after=t2", "[]" },
+    { "tenant list after=+", "~'name':'t1' 'name':'t2'" },
+    { "tenant list q=T2", "~'name':'t1' 'name':'t2'" },
+    { "tenant list after=t2", "!" },
     { "tenant delete t9", "!There is no such tenant" },
     { "tenant delete t2", "" },
     { "tenant show t2", "!There is no such tenant" },
@@ -554,7 +567,11 @@ static const struct step domain_steps[] = {
     { "domain suspend third.test", "'suspended':null" },
     { "domain show fourth.test", "!There is no such domain" },
     { "domain list", "'name':'plain.test' 'name':'third.test' 'name':'xn--bcher-kva.test'" },
-    { "domain list d1 after=plain.test limit=1", "~'name':'plain.test' 'name':'third.test' ~'name':'xn" },
+    { "domain list d1 limit=1", "'name':'plain.test' ~third" },
+    { "domain list d1 after=+ limit=1", "~'name':'plain.test' 'name':'third.test' ~'name':'xn" },
+    { "domain list after=+", "!cursor" }, /* of another question */
+    { "domain list q=IRD.", "~'name':'plain.test' 'name':'third.test' ~'name':'xn" },
+    { "domain list d1 q=B\303\234cher", "~'name':'plain.test' 'name':'xn" },
     { "domain list d9", "[]" },
     { "tenant delete d1", "!The tenant still has domains: delete them first" },
     { "account add u@plain.test", "" },
@@ -632,7 +649,8 @@ static const struct step account_steps[] = {
     { "tenant set a1 max_accounts=", "" },
     { "account add LIST@a.test", "!LIST@a.test is an alias already" },
     { "account list a.test", "'address':'Ann@a.test' 'address':'bob@a.test' 'address':'carl@a.test' ~dora" },
-    { "account list a.test after=ann@a.test limit=1", "~Ann 'address':'bob@a.test' ~carl" },
+    { "account list a.test limit=1", "Ann ~bob" },
+    { "account list a.test after=+ limit=1", "~Ann 'address':'bob@a.test' ~carl" },
     { "account list a.test after=nonsense", "!" },
     { "account list", "'address':'Ann@a.test' 'address':'dora@a2.test'" },
     { "account list foreign.test", "[]" },
@@ -662,13 +680,17 @@ static const struct step alias_steps[] = {
     { "alias add z5@l.test x@[192.0.2.1]", "!x@[192.0.2.1]: the address has no domain name" },
     { "alias add \"z..6\"@l.test \"a@b\"@l.test", "!cannot hold @" },
     { "alias add \"z..6\"@l.test \"q\\\"\"@Far.test", "'address':'\\\"z..6\\\"@l.test' 'targets':['\\\"q\\\\\\\"\\\"@far.test']" },
-    { "alias list l.test after=\"z..6\"@l.test limit=1", "'z2@l.test'" },
+    { "alias list l.test q=z limit=1", "'z@l.test' ~z..6" },
+    { "alias list l.test q=z limit=1 after=+", "z..6 ~'z2@l.test'" },
+    { "alias list q=Z2@L.T", "'z2@l.test' ~'z@l.test'" },
+    { "alias list l.test q=z2@q", "[]" },
     { "alias delete \"z..6\"@l.test", "" },
     { "alias set y@l.test c@l.test", "!There is no such alias" },
     { "alias set info@l.test c@l.test nonsense", "!nonsense" },
     { "alias show info@l.test", "'targets':['c@l.test']" },
     { "alias list l.test", "'Info@l.test' 'z@l.test'" },
-    { "alias list l.test after=info@l.test limit=1", "~'Info@l.test' 'x@l.test' ~'z@l.test'" },
+    { "alias list l.test limit=1", "'Info@l.test' ~'x@l.test'" },
+    { "alias list l.test after=+ limit=1", "~'Info@l.test' 'x@l.test' ~'z@l.test'" },
     { "alias delete INFO@L.test", "" },
     { "alias delete info@l.test", "!There is no such alias" },
 };

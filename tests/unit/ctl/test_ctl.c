@@ -136,7 +136,7 @@ manual_has(struct yb_str manual, const char *noun, const char *verb)
 static bool
 manual_has_option(struct yb_str manual, const char *noun, const char *name)
 {
-    static const char *const shared[] = { "--after", "--limit", "--reason" };
+    static const char *const shared[] = { "--after", "--all", "--limit", "--q", "--reason" };
     char head[40], option[60];
     struct yb_str line;
     bool ours = false;
@@ -299,7 +299,7 @@ START_TEST(test_words_for_values)
     struct ctl c = ctl_new();
     struct yb_err err = { 0 };
     struct yb_admin_values v;
-    struct yb_admin_page page;
+    size_t limit;
 
     c.command = find("account", "set");
     c.options[c.n_options++] = (struct ctl_given){ "--imap", "yes" };
@@ -316,12 +316,14 @@ START_TEST(test_words_for_values)
         ck_assert_msg((v.v[i].p == NULL) == (want == NULL), "%s", name);
         ck_assert_msg(want == NULL || yb_str_eq(v.v[i], yb_str_from(want)), "%s", name);
     }
-    ck_assert_int_eq(ctl_page(&c, &page, &err), 0);
-    ck_assert_uint_eq(page.limit, 21); /* one more, which tells that there is one */
-    ck_assert_uint_eq(c.page, 20);
-    ck_assert_uint_eq(page.after.n, 0);
+    ck_assert_int_eq(ctl_limit(&c, 7, &limit, &err), 0);
+    ck_assert_uint_eq(limit, 20);
+    c.n_options--;
+    ck_assert_int_eq(ctl_limit(&c, 7, &limit, &err), 0);
+    ck_assert_uint_eq(limit, 7);
     c.options[c.n_options++] = (struct ctl_given){ "--limit", "many" };
-    ck_assert_int_lt(ctl_page(&c, &page, &err), 0);
+    ck_assert_int_lt(ctl_limit(&c, 7, &limit, &err), 0);
+    ck_assert_int_eq(err.kind, YB_ERR_SYNTAX);
     yb_arena_free(&c.arena);
 }
 END_TEST
@@ -355,26 +357,63 @@ END_TEST
 
 /* --- what is printed --- */
 
-START_TEST(test_cut)
+/* A list of three in pages of two, by what is in the cursor. */
+static int
+two_at_once(struct ctl *c, struct yb_admin_page *page, json_t **out, struct yb_err *err)
 {
-    static const struct ctl_command list = { "x", "list", "", "", .columns = "name size" };
+    (void)c;
+    (void)err;
+    *out = page->after.n == 0 ? json_pack("[{s:s, s:i}, {s:s, s:i}]", "name", "a", "size", 1,
+                                          "name", "b", "size", 2)
+                              : json_pack("[{s:s, s:i}]", "name", "c", "size", 3);
+    page->next = page->after.n == 0 ? YB_STR("more") : YB_STR("");
+    return 0;
+}
+
+static const struct {
+    bool all, json, lines;
+    const char *want;
+} pages[] = {
+    { false, false, false,
+      "name  size\na     1\nb     2\nyubin: only 2 are shown: go on with --after more, or "
+      "--all\n" },
+    { false, false, true,
+      "{\"name\":\"a\",\"size\":1}\n{\"name\":\"b\",\"size\":2}\n{\"next\":\"more\"}\n" },
+    { true, false, false, "name  size\na     1\nb     2\nc     3\n" },
+    { true, false, true,
+      "{\"name\":\"a\",\"size\":1}\n{\"name\":\"b\",\"size\":2}\n{\"name\":\"c\",\"size\":3}\n" },
+    { true, true, false, NULL },
+    { false, true, false, NULL },
+};
+
+START_TEST(test_pages)
+{
+    static const struct ctl_command list = {
+        "x", "list", "", "", .columns = "name size", .list = two_at_once
+    };
     struct ctl c = ctl_new();
-    json_t *rows = json_pack("[{s:s}, {s:s}, {s:s}]", "name", "a", "name", "b", "name", "c");
+    struct yb_err err = { 0 };
+    json_t *out = NULL;
     const char *said;
 
     c.command = &list;
-    c.page = 3;
+    c.json = pages[_i].json;
+    c.lines = pages[_i].lines;
+    if (pages[_i].all)
+        c.options[c.n_options++] = (struct ctl_given){ "--all", "" };
     catch_output();
-    ctl_cut(&c, rows);
+    ck_assert_int_eq(ctl_list(&c, &out, &err), 0);
+    if (out != NULL)
+        ctl_print(&c, out);
+    json_decref(out);
     said = caught_output();
-    ck_assert_msg(*said == '\0' && json_array_size(rows) == 3, "%s", said);
-    c.page = 2;
-    catch_output();
-    ctl_cut(&c, rows);
-    said = caught_output();
-    ck_assert_msg(strstr(said, "only the first 2 are shown") != NULL, "%s", said);
-    ck_assert_msg(strstr(said, "--after b,") != NULL && json_array_size(rows) == 2, "%s", said);
-    json_decref(rows);
+    if (pages[_i].want != NULL) {
+        ck_assert_str_eq(said, pages[_i].want);
+    } else {
+        out = json_loads(said, JSON_DISABLE_EOF_CHECK, NULL);
+        ck_assert_msg(json_array_size(out) == (pages[_i].all ? 3 : 2), "%s", said);
+        json_decref(out);
+    }
     yb_arena_free(&c.arena);
 }
 END_TEST
@@ -438,7 +477,7 @@ main(void)
     tcase_add_test(tc, test_taken);
     tcase_add_test(tc, test_words_for_values);
     tcase_add_test(tc, test_empty_values);
-    tcase_add_test(tc, test_cut);
+    tcase_add_loop_test(tc, test_pages, 0, (int)YB_COUNT(pages));
     tcase_add_loop_test(tc, test_print, 0, (int)YB_COUNT(prints));
     suite_add_tcase(s, tc);
     srunner_run_all(sr, CK_NORMAL);
