@@ -222,7 +222,7 @@ next_phase(struct walk *w)
 
 /* Till the page is full, or enough was looked at. *more: it does not end here. */
 static int
-walk(struct walk *w, bool *more, struct place *last, struct yb_err *err)
+walk_on(struct walk *w, bool *more, struct place *last, struct yb_err *err)
 {
     bool end = false;
 
@@ -266,7 +266,7 @@ yb_admin_list(struct yb_admin_tx *tx, enum yb_admin_list_id id,
     if (yb_admin_change(tx, &yb_admin_list_plans, &none, NULL, err) < 0)
         return -1;
     w.rows = json_array();
-    if (walk(&w, &more, &last, err) < 0) {
+    if (walk_on(&w, &more, &last, err) < 0) {
         json_decref(w.rows);
         return -1;
     }

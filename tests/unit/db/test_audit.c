@@ -216,7 +216,8 @@ START_TEST(test_accounts)
                        " attrelid = 'account_cards'::regclass AND attnum > 0 EXCEPT SELECT"
                        " jsonb_object_keys(after) FROM audit WHERE action = 'import'"
                        " ORDER BY 1) AS x"),
-        "account_id address bytes created_at domain full_since local_key messages tenant");
+        "account_id address address_key bytes created_at domain full_since local_key messages "
+        "tenant");
     cluster_sql(c, "DELETE FROM audit WHERE action = 'import'");
     for (const char *who = "TD"; *who != '\0'; who++) {
         snprintf(sql, sizeof(sql), "SELECT yb_audit_accounts('import', '{%s,%s}'); COMMIT", u1, v1);
