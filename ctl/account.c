@@ -9,7 +9,8 @@
 #include <unistd.h>
 
 static const struct ctl_option_row add_options[] = {
-    { "--home", "NODE-ID", "node that holds the mailbox (this one)" },
+    { "--store", "NAME", "store that holds the mailbox (one that is live, by its room)" },
+    { "--home", "NODE-ID", "the same, by the node that the store is at home on" },
     { "--verifier", "TEXT",
       "password as a verifier: SCRAM-SHA-256$…, {SHA512-CRYPT}…, {BLF-CRYPT}…" },
     { "--no-password", NULL, "nobody can log in; nothing is read from standard input" },
@@ -76,6 +77,7 @@ account_add(struct ctl *c, json_t **out, struct yb_err *err)
 {
     struct yb_admin_account v = {
         .values = ctl_values(c),
+        .store = ctl_option(c, "--store"),
         .home_node = ctl_option(c, "--home"),
         .verifier = ctl_option(c, "--verifier"),
     };

@@ -179,14 +179,10 @@ ctl_admin(struct ctl *c, struct yb_err *err)
 {
     const struct yb_common_conf *common;
     struct yb_admin_conf conf = { .application = "yubin" };
-    struct yb_err none = { 0 };
 
     if (ctl_common(c, &common, err) < 0)
         return -1;
     conf.conninfo = yb_arena_printf(c->arena, "%s user=yubin_operator", common->database).p;
-    /* A machine that is no node has no such file: then --home says where accounts live. */
-    if (yb_node_id_read(common->node_id_file, &conf.node, &none) < 0)
-        conf.node = (struct yb_node_id){ { 0 } };
     c->admin = yb_admin_new(&conf);
     c->actor = actor_of(c);
     return 0;

@@ -4,6 +4,7 @@
 #include "lib/base/clock.h"
 #include "lib/daemon/control.h"
 #include "lib/db/migrate.h"
+#include "lib/home/home.h"
 #include "lib/settings/registry.h"
 
 #include <stdio.h>
@@ -92,7 +93,7 @@ node_init(struct ctl *c, json_t **out, struct yb_err *err)
     const struct yb_common_conf *common;
     struct yb_node_id id;
     struct yb_str name = ctl_option(c, "--name");
-    char host[256] = "";
+    char host[256] = "", store[YB_ID_TEXT];
 
     if (ctl_common(c, &common, err) < 0)
         return -1;
@@ -104,7 +105,11 @@ node_init(struct ctl *c, json_t **out, struct yb_err *err)
             ? yb_node_id_read(common->node_id_file, &id, err) < 0
             : yb_node_id_create(common->node_id_file, &id, err) < 0)
         return -1;
-    return yb_admin_node_add(c->tx, id, name, ctl_option(c, "--host"), out, err);
+    /* Likewise its store's. */
+    if (yb_home_store_id_read(common, store, err) < 0)
+        return -1;
+    return yb_admin_node_add(c->tx, id, name, ctl_option(c, "--host"), yb_str_from(store), out,
+                             err);
 }
 
 static int

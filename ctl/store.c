@@ -1,4 +1,4 @@
-/* yubin store …, mailbox …: the mail of this node, as whoever owns it. */
+/* yubin store …, mailbox …: stores, and the mail of this node, as whoever owns it. */
 #include "ctl/ctl.h"
 
 #include "lib/home/home.h"
@@ -79,21 +79,69 @@ make_root(struct ctl *c, const char *root, struct yb_err *err)
     return 0;
 }
 
+/* What the database says that this node has; before a store is made that would take its place. */
+static int
+store_known(struct ctl *c, struct yb_node_id node, bool *known, struct yb_err *err)
+{
+    struct yb_str had;
+
+    if (ctl_begin(c, err) < 0 || yb_admin_node_store_of(c->tx, node, &had, err) < 0)
+        return -1;
+    *known = had.n > 0;
+    return ctl_commit(c, err);
+}
+
+/* The id of the store in mail_root: of one that is made now, unless the node has one, or of one that is
+ * there and that the database does not know of (its row was lost). */
+static int
+store_take(const struct yb_common_conf *common, bool known, char id[YB_ID_TEXT], struct yb_err *err)
+{
+    struct yb_store_conf conf = { .root = common->mail_root };
+    char path[4096];
+    struct yb_store_id found;
+    struct yb_store *s = NULL;
+    struct yb_err why = { 0 };
+    int rc = -1;
+
+    snprintf(path, sizeof(path), "%s/.yubin-store", common->mail_root);
+    if (known && access(path, F_OK) < 0)
+        return yb_err_set(
+            err, YB_PERM, "5.3.0",
+            "This node has a store, and %s is none: mount it there. If it is lost, begin "
+            "anew: write its id (yubin node show) into %s/.yubin-store",
+            common->mail_root, common->mail_root);
+    if (yb_store_init(common->mail_root, id, &why) == 0)
+        return 0;
+    if (known || why.kind != YB_ERR_EXISTS) {
+        *err = why;
+        return -1;
+    }
+    if (yb_store_root_open(&conf, NULL, &s, err) == 0 && yb_store_which(s, &found)) {
+        yb_store_id_text(found, id);
+        rc = 0;
+    } else if (s != NULL) {
+        *err = why;
+    }
+    yb_store_root_close(&s);
+    return rc;
+}
+
 static int
 store_init(struct ctl *c, json_t **out, struct yb_err *err)
 {
     const struct yb_common_conf *common;
     struct yb_node_id node;
     char id[YB_ID_TEXT];
+    bool known;
     int fd;
 
     if (ctl_common(c, &common, err) < 0 || yb_node_id_read(common->node_id_file, &node, err) < 0 ||
-        connect_first(c, err) < 0 || make_root(c, common->mail_root, err) < 0)
+        store_known(c, node, &known, err) < 0 || make_root(c, common->mail_root, err) < 0)
         return -1;
     fd = yb_home_store_id_open(common, err);
     if (fd < 0)
         return -1;
-    if (become_owner(common->mail_root, err) < 0 || yb_store_init(common->mail_root, id, err) < 0) {
+    if (become_owner(common->mail_root, err) < 0 || store_take(common, known, id, err) < 0) {
         close(fd);
         return -1;
     }
@@ -104,18 +152,40 @@ store_init(struct ctl *c, json_t **out, struct yb_err *err)
     return 0;
 }
 
-/* The id of an account's row, by its address. */
+/* Is its store at home on this node? */
+static bool
+is_here(const json_t *card, struct yb_node_id node)
+{
+    const char *home = json_string_value(json_object_get(card, "home_node"));
+    struct yb_node_id id;
+
+    return home != NULL && yb_node_id_parse(yb_str_from(home), &id) && yb_node_id_eq(id, node);
+}
+
+/* The id of an account's row, by its address. Its mail must be here. */
 static int
 account_id(struct ctl *c, struct yb_str address, struct yb_account_id *id, struct yb_err *err)
 {
+    const struct yb_common_conf *common;
+    struct yb_node_id node;
+    const char *store;
     json_t *card = NULL;
-    int rc = ctl_begin(c, err);
+    int rc = ctl_common(c, &common, err);
 
+    if (rc == 0)
+        rc = yb_node_id_read(common->node_id_file, &node, err);
+    if (rc == 0)
+        rc = ctl_begin(c, err);
     if (rc == 0)
         rc = yb_admin_account_show(c->tx, address, &card, err);
     if (rc == 0 && !yb_account_id_parse(
                        yb_str_from(json_string_value(json_object_get(card, "account_id"))), id))
         rc = yb_err_inside(err, YB_BUG, "4.3.0", "no account_id in the card");
+    store = json_string_value(json_object_get(card, "store"));
+    if (rc == 0 && !is_here(card, node))
+        rc =
+            yb_err_set(err, YB_PERM, "5.5.4", "This mailbox lives in the store %s, on another node",
+                       store == NULL ? "?" : store);
     json_decref(card);
     return rc;
 }
@@ -140,9 +210,10 @@ check_one(struct yb_store *s, struct yb_account_id id, struct yb_store_check *su
     return rc;
 }
 
-/* Every account there is; those of other nodes have no folder here. */
+/* Every account whose store is at home here. */
 static int
-check_all(struct ctl *c, struct yb_store *s, struct yb_store_check *sum, struct yb_err *err)
+check_all(struct ctl *c, struct yb_store *s, struct yb_node_id node, struct yb_store_check *sum,
+          struct yb_err *err)
 {
     struct yb_admin_page page = { .after = YB_STR_INIT("") };
     int rc = 0;
@@ -164,7 +235,7 @@ check_all(struct ctl *c, struct yb_store *s, struct yb_store_check *sum, struct 
             struct yb_account_id id;
             const char *text = json_string_value(json_object_get(card, "account_id"));
 
-            if (rc == 0 && yb_account_id_parse(yb_str_from(text), &id))
+            if (rc == 0 && is_here(card, node) && yb_account_id_parse(yb_str_from(text), &id))
                 rc = check_one(s, id, sum, err);
         }
         json_decref(list);
@@ -174,23 +245,23 @@ check_all(struct ctl *c, struct yb_store *s, struct yb_store_check *sum, struct 
 
 /* What was counted anew is known at once, whether a daemon touches these mailboxes or not. */
 static int
-report(struct ctl *c, struct yb_store *s, struct yb_err *err)
+report(struct ctl *c, struct yb_store *s, struct yb_node_id node, struct yb_err *err)
 {
     struct yb_account_id ids[REPORT_AT_ONCE];
     struct yb_usage usage[REPORT_AT_ONCE];
     struct yb_usage_report told[REPORT_AT_ONCE];
-    const struct yb_common_conf *common;
-    struct yb_node_id node;
+    struct yb_store_id store;
     size_t n;
 
-    if (ctl_common(c, &common, err) < 0 || yb_node_id_read(common->node_id_file, &node, err) < 0)
-        return -1;
+    if (!yb_store_which(s, &store))
+        return yb_err_inside(err, YB_TEMP, "4.3.0", "the store is away");
     do {
         n = yb_store_changed_usage(s, ids, usage, REPORT_AT_ONCE);
         for (size_t i = 0; i < n; i++)
             told[i] = yb_home_report(ids[i], &usage[i]);
-        if (n > 0 && (ctl_begin(c, err) < 0 || yb_admin_usage(c->tx, node, told, n, err) < 0 ||
-                      ctl_commit(c, err) < 0))
+        if (n > 0 &&
+            (ctl_begin(c, err) < 0 || yb_admin_usage(c->tx, store, node, told, n, err) < 0 ||
+             ctl_commit(c, err) < 0))
             return -1;
     } while (n == REPORT_AT_ONCE);
     return 0;
@@ -202,17 +273,21 @@ store_check(struct ctl *c, json_t **out, struct yb_err *err)
     struct yb_store *s = NULL;
     struct yb_store_check sum = { 0 };
     struct yb_err ignored = { 0 };
+    const struct yb_common_conf *common;
     struct yb_account_id id;
+    struct yb_node_id node;
     int rc = store_open(c, &s, err);
 
+    if (rc == 0 && (rc = ctl_common(c, &common, err)) == 0)
+        rc = yb_node_id_read(common->node_id_file, &node, err);
     if (rc == 0 && c->n_words == 0)
-        rc = check_all(c, s, &sum, err);
+        rc = check_all(c, s, node, &sum, err);
     else if (rc == 0 && (rc = account_id(c, ctl_word(c, 0), &id, err)) == 0 &&
              (rc = ctl_commit(c, err)) == 0)
         rc = check_one(s, id, &sum, err);
     if (rc < 0)
         yb_admin_rollback(&c->tx);
-    if (s != NULL && report(c, s, rc < 0 ? &ignored : err) < 0)
+    if (s != NULL && report(c, s, node, rc < 0 ? &ignored : err) < 0)
         rc = -1;
     yb_store_root_close(&s);
     if (rc == 0)
@@ -263,10 +338,38 @@ mailbox_path(struct ctl *c, json_t **out, struct yb_err *err)
     return 0;
 }
 
+/* --- stores, of all nodes --- */
+
+static int
+store_list(struct ctl *c, json_t **out, struct yb_err *err)
+{
+    return yb_admin_store_list(c->tx, out, err);
+}
+
+static int
+store_show(struct ctl *c, json_t **out, struct yb_err *err)
+{
+    return yb_admin_store_show(c->tx, ctl_word(c, 0), out, err);
+}
+
+static int
+store_set(struct ctl *c, json_t **out, struct yb_err *err)
+{
+    const struct yb_admin_values v = ctl_values(c);
+
+    return yb_admin_store_set(c->tx, ctl_word(c, 0), &v, out, err);
+}
+
 /* clang-format off */
 const struct ctl_command ctl_store_commands[] = {
     { "store", "init", "", "makes mail_root ready for mail",
       .options = store_options, .late = true, .run = store_init },
+    { "store", "list", "", "all stores, and the nodes they are at home on",
+      .columns = "name node state weight room accounts store_id", .run = store_list },
+    { "store", "show", "NAME", "one store",
+      .run = store_show },
+    { "store", "set", "NAME", "changes what the options say",
+      .fields = &yb_admin_store_fields, .run = store_set },
     { "store", "check", "[ADDRESS]", "compares indexes with the Maildirs and mends them",
       .late = true, .run = store_check },
     { "store", "remove", "ACCOUNT-ID", "removes the mail of a deleted account",

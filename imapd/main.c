@@ -105,6 +105,8 @@ init(struct yb_daemon *d, void **state, struct yb_err *err)
                                         .store = st->server.store,
                                         .directory = st->directory,
                                         .interval_ms = conf_of(st)->usage_interval };
+    st->server.serves = yb_home_serves;
+    st->server.home = &st->usage;
     yb_home_usage_begin(&st->usage);
     return 0;
 }

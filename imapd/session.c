@@ -46,9 +46,8 @@ imapd_login(struct yb_conn *conn, struct imapd_session *s, const struct yb_auth_
 {
     uint64_t fair;
 
-    if (!yb_node_id_is_zero(user->home) && !yb_node_id_eq(user->home, s->server->node))
-        return yb_err_as(err, YB_ERR_AWAY, YB_TEMP, "4.3.0",
-                         "Your mailbox is served by another host");
+    if (s->server->serves != NULL && s->server->serves(s->server->home, user->store, err) < 0)
+        return -1;
     if (yb_store_open(s->server->store, user->account, true, &s->account, err) < 0)
         return -1;
     if (!yb_conn_set_account(conn, user->account, s->conf->max_connections_per_account)) {

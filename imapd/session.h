@@ -53,12 +53,15 @@ struct imapd_server {
     struct yb_store *store;
     struct yb_auth *auth;
     struct imapd_push *push;
-    struct yb_online *online;              /* who is logged in; NULL: nobody keeps a list */
-    struct yb_budget_pool *memory;         /* of all commands */
-    int64_t slice_ms;                      /* what a command works at a time */
-    struct yb_notes *notes;                /* which messages are worked on; NULL: not noted */
-    struct imapd_zones *zones;             /* of all accounts */
-    struct yb_node_id node;                /* this one; accounts of others are not served */
+    struct yb_online *online;      /* who is logged in; NULL: nobody keeps a list */
+    struct yb_budget_pool *memory; /* of all commands */
+    int64_t slice_ms;              /* what a command works at a time */
+    struct yb_notes *notes;        /* which messages are worked on; NULL: not noted */
+    struct imapd_zones *zones;     /* of all accounts */
+    struct yb_node_id node;        /* this one */
+    /* yb_home_serves(); NULL: whatever logs in. */
+    int (*serves)(void *home, struct yb_store_id store, struct yb_err *err);
+    void *home;
     const struct imapd_conf *_Atomic conf; /* in force for new sessions */
     _Atomic bool stopping;                 /* who is woken is told to come back */
     _Atomic uint64_t counts[IMAPD_COUNTERS];

@@ -148,7 +148,8 @@ on_rcpt(struct yb_smtp_session *s, struct yb_smtp_rcpt *r, struct yb_err *err)
     if (yb_account_id_is_zero(r->x.account) || yb_delivery_id_is_zero(r->x.delivery))
         return yb_err_as(err, YB_ERR_SYNTAX, YB_PERM, "5.5.4", "RCPT needs XACCOUNT and XDELIVERY");
     h = yb_arena_alloc(s->tx->arena, 1, sizeof(*h));
-    if (yb_store_open(d->store, r->x.account, true, &h->account, err) < 0)
+    if ((d->keeps != NULL && d->keeps(d->home, err) < 0) ||
+        yb_store_open(d->store, r->x.account, true, &h->account, err) < 0)
         return refuse_rcpt(s, r, h, err);
     h->head = added_fields(s->tx, r);
     if (check_before(s->tx, r, h, err) < 0)

@@ -15,6 +15,8 @@
 
 struct lmtpd_deliver {
     struct yb_store *store;
+    int (*keeps)(void *home, struct yb_err *err); /* yb_home_keeps(); NULL: nobody is asked */
+    void *home;
     struct yb_event_writer *events; /* what was stored is told there; NULL: nowhere */
     const uid_t *peers;             /* who may hand over, besides root and ourselves */
     size_t n_peers;

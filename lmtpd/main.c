@@ -98,7 +98,10 @@ init(struct yb_daemon *d, void **state, struct yb_err *err)
                                        .store = l->deliver.store,
                                        .directory = l->directory,
                                        .interval_ms = conf->usage_interval,
-                                       .round_ms = conf->usage_round };
+                                       .round_ms = conf->usage_round,
+                                       .tells_room = true };
+    l->deliver.keeps = yb_home_keeps;
+    l->deliver.home = &l->usage;
     yb_home_usage_begin(&l->usage);
     return 0;
 }

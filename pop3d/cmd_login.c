@@ -37,8 +37,8 @@ open_maildrop(struct yb_conn *c, struct pop3d_session *s, const struct yb_auth_u
 {
     if (atomic_load(&s->pop3d->draining))
         return yb_err_set(err, YB_TEMP, "4.3.2", "The server is being stopped; try again");
-    if (!yb_node_id_is_zero(user->home) && !yb_node_id_eq(user->home, s->pop3d->node))
-        return yb_err_as(err, YB_ERR_AWAY, YB_TEMP, "4.3.0", "This mailbox lives on another node");
+    if (s->pop3d->serves != NULL && s->pop3d->serves(s->pop3d->home, user->store, err) < 0)
+        return -1;
     if (!yb_conn_set_account(c, user->account, s->pop3d->max_per_account))
         return yb_err_as(err, YB_ERR_IN_USE, YB_TEMP, "4.7.0",
                          "Your account has too many connections: close one of them");

@@ -76,6 +76,8 @@ init(struct yb_daemon *d, void **state, struct yb_err *err)
                                        .store = p->pop3d.store,
                                        .directory = p->directory,
                                        .interval_ms = conf->usage_interval };
+    p->pop3d.serves = yb_home_serves;
+    p->pop3d.home = &p->usage;
     yb_home_usage_begin(&p->usage);
     return 0;
 }

@@ -22,7 +22,10 @@ struct pop3d {
     struct yb_store *store;
     struct yb_auth *auth;
     struct yb_online *online; /* who is logged in; NULL: nobody keeps a list */
-    struct yb_node_id node;
+    struct yb_node_id node;   /* this one */
+    /* yb_home_serves(); NULL: whatever logs in. */
+    int (*serves)(void *home, struct yb_store_id store, struct yb_err *err);
+    void *home;
     unsigned max_failures;
     unsigned max_per_account;
     int64_t login_timeout_ms, timeout_ms;

@@ -25,5 +25,9 @@ dist_schema_DATA = \
 	schema/0024_addresses_filled.sql \
 	schema/0025_addresses_indexed.sql \
 	schema/0026_addresses_held.sql \
-	schema/0027_words.sql
+	schema/0027_words.sql \
+	schema/0028_stores.sql \
+	schema/0029_store_answers.sql \
+	schema/0030_store_index.sql \
+	schema/0031_store_fill.sql
 EXTRA_DIST += schema/README.md

@@ -6,9 +6,11 @@
 CREATE SCHEMA IF NOT EXISTS fixtures;
 SET search_path = yubin, fixtures, pg_temp;
 
+-- With a store: twice its id.
 CREATE OR REPLACE FUNCTION fixtures.node(p_id text) RETURNS bytea LANGUAGE sql
 SET search_path = yubin, pg_temp AS $$
-    INSERT INTO nodes (node_id, name) VALUES (decode(p_id, 'hex'), 'node-' || p_id)
+    INSERT INTO nodes (node_id, name, store_id)
+    VALUES (decode(p_id, 'hex'), 'node-' || p_id, p_id || p_id)
     ON CONFLICT (node_id) DO UPDATE SET name = excluded.name RETURNING node_id
 $$;
 

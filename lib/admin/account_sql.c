@@ -18,8 +18,8 @@ static const struct yb_db_statement ids_gone = { "account_ids_gone",
 static const struct yb_db_statement card = { "account_card",
     "SELECT to_json(c) FROM account_cards c WHERE c.address_key = $1::text || '@' || $2::text" };
 static const struct yb_db_statement add = { "account_add",
-    "INSERT INTO accounts (tenant_id, domain_id, local, written, home_node) "
-    "SELECT tenant_id, domain_id, $1::text, $2::text, decode($4::text, 'hex') FROM domains WHERE name = $3::text" };
+    "INSERT INTO accounts (tenant_id, domain_id, local, written, store_id) "
+    "SELECT tenant_id, domain_id, $1::text, $2::text, $4::text FROM domains WHERE name = $3::text" };
 static const struct yb_db_statement password = { "account_password",
     "INSERT INTO credentials (tenant_id, account_id, kind, verifier) VALUES ($2::uuid, $1::uuid, 'primary', $3::text) "
     "ON CONFLICT (account_id) WHERE kind = 'primary' "
@@ -118,21 +118,24 @@ set_password(struct yb_admin_tx *tx, struct yb_admin_subject *s, struct yb_str v
 }
 
 static int
-add_row(struct yb_admin_tx *tx, const struct yb_admin_name *n, struct yb_str home,
+add_row(struct yb_admin_tx *tx, const struct yb_admin_name *n, const struct yb_admin_account *v,
         struct yb_err *err)
 {
     struct yb_db_params p = { 0 };
     struct yb_node_id id;
+    struct yb_str store;
 
-    if (home.n > 0 && !yb_node_id_parse(home, &id))
+    if (v->home_node.n > 0 && !yb_node_id_parse(v->home_node, &id))
         return yb_admin_refuse(tx, YB_ERR_SYNTAX, "home_node", err, "%.*s is no node's id",
-                               YB_STR_ARG(home));
-    if (home.n == 0 && yb_admin_home(tx, &home, err) < 0)
+                               YB_STR_ARG(v->home_node));
+    if (v->home_node.n > 0 && v->store.n > 0)
+        return yb_admin_refuse(tx, YB_ERR_SYNTAX, "home_node", err, "A store or a node, not both");
+    if (yb_admin_store_find(tx, v->store, v->home_node, &store, err) < 0)
         return -1;
     yb_db_add_text(&p, n->local);
     yb_db_add_text(&p, n->written);
     yb_db_add_text(&p, n->domain);
-    yb_db_add_text(&p, home);
+    yb_admin_add(&p, store);
     return yb_admin_change(tx, &add, &p, "domain", err);
 }
 
@@ -144,8 +147,7 @@ yb_admin_account_add(struct yb_admin_tx *tx, struct yb_str address,
     struct yb_admin_name n;
 
     *out = NULL;
-    if (yb_admin_take_name(tx, address, "address", &n, err) < 0 ||
-        add_row(tx, &n, v->home_node, err) < 0)
+    if (yb_admin_take_name(tx, address, "address", &n, err) < 0 || add_row(tx, &n, v, err) < 0)
         return -1;
     s = yb_admin_made(tx, &yb_admin_account_kind, n.local, n.domain, err);
     if (s == NULL || yb_admin_set(tx, s, &v->values, err) < 0 || yb_admin_words(tx, s, err) < 0 ||

@@ -23,8 +23,7 @@ struct yb_admin;
 struct yb_admin_conf {
     const char *conninfo; /* libpq, with the role */
     const char *application;
-    struct yb_node_id node; /* home of new accounts where none is named; zero: the only live node */
-    int64_t deadline_ms;    /* of a statement; 0: 30 s */
+    int64_t deadline_ms; /* of a statement; 0: 30 s */
 };
 
 /*
@@ -94,7 +93,7 @@ struct yb_admin_fields {
     struct yb_admin_field v[YB_ADMIN_FIELDS];
 };
 extern const struct yb_admin_fields yb_admin_tenant_fields, yb_admin_domain_fields,
-    yb_admin_account_fields, yb_admin_alias_fields;
+    yb_admin_account_fields, yb_admin_alias_fields, yb_admin_store_fields;
 
 /* Values as people write them, in the order of the fields. `p` NULL: not given (add: the default; set:
  * left as it is); empty is "none". */
@@ -104,8 +103,9 @@ struct yb_admin_values {
 
 struct yb_admin_account {
     struct yb_admin_values values;
-    struct yb_str home_node; /* hex, of add only; empty: the conf's */
-    struct yb_str verifier;  /* of lib/cred; `p` NULL: not given, empty: none */
+    /* Of add only: a store by its name, or by the node it is at home on (hex); neither: placement. */
+    struct yb_str store, home_node;
+    struct yb_str verifier; /* of lib/cred; `p` NULL: not given, empty: none */
 };
 struct yb_admin_alias {
     struct yb_admin_values values;
@@ -174,8 +174,7 @@ int yb_admin_domain_delete(struct yb_admin_tx *tx, struct yb_str name,
 int yb_admin_domain_alias(struct yb_admin_tx *tx, struct yb_str name, struct yb_str alias, bool add,
                           json_t **out, struct yb_err *err) YB_MUST_USE;
 
-/* A mailbox of a domain that is there. Its home is v->home_node, else the conf's; without a verifier
- * nobody can log in until `set` gives one. */
+/* A mailbox of a domain that is there. Without a verifier nobody can log in until `set` gives one. */
 int yb_admin_account_add(struct yb_admin_tx *tx, struct yb_str address,
                          const struct yb_admin_account *v, json_t **out,
                          struct yb_err *err) YB_MUST_USE;
@@ -268,28 +267,41 @@ struct yb_admin_audit {
 int yb_admin_audit_list(struct yb_admin_tx *tx, const struct yb_admin_audit *f,
                         struct yb_admin_page *page, json_t **out, struct yb_err *err) YB_MUST_USE;
 
-/* What `yubin store check` found out of mailboxes of a node, at most 10 000 at once. */
+/* What `yubin store check` found out of mailboxes of a store at home on a node, at most 10 000 at once. */
 struct yb_usage_report;
-int yb_admin_usage(struct yb_admin_tx *tx, struct yb_node_id node,
+int yb_admin_usage(struct yb_admin_tx *tx, struct yb_store_id store, struct yb_node_id node,
                    const struct yb_usage_report *usage, size_t n, struct yb_err *err) YB_MUST_USE;
 
-/* A machine: the id that `yubin node init` made, a name for people, the host others reach it by. */
+/* A machine: the id that `yubin node init` made, a name for people, the host others reach it by, and the
+ * id of the store that it has (empty: none yet). */
 int yb_admin_node_add(struct yb_admin_tx *tx, struct yb_node_id id, struct yb_str name,
-                      struct yb_str host, json_t **out, struct yb_err *err) YB_MUST_USE;
+                      struct yb_str host, struct yb_str store_id, json_t **out,
+                      struct yb_err *err) YB_MUST_USE;
 int yb_admin_node_set(struct yb_admin_tx *tx, struct yb_str name, struct yb_str host,
                       struct yb_str state, json_t **out, struct yb_err *err) YB_MUST_USE;
+/* The node has this store now; it had none, or one without accounts. */
 int yb_admin_node_store(struct yb_admin_tx *tx, struct yb_node_id id, struct yb_str store_id,
                         struct yb_err *err) YB_MUST_USE;
+/* The id of the store that it has; empty: none. In the transaction's memory. */
+int yb_admin_node_store_of(struct yb_admin_tx *tx, struct yb_node_id id, struct yb_str *store_id,
+                           struct yb_err *err) YB_MUST_USE;
 int yb_admin_node_show(struct yb_admin_tx *tx, struct yb_str name, json_t **out,
                        struct yb_err *err) YB_MUST_USE;
 int yb_admin_node_list(struct yb_admin_tx *tx, struct yb_admin_page *page, json_t **out,
                        struct yb_err *err) YB_MUST_USE;
 
+/* Where mail lies. Made by the verbs of nodes; `gone` only without accounts. */
+int yb_admin_store_set(struct yb_admin_tx *tx, struct yb_str name, const struct yb_admin_values *v,
+                       json_t **out, struct yb_err *err) YB_MUST_USE;
+int yb_admin_store_show(struct yb_admin_tx *tx, struct yb_str name, json_t **out,
+                        struct yb_err *err) YB_MUST_USE;
+int yb_admin_store_list(struct yb_admin_tx *tx, json_t **out, struct yb_err *err) YB_MUST_USE;
+
 /*
  * Many accounts from JSON Lines, in one transaction of its own: all or none (passwords are hashed
  * before it begins). A line is an object:
  *   {"address": "u@d", "password": "…" | "verifier": "…", "name": "…", "quota": 1073741824,
- *    "keep_copy": true, "forwards": ["x@y"]}
+ *    "keep_copy": true, "forwards": ["x@y"], "store": "name"}
  * Only the address is required. `problem` is called for every line that cannot be taken, before
  * anything is changed; `progress` now and then (hashing passwords takes time).
  */

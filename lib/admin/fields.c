@@ -35,10 +35,16 @@ const struct yb_admin_fields yb_admin_alias_fields = { 3, {
     { "expires_at",   "expires_at",   "until",        YB_ADMIN_TIME,    "",   NULL, "TIME",    "ends by itself, 2027-01-31 (none)" },
     { "note",         "note",         "note",         YB_ADMIN_TEXT,    "",   NULL, "TEXT",    "for whoever looks at it next (none)" },
 } };
+const struct yb_admin_fields yb_admin_store_fields = { 3, {
+    { "name",         "name",         "name",         YB_ADMIN_TEXT,    NULL, NULL, "NAME",    "what it is called" },
+    { "state",        "state",        "state",        YB_ADMIN_CHOICE,  NULL, "live full gone", "WORD", "live, full (gets no new accounts), gone (has none)" },
+    { "weight",       "weight",       "weight",       YB_ADMIN_COUNT,   NULL, NULL, "N",       "its share of new accounts is room times weight (100)" },
+} };
 /* clang-format on */
 
 static const struct yb_admin_kind *const kinds[YB_ADMIN_SETS] = {
-    &yb_admin_tenant_kind, &yb_admin_domain_kind, &yb_admin_account_kind, &yb_admin_alias_kind
+    &yb_admin_tenant_kind, &yb_admin_domain_kind, &yb_admin_account_kind, &yb_admin_alias_kind,
+    &yb_admin_store_kind
 };
 
 /* --- statements --- */

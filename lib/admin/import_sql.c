@@ -27,14 +27,21 @@
 /* clang-format off */
 static const char make_table[] =
     "CREATE TEMPORARY TABLE import_rows (line bigint, local text COLLATE \"C\", written text, domain text COLLATE \"C\", "
-    "  name text, quota_bytes bigint, keep_copy boolean, verifier text, forwards text[], forward_keys text[], words text[], "
+    "  name text, quota_bytes bigint, keep_copy boolean, verifier text, forwards text[], forward_keys text[], words text[], store text, "
     "  account_id uuid NOT NULL DEFAULT gen_random_uuid()) ON COMMIT DROP";
 static const char copy[] =
     "COPY pg_temp.import_rows (line, local, written, domain, name, quota_bytes, keep_copy, verifier, forwards, "
-    "  forward_keys, words) FROM STDIN";
+    "  forward_keys, words, store) FROM STDIN";
 /* Compiling these statements takes longer than it saves. */
 static const char no_jit[] = "SET LOCAL jit = off";
 static const char analyze[] = "ANALYZE pg_temp.import_rows";
+/* Where a setting names the store of a domain, as if the line did. */
+static const char wanted[] =
+    "UPDATE pg_temp.import_rows i SET store = w.store "
+    "  FROM (SELECT d.name, yubin.yb_store_wanted(d.domain_id) AS store FROM domains d "
+    "         WHERE EXISTS (SELECT FROM settings s WHERE s.key = 'store') "
+    "           AND d.name IN (SELECT x.domain FROM pg_temp.import_rows x WHERE x.store IS NULL)) w "
+    " WHERE i.domain = w.name AND i.store IS NULL AND w.store IS NOT NULL";
 static const struct yb_db_statement problems = { "import_problems",
     "SELECT coalesce(json_agg(p ORDER BY p.line), '[]') FROM (SELECT * FROM ("
     "  SELECT i.line, i.domain || ' is not hosted here' AS text FROM pg_temp.import_rows i "
@@ -45,6 +52,10 @@ static const struct yb_db_statement problems = { "import_problems",
     "  UNION ALL SELECT i.line, i.written || '@' || i.domain || ' is an alias already' "
     "    FROM pg_temp.import_rows i JOIN domains d ON d.name = i.domain "
     "    JOIN aliases a ON a.domain_id = d.domain_id AND a.local = i.local "
+    "  UNION ALL SELECT i.line, CASE WHEN s.state IS NULL THEN 'there is no store ' || i.store "
+    "                                ELSE 'the store ' || i.store || ' is ' || s.state END "
+    "    FROM pg_temp.import_rows i LEFT JOIN stores s ON s.name = i.store "
+    "   WHERE i.store IS NOT NULL AND s.state IS DISTINCT FROM 'live' "
     "  UNION ALL SELECT max(i.line), min(i.written) || '@' || i.domain || ' stands ' || count(*) || ' times' "
     "    FROM pg_temp.import_rows i GROUP BY i.domain, i.local HAVING count(*) > 1"
     ") x ORDER BY line LIMIT 1001) p" };
@@ -53,11 +64,16 @@ static const struct yb_db_statement counts = { "import_counts",
     "SELECT count(yb_counts_lock(t.tenant_id)) FROM (SELECT DISTINCT d.tenant_id FROM pg_temp.import_rows i "
     "  JOIN domains d ON d.name = i.domain ORDER BY d.tenant_id) t" };
 static const struct yb_db_statement accounts = { "import_accounts",
-    "INSERT INTO accounts (tenant_id, domain_id, account_id, local, written, display_name, home_node, quota_bytes, keep_copy, "
+    /* With store and node, so that no trigger places each: MATERIALIZED throws the dice once for a row. */
+    "WITH choice AS MATERIALIZED (SELECT * FROM yubin.yb_store_choice()), "
+    "placed AS MATERIALIZED (SELECT i.*, coalesce(s.store_id, c.ids[width_bucket(random(), c.los)]) AS store_id "
+    "  FROM choice c, pg_temp.import_rows i LEFT JOIN stores s ON s.name = i.store) "
+    "INSERT INTO accounts (tenant_id, domain_id, account_id, local, written, display_name, store_id, home_node, quota_bytes, keep_copy, "
     "  domain_name, address_key, words) "
-    "SELECT d.tenant_id, d.domain_id, i.account_id, i.local, i.written, i.name, decode($1::text, 'hex'), i.quota_bytes, i.keep_copy, "
+    "SELECT d.tenant_id, d.domain_id, i.account_id, i.local, i.written, i.name, i.store_id, h.node_id, i.quota_bytes, i.keep_copy, "
     "  d.name, i.local || '@' || d.name, i.words "
-    "  FROM pg_temp.import_rows i JOIN domains d ON d.name = i.domain ORDER BY i.account_id" };
+    "  FROM placed i JOIN domains d ON d.name = i.domain "
+    "  LEFT JOIN stores s ON s.store_id = i.store_id LEFT JOIN copies h ON h.copy_id = s.home ORDER BY i.account_id" };
 static const struct yb_db_statement credentials = { "import_credentials",
     "INSERT INTO credentials (tenant_id, account_id, kind, verifier) "
     "SELECT d.tenant_id, i.account_id, 'primary', i.verifier "
@@ -76,7 +92,7 @@ static const struct yb_db_statement each = { "import_audit",
 struct row {
     size_t line;
     struct yb_admin_name name;
-    struct yb_str display, verifier, password;
+    struct yb_str display, verifier, password, store;
     struct yb_str *targets, *keys;
     size_t n_targets;
     uint64_t quota;
@@ -145,7 +161,7 @@ check_words(const json_t *o, struct yb_err *err)
     } words[] = { { "address", JSON_STRING },  { "password", JSON_STRING },
                   { "verifier", JSON_STRING }, { "name", JSON_STRING },
                   { "quota", JSON_INTEGER },   { "keep_copy", JSON_TRUE },
-                  { "forwards", JSON_ARRAY } };
+                  { "forwards", JSON_ARRAY },  { "store", JSON_STRING } };
     const char *key;
     json_t *value;
 
@@ -194,6 +210,7 @@ read_object(struct rows *rows, struct row *r, const json_t *o, struct yb_err *er
     r->quota = (uint64_t)quota;
     r->keep_copy = !json_is_false(json_object_get(o, "keep_copy"));
     r->display = kept_text(rows, o, "name");
+    r->store = kept_text(rows, o, "store");
     r->verifier = kept_text(rows, o, "verifier");
     r->password = kept_text(rows, o, "password");
     if (r->verifier.p != NULL && r->password.p != NULL)
@@ -380,6 +397,8 @@ put_row(struct yb_buf *b, const struct row *r, struct yb_arena *arena)
     put_array(b, r->keys, r->n_targets);
     yb_buf_add_c(b, '\t');
     put_array(b, words.v, words.n);
+    yb_buf_add_c(b, '\t');
+    put_field(b, r->store);
     yb_buf_add_c(b, '\n');
     yb_arena_reset(arena);
 }
@@ -446,7 +465,7 @@ compare_rows(struct rows *rows, struct yb_admin_tx *tx, struct yb_err *err)
     yb_db_set_deadline(c, IMPORT_DEADLINE_MS);
     if (yb_db_run_sql(c, no_jit, err) < 0 || yb_db_run_sql(c, make_table, err) < 0 ||
         copy_rows(rows, c, err) < 0 || yb_db_run_sql(c, analyze, err) < 0 ||
-        find_problems(rows, tx, err) < 0)
+        yb_db_run_sql(c, wanted, err) < 0 || find_problems(rows, tx, err) < 0)
         return -1;
     return refuse_bad(rows, err);
 }
@@ -468,13 +487,10 @@ insert_rows(struct rows *rows, struct yb_admin_tx *tx, struct yb_err *err)
     const struct yb_db_statement *const steps[] = { &counts, &accounts, &credentials, &forwards,
                                                     &each };
     struct yb_db_params p = { 0 };
-    struct yb_str home;
 
-    if (yb_admin_home(tx, &home, err) < 0 || compare_rows(rows, tx, err) < 0)
+    if (compare_rows(rows, tx, err) < 0)
         return -1;
     for (size_t i = 0; i < YB_COUNT(steps); i++) {
-        if (steps[i] == &accounts)
-            yb_db_add_text(&p, home);
         if (yb_admin_change(tx, steps[i], &p, NULL, err) < 0)
             return -1;
     }

@@ -15,6 +15,7 @@ lib_admin_libyb_admin_a_SOURCES = \
 	lib/admin/problem.c \
 	lib/admin/refuse.c \
 	lib/admin/setting_sql.c \
+	lib/admin/store_sql.c \
 	lib/admin/subject.c \
 	lib/admin/tenant_sql.c \
 	lib/admin/tx.c lib/admin/verb.h \

@@ -11,7 +11,7 @@ static const struct yb_db_statement ids = { "node_ids",
 static const struct yb_db_statement card = { "node_card",
     "SELECT to_json(c) FROM node_cards c WHERE c.name = $1::text AND $2::text = ''" };
 static const struct yb_db_statement add = { "node_add",
-    "INSERT INTO nodes (node_id, name, host) VALUES ($1::bytea, $2::text, $3::text)" };
+    "INSERT INTO nodes (node_id, name, host, store_id) VALUES ($1::bytea, $2::text, $3::text, nullif($4::text, ''))" };
 static const struct yb_db_statement set = { "node_set",
     "UPDATE nodes SET host = coalesce($2::text, host), state = coalesce(nullif($3::text, ''), state) "
     " WHERE name = $1::text" };
@@ -19,37 +19,13 @@ static const struct yb_db_statement store = { "node_store",
     "UPDATE nodes SET store_id = $2::text WHERE name = $1::text" };
 static const struct yb_db_statement name_of = { "node_name",
     "SELECT to_json(name) FROM nodes WHERE node_id = $1::bytea" };
-static const struct yb_db_statement only_live = { "node_only_live",
-    "SELECT min(encode(node_id, 'hex')) FROM nodes WHERE state = 'live' HAVING count(*) = 1" };
+static const struct yb_db_statement store_of = { "node_store_of",
+    "SELECT to_json(coalesce(store_id, '')) FROM nodes WHERE node_id = $1::bytea" };
 /* clang-format on */
 
 const struct yb_admin_kind yb_admin_node_kind = {
     "node", &ids, &ids, &card, NULL, "nodes", NULL, false,
 };
-
-int
-yb_admin_home(struct yb_admin_tx *tx, struct yb_str *home, struct yb_err *err)
-{
-    struct yb_db_result *r = NULL;
-    struct yb_db_params q = { 0 };
-    char text[YB_NODE_ID_TEXT];
-    bool one;
-
-    if (!yb_node_id_is_zero(tx->a->node)) {
-        *home = yb_arena_dup(tx->arena, yb_str_from(yb_node_id_text(tx->a->node, text)));
-        return 0;
-    }
-    if (yb_db_run(tx->c, &only_live, &q, &r, err) < 0)
-        return -1;
-    one = yb_db_rows(r) == 1;
-    if (one)
-        *home = yb_arena_dup(tx->arena, yb_db_str(r, 0, 0));
-    yb_db_result_free(&r);
-    return one ? 0
-               : yb_admin_refuse(tx, YB_ERR_VALUE, "home_node", err,
-                                 "Which node is the account's home? This machine is none, and "
-                                 "there is not exactly one");
-}
 
 static struct yb_admin_subject *
 find(struct yb_admin_tx *tx, struct yb_str name, struct yb_err *err)
@@ -59,7 +35,7 @@ find(struct yb_admin_tx *tx, struct yb_str name, struct yb_err *err)
 
 int
 yb_admin_node_add(struct yb_admin_tx *tx, struct yb_node_id id, struct yb_str name,
-                  struct yb_str host, json_t **out, struct yb_err *err)
+                  struct yb_str host, struct yb_str store_id, json_t **out, struct yb_err *err)
 {
     struct yb_db_params p = { 0 };
     struct yb_admin_subject *s;
@@ -68,6 +44,7 @@ yb_admin_node_add(struct yb_admin_tx *tx, struct yb_node_id id, struct yb_str na
     yb_db_add_bytes(&p, id.v, sizeof(id.v));
     yb_db_add_text(&p, name);
     yb_db_add_text(&p, host.p == NULL ? YB_STR("") : host);
+    yb_db_add_text(&p, store_id);
     if (yb_admin_change(tx, &add, &p, NULL, err) < 0)
         return -1;
     s = yb_admin_made(tx, &yb_admin_node_kind, name, YB_STR(""), err);
@@ -115,6 +92,21 @@ yb_admin_node_store(struct yb_admin_tx *tx, struct yb_node_id id, struct yb_str 
 }
 
 int
+yb_admin_node_store_of(struct yb_admin_tx *tx, struct yb_node_id id, struct yb_str *store_id,
+                       struct yb_err *err)
+{
+    struct yb_db_params q = { 0 };
+    json_t *found = NULL;
+
+    yb_db_add_bytes(&q, id.v, sizeof(id.v));
+    if (yb_admin_ask(tx, &store_of, &q, "node", &found, err) < 0)
+        return -1;
+    *store_id = yb_arena_dup(tx->arena, yb_str_from(json_string_value(found)));
+    json_decref(found);
+    return 0;
+}
+
+int
 yb_admin_node_show(struct yb_admin_tx *tx, struct yb_str name, json_t **out, struct yb_err *err)
 {
     struct yb_db_params q = { 0 };
@@ -132,11 +124,12 @@ yb_admin_node_list(struct yb_admin_tx *tx, struct yb_admin_page *page, json_t **
 }
 
 int
-yb_admin_usage(struct yb_admin_tx *tx, struct yb_node_id node, const struct yb_usage_report *usage,
-               size_t n, struct yb_err *err)
+yb_admin_usage(struct yb_admin_tx *tx, struct yb_store_id id, struct yb_node_id node,
+               const struct yb_usage_report *usage, size_t n, struct yb_err *err)
 {
     struct yb_db_params p = { 0 };
+    char text[YB_ID_TEXT];
 
-    yb_usage_report_params(&p, &node, usage, n);
+    yb_usage_report_params(&p, yb_store_id_text(id, text), &node, usage, n);
     return yb_admin_change(tx, &yb_usage_report_sql, &p, NULL, err);
 }

@@ -16,7 +16,6 @@ yb_admin_new(const struct yb_admin_conf *conf)
 {
     struct yb_admin *a = yb_alloc(1, sizeof(*a));
 
-    a->node = conf->node;
     a->deadline_ms = conf->deadline_ms == 0 ? DEADLINE_MS : conf->deadline_ms;
     a->db = yb_db_new(&(struct yb_db_conf){
         .conninfo = conf->conninfo, .application = conf->application, .connections = 4 });

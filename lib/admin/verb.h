@@ -21,12 +21,11 @@ struct yb_admin_kind {
     bool account;            /* which is an account's */
 };
 extern const struct yb_admin_kind yb_admin_tenant_kind, yb_admin_domain_kind, yb_admin_account_kind,
-    yb_admin_alias_kind, yb_admin_retired_kind, yb_admin_node_kind;
-#define YB_ADMIN_SETS 4 /* kinds with fields */
+    yb_admin_alias_kind, yb_admin_retired_kind, yb_admin_node_kind, yb_admin_store_kind;
+#define YB_ADMIN_SETS 5 /* kinds with fields */
 
 struct yb_admin {
     struct yb_db *db;
-    struct yb_node_id node;
     int64_t deadline_ms;
     struct yb_db_statement sets[YB_ADMIN_SETS]; /* by fields.c */
 };
@@ -130,8 +129,10 @@ void yb_admin_note(struct yb_admin_tx *tx, const char *action, json_t *after);
 /* Writes a row for each of the above. */
 int yb_admin_audit_write(struct yb_admin_tx *tx, struct yb_err *err) YB_MUST_USE;
 
-/* Hex of the home node for new accounts: this node, or the only live one. */
-int yb_admin_home(struct yb_admin_tx *tx, struct yb_str *home, struct yb_err *err) YB_MUST_USE;
+/* The id of a live store for new accounts: of this name or, without one, at home on this node (hex); *id
+ * is empty where neither is given, which leaves it to placement. */
+int yb_admin_store_find(struct yb_admin_tx *tx, struct yb_str name, struct yb_str node,
+                        struct yb_str *id, struct yb_err *err) YB_MUST_USE;
 
 /* --- values (fields.c) --- */
 

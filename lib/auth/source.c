@@ -35,7 +35,7 @@ lookup(struct yb_directory *d, struct yb_str name, enum yb_auth_protocol protoco
     out->found = true;
     out->user.account = login.account;
     out->user.tenant = login.tenant;
-    out->user.home = login.home;
+    out->user.store = login.store;
     out->user.quota = login.quota_bytes;
     text(address, out->user.address, sizeof(out->user.address));
     text(login.verifier, out->verifier, sizeof(out->verifier));

@@ -27,8 +27,8 @@ struct yb_auth_means {
 struct yb_auth_user {
     struct yb_account_id account;
     struct yb_tenant_id tenant;
-    struct yb_node_id home; /* the node that holds the mailbox */
-    uint64_t quota;         /* bytes, 0: none */
+    struct yb_store_id store; /* that holds the mailbox */
+    uint64_t quota;           /* bytes, 0: none */
     struct yb_auth_means by;
     char address[YB_AUTH_ADDRESS]; /* canonical, NUL-terminated */
 };

@@ -23,6 +23,8 @@ struct yb_delivery_id { uint8_t v[YB_ID_BYTES]; };
 struct yb_message_id { uint8_t v[YB_ID_BYTES]; };
 struct yb_session_id { uint8_t v[YB_NODE_ID_BYTES]; };
 struct yb_node_id { uint8_t v[YB_NODE_ID_BYTES]; };
+/* One store of mail: what stands in its .yubin-store. */
+struct yb_store_id { uint8_t v[YB_ID_BYTES]; };
 /* clang-format on */
 
 /* Random bytes from the kernel; aborts when it has none. */
@@ -66,6 +68,7 @@ YB_ID_FUNCTIONS(delivery)
 YB_ID_FUNCTIONS(message)
 YB_ID_FUNCTIONS(session)
 YB_ID_FUNCTIONS(node)
+YB_ID_FUNCTIONS(store)
 #undef YB_ID_FUNCTIONS
 
 #endif

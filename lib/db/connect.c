@@ -331,6 +331,7 @@ static const struct meaning {
     { "YB002", YB_PERM, YB_ERR_DENIED },
     { "YB003", YB_PERM, YB_ERR_VALUE },
     { "YB004", YB_PERM, YB_ERR_NOT_FOUND },
+    { "YB005", YB_PERM, YB_ERR_CANNOT },
     { "YB",    YB_PERM, YB_ERR_OTHER },
     { "23505", YB_PERM, YB_ERR_EXISTS },    /* unique_violation */
     { "23503", YB_PERM, YB_ERR_REFERENCE }, /* foreign_key_violation */

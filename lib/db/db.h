@@ -15,6 +15,7 @@
  *   YB002               PERM   YB_ERR_DENIED     so, too: who asks may not do this
  *   YB003               PERM   YB_ERR_VALUE      so, too: not a value there, nor for who asks
  *   YB004               PERM   YB_ERR_NOT_FOUND  so, too: no such thing
+ *   YB005               PERM   YB_ERR_CANNOT     so, too: not as things are now
  *   YB…                 PERM   YB_ERR_OTHER      so, too
  *   23505               PERM   YB_ERR_EXISTS     unique violation
  *   23503, 23001        PERM   YB_ERR_REFERENCE  foreign key violation: yb_db_constraint() and what was

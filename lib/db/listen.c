@@ -9,6 +9,7 @@
  */
 #include "lib/db/listen.h"
 
+#include "lib/base/clock.h"
 #include "lib/base/str.h"
 #include "lib/db/connect.h"
 
@@ -26,8 +27,8 @@
 struct yb_db_listener {
     struct yb_db_hosts *hosts;
     struct yb_db_listener_conf conf;
-    char listen[80]; /* the statement */
-    int stop_fd;     /* readable: end */
+    int64_t asked_ms[YB_DB_TOPICS], due_ms[YB_DB_TOPICS]; /* of the question; due: the next time */
+    int stop_fd;                                          /* readable: end */
     pthread_t thread;
 };
 
@@ -47,33 +48,83 @@ stop_wait(const struct yb_db_listener *l, int64_t ms)
 
 /* Asks what must be known besides, and hands the answer over. */
 static int
-question_ask(const struct yb_db_listener *l, PGconn *pg, struct yb_deadline by, struct yb_err *err)
+question_ask(struct yb_db_listener *l, size_t i, PGconn *pg, struct yb_deadline by,
+             struct yb_err *err)
 {
+    const struct yb_db_topic *t = &l->conf.topics[i];
     PGresult *r = NULL, *failed = NULL;
     int rc = -1;
 
-    if (l->conf.question == NULL)
+    if (t->question == NULL)
         return 0;
-    if (PQsendQuery(pg, l->conf.question) != 1)
+    l->asked_ms[i] = yb_clock_ms();
+    l->due_ms[i] = t->again_ms > 0 ? l->asked_ms[i] + t->again_ms : INT64_MAX;
+    if (t->asks != NULL)
+        t->asks(l->conf.arg);
+    if (PQsendQuery(pg, t->question) != 1)
         return yb_pq_fail(pg, NULL, err);
     if (yb_pq_finish(pg, by, &r, &failed, err) == 0)
-        rc = l->conf.answer(l->conf.arg, yb_str_from(PQntuples(r) > 0 ? PQgetvalue(r, 0, 0) : ""),
-                            err);
+        rc = t->answer(l->conf.arg, yb_str_from(PQntuples(r) > 0 ? PQgetvalue(r, 0, 0) : ""), err);
     PQclear(r);
     PQclear(failed);
     return rc;
 }
 
+/* Those whose time has come. */
+static int
+questions_due(struct yb_db_listener *l, PGconn *pg, struct yb_err *err)
+{
+    for (size_t i = 0; i < l->conf.n_topics; i++) {
+        if (l->due_ms[i] <= yb_clock_ms() &&
+            question_ask(l, i, pg, yb_deadline_in(l->conf.deadline_ms), err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* How long there is nothing to ask, and at most until the connection is looked at. */
+static int
+rest_ms(const struct yb_db_listener *l)
+{
+    int64_t left = l->conf.check_ms;
+
+    for (size_t i = 0; i < l->conf.n_topics; i++) {
+        int64_t due = l->due_ms[i] - yb_clock_ms();
+
+        left = due < left ? due : left;
+    }
+    return left > 0 ? (int)left : 0;
+}
+
+/* All channels first: whatever is asked then, its changes are heard of. */
+static int
+listen_all(struct yb_db_listener *l, PGconn *pg, struct yb_deadline by, struct yb_err *err)
+{
+    for (size_t i = 0; i < l->conf.n_topics; i++) {
+        PGresult *failed = NULL;
+        char listen[80];
+        int rc;
+
+        snprintf(listen, sizeof(listen), "LISTEN %s", l->conf.topics[i].channel);
+        rc = yb_pq_exec(pg, listen, by, &failed, err);
+        PQclear(failed);
+        if (rc < 0)
+            return -1;
+    }
+    for (size_t i = 0; i < l->conf.n_topics; i++) {
+        if (question_ask(l, i, pg, by, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 static PGconn *
-listener_connect(const struct yb_db_listener *l, struct yb_err *err)
+listener_connect(struct yb_db_listener *l, struct yb_err *err)
 {
     struct yb_deadline by = yb_deadline_in(l->conf.deadline_ms);
-    PGresult *failed = NULL;
     PGconn *pg = yb_db_hosts_connect(l->hosts, by, err);
 
-    if (pg != NULL &&
-        (yb_pq_exec(pg, l->listen, by, &failed, err) < 0 || question_ask(l, pg, by, err) < 0)) {
-        PQclear(failed);
+    if (pg != NULL && listen_all(l, pg, by, err) < 0) {
         PQfinish(pg);
         return NULL;
     }
@@ -82,45 +133,65 @@ listener_connect(const struct yb_db_listener *l, struct yb_err *err)
 
 /* False: the question was to be asked again, and was not answered. */
 static bool
-notices_take(const struct yb_db_listener *l, PGconn *pg)
+notice_take(struct yb_db_listener *l, PGconn *pg, const PGnotify *n)
 {
-    PGnotify *n;
-
-    while ((n = PQnotifies(pg)) != NULL) {
-        bool again = l->conf.notice(l->conf.arg, yb_str_from(n->extra));
+    for (size_t i = 0; i < l->conf.n_topics; i++) {
+        const struct yb_db_topic *t = &l->conf.topics[i];
         struct yb_err ignored = { 0 };
 
-        PQfreemem(n);
-        if (again && question_ask(l, pg, yb_deadline_in(l->conf.deadline_ms), &ignored) < 0)
-            return false;
+        if (strcmp(t->channel, n->relname) != 0 || !t->notice(l->conf.arg, yb_str_from(n->extra)))
+            continue;
+        if (yb_clock_ms() >= l->asked_ms[i] + t->rest_ms)
+            return question_ask(l, i, pg, yb_deadline_in(l->conf.deadline_ms), &ignored) == 0;
+        if (l->due_ms[i] > l->asked_ms[i] + t->rest_ms)
+            l->due_ms[i] = l->asked_ms[i] + t->rest_ms;
     }
     return true;
 }
 
+static bool
+notices_take(struct yb_db_listener *l, PGconn *pg)
+{
+    PGnotify *n;
+    bool good = true;
+
+    while (good && (n = PQnotifies(pg)) != NULL) {
+        good = notice_take(l, pg, n);
+        PQfreemem(n);
+    }
+    return good;
+}
+
 /* Hands over what comes until the connection ends (false) or the thread is told to stop (true). */
 static bool
-listener_hear(const struct yb_db_listener *l, PGconn *pg)
+listener_hear(struct yb_db_listener *l, PGconn *pg)
 {
     struct pollfd p[2] = { { .fd = PQsocket(pg), .events = POLLIN },
                            { .fd = l->stop_fd, .events = POLLIN } };
+    int64_t heard_ms = yb_clock_ms();
 
     while (true) {
         struct yb_err err = { 0 };
         PGresult *failed = NULL;
         int rc;
 
-        if (!notices_take(l, pg))
+        /* What comes while a question is answered is taken behind it. */
+        if (questions_due(l, pg, &err) < 0 || !notices_take(l, pg))
             return false;
-        rc = poll(p, 2, (int)l->conf.check_ms);
+        rc = poll(p, 2, rest_ms(l));
         if (rc < 0 && errno == EINTR)
             continue;
         if (p[1].revents != 0)
             return true;
         if (rc < 0 || (rc > 0 && PQconsumeInput(pg) != 1))
             return false;
+        if (rc > 0)
+            heard_ms = yb_clock_ms();
         /* Silence: is anybody there? A dead peer would be silent for ever. */
-        if (rc == 0 &&
-            yb_pq_exec(pg, "SELECT 1", yb_deadline_in(l->conf.deadline_ms), &failed, &err) < 0) {
+        if (yb_clock_ms() - heard_ms < l->conf.check_ms)
+            continue;
+        heard_ms = yb_clock_ms();
+        if (yb_pq_exec(pg, "SELECT 1", yb_deadline_in(l->conf.deadline_ms), &failed, &err) < 0) {
             PQclear(failed);
             return false;
         }
@@ -130,7 +201,7 @@ listener_hear(const struct yb_db_listener *l, PGconn *pg)
 static void *
 listener_main(void *arg)
 {
-    const struct yb_db_listener *l = arg;
+    struct yb_db_listener *l = arg;
     int64_t pause = FIRST_PAUSE_MS;
     bool stop = false, told = false;
 
@@ -176,7 +247,9 @@ yb_db_listener_start(const struct yb_db_listener_conf *conf, struct yb_db_listen
     l->conf = *conf;
     l->conf.deadline_ms = conf->deadline_ms > 0 ? conf->deadline_ms : 3000;
     l->conf.check_ms = conf->check_ms > 0 ? conf->check_ms : 10000;
-    snprintf(l->listen, sizeof(l->listen), "LISTEN %s", conf->channel);
+    yb_assert(conf->n_topics <= YB_DB_TOPICS);
+    for (size_t i = 0; i < YB_DB_TOPICS; i++)
+        l->due_ms[i] = INT64_MAX;
     l->hosts = yb_db_hosts_new(conf->conninfo, conf->application);
     l->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     yb_assert(l->stop_fd >= 0);

@@ -12,11 +12,14 @@
 #define DEFAULT_NOTICE_MS 1000
 #define CHANNEL "yubin_directory"
 #define KEY_SQL "SELECT yubin.yb_notice_key()"
+#define MAP_CHANNEL "yubin_nodes"
+#define MAP_SQL "SELECT yubin.yb_map()"
 #define MAX_ASKED 10000
 
 static const struct yb_db_statement at_home_sql = {
-    "directory_at_home", "SELECT yubin.yb_at_home($1::bytea, $2::uuid[])"
+    "directory_at_home", "SELECT yubin.yb_at_home2($1::text, $2::bytea, $3::uuid[])"
 };
+static const struct yb_db_statement map_sql = { "directory_map", MAP_SQL };
 static const struct yb_db_statement upgrade_sql = {
     "directory_upgrade", "SELECT yubin.yb_password_upgrade($1::uuid, $2::text, $3::text)"
 };
@@ -38,12 +41,14 @@ yb_directory_new(const struct yb_directory_conf *conf)
     d->node = conf->node;
     d->warm = conf->warm;
     d->notice_ms = conf->notice_ms > 0 ? conf->notice_ms : DEFAULT_NOTICE_MS;
+    d->stale_ms = conf->stale_ms > 0 ? conf->stale_ms : DEFAULT_STALE_MS;
     d->conninfo = text_dup(conf->conninfo);
     d->application = text_dup(conf->application);
     d->postmaster = text_dup(conf->postmaster);
     d->db = yb_db_new(&db);
     d->cache = yb_cache_new(conf->cache_bytes > 0 ? conf->cache_bytes : DEFAULT_CACHE_BYTES,
-                            conf->stale_ms > 0 ? conf->stale_ms : DEFAULT_STALE_MS, d->notice_ms);
+                            d->stale_ms, d->notice_ms);
+    d->places = yb_places_new();
     return d;
 }
 
@@ -87,6 +92,7 @@ listen_up(void *arg)
     struct yb_directory *d = arg;
 
     yb_cache_up(d->cache);
+    yb_places_heard(d->places, true);
     tell_changed(d, YB_CHANGED_ANYBODY, 0);
     warm(d);
     yb_log(YB_LOG_INFO, NULL, "directory.listen.up", "changes are heard of");
@@ -98,6 +104,7 @@ listen_down(void *arg)
     struct yb_directory *d = arg;
 
     yb_cache_down(d->cache);
+    yb_places_heard(d->places, false);
     yb_log(YB_LOG_WARN, NULL, "directory.listen.down",
            "changes are not heard of: known answers are asked again, and kept while there is none");
 }
@@ -107,7 +114,6 @@ listen_answer(void *arg, struct yb_str text, struct yb_err *err)
 {
     struct yb_directory *d = arg;
 
-    d->key_asked_ms = yb_clock_ms();
     if (yb_notice_key_read(text, &d->key, err) < 0)
         return -1;
     yb_cache_key(d->cache, &d->key);
@@ -147,22 +153,56 @@ listen_notice(void *arg, struct yb_str payload)
     }
     yb_cache_changed_all(d->cache);
     tell_changed(d, YB_CHANGED_ANYBODY, 0);
-    return yb_clock_ms() >= d->key_asked_ms + d->notice_ms;
+    return true;
+}
+
+static void
+map_asks(void *arg)
+{
+    struct yb_directory *d = arg;
+
+    d->map_asked = yb_places_ask(d->places);
+}
+
+static int
+map_answer(void *arg, struct yb_str text, struct yb_err *err)
+{
+    struct yb_directory *d = arg;
+
+    return yb_places_take(d->places, d->map_asked, text, err);
+}
+
+/* Whatever it says. */
+static bool
+map_notice(void *arg YB_UNUSED, struct yb_str payload YB_UNUSED)
+{
+    return true;
 }
 
 int
 yb_directory_start(struct yb_directory *d, struct yb_err *err)
 {
-    struct yb_db_listener_conf conf = { .conninfo = d->conninfo,
-                                        .application = d->application,
-                                        .channel = CHANNEL,
-                                        .question = KEY_SQL,
-                                        .failed = listen_failed,
-                                        .answer = listen_answer,
-                                        .up = listen_up,
-                                        .down = listen_down,
-                                        .notice = listen_notice,
-                                        .arg = d };
+    struct yb_db_listener_conf conf = {
+        .conninfo = d->conninfo,
+        .application = d->application,
+        .topics = { { .channel = CHANNEL,
+                      .question = KEY_SQL,
+                      .rest_ms = d->notice_ms,
+                      .answer = listen_answer,
+                      .notice = listen_notice },
+                    { .channel = MAP_CHANNEL,
+                      .question = MAP_SQL,
+                      .again_ms = d->stale_ms,
+                      .rest_ms = d->notice_ms,
+                      .asks = map_asks,
+                      .answer = map_answer,
+                      .notice = map_notice } },
+        .n_topics = 2,
+        .failed = listen_failed,
+        .up = listen_up,
+        .down = listen_down,
+        .arg = d,
+    };
 
     return yb_db_listener_start(&conf, &d->listener, err);
 }
@@ -174,6 +214,7 @@ yb_directory_free(struct yb_directory **d)
         return;
     yb_db_listener_stop(&(*d)->listener);
     yb_cache_free(&(*d)->cache);
+    yb_places_free(&(*d)->places);
     yb_db_free(&(*d)->db);
     yb_free((*d)->conninfo);
     yb_free((*d)->application);
@@ -365,18 +406,65 @@ yb_directory_may_send(struct yb_directory *d, struct yb_account_id account, stru
     return rc;
 }
 
+/* By whoever needs it now: what is heard of by itself may be late, or not come at all. */
+static int
+map_ask(struct yb_directory *d, struct yb_err *err)
+{
+    uint64_t asked = yb_places_ask(d->places);
+    struct yb_db_result *r = NULL;
+    int rc = yb_db_query(d->db, &map_sql, NULL, &r, err);
+
+    if (rc == 0)
+        rc = yb_places_take(d->places, asked,
+                            yb_db_rows(r) > 0 ? yb_db_str(r, 0, 0) : yb_str("", 0), err);
+    yb_db_result_free(&r);
+    return rc;
+}
+
 int
-yb_directory_at_home(struct yb_directory *d, struct yb_account_id *ids, size_t n, size_t *n_here,
-                     struct yb_err *err)
+yb_directory_home(struct yb_directory *d, struct yb_store_id store, struct yb_home *out,
+                  struct yb_err *err)
+{
+    enum yb_places_found found;
+    struct yb_err why = { 0 };
+    bool again;
+
+    found = yb_places_find(d->places, store, d->notice_ms, out, &again);
+    if (again && map_ask(d, &why) == 0)
+        found = yb_places_find(d->places, store, d->notice_ms, out, &again);
+    if (found == YB_PLACES_NONE)
+        return yb_err_as(err, YB_ERR_AWAY, YB_TEMP, "4.3.0",
+                         "Cannot look that up now, try again later");
+    if (found == YB_PLACES_UNKNOWN)
+        return yb_err_inside(err, YB_TEMP, "4.3.0", "the mailbox is in no store that is known");
+    out->here = yb_node_id_eq(out->node, d->node);
+    return 0;
+}
+
+bool
+yb_directory_elsewhere(struct yb_directory *d, struct yb_store_id store, struct yb_home *out)
+{
+    bool again;
+
+    out->here = false;
+    return yb_places_find(d->places, store, INT64_MAX / 2, out, &again) == YB_PLACES_FOUND &&
+           !yb_node_id_eq(out->node, d->node);
+}
+
+int
+yb_directory_at_home(struct yb_directory *d, struct yb_store_id store, struct yb_account_id *ids,
+                     size_t n, size_t *n_here, struct yb_err *err)
 {
     struct yb_db_params p = { .n = 0 };
     struct yb_db_result *r = NULL;
+    char text[YB_ID_TEXT];
     int rc;
 
     yb_assert(n <= MAX_ASKED);
     *n_here = 0;
     if (n == 0)
         return 0;
+    yb_db_add_text(&p, yb_str_from(yb_store_id_text(store, text)));
     yb_db_add_bytes(&p, d->node.v, sizeof(d->node.v));
     yb_db_add_uuids(&p, (const uint8_t(*)[YB_ID_BYTES])ids, n);
     rc = yb_db_query(d->db, &at_home_sql, &p, &r, err);

@@ -3,7 +3,8 @@
  * needs to be judged; whether a user may send as an address. Answers come from PostgreSQL through a
  * bounded cache that is told of every change (LISTEN), and that goes on answering for what it knows
  * while the database is away. Used by smtpd, submitd, relayd (resolve), imapd, pop3d, submitd
- * (login), lmtpd and imapd (usage).
+ * (login), lmtpd and imapd (usage). Answers name the store of a mailbox, and a map, which changes by
+ * itself, the node that serves the store.
  *
  * Thread safe; every call may wait for the database up to its deadline (3 s), behind its gate, so
  * callers are workers. Results live in the caller's arena. The whole of it works without a
@@ -26,7 +27,7 @@ enum yb_directory_warm { YB_WARM_NOTHING, YB_WARM_RESOLVE, YB_WARM_LOGIN };
 struct yb_directory_conf {
     const char *conninfo;    /* libpq; several hosts follow a failover */
     const char *application; /* name of the daemon, shown in pg_stat_activity */
-    struct yb_node_id node;  /* this node: whose usage is reported */
+    struct yb_node_id node;  /* this node: what is at home here */
     const char *postmaster;  /* "local@domain" behind <postmaster>; "" or NULL: 451 */
     unsigned connections;    /* at most so many at once; 0: 8 */
     size_t cache_bytes;      /* bound of the cache; 0: 64 MiB */
@@ -77,13 +78,13 @@ struct yb_target {
     struct yb_tenant_id tenant;  /* LOCAL: owner of the mailbox; FOREIGN: of the alias or forward */
     /* LOCAL only: */
     struct yb_account_id account;
-    struct yb_node_id home; /* node that holds the mailbox */
-    uint64_t quota_bytes;   /* 0: no limit */
-    int64_t full_since;     /* some message did not fit, and nothing changed since: its node knows
+    struct yb_store_id store; /* that holds the mailbox: yb_directory_home() */
+    uint64_t quota_bytes;     /* 0: no limit */
+    int64_t full_since;       /* some message did not fit, and nothing changed since: its node knows
                                what fits; 0: none is known of */
-    int64_t full_days;      /* so long that is temporary */
-    struct yb_str detail;   /* sub-address "x" of u+x (folded), or empty */
-    bool accepted;          /* one of several targets, suspended or its pool full at the moment:
+    int64_t full_days;        /* so long that is temporary */
+    struct yb_str detail;     /* sub-address "x" of u+x (folded), or empty */
+    bool accepted;            /* one of several targets, suspended or its pool full at the moment:
                                store it all the same (XACCEPTED), the others' 250 covers it */
     struct yb_settings settings; /* what counts for the mailbox */
 };
@@ -122,7 +123,7 @@ struct yb_login {
     bool known; /* false: no such account, nothing else is set */
     struct yb_account_id account;
     struct yb_tenant_id tenant;
-    struct yb_node_id home;
+    struct yb_store_id store;    /* that holds the mailbox: yb_directory_home() */
     struct yb_str local, domain; /* the mailbox's own address */
     struct yb_str verifier;      /* of the password; empty: none set */
     struct yb_str *apps;         /* app passwords: lower-case hex of SHA-256 */
@@ -193,6 +194,24 @@ int64_t yb_directory_notice_ms(const struct yb_directory *d);
 int yb_directory_may_send(struct yb_directory *d, struct yb_account_id account, struct yb_str local,
                           struct yb_str domain, bool *may, struct yb_err *err) YB_MUST_USE;
 
+/* Where a store is at home. */
+#define YB_HOME_HOST 256
+struct yb_home {
+    bool here; /* on this node */
+    struct yb_node_id node;
+    char host[YB_HOME_HOST]; /* how other nodes reach that one; may be empty */
+};
+/*
+ * By the map of stores, which is held whole, told of every change, and kept while the database is away.
+ * 0: *out is set. -1, YB_TEMP 4.3.0: it is not known. kind YB_ERR_AWAY: no map could be read since the
+ * start; another: there is one, and it does not have this store (asked anew, once in notice_ms).
+ */
+int yb_directory_home(struct yb_directory *d, struct yb_store_id store, struct yb_home *out,
+                      struct yb_err *err) YB_MUST_USE;
+
+/* The map that is held says that the store is at home on another node, *out. Nothing is asked. */
+bool yb_directory_elsewhere(struct yb_directory *d, struct yb_store_id store, struct yb_home *out);
+
 struct yb_usage_report {
     struct yb_account_id account;
     uint64_t bytes, messages;
@@ -201,17 +220,22 @@ struct yb_usage_report {
 };
 
 /*
- * Reports the size of mailboxes whose home is this node, absolute figures, at most 10 000 at once.
- * Repeating a report does no harm, nor does one that comes behind a newer. Ids that are gone or live
- * elsewhere are passed over.
+ * Reports the size of mailboxes of a store that is at home on this node, absolute figures, at most
+ * 10 000 at once. Repeating a report does no harm, nor does one that comes behind a newer. Ids that are
+ * gone or live elsewhere are passed over, all of them where the store is not at home here.
  */
-int yb_directory_report_usage(struct yb_directory *d, const struct yb_usage_report *usage, size_t n,
+int yb_directory_report_usage(struct yb_directory *d, struct yb_store_id store,
+                              const struct yb_usage_report *usage, size_t n,
                               struct yb_err *err) YB_MUST_USE;
+/* Likewise how many octets of mail such a store has room for. */
+int yb_directory_report_room(struct yb_directory *d, struct yb_store_id store, uint64_t room,
+                             struct yb_err *err) YB_MUST_USE;
 
-/* Which of n accounts (at most 10 000) have this node as their home: these become the first *n_here of
- * `ids`. Asked of the database each time. -1: YB_TEMP 4.3.0, and nothing is known. */
-int yb_directory_at_home(struct yb_directory *d, struct yb_account_id *ids, size_t n,
-                         size_t *n_here, struct yb_err *err) YB_MUST_USE;
+/* Which of n accounts (at most 10 000) live in a store that is at home on this node: these become the
+ * first *n_here of `ids`. Asked of the database each time. -1: YB_TEMP 4.3.0, and nothing is known. */
+int yb_directory_at_home(struct yb_directory *d, struct yb_store_id store,
+                         struct yb_account_id *ids, size_t n, size_t *n_here,
+                         struct yb_err *err) YB_MUST_USE;
 
 /*
  * Replaces the verifier of an imported hash after the password proved right, if it is still

@@ -2,6 +2,7 @@
 #ifndef YB_DIRECTORY_INSIDE_H
 #define YB_DIRECTORY_INSIDE_H
 
+#include "lib/directory/places.h"
 #include "lib/directory/step.h"
 
 struct yb_db_listener;
@@ -9,12 +10,13 @@ struct yb_db_listener;
 struct yb_directory {
     struct yb_db *db;
     struct yb_cache *cache;
+    struct yb_places *places;
     struct yb_db_listener *listener;
     struct yb_node_id node;
     enum yb_directory_warm warm;
     struct yb_notice_key key; /* of notices; the listener's thread */
-    int64_t key_asked_ms;     /* when it was asked for, likewise */
-    int64_t notice_ms;
+    uint64_t map_asked;       /* the number of its last question about the map, likewise */
+    int64_t notice_ms, stale_ms;
     void (*changed)(void *arg, const struct yb_directory_change *what); /* may be NULL */
     void *changed_arg;
     char *conninfo, *application;

@@ -219,7 +219,7 @@ target_local(struct yb_arena *arena, const struct yb_step *step)
         .domain = yb_arena_dup(arena, step->domain),
         .tenant = step->tenant,
         .account = step->account,
-        .home = step->home,
+        .store = step->store,
         .quota_bytes = step->quota_bytes,
         .full_since = step->mailbox_full_since,
         .full_days = step->full_days,

@@ -6,12 +6,12 @@
 
 static const struct yb_db_statement resolve_sql = {
     "directory_resolve",
-    "SELECT kind, tenant_id, account_id, home_node, local, domain, detail, quota_bytes,"
+    "SELECT kind, tenant_id, account_id, store_id, local, domain, detail, quota_bytes,"
     " full_since, full_days, suspended, deliver, tell, until, targets, mailbox_full_since,"
     " more::text FROM yubin.yb_resolve2($1::text, $2::text)"
 };
 static const struct yb_db_statement login_sql = {
-    "directory_login", "SELECT account_id, tenant_id, home_node, local, domain, verifier, apps,"
+    "directory_login", "SELECT account_id, tenant_id, store_id, local, domain, verifier, apps,"
                        " imap, pop3, submission, refused, quota_bytes, until, more::text"
                        " FROM yubin.yb_login2($1::text, $2::text)"
 };
@@ -245,7 +245,7 @@ step_value(struct yb_cache *c, struct yb_str key, const struct yb_db_result *r, 
     step->kind = kind;
     yb_db_bytes(r, 0, 1, step->tenant.v, sizeof(step->tenant.v));
     yb_db_bytes(r, 0, 2, step->account.v, sizeof(step->account.v));
-    yb_db_bytes(r, 0, 3, step->home.v, sizeof(step->home.v));
+    (void)!yb_store_id_parse(yb_db_str(r, 0, 3), &step->store);
     step->local = room_put(&room, yb_db_str(r, 0, 4));
     step->domain = room_put(&room, yb_db_str(r, 0, 5));
     step->detail = room_put(&room, yb_db_str(r, 0, 6));
@@ -306,7 +306,8 @@ login_value(struct yb_cache *c, struct yb_str key, const struct yb_db_result *r)
     login->known = v->positive = true;
     yb_db_bytes(r, 0, 0, login->account.v, sizeof(login->account.v));
     yb_db_bytes(r, 0, 1, login->tenant.v, sizeof(login->tenant.v));
-    yb_db_bytes(r, 0, 2, login->home.v, sizeof(login->home.v));
+    /* Without one he may send, and read nothing. */
+    (void)!yb_store_id_parse(yb_db_str(r, 0, 2), &login->store);
     login->local = room_put(&room, yb_db_str(r, 0, 3));
     login->domain = room_put(&room, yb_db_str(r, 0, 4));
     login->verifier = room_put(&room, yb_db_str(r, 0, 5));

@@ -25,7 +25,7 @@ struct yb_step {
     bool suspended, deliver, tell;
     struct yb_tenant_id tenant;
     struct yb_account_id account;
-    struct yb_node_id home;
+    struct yb_store_id store;
     struct yb_str local, domain, detail; /* as written, the domain that serves, the sub-address */
     uint64_t quota_bytes;
     int64_t full_since; /* of its pool, 0: room left */

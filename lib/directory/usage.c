@@ -6,8 +6,11 @@
 #define MAX_REPORT 10000
 
 const struct yb_db_statement yb_usage_report_sql = {
-    "directory_usage", "SELECT yubin.yb_report_sizes($1::bytea, $2::uuid[], $3::bigint[],"
-                       " $4::bigint[], $5::bigint[], $6::boolean[])"
+    "directory_usage", "SELECT yubin.yb_report_sizes2($1::text, $2::bytea, $3::uuid[],"
+                       " $4::bigint[], $5::bigint[], $6::bigint[], $7::boolean[])"
+};
+static const struct yb_db_statement room_sql = {
+    "directory_room", "SELECT yubin.yb_report_room($1::text, $2::bytea, $3::bigint)"
 };
 
 static int64_t
@@ -17,7 +20,7 @@ bounded(uint64_t n)
 }
 
 void
-yb_usage_report_params(struct yb_db_params *p, const struct yb_node_id *node,
+yb_usage_report_params(struct yb_db_params *p, const char *store, const struct yb_node_id *node,
                        const struct yb_usage_report *usage, size_t n)
 {
     uint8_t(*ids)[YB_ID_BYTES] = yb_alloc(n, sizeof(*ids));
@@ -32,6 +35,7 @@ yb_usage_report_params(struct yb_db_params *p, const struct yb_node_id *node,
         figures[2 * n + i] = bounded(usage[i].change);
         full[i] = usage[i].full;
     }
+    yb_db_add_text(p, yb_str_from(store));
     yb_db_add_bytes(p, node->v, sizeof(node->v));
     yb_db_add_uuids(p, (const uint8_t(*)[YB_ID_BYTES])ids, n);
     for (size_t i = 0; i < 3; i++)
@@ -43,16 +47,30 @@ yb_usage_report_params(struct yb_db_params *p, const struct yb_node_id *node,
 }
 
 int
-yb_directory_report_usage(struct yb_directory *d, const struct yb_usage_report *usage, size_t n,
-                          struct yb_err *err)
+yb_directory_report_usage(struct yb_directory *d, struct yb_store_id store,
+                          const struct yb_usage_report *usage, size_t n, struct yb_err *err)
 {
     struct yb_db_params p = { .n = 0 };
+    char text[YB_ID_TEXT];
     int rc;
 
     if (n == 0)
         return 0;
-    yb_usage_report_params(&p, &d->node, usage, n);
+    yb_usage_report_params(&p, yb_store_id_text(store, text), &d->node, usage, n);
     rc = yb_db_query(d->db, &yb_usage_report_sql, &p, NULL, err);
     yb_db_params_free(&p);
     return rc;
+}
+
+int
+yb_directory_report_room(struct yb_directory *d, struct yb_store_id store, uint64_t room,
+                         struct yb_err *err)
+{
+    struct yb_db_params p = { .n = 0 };
+    char text[YB_ID_TEXT];
+
+    yb_db_add_text(&p, yb_str_from(yb_store_id_text(store, text)));
+    yb_db_add_bytes(&p, d->node.v, sizeof(d->node.v));
+    yb_db_add_i64(&p, bounded(room));
+    return yb_db_query(d->db, &room_sql, &p, NULL, err);
 }

@@ -9,8 +9,10 @@
 #include "lib/directory/directory.h"
 
 extern const struct yb_db_statement yb_usage_report_sql;
-/* Its parameters; at most 10 000 at once. The caller frees them, and keeps *node until then. */
-void yb_usage_report_params(struct yb_db_params *p, const struct yb_node_id *node,
-                            const struct yb_usage_report *usage, size_t n);
+/* Its parameters; at most 10 000 at once. The caller frees them, and keeps *node and the store's id as
+ * text until then. */
+void yb_usage_report_params(struct yb_db_params *p, const char *store,
+                            const struct yb_node_id *node, const struct yb_usage_report *usage,
+                            size_t n);
 
 #endif

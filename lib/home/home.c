@@ -46,9 +46,8 @@ yb_home_store_id_write(int fd, const char id[YB_ID_TEXT], struct yb_err *err)
     return rc;
 }
 
-/* *id becomes "" where nobody has written one. */
-static int
-store_id_read(const struct yb_common_conf *common, char id[YB_ID_TEXT], struct yb_err *err)
+int
+yb_home_store_id_read(const struct yb_common_conf *common, char id[YB_ID_TEXT], struct yb_err *err)
 {
     char path[PATH_BYTES], text[YB_ID_TEXT + 1] = "";
     uint8_t bytes[YB_ID_BYTES];
@@ -91,7 +90,8 @@ yb_home_open(const struct yb_common_conf *common, int64_t lock_timeout_ms, unsig
     };
 
     snprintf(notify, sizeof(notify), "%s/imapd/notify", common->run_dir);
-    if (yb_node_id_read(common->node_id_file, node, err) < 0 || store_id_read(common, id, err) < 0)
+    if (yb_node_id_read(common->node_id_file, node, err) < 0 ||
+        yb_home_store_id_read(common, id, err) < 0)
         return -1;
     conf.node = *node;
     return yb_store_root_open(&conf, id[0] == '\0' ? NULL : id, store, err);
@@ -122,12 +122,15 @@ static void
 report(struct yb_home_usage *u)
 {
     struct yb_err err = { 0 };
+    struct yb_store_id store;
     size_t n;
 
+    if (!yb_store_which(u->store, &store))
+        return;
     do {
         take(u);
         n = u->n_kept;
-        if (n > 0 && yb_directory_report_usage(u->directory, u->kept, n, &err) < 0) {
+        if (n > 0 && yb_directory_report_usage(u->directory, store, u->kept, n, &err) < 0) {
             yb_log_err(YB_LOG_INFO, NULL, "usage.late", &err);
             return;
         }
@@ -152,6 +155,7 @@ yb_home_usage_begin(struct yb_home_usage *u)
     yb_net_run_later(u->net, u->interval_ms, report_and_come_again, u);
     yb_home_settle_begin(u);
     yb_home_round_begin(u);
+    yb_home_room_begin(u);
 }
 
 void

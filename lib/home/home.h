@@ -18,6 +18,9 @@
  * write() (closes fd) when there is a store. The file is as good as absent while it is empty.
  */
 int yb_home_store_id_open(const struct yb_common_conf *common, struct yb_err *err) YB_MUST_USE;
+/* "" where nobody has written one. */
+int yb_home_store_id_read(const struct yb_common_conf *common, char id[YB_ID_TEXT],
+                          struct yb_err *err) YB_MUST_USE;
 int yb_home_store_id_write(int fd, const char id[YB_ID_TEXT], struct yb_err *err) YB_MUST_USE;
 
 /* Opens this node's store; *node is the id it has. A root with another store than the one above, or
@@ -26,6 +29,16 @@ int yb_home_store_id_write(int fd, const char id[YB_ID_TEXT], struct yb_err *err
 int yb_home_open(const struct yb_common_conf *common, int64_t lock_timeout_ms,
                  unsigned open_accounts, struct yb_node_id *node, struct yb_store **store,
                  struct yb_err *err) YB_MUST_USE;
+
+/*
+ * What is served here. By the directory: a store's mailboxes are used only where the map says that it is
+ * at home, and only if it is the one that lies in mail_root. serves(): for a login, in the store that the
+ * directory named; what is not known is refused. keeps(): for a hand-over, which names none; nothing is
+ * asked, and only what the map does say stands against it, so that mail is stored while the database is
+ * away. Both -1 with YB_TEMP, kind YB_ERR_AWAY when it is another node's. `usage` is the struct below.
+ */
+int yb_home_serves(void *usage, struct yb_store_id store, struct yb_err *err) YB_MUST_USE;
+int yb_home_keeps(void *usage, struct yb_err *err) YB_MUST_USE;
 
 /*
  * Tells the directory every interval_ms how large the mailboxes are that this process changed. What
@@ -38,6 +51,7 @@ struct yb_home_usage {
     struct yb_directory *directory;
     int64_t interval_ms;
     int64_t round_ms; /* from the end of a round over all mailboxes to the next; 0: none */
+    bool tells_room;  /* and how much room the store has */
     struct yb_store_round *round; /* round.c's own */
     struct yb_usage_report *kept; /* the module's own: taken from the store and not told yet */
     size_t n_kept;
@@ -52,6 +66,8 @@ struct yb_usage_report yb_home_report(struct yb_account_id id, const struct yb_u
 void yb_home_settle_begin(struct yb_home_usage *u);
 /* Part of it, too: the rounds, where round_ms says so. */
 void yb_home_round_begin(struct yb_home_usage *u);
+/* Part of it, too: the room, where tells_room says so. */
+void yb_home_room_begin(struct yb_home_usage *u);
 /* The last report, at an orderly stop, and the end of it. */
 void yb_home_usage_end(struct yb_home_usage *u);
 

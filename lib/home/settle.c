@@ -1,6 +1,6 @@
 /*
  * Accounts whose lock file cannot say any more where they are at home: the database is asked, and what
- * is this node's is written so. What it does not name stays unknown.
+ * lives in this store is written so. What it does not name stays unknown.
  */
 #include "lib/home/home.h"
 
@@ -19,12 +19,13 @@ static void
 settle(struct yb_home_usage *u)
 {
     struct yb_err err = { 0 };
+    struct yb_store_id store;
     size_t n_here = 0;
 
     take(u);
-    if (u->n_unknown == 0)
+    if (u->n_unknown == 0 || !yb_store_which(u->store, &store))
         return;
-    if (yb_directory_at_home(u->directory, u->unknown, u->n_unknown, &n_here, &err) < 0) {
+    if (yb_directory_at_home(u->directory, store, u->unknown, u->n_unknown, &n_here, &err) < 0) {
         yb_log_err(YB_LOG_INFO, NULL, "store.state.late", &err);
         return;
     }

@@ -41,15 +41,21 @@ answer_err(const struct yb_answer *a, struct yb_smtp_rcpt *r, struct yb_err *err
                       YB_STR_ARG(a->text));
 }
 
-static bool
-all_here(const struct yb_handover *h, const struct yb_resolution *res)
+/* *here: all of them. -1: that cannot be known now. */
+static int
+look_home(const struct yb_handover *h, const struct yb_resolution *res, bool *here,
+          struct yb_err *err)
 {
-    for (size_t i = 0; i < res->n_targets; i++) {
-        if (res->targets[i].kind != YB_TARGET_LOCAL ||
-            !yb_node_id_eq(res->targets[i].home, h->node))
-            return false;
+    *here = true;
+    for (size_t i = 0; i < res->n_targets && *here; i++) {
+        struct yb_home home = { .here = false };
+
+        if (res->targets[i].kind == YB_TARGET_LOCAL &&
+            yb_directory_home(h->directory, res->targets[i].store, &home, err) < 0)
+            return -1;
+        *here = home.here;
     }
-    return true;
+    return 0;
 }
 
 int
@@ -58,6 +64,7 @@ yb_handover_rcpt(const struct yb_handover *h, struct yb_smtp_session *s, struct 
 {
     struct yb_str domain = r->address.literal ? yb_str("", 0) : r->address.domain;
     struct yb_resolution res;
+    bool here;
 
     memset(verdict, 0, sizeof(*verdict));
     verdict->form = is_relay_form(s, &r->address);
@@ -78,7 +85,9 @@ yb_handover_rcpt(const struct yb_handover *h, struct yb_smtp_session *s, struct 
     if (res.answer.code != 0)
         return answer_err(&res.answer, r, err);
     yb_assert(res.n_targets > 0);
-    if (!all_here(h, &res)) {
+    if (look_home(h, &res, &here, err) < 0)
+        return -1;
+    if (!here) {
         verdict->elsewhere = true;
         return yb_err_as(err, YB_ERR_AWAY, YB_TEMP, "4.3.0",
                          "Cannot deliver there now, try again later");

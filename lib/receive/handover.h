@@ -16,8 +16,7 @@
 
 struct yb_handover {
     struct yb_directory *directory;
-    struct yb_node_id node;                    /* mailboxes of this node are stored by … */
-    struct yb_smtp_dest *lmtpd;                /* … this daemon */
+    struct yb_smtp_dest *lmtpd;                /* stores mail of stores that are at home here */
     struct yb_refused *refusals;               /* what it said of mailboxes; NULL: not kept */
     enum yb_lmtp_origin origin;                /* XORIGIN of everything handed over */
     bool hide_bcc;                             /* Bcc and Resent-Bcc are taken out (submission) */
@@ -29,7 +28,7 @@ struct yb_handover {
 struct yb_handover_verdict {
     enum yb_answer_why why;
     bool form;      /* NOT_HOSTED by its form: a relaying trick, whatever the domain */
-    bool elsewhere; /* a target is not this node's */
+    bool elsewhere; /* a target's store is not at home here */
 };
 
 /*

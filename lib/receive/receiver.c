@@ -38,9 +38,9 @@ open_handover(struct yb_receiver *r, struct yb_err *err)
         .warm = YB_WARM_RESOLVE,
     };
 
-    if (yb_node_id_read(common->node_id_file, &h->node, err) < 0)
+    if (yb_node_id_read(common->node_id_file, &r->node, err) < 0)
         return -1;
-    directory.node = h->node;
+    directory.node = r->node;
     h->lmtpd = yb_smtp_dest_new(&lmtpd);
     h->refusals = yb_refused_new(0);
     h->directory = yb_directory_new(&directory);
@@ -74,7 +74,7 @@ yb_receiver_start(struct yb_receiver *r, enum yb_smtp_dialect dialect, const cha
     };
 
     if (yb_directory_start(r->handover->directory, err) < 0 ||
-        yb_daemon_events_open(r->daemon, r->program, r->handover->node, &r->events, err) < 0)
+        yb_daemon_events_open(r->daemon, r->program, r->node, &r->events, err) < 0)
         return -1;
     server.events = r->events;
     r->server = yb_smtp_server_new(&server, hooks, hooks_arg);

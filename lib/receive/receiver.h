@@ -67,6 +67,7 @@ struct yb_receiver {
     struct yb_daemon *daemon;
     const struct yb_receiver_conf *conf;
     const char *program;          /* "smtpd" */
+    struct yb_node_id node;       /* this one */
     struct yb_handover *handover; /* the daemon's own, filled by open() */
     struct yb_msgbuf_pool *pool;
     struct yb_event_writer *events;

@@ -48,8 +48,9 @@ struct yb_store {
     uint8_t boot[YB_ID_BYTES];
 
     pthread_mutex_t mutex;
-    int root_fd;    /* -1 until the root was there once */
-    bool root_here; /* it is mounted and the right one */
+    int root_fd;           /* -1 until the root was there once */
+    bool root_here;        /* it is mounted and the right one */
+    struct yb_store_id id; /* of the root that was here last; zero before */
     struct yb_file_id root_id;
     int64_t root_checked_ms;
     atomic_uint form;       /* YB_FORM_… of the root's file system */

@@ -31,6 +31,20 @@ yb_room_give(struct yb_store *s)
     return given;
 }
 
+bool
+yb_store_room(struct yb_store *s, uint64_t *room)
+{
+    int root_fd = yb_root_fd(s, NULL);
+    struct statvfs vfs;
+    uint64_t left;
+
+    if (root_fd < 0 || fstatvfs(root_fd, &vfs) < 0)
+        return false;
+    left = (uint64_t)vfs.f_bavail * vfs.f_frsize;
+    *room = left > s->conf.reserve ? left - s->conf.reserve : 0;
+    return true;
+}
+
 void
 yb_room_keep(struct yb_store *s)
 {

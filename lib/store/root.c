@@ -29,7 +29,7 @@ yb_store_init(const char *root, char id_text[YB_ID_TEXT], struct yb_err *err)
         return yb_err_sys(err, YB_PERM, "5.3.0", "open %s", root);
     fd = yb_sys_open(dir_fd, STORE_FILE, O_WRONLY | O_CREAT | O_EXCL);
     if (fd < 0 && errno == EEXIST) {
-        rc = yb_err_set(err, YB_PERM, "5.3.0", "%s is a store already", root);
+        rc = yb_err_as(err, YB_ERR_EXISTS, YB_PERM, "5.3.0", "%s is a store already", root);
     } else if (fd < 0) {
         rc = yb_err_sys(err, YB_PERM, "5.3.0", "make %s/" STORE_FILE, root);
     } else {
@@ -76,12 +76,11 @@ times_are_fine(int root_fd)
 
 /* A descriptor of the root when its `.yubin-store` is the expected one. */
 static int
-root_open(const struct yb_store *s, struct yb_err *err)
+root_open(const struct yb_store *s, struct yb_store_id *id, struct yb_err *err)
 {
     int fd = open(s->root_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     char *text = NULL;
     size_t n = 0;
-    uint8_t id[YB_ID_BYTES];
     bool ours = false;
 
     if (fd < 0)
@@ -89,7 +88,7 @@ root_open(const struct yb_store *s, struct yb_err *err)
     if (yb_sys_read_file(fd, STORE_FILE, 64, &text, &n) == 0) {
         struct yb_str line = yb_str_head(yb_str(text, n), YB_ID_TEXT - 1);
 
-        ours = yb_unhex(line, id, sizeof(id)) &&
+        ours = yb_store_id_parse(line, id) &&
                (s->expected_id[0] == '\0' || yb_str_eqi(line, yb_str_from(s->expected_id)));
         yb_free(text);
     }
@@ -113,12 +112,13 @@ log_form(const struct yb_store *s, const char *why)
 /* store.mutex held: takes a root into use. Its descriptor keeps its number: other threads may be
  * about to use it. */
 static void
-root_use(struct yb_store *s, int fd)
+root_use(struct yb_store *s, int fd, struct yb_store_id store)
 {
     struct yb_file_id id = yb_sys_id(fd);
     bool other = s->root_fd >= 0 && !yb_sys_id_eq(id, s->root_id);
     const char *why;
 
+    s->id = store;
     if (s->root_fd < 0 || other) {
         atomic_store(&s->form, yb_form_of(fd, s->conf.form, &why));
         log_form(s, why);
@@ -147,6 +147,7 @@ yb_root_fd(struct yb_store *s, struct yb_err *err)
     int64_t now = yb_clock_ms();
     struct stat st;
     bool there = stat(s->root_path, &st) == 0;
+    struct yb_store_id id = { { 0 } };
     struct yb_err why = { 0 };
     int fd, rc;
 
@@ -154,10 +155,10 @@ yb_root_fd(struct yb_store *s, struct yb_err *err)
     if (!s->root_here || !there ||
         !yb_sys_id_eq((struct yb_file_id){ st.st_dev, st.st_ino }, s->root_id) ||
         now - s->root_checked_ms >= RECHECK_MS) {
-        fd = root_open(s, &why);
+        fd = root_open(s, &id, &why);
         s->root_checked_ms = now;
         if (fd >= 0)
-            root_use(s, fd);
+            root_use(s, fd, id);
         else if (s->root_here) /* it was; who finds it away at the start says so himself */
             yb_log_err(YB_LOG_ERROR, NULL, "store.root.away", &why);
         s->root_here = fd >= 0;
@@ -167,6 +168,16 @@ yb_root_fd(struct yb_store *s, struct yb_err *err)
     if (rc < 0 && err != NULL)
         *err = why;
     return rc;
+}
+
+bool
+yb_store_which(struct yb_store *s, struct yb_store_id *id)
+{
+    (void)!yb_root_fd(s, NULL);
+    pthread_mutex_lock(&s->mutex);
+    *id = s->id;
+    pthread_mutex_unlock(&s->mutex);
+    return !yb_store_id_is_zero(*id);
 }
 
 size_t

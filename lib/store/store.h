@@ -54,13 +54,18 @@ struct yb_store_conf {
     enum yb_store_form form;     /* how messages are made to last */
 };
 
-/* Makes .yubin-store with a new store id (text of YB_ID_TEXT). PERM when there is one already. */
+/* Makes .yubin-store with a new store id (text of YB_ID_TEXT). PERM, YB_ERR_EXISTS, when there is one
+ * already. */
 int yb_store_init(const char *root, char id_text[YB_ID_TEXT], struct yb_err *err) YB_MUST_USE;
 /* Opens the root; a missing or foreign .yubin-store is not an error here but of every later call
  * (451 / UNAVAILABLE, "degraded") until it is back. `expected_id` NULL: any id will do. */
 int yb_store_root_open(const struct yb_store_conf *conf, const char *expected_id,
                        struct yb_store **s, struct yb_err *err) YB_MUST_USE;
 /* Orderly stop: syncs and clears the dirty marks of what this process changed. */
+/* What stands in .yubin-store. False while the right one was never there. */
+bool yb_store_which(struct yb_store *s, struct yb_store_id *id);
+/* Octets that new messages may fill: what is free, less the reserve. False while the root is away. */
+bool yb_store_room(struct yb_store *s, uint64_t *room);
 void yb_store_root_close(struct yb_store **s);
 
 /* --- an account --- */

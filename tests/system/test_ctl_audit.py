@@ -27,7 +27,7 @@ CHANGES = [
     ("account", "resume", "u@two.test"), ("account", "retire", "u@two.test"), ("account", "restore", "u@two.test"),
     ("alias", "add", "a@two.test", "u@two.test"), ("alias", "set", "a@two.test", "--note", "n"), ("alias", "delete", "a@two.test"),
     ("account", "delete", "u@two.test"), ("domain", "delete", "two.test"), ("tenant", "delete", "two"),
-    ("node", "set", "NODE", "--host", "there.test"),
+    ("node", "set", "NODE", "--host", "there.test"), ("store", "set", "STORE", "--weight", "50", "--state", "live"),
 ]
 # What changes no row, or not those of the directory; `store init` and `node init` are how this platform was made.
 OTHERS = {"list", "show", "check", "status", "metrics", "retired", "path", "migrate", "roles", "docs", "init", "keys", "explain"}
@@ -46,10 +46,10 @@ def all_verbs(p):
 
 
 def each(p):
-    node = p.yubin_json("node", "list")[0]["name"]
+    names = {"NODE": p.yubin_json("node", "list")[0]["name"], "STORE": p.yubin_json("store", "list")[0]["name"]}
     for change in CHANGES:
         before = len(rows(p))
-        noun, verb, *words = [node if w == "NODE" else w for w in change]
+        noun, verb, *words = [names.get(w, w) for w in change]
         p.yubin(noun, verb, *words, given="another secret 7\n" if "password" in verb else "")
         new = rows(p)[before:]
         assert len(new) == 1 and new[0]["action"] == "%s.%s" % (noun, verb), (change, new)

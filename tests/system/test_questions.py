@@ -33,7 +33,11 @@ def scenario(p):
                      "yb_find_trouble(NULL, '{team@many.test}')",
                      "yb_report_usage((SELECT node_id FROM yubin.nodes), ARRAY['%s']::uuid[], ARRAY[1], ARRAY[1])" % account,
                      "yb_report_sizes((SELECT node_id FROM yubin.nodes), ARRAY['%s']::uuid[], ARRAY[1], ARRAY[1], "
-                     "ARRAY[1], ARRAY[true])" % account):
+                     "ARRAY[1], ARRAY[true])" % account,
+                     "yb_report_sizes2((SELECT store_id FROM yubin.stores), (SELECT node_id FROM yubin.nodes), "
+                     "ARRAY['%s']::uuid[], ARRAY[1], ARRAY[1], ARRAY[1], ARRAY[true])" % account,
+                     "yb_at_home2((SELECT store_id FROM yubin.stores), (SELECT node_id FROM yubin.nodes), "
+                     "ARRAY['%s']::uuid[])" % account, "yb_map()", "yb_store_has_accounts('%032x')" % 1):
         sql("SELECT pg_stat_reset()")
         sql("SET search_path = yubin; SELECT * FROM " + question)
         read = int(sql("SELECT coalesce(sum(seq_tup_read), 0) FROM pg_stat_user_tables "

@@ -18,6 +18,9 @@
 
 #define MAX_WORDS 12
 #define NODE "0102030405060708"
+#define STORE "00112233445566778899aabbccddeeff"
+#define OTHER_STORE "11112222333344445555666677778888"
+#define THIRD_STORE "99998888777766665555444433332222"
 
 static struct cluster *c;
 static struct yb_admin *a;
@@ -90,8 +93,8 @@ values_of(const struct words *w, const struct yb_admin_fields *f)
 static struct yb_admin_account
 account_of(const struct words *w)
 {
-    return (struct yb_admin_account){ values_of(w, &yb_admin_account_fields), val(w, "home"),
-                                      val(w, "verifier") };
+    return (struct yb_admin_account){ values_of(w, &yb_admin_account_fields), val(w, "store"),
+                                      val(w, "home"), val(w, "verifier") };
 }
 
 static struct yb_admin_alias
@@ -273,7 +276,8 @@ VERB(node_add)
 {
     struct yb_node_id id;
     ck_assert(yb_node_id_parse(W(0), &id));
-    return yb_admin_node_add(tx, id, W(1), val(w, "host"), out, err);
+    return yb_admin_node_add(tx, id, W(1), val(w, "host"),
+                             val(w, "store").p == NULL ? YB_STR("") : val(w, "store"), out, err);
 }
 VERB(node_set)
 {
@@ -294,6 +298,21 @@ VERB(node_list)
 {
     struct yb_admin_page page = page_of(w);
     return kept_cursor(&page, yb_admin_node_list(tx, &page, out, err));
+}
+
+VERB(store_set)
+{
+    struct yb_admin_values v = values_of(w, &yb_admin_store_fields);
+    return yb_admin_store_set(tx, W(0), &v, out, err);
+}
+VERB(store_show)
+{
+    return yb_admin_store_show(tx, W(0), out, err);
+}
+VERB(store_list)
+{
+    (void)w;
+    return yb_admin_store_list(tx, out, err);
 }
 
 static const struct {
@@ -340,6 +359,9 @@ static const struct {
     { "node store", node_store },
     { "node show", node_show },
     { "node list", node_list },
+    { "store set", store_set },
+    { "store show", store_show },
+    { "store list", store_list },
 };
 
 struct step {
@@ -445,6 +467,7 @@ check_audit(const char *ask, bool done, long before)
             : yb_str_eq(noun, YB_STR("domain")) ? "unix tester C cli 192.0.2.7 change t domain f"
             : yb_str_eq(noun, YB_STR("alias"))  ? "unix tester C cli 192.0.2.7 change t alias f"
             : yb_str_eq(noun, YB_STR("node"))   ? "unix tester C cli 192.0.2.7 change t node f"
+            : yb_str_eq(noun, YB_STR("store"))  ? "unix tester C cli 192.0.2.7 change t store f"
                                                 : "unix tester C cli 192.0.2.7 change t account f");
 }
 
@@ -485,7 +508,6 @@ take(const struct step *s)
 
 /* clang-format off */
 static const struct step node_steps[] = {
-    { "account add u@nowhere.test", "!Which node is the account's home?" },
     { "node add " NODE " here host=here.test", "'name':'here' 'node_id':'" NODE "' 'host':'here.test' 'state':'live' 'accounts':0" },
     { "node add " NODE " again", "!This node is in the database already" },
     { "node add 1112131415161718 here", "!There is a node of this name already" },
@@ -494,8 +516,9 @@ static const struct step node_steps[] = {
     { "node set there host=x", "!There is no such node" },
     { "node show there", "!There is no such node" },
     { "node show here", "'store_id':null" },
-    { "node store " NODE " 00112233", "" },
-    { "node show here", "'store_id':'00112233'" },
+    { "node store " NODE " " STORE, "" },
+    { "node show here", "'store_id':'" STORE "'" },
+    { "store list", "'name':'here' 'store_id':'" STORE "' 'state':'live' 'node':'here' 'weight':100 'room':null 'room_at':null 'accounts':0" },
     { "node store 1112131415161718 44", "!There is no such node" },
     { "node list", "'name':'here'" },
 };
@@ -593,7 +616,7 @@ static const struct step account_steps[] = {
     { "account add ann@a.test", "!There is an account of this address already" },
     { "account add ANN@A.TEST", "!There is an account of this address already" },
     { "account add ann@nowhere.test", "!There is no such domain" },
-    { "account add bob@a.test home=1112131415161718", "!There is no such node" },
+    { "account add bob@a.test home=1112131415161718", "!There is no store on node 1112131415161718" },
     { "account add bob@a.test home=xyz", "!xyz is no node's id" },
     { "account add bob@a.test quota_bytes=-1", "!is not a " },
     { "account add bob@a.test quota_bytes=x", "!x" },
@@ -788,14 +811,84 @@ static const struct step retire_steps[] = {
     { "account restore old@r.test", "!There is no such retired address" },
     { "account show old@r.test", "'address':'Old@r.test'" },
 };
+static const struct step store_steps[] = {
+    { "tenant add st", "" },
+    { "domain add st st.test", "" },
+    { "store set here name=ssd weight=7", "'name':'ssd' 'state':'live' 'weight':7" },
+    { "store show here", "!There is no such store" },
+    { "store set here weight=1", "!There is no such store" },
+    { "store set ssd weight=10001", "!A store's weight is 0 to 10000" },
+    { "store set ssd weight=many", "!many is not a number" },
+    { "store set ssd state=asleep", "!asleep is not one of live full gone" },
+    { "store set ssd name=", "!A store's name has 1 to 200 octets" },
+    { "node add 1112131415161718 two store=" OTHER_STORE, "'name':'two' 'store_id':'" OTHER_STORE "'" },
+    { "node add 2122232425262728 ssd store=" THIRD_STORE, "'name':'ssd'" }, /* the name is taken */
+    { "store show " THIRD_STORE, "'name':'" THIRD_STORE "' 'node':'ssd'" },
+    { "store set two name=ssd", "!There is a store of this name already" },
+    { "account add a@st.test store=two", "'home_node':'1112131415161718' 'store':'two'" },
+    { "account add b@st.test home=1112131415161718", "'home_node':'1112131415161718' 'store':'two'" },
+    { "store set two state=gone", "!Accounts live in the store: it cannot be gone" },
+    { "node store 1112131415161718 00000000000000000000000000000001", "!Accounts live in the store of node two" },
+    { "account delete a@st.test", "" },
+    { "account delete b@st.test", "" },
+    { "store set two state=gone", "'state':'gone'" },
+    { "account add c@st.test store=two", "!The store two is gone" },
+    { "account add c@st.test store=three", "!There is no store three" },
+    { "account add c@st.test home=3132333435363738", "!There is no store on node 3132333435363738" },
+    { "account add c@st.test store=ssd home=" NODE, "!A store or a node, not both" },
+    { "store set ssd state=full", "'state':'full'" },
+    { "account add c@st.test home=" NODE, "!The store ssd is full" },
+    { "store set " THIRD_STORE " weight=0", "" },
+    { "account add c@st.test", "!There is no live store for the mailbox" },
+    { "store set two state=live", "" },
+    { "account add c@st.test", "'store':'two'" }, /* what has no weight gets nothing by itself */
+    { "account add d@st.test store=" THIRD_STORE, "'store':'" THIRD_STORE "'" },
+    { "store set ssd state=live", "" },
+};
+/* Its setting says where the mailboxes of a domain go. */
+static const struct step wanted_steps[] = {
+    { "account add e@st.test", "'store':'ssd'" },
+    { "account add f@st.test store=two", "'store':'two'" },
+    { "store set ssd name=disk", "!A setting names the store: it keeps its name" },
+    { "store set ssd name=ssd state=full", "'state':'full'" },
+    { "account add g@st.test", "!The domain's store, ssd, takes no new mailboxes" },
+};
 /* clang-format on */
 
 START_TEST(test_nodes)
 {
-    take(&node_steps[0]);
-    cluster_sql(c, "DELETE FROM nodes");
-    for (size_t i = 1; i < YB_COUNT(node_steps); i++)
-        take(&node_steps[i]);
+    cluster_sql(c, "DELETE FROM stores; DELETE FROM nodes");
+    TAKE(node_steps);
+}
+END_TEST
+
+/* Leaves one store, as it was. */
+START_TEST(test_stores)
+{
+    TAKE(store_steps);
+    for (int whole = 0; whole <= 1;
+         whole++) { /* the tenant's setting, then the domain's before it */
+        cluster_sql(c,
+                    "INSERT INTO settings (tenant_id, domain_id, key, value) SELECT tenant_id,"
+                    " CASE WHEN %d = 0 THEN NULL ELSE domain_id END, 'store',"
+                    " CASE WHEN %d = 0 THEN '\"two\"' ELSE '\"ssd\"' END::jsonb"
+                    " FROM domains WHERE name = 'st.test'",
+                    whole, whole);
+        if (whole == 0)
+            take(&(struct step){ "account add w@st.test", "'store':'two'" });
+    }
+    TAKE(wanted_steps);
+    ck_assert_str_eq(
+        cluster_ask(c, "postgres",
+                    "UPDATE yubin.settings SET value = '\"none\"' WHERE key = 'store'"),
+        "YB003");
+    cluster_sql(
+        c, "DELETE FROM settings WHERE key = 'store'; DELETE FROM accounts USING domains d"
+           " WHERE accounts.domain_id = d.domain_id AND d.name = 'st.test';"
+           " DELETE FROM domains WHERE name = 'st.test'; DELETE FROM tenants WHERE name = 'st';"
+           " DELETE FROM stores WHERE name <> 'ssd';"
+           " DELETE FROM nodes WHERE name <> 'here';"
+           " UPDATE stores SET state = 'live', name = 'here', weight = 100");
 }
 END_TEST
 
@@ -1284,6 +1377,7 @@ main(void)
     conf.conninfo = cluster_conninfo(c, "yubin_operator");
     a = yb_admin_new(&conf);
     tcase_add_test(tc, test_nodes);
+    tcase_add_test(tc, test_stores);
     tcase_add_test(tc, test_tenants);
     tcase_add_test(tc, test_domains);
     tcase_add_test(tc, test_accounts);

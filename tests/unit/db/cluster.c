@@ -5,6 +5,7 @@
 #include "lib/db/migrate.h"
 #include "lib/settings/registry.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -238,6 +239,39 @@ cluster_migrate(struct cluster *c)
         fail("fixtures", err.text);
     sql_must(c, sql);
     yb_free(sql);
+}
+
+void
+cluster_migrate_until(struct cluster *c, int last)
+{
+    struct yb_migrate_report report;
+    struct yb_err err = { 0 };
+    char dir[] = "/tmp/yubin-before-XXXXXX", source[512], from[800], to[800], *top;
+    const struct dirent *e;
+    DIR *d;
+
+    top = realpath(cluster_source(), NULL);
+    if (top == NULL || mkdtemp(dir) == NULL)
+        fail("a folder for migrations", strerror(errno));
+    snprintf(source, sizeof(source), "%.480s/schema", top);
+    free(top);
+    d = opendir(source);
+    while (d != NULL && (e = readdir(d)) != NULL) {
+        snprintf(from, sizeof(from), "%s/%.250s", source, e->d_name);
+        snprintf(to, sizeof(to), "%s/%.250s", dir, e->d_name);
+        if (strtol(e->d_name, NULL, 10) > 0 && strtol(e->d_name, NULL, 10) <= last &&
+            symlink(from, to) < 0)
+            fail(to, strerror(errno));
+    }
+    if (yb_db_migrate(cluster_conninfo(c, "postgres"), dir, NULL, NULL, &report, &err) < 0)
+        fail("migrate", err.text);
+    rewinddir(d);
+    while ((e = readdir(d)) != NULL) {
+        snprintf(to, sizeof(to), "%s/%.250s", dir, e->d_name);
+        (void)unlink(to);
+    }
+    closedir(d);
+    (void)rmdir(dir);
 }
 
 void

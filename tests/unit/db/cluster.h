@@ -14,6 +14,8 @@ struct cluster;
 struct cluster *cluster_start(void) YB_MUST_USE;
 /* Runs the migrations of schema/ and loads tests/fixtures.sql. */
 void cluster_migrate(struct cluster *c);
+/* Only those up to this number, and no fixtures: a state before. */
+void cluster_migrate_until(struct cluster *c, int last);
 /* The server dies as by pg_ctl stop -m immediate; cluster_resume() brings it back. */
 void cluster_crash(struct cluster *c);
 void cluster_resume(struct cluster *c);

@@ -488,15 +488,16 @@ START_TEST(test_listen)
     char conninfo[256];
     struct yb_db_listener_conf conf = { .conninfo = conninfo,
                                         .application = "test_db",
-                                        .channel = "yubin_directory",
                                         .deadline_ms = 500,
                                         .check_ms = 200,
-                                        .question = "SELECT v FROM told",
+                                        .topics = { { .channel = "yubin_directory",
+                                                      .question = "SELECT v FROM told",
+                                                      .answer = on_answer,
+                                                      .notice = on_notice } },
+                                        .n_topics = 1,
                                         .failed = on_failed,
-                                        .answer = on_answer,
                                         .up = on_up,
                                         .down = on_down,
-                                        .notice = on_notice,
                                         .arg = &h };
     struct yb_db_listener *l = NULL;
     struct yb_err err = { 0 };
@@ -538,6 +539,48 @@ START_TEST(test_listen)
     ck_assert_int_eq(h.up, h.down + 1); /* an orderly end is no loss */
     ck_assert_int_ge(h.failed, 1);
     ck_assert_int_le(h.failed, h.down + 1);
+}
+END_TEST
+
+/* Of two channels each has its question; a notice that comes while one rests has it asked as soon as the
+ * rest is over, and no sooner; and it is asked again by itself. */
+START_TEST(test_listen_topics)
+{
+    struct heard h = { .lock = PTHREAD_MUTEX_INITIALIZER, .more = PTHREAD_COND_INITIALIZER };
+    struct heard other = h;
+    struct yb_db_listener_conf conf = { .conninfo = cluster_conninfo(c, "postgres"),
+                                        .application = "test_db",
+                                        .topics = { { .channel = "yubin_directory",
+                                                      .question = "SELECT 'rests'",
+                                                      .rest_ms = 300,
+                                                      .answer = on_answer,
+                                                      .notice = on_notice },
+                                                    { .channel = "yubin_nodes",
+                                                      .notice = on_notice } },
+                                        .n_topics = 2,
+                                        .up = on_up,
+                                        .down = on_down,
+                                        .arg = &h };
+    struct yb_db_listener *l = NULL;
+    struct yb_err err = { 0 };
+    int64_t from = yb_clock_ms();
+
+    ck_assert_int_eq(yb_db_listener_start(&conf, &l, &err), 0);
+    heard_wait(&h, 1, 0, 0, 1);
+    cluster_ask(c, "postgres", "NOTIFY yubin_nodes, 'one'");
+    heard_wait(&h, 1, 0, 1, 1);
+    ck_assert_str_eq(h.payload[0], "one");
+    cluster_ask(c, "postgres", "NOTIFY yubin_directory, 'again'");
+    heard_wait(&h, 1, 0, 2, 2);
+    ck_assert_int_ge(yb_clock_ms() - from, 300);
+    yb_db_listener_stop(&l);
+
+    conf.topics[0].again_ms = 1;
+    conf.topics[0].rest_ms = 0;
+    conf.arg = &other;
+    ck_assert_int_eq(yb_db_listener_start(&conf, &l, &err), 0);
+    heard_wait(&other, 1, 0, 0, 4);
+    yb_db_listener_stop(&l);
 }
 END_TEST
 
@@ -1114,6 +1157,7 @@ main(void)
     tcase_add_test(tc, test_grows_late);
     tcase_add_test(tc, test_grows_under_load);
     tcase_add_test(tc, test_listen);
+    tcase_add_test(tc, test_listen_topics);
     tcase_add_test(tc, test_pool_recovers);
     tcase_add_test(tc, test_migrate);
     tcase_add_test(tc, test_migrate_roles);

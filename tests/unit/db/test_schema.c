@@ -26,7 +26,8 @@ static const char *const tables[] = {
     "forwards",      "retirements",   "usage",        "domain_usage",
     "tenant_usage",  "sender_rights", "settings",     "schema_migrations",
     "notice_keys",   "scope_key",     "audit",        "tenant_counts",
-    "domain_counts", "hosted_names",  "setting_keys", "search_words"
+    "domain_counts", "hosted_names",  "setting_keys", "search_words",
+    "stores",        "copies"
 };
 #define DENIED "42501"
 
@@ -118,7 +119,7 @@ START_TEST(test_every_table_forces_row_security)
                     "SELECT coalesce(string_agg(relname, ' '), '') FROM pg_class t"
                     " WHERE relnamespace = 'yubin'::regnamespace AND relkind = 'r'"
                     " AND relname NOT IN ('nodes', 'schema_migrations', 'notice_keys', 'scope_key',"
-                    " 'setting_keys')"
+                    " 'setting_keys', 'stores', 'copies')"
                     " AND NOT EXISTS"
                     " (SELECT FROM pg_attribute WHERE attrelid = t.oid AND attname = 'tenant_id')"),
         "");
@@ -645,7 +646,8 @@ START_TEST(test_admin_sees_own_rows_only)
         bool closed =
             strcmp(tables[t], "nodes") == 0 || strcmp(tables[t], "schema_migrations") == 0 ||
             strcmp(tables[t], "notice_keys") == 0 || strcmp(tables[t], "scope_key") == 0 ||
-            strcmp(tables[t], "hosted_names") == 0 || strcmp(tables[t], "setting_keys") == 0;
+            strcmp(tables[t], "hosted_names") == 0 || strcmp(tables[t], "setting_keys") == 0 ||
+            strcmp(tables[t], "stores") == 0 || strcmp(tables[t], "copies") == 0;
 
         snprintf(sql, sizeof(sql), "SELECT count(*) FROM %s", tables[t]);
         if (closed) {

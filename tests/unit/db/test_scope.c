@@ -289,7 +289,8 @@ START_TEST(test_catalog)
         { "functions that run with the rights of whoever asks, and why is in their files",
           "SELECT string_agg(proname, ' ' ORDER BY proname) FROM pg_proc WHERE NOT prosecdef"
           " AND pronamespace = 'yubin'::regnamespace",
-          "yb_audit_quarters yb_audit_retain yb_find_trouble yb_hex yb_leads_here yb_look" },
+          "yb_audit_quarters yb_audit_retain yb_find_trouble yb_hex yb_leads_here yb_look "
+          "yb_store_card" },
         { "scopes that a plan may keep, or another process ask for",
           "SELECT coalesce(string_agg(proname, ' '), '') FROM pg_proc WHERE proname ~ "
           "'^yb_scope(_|$)'"

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+static const struct yb_store_id store = { { 1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4, 5, 6, 7, 8 } };
 static struct cluster *c;
 static struct yb_directory *d;
 static struct yb_arena *arena;
@@ -362,7 +363,7 @@ START_TEST(test_details)
     ck_assert_uint_eq(r.refused[0].answer.code, 550);
     ck_assert_int_eq(yb_directory_resolve(d, YB_STR("u"), YB_STR("a.test"), arena, &r, &err), 0);
     ck_assert_uint_eq(r.targets[0].via.n, 0);
-    ck_assert_mem_eq(r.targets[0].home.v, "\1\2\3\4\5\6\7\10", 8);
+    ck_assert_mem_eq(r.targets[0].store.v, store.v, sizeof(store.v));
     ck_assert_mem_eq(r.targets[0].tenant.v, r.tenant.v, 16);
     ck_assert(!yb_account_id_is_zero(r.targets[0].account));
 }
@@ -798,49 +799,183 @@ START_TEST(test_report_usage)
     login("u@a.test", &l);
     u[0].account = l.account;
     u[1].account = yb_account_id_new();
-    ck_assert_msg(yb_directory_report_usage(lmtpd, u, 2, &err) == 0, "%s", err.text);
+    ck_assert_msg(yb_directory_report_usage(lmtpd, store, u, 2, &err) == 0, "%s", err.text);
     ck_assert_str_eq(cluster_sql(c, "SELECT bytes || '/' || messages FROM usage"
                                     " WHERE account_id = fixtures.id('u@a.test')"),
                      "12345/6");
-    ck_assert_int_eq(yb_directory_report_usage(lmtpd, u, 0, &err), 0);
+    ck_assert_int_eq(yb_directory_report_usage(lmtpd, store, u, 0, &err), 0);
     /* The role of submitd may not. */
-    ck_assert_int_eq(yb_directory_report_usage(d, u, 1, &err), -1);
+    ck_assert_int_eq(yb_directory_report_usage(d, store, u, 1, &err), -1);
     ck_assert_int_eq(err.class, YB_BUG);
     yb_directory_free(&lmtpd);
 }
 END_TEST
 
-/* Only what lives on this node, whatever else is asked for. */
+/* Only what lives in a store that is at home on this node, whatever else is asked for. */
 START_TEST(test_at_home)
 {
-    struct yb_directory_conf conf = { .conninfo = cluster_conninfo(c, "yubin_imapd") };
-    struct yb_directory *own;
+    struct yb_directory_conf conf = { .conninfo = cluster_conninfo(c, "yubin_imapd"),
+                                      .node = { { 1, 2, 3, 4, 5, 6, 7, 8 } } };
+    struct yb_directory *own = yb_directory_new(&conf);
     struct yb_account_id ids[3], home;
+    struct yb_store_id other = store;
     struct yb_login l;
     struct yb_err err = { 0 };
     size_t n = 7;
 
     login("u@a.test", &l);
+    ck_assert(yb_store_id_eq(l.store, store));
     home = l.account;
-    conf.node = l.home;
-    own = yb_directory_new(&conf);
     ids[0] = yb_account_id_new();
     ids[1] = home;
     ids[2] = yb_account_id_new();
-    ck_assert_msg(yb_directory_at_home(own, ids, 3, &n, &err) == 0, "%s", err.text);
+    ck_assert_msg(yb_directory_at_home(own, store, ids, 3, &n, &err) == 0, "%s", err.text);
     ck_assert_uint_eq(n, 1);
     ck_assert(yb_account_id_eq(ids[0], home));
-    ck_assert_int_eq(yb_directory_at_home(own, ids, 0, &n, &err), 0);
+    ck_assert_int_eq(yb_directory_at_home(own, store, ids, 0, &n, &err), 0);
+    ck_assert_uint_eq(n, 0);
+    other.v[0] ^= 1;
+    ck_assert_int_eq(yb_directory_at_home(own, other, ids, 1, &n, &err), 0);
     ck_assert_uint_eq(n, 0);
     yb_directory_free(&own);
     conf.node.v[0] ^= 1;
     own = yb_directory_new(&conf);
-    ck_assert_int_eq(yb_directory_at_home(own, ids, 1, &n, &err), 0);
+    ck_assert_int_eq(yb_directory_at_home(own, store, ids, 1, &n, &err), 0);
     ck_assert_uint_eq(n, 0);
     yb_directory_free(&own);
     /* The role of submitd may not. */
-    ck_assert_int_eq(yb_directory_at_home(d, ids, 1, &n, &err), -1);
+    ck_assert_int_eq(yb_directory_at_home(d, store, ids, 1, &n, &err), -1);
     ck_assert_int_eq(err.class, YB_BUG);
+}
+END_TEST
+
+/* The room of a store, told by its home alone. */
+START_TEST(test_report_room)
+{
+    struct yb_directory_conf conf = { .conninfo = cluster_conninfo(c, "yubin_lmtpd"),
+                                      .node = { { 1, 2, 3, 4, 5, 6, 7, 8 } } };
+    struct yb_directory *lmtpd = yb_directory_new(&conf);
+    struct yb_err err = { 0 };
+
+    ck_assert_msg(yb_directory_report_room(lmtpd, store, 4711, &err) == 0, "%s", err.text);
+    yb_directory_free(&lmtpd);
+    conf.node.v[0] ^= 1;
+    lmtpd = yb_directory_new(&conf);
+    ck_assert_msg(yb_directory_report_room(lmtpd, store, 1, &err) == 0, "%s", err.text);
+    yb_directory_free(&lmtpd);
+    ck_assert_str_eq(cluster_sql(c, "SELECT room FROM stores"), "4711");
+}
+END_TEST
+
+static bool
+home_here(struct yb_directory *of)
+{
+    struct yb_home home, again;
+    struct yb_err err = { 0 };
+
+    ck_assert_msg(yb_directory_home(of, store, &home, &err) == 0, "%s", err.text);
+    if (!home.here)
+        ck_assert_str_eq(home.host, "two.example");
+    ck_assert(home.here != yb_directory_elsewhere(of, store, &again));
+    return home.here;
+}
+
+static void
+home_becomes(struct yb_directory *of, bool here)
+{
+    struct yb_deadline by = yb_deadline_in(1000);
+
+    while (home_here(of) != here && yb_deadline_left(by) > 0)
+        poll(NULL, 0, 1);
+    ck_assert_msg(home_here(of) == here, "here is not %d", here);
+}
+
+/* A store that changes node is one row: every process knows it within a second, and what it knew of
+ * addresses it goes on knowing. */
+START_TEST(test_store_changes_node)
+{
+    struct yb_directory_stats before, after;
+
+    cluster_sql(c, "INSERT INTO nodes (node_id, name, host)"
+                   " VALUES ('\\x0202020202020202', 'two', 'two.example')");
+    home_becomes(d, true);
+    ck_assert_str_eq(resolve("u@a.test"), "u@a.test");
+    yb_directory_stats_read(d, &before);
+    cluster_sql(c, "UPDATE copies SET node_id = '\\x0202020202020202'");
+    home_becomes(d, false);
+    ck_assert_str_eq(resolve("u@a.test"), "u@a.test");
+    yb_directory_stats_read(d, &after);
+    ck_assert_uint_eq(after.misses, before.misses);
+    ck_assert_uint_gt(after.hits, before.hits);
+    /* And what daemons of the version before are answered follows. */
+    ck_assert_str_eq(cluster_sql(c, "SELECT encode(home_node, 'hex') FROM"
+                                    " yb_resolve_step('u', 'a.test')"),
+                     "0202020202020202");
+    ck_assert_str_eq(cluster_sql(c, "SELECT encode(home_node, 'hex') FROM"
+                                    " yb_login('u', 'a.test')"),
+                     "0202020202020202");
+    ck_assert_str_eq(cluster_sql(c, "SELECT string_agg(encode(node_id, 'hex') || coalesce(' '"
+                                    " || store_id, ''), ', ' ORDER BY node_id) FROM nodes"),
+                     "0102030405060708, 0202020202020202 01020304050607080102030405060708");
+    cluster_sql(c, "UPDATE copies SET node_id = '\\x0102030405060708'");
+    home_becomes(d, true);
+    cluster_sql(c, "DELETE FROM nodes WHERE name = 'two'");
+}
+END_TEST
+
+/* The map stays while the database is away; without one, and of a store that it does not have, nothing
+ * is known. Whoever has just been added is asked for. */
+START_TEST(test_map)
+{
+    const struct yb_store_id added = { { 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9 } };
+    struct yb_deadline by = yb_deadline_in(20000);
+    struct yb_directory *late;
+    struct yb_home home;
+    struct yb_err err = { 0 };
+
+    ck_assert_int_eq(yb_directory_home(d, added, &home, &err), -1);
+    ck_assert_int_eq(err.class, YB_TEMP);
+    ck_assert_int_ne(err.kind, YB_ERR_AWAY);
+    ck_assert(!yb_directory_elsewhere(d, added, &home));
+    home_becomes(d, true);
+    cluster_crash(c);
+    listening_wait(false);
+    ck_assert(home_here(d));
+    late = directory_new("op@a.test", 1);
+    ck_assert_int_eq(yb_directory_home(late, store, &home, &err), -1);
+    ck_assert_int_eq(err.kind, YB_ERR_AWAY);
+    ck_assert(!yb_directory_elsewhere(late, store, &home));
+    cluster_resume(c);
+    /* It listens to nothing, and asks when it is asked. */
+    while (yb_directory_home(late, store, &home, &err) < 0 && yb_deadline_left(by) > 0)
+        poll(NULL, 0, 10);
+    ck_assert(home_here(late));
+    cluster_sql(c,
+                "INSERT INTO nodes (node_id, name, store_id) VALUES ('\\x0909090909090909', 'nine',"
+                " repeat('09', 16))");
+    ck_assert_msg(yb_directory_home(late, added, &home, &err) == 0, "%s", err.text);
+    ck_assert(!home.here);
+    yb_directory_free(&late);
+    cluster_sql(c, "UPDATE nodes SET store_id = NULL WHERE name = 'nine';"
+                   " DELETE FROM nodes WHERE name = 'nine'");
+    ck_assert_str_eq(cluster_sql(c, "SELECT count(*) FROM stores"), "1");
+    listening_wait(true);
+}
+END_TEST
+
+/* An account on a node that has no store yet: nobody knows where its mail goes, until it has one. */
+START_TEST(test_node_without_store)
+{
+    cluster_sql(c, "INSERT INTO nodes (node_id, name) VALUES ('\\x0303030303030303', 'bare');"
+                   " INSERT INTO accounts (tenant_id, domain_id, local, written, home_node)"
+                   " SELECT tenant_id, domain_id, 'bare', 'bare', '\\x0303030303030303'"
+                   " FROM domains WHERE name = 'a.test'");
+    ck_assert_str_eq(resolve("bare@a.test"), "TEMP");
+    cluster_sql(c, "UPDATE nodes SET store_id = repeat('03', 16) WHERE name = 'bare'");
+    resolve_becomes("bare@a.test", "bare@a.test");
+    cluster_sql(c, "DELETE FROM accounts WHERE local = 'bare';"
+                   " UPDATE nodes SET store_id = NULL WHERE name = 'bare';"
+                   " DELETE FROM nodes WHERE name = 'bare'");
 }
 END_TEST
 
@@ -1014,8 +1149,8 @@ END_TEST
  * for, and the others are answered. */
 START_TEST(test_rows_that_lead_nowhere)
 {
-    static const char *const odd[] = { "no-account", "no-tenant", "no-home", "no-copy",
-                                       "no-sign",    "no-local",  "no-name", "no-text" };
+    static const char *const odd[] = { "no-account", "no-tenant", "no-copy", "no-sign",
+                                       "no-local",   "no-name",   "no-text" };
 
     cluster_sql(c, "ALTER FUNCTION yubin.yb_resolve(text, text) RENAME TO yb_resolve_sound");
     cluster_sql(
@@ -1034,7 +1169,6 @@ START_TEST(test_rows_that_lead_nowhere)
            "    CASE p_local"
            "        WHEN 'no-account' THEN account_id := NULL;"
            "        WHEN 'no-tenant' THEN tenant_id := NULL;"
-           "        WHEN 'no-home' THEN home_node := NULL;"
            "        WHEN 'no-copy' THEN deliver := false;"
            "        WHEN 'no-sign' THEN targets := ARRAY['v.a.test'];"
            "        WHEN 'no-local' THEN targets := ARRAY['v@a.test', '@a.test'];"
@@ -1140,6 +1274,10 @@ main(void)
     tcase_add_test(tc, test_may_send);
     tcase_add_test(tc, test_report_usage);
     tcase_add_test(tc, test_at_home);
+    tcase_add_test(tc, test_report_room);
+    tcase_add_test(tc, test_store_changes_node);
+    tcase_add_test(tc, test_map);
+    tcase_add_test(tc, test_node_without_store);
     tcase_add_test(tc, test_expiry_needs_no_notice);
     tcase_add_test(tc, test_no_postmaster);
     tcase_add_test(tc, test_database_away);

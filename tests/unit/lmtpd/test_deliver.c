@@ -324,6 +324,32 @@ START_TEST(test_stranger)
 }
 END_TEST
 
+static int
+keeps_nothing(void *home, struct yb_err *err)
+{
+    *(unsigned *)home += 1;
+    return yb_err_as(err, YB_ERR_AWAY, YB_TEMP, "4.3.2", "elsewhere");
+}
+
+/* A store that is at home on another node by now gets nothing here, whoever was told otherwise before. */
+START_TEST(test_elsewhere)
+{
+    struct office o;
+    char codes[100], text[1000];
+    unsigned asked = 0;
+
+    office_open(&o);
+    o.deliver.keeps = keeps_nothing;
+    o.deliver.home = &asked;
+    ck_assert_str_eq(
+        say(&o, MAIL "RCPT TO:<Ann@d.test> " ACCOUNT " " DELIVERY(1) "\r\n", codes, sizeof(codes)),
+        "250 451");
+    ck_assert_uint_eq(asked, 1);
+    ck_assert_int_eq(count_files(&o, "a1", "", text, sizeof(text)), 0);
+    office_close(&o);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -340,6 +366,7 @@ main(void)
     tcase_add_test(tc, test_whole);
     tcase_add_test(tc, test_nothing_left);
     tcase_add_test(tc, test_stranger);
+    tcase_add_test(tc, test_elsewhere);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

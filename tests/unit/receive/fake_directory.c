@@ -1,10 +1,10 @@
 /*
  * A directory of one domain, for tests of who is accepted. In ours.test: bob, "a/b" and postmaster
  * are mailboxes here, and so is every name that begins with n and a digit; team leads to two of
- * them, and so does crew; bob+ and something is bob by a sub-address; far lives on another node;
- * away is a forward; the names of answers give them; nowhere breaks the directory's word, and leads
- * to nothing. friend.test is hosted and empty. Everything else is not ours. While it is down, nothing
- * is known.
+ * them, and so does crew; bob+ and something is bob by a sub-address; far lives in a store that is at
+ * home on another node, lost in one that the map does not have; away is a forward; the names of answers
+ * give them; nowhere breaks the directory's word, and leads to nothing. friend.test is hosted and empty.
+ * Everything else is not ours. While it is down, nothing is known.
  */
 #include "tests/unit/receive/fake_directory.h"
 #include "lib/base/map.h"
@@ -25,13 +25,13 @@ static const struct {
 };
 
 static struct yb_target
-mailbox(uint8_t n, uint8_t node)
+mailbox(uint8_t n, uint8_t store)
 {
     struct yb_target t = { .kind = YB_TARGET_LOCAL, .quota_bytes = 1000000u + n, .full_days = 3 };
 
     t.account.v[0] = n;
     t.tenant.v[0] = 7;
-    t.home.v[0] = node;
+    t.store.v[0] = store;
     return t;
 }
 
@@ -116,6 +116,8 @@ resolve_ours(struct yb_str local, struct yb_arena *arena, struct yb_resolution *
         accept(out, arena, mailbox(1, 1), mailbox(2, 1), 2);
     else if (local_is(local, "far"))
         accept(out, arena, mailbox(3, 2), mailbox(3, 2), 1);
+    else if (local_is(local, "lost"))
+        accept(out, arena, mailbox(3, 3), mailbox(3, 3), 1);
     else if (local_is(local, "nowhere"))
         accept(out, arena, mailbox(1, 1), mailbox(1, 1), 0);
     else if (local_is(local, "away"))
@@ -139,6 +141,17 @@ yb_directory_resolve(struct yb_directory *d, struct yb_str local, struct yb_str 
         refuse(out, YB_WHY_UNKNOWN, 550, "5.1.1");
     else
         refuse(out, YB_WHY_NOT_HOSTED, 550, "5.7.1");
+    return 0;
+}
+
+/* Store 1 is at home here, 2 on another node; there are no others. */
+int
+yb_directory_home(struct yb_directory *d YB_UNUSED, struct yb_store_id store, struct yb_home *out,
+                  struct yb_err *err)
+{
+    if (store.v[0] != 1 && store.v[0] != 2)
+        return yb_err_inside(err, YB_TEMP, "4.3.0", "no such store");
+    out->here = store.v[0] == 1;
     return 0;
 }
 

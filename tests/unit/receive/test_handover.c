@@ -69,7 +69,6 @@ desk_open(struct desk *d, size_t max_rcpt, size_t max_targets, const char *lmtpd
     odd_server_start(&d->lmtpd, lmtpd);
     dest.where = d->lmtpd.where;
     d->handover.directory = (struct yb_directory *)(void *)&d->directory;
-    d->handover.node.v[0] = 1;
     d->handover.max_targets = max_targets;
     d->handover.refusals = yb_refused_new(0);
     d->handover.lmtpd = yb_smtp_dest_new(&dest);

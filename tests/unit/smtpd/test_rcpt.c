@@ -51,7 +51,6 @@ door_open(struct door *d, const struct smtpd_limits_conf *limits, const char *pe
         dest.where = d->lmtpd.where;
     }
     d->smtpd.handover.directory = (struct yb_directory *)(void *)&d->directory;
-    d->smtpd.handover.node.v[0] = 1;
     d->smtpd.handover.lmtpd = yb_smtp_dest_new(&dest);
     d->smtpd.limits = smtpd_limits_new(limits == NULL ? &none : limits);
     ck_assert(yb_cidr_list(YB_STR("127.0.0.0/8"), &d->smtpd.exempt, &d->smtpd.n_exempt, &err) == 0);
@@ -158,6 +157,7 @@ static const struct {
     { "<fuller@ours.test>", "552 5.2.2", NULL },
     { "<loop@ours.test>", "550 5.4.6", NULL },
     { "<far@ours.test>", "451 4.3.0", NULL },
+    { "<lost@ours.test>", "451 4.3.0", NULL },
     { "<away@ours.test>", "451 4.3.0", NULL },
 };
 

@@ -93,7 +93,6 @@ house_open(struct house *h, size_t memory_each)
     ck_assert(h->pool != NULL);
     conf.pool = h->pool;
     h->submitd.handover.directory = (struct yb_directory *)(void *)&h->directory;
-    h->submitd.handover.node.v[0] = 1;
     h->submitd.handover.origin = YB_ORIGIN_AUTH;
     h->submitd.handover.hide_bcc = true;
     h->submitd.max_per_account = 1;

@@ -1,0 +1,2 @@
+-- run: repeated
+SELECT yb_fill_stores()
