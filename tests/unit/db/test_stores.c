@@ -5,6 +5,7 @@
 #include "tests/unit/db/cluster.h"
 
 #include <check.h>
+#include <libpq-fe.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -185,6 +186,8 @@ END_TEST
 /* The store of many is written down ten thousand at a time, and nobody is told: nothing changed. */
 START_TEST(test_fill)
 {
+    PGconn *pg = PQconnectdb(cluster_conninfo(c, "postgres"));
+
     IS("INSERT INTO accounts (tenant_id, domain_id, local, written, store_id, home_node) SELECT"
        " tenant_id, domain_id, 'f' || i, 'f' || i, '" STORE_A "', '" A "' FROM domains,"
        " generate_series(1, 10001) AS i; ALTER TABLE accounts DISABLE TRIGGER place_update;"
@@ -194,9 +197,14 @@ START_TEST(test_fill)
        "");
     IS("SELECT store_id FROM yb_resolve2('f7', 'd.test')", STORE_A);
     IS("SELECT accounts FROM store_cards WHERE name = 'a'", "10002");
+    PQclear(PQexec(pg, "LISTEN yubin_directory"));
     IS("SELECT yb_fill_stores()", "10000");
     IS("SELECT yb_fill_stores()", "2"); /* w, too, whose node has a store since */
     IS("SELECT yb_fill_stores()", "0");
+    /* What was sent before comes with the answer to this. */
+    PQclear(PQexec(pg, "SELECT 1"));
+    ck_assert_ptr_null(PQnotifies(pg));
+    PQfinish(pg);
     IS("SELECT count(*) || ' ' || min(store_id) FROM accounts WHERE local ~ '^f'",
        "10001 " STORE_A);
     IS("DELETE FROM accounts WHERE local ~ '^f'", "");
