@@ -1,6 +1,8 @@
 /* Stores: their SQL, and the verbs over it. */
 #include "lib/admin/verb.h"
 
+#include "lib/settings/registry.h"
+
 /* clang-format off */
 /* A store's id is no uuid; that of the copy which serves is as good a key. */
 static const struct yb_db_statement ids = { "store_ids",
@@ -15,9 +17,9 @@ static const struct yb_db_statement card = { "store_card",
 static const struct yb_db_statement list = { "store_list",
     "SELECT coalesce(json_agg(c ORDER BY c.name), '[]') FROM store_cards c" };
 static const struct yb_db_statement in_use = { "store_in_use",
-    "SELECT to_json(yubin.yb_store_has_accounts(store_id)) FROM stores WHERE home = $1::uuid" };
+    "SELECT to_json(yubin.yb_store_has_accounts(store_id)) FROM stores WHERE home = $1::uuid AND $2::text <> ''" };
 static const struct yb_db_statement wanted = { "store_wanted",
-    "SELECT to_json(EXISTS (SELECT FROM settings t WHERE t.key = 'store' AND t.value = to_jsonb(s.name))) "
+    "SELECT to_json(EXISTS (SELECT FROM settings t WHERE t.key = $2::text AND t.value = to_jsonb(s.name))) "
     "  FROM stores s WHERE s.home = $1::uuid" };
 /* By its name, or by the node that it is at home on. */
 static const struct yb_db_statement named = { "store_named",
@@ -43,7 +45,7 @@ given(const struct yb_admin_values *v, const char *name)
     return yb_str(NULL, 0);
 }
 
-/* Refuses when the question is answered by true. */
+/* Refuses when the question, of the store and the key of the setting, is answered by true. */
 static int
 refuse_if(struct yb_admin_tx *tx, const struct yb_admin_subject *s,
           const struct yb_db_statement *st, const char *field, const char *sentence,
@@ -54,6 +56,7 @@ refuse_if(struct yb_admin_tx *tx, const struct yb_admin_subject *s,
     bool is;
 
     yb_db_add_bytes(&q, s->id, sizeof(s->id));
+    yb_db_add_text(&q, yb_str_from(yb_setting_row(YB_SETTING_STORE)->key));
     if (yb_admin_ask(tx, st, &q, "store", &answer, err) < 0)
         return -1;
     is = json_is_true(answer);
