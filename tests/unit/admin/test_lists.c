@@ -35,9 +35,10 @@ static void
 fill(void)
 {
     must("SET search_path = yubin, pg_temp; SELECT setseed(0.5)");
-    must(
-        "INSERT INTO nodes (node_id, name) SELECT decode(lpad(to_hex(i), 16, '0'), 'hex'), 'n' || i"
-        " FROM generate_series(1, 3) AS i");
+    must("INSERT INTO nodes (node_id, name, store_id) SELECT decode(lpad(to_hex(i), 16, '0'), "
+         "'hex'), 'n' || i,"
+         " lpad(to_hex(i), 32, '0')"
+         " FROM generate_series(1, 3) AS i");
     must("INSERT INTO tenants (name) SELECT 't' || i FROM generate_series(1, 1200) AS i");
     must("INSERT INTO domains (tenant_id, name, written) SELECT t.tenant_id, 'd' || i || '.test',"
          " 'd' || i || '.test' FROM generate_series(1, 2500) AS i JOIN tenants t ON t.name ="

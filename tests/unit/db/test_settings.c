@@ -457,7 +457,8 @@ START_TEST(test_notices)
 }
 END_TEST
 
-/* The new functions answer what those of the state before do, whatever is asked. */
+/* The new functions answer what those of the state before do, whatever is asked; the store for the node. */
+#define STORE "01020304050607080102030405060708"
 START_TEST(test_like_before)
 {
     static const char *const names[] = { "u1', 'a1.test",      "u1+x', 'a1.test",
@@ -467,7 +468,6 @@ START_TEST(test_like_before)
                                          "u2', 'b1.test" };
 
     clear();
-    cluster_sql(c, "UPDATE nodes SET store_id = 'there'");
     cluster_sql(c, "INSERT INTO settings (key, value) VALUES ('t.int', '1')");
     cluster_sql(c,
                 "INSERT INTO credentials (tenant_id, account_id, kind, verifier, expires_at) "
@@ -478,18 +478,19 @@ START_TEST(test_like_before)
         c, "UPDATE tenants SET suspended_at = now(), suspended_reason = 'w' WHERE name = 't2'");
     for (size_t i = 0; i < YB_COUNT(names); i++) {
         ck_assert_str_eq(
-            cluster_sql(c,
-                        "SELECT coalesce(string_agg(to_jsonb(n)::text, ' '), '') = coalesce((SELECT"
-                        " string_agg((to_jsonb(o) || CASE WHEN o.account_id IS NULL THEN"
-                        " '{\"store_id\": null, \"more\": null}' ELSE '{\"store_id\": \"there\","
-                        " \"more\": {\"settings\": {\"t.int\": 1}}}' END::jsonb)::text, ' ')"
-                        " FROM yb_resolve_step('%s') o), '') FROM yb_resolve2('%s') n",
-                        names[i], names[i]),
+            cluster_sql(
+                c,
+                "SELECT coalesce(string_agg(to_jsonb(n)::text, ' '), '') = coalesce((SELECT"
+                " string_agg((to_jsonb(o) - 'home_node' || CASE WHEN o.account_id IS NULL THEN"
+                " '{\"store_id\": null, \"more\": null}' ELSE '{\"store_id\": \"" STORE "\","
+                " \"more\": {\"settings\": {\"t.int\": 1}}}' END::jsonb)::text, ' ')"
+                " FROM yb_resolve_step('%s') o), '') FROM yb_resolve2('%s') n",
+                names[i], names[i]),
             "t");
         ck_assert_str_eq(
             cluster_sql(c,
                         "SELECT coalesce(string_agg(to_jsonb(n)::text, ' '), '') = coalesce((SELECT"
-                        " string_agg((to_jsonb(o) || '{\"store_id\": \"there\","
+                        " string_agg((to_jsonb(o) - 'home_node' || '{\"store_id\": \"" STORE "\","
                         " \"more\": {\"settings\": {\"t.int\": 1}}}')::text, ' ')"
                         " FROM yb_login('%s') o), '') FROM yb_login2('%s') n",
                         names[i], names[i]),

@@ -228,7 +228,7 @@ START_TEST(test_root_away)
 
     snprintf(file, sizeof(file), "%s/.yubin-store", h.root);
     snprintf(aside, sizeof(aside), "%s.away", file);
-    FAILS(yb_store_init(h.root, text, &err), YB_PERM, YB_ERR_OTHER);
+    FAILS(yb_store_init(h.root, text, &err), YB_PERM, YB_ERR_EXISTS);
     ck_assert_int_eq(rename(file, aside), 0);
     OK(yb_store_root_open(&conf, NULL, &s, &err)); /* degraded, not dead */
     FAILS(yb_store_open(s, id, true, &a, &err), YB_TEMP, YB_ERR_OTHER);
