@@ -15,6 +15,7 @@
 /* A daemon that does not answer its control socket by then is stuck. */
 #define CONTROL_MS 10000
 #define ROWS_TOLD 100000 /* a few seconds each */
+#define WORDS_SINCE 27   /* the migration that brought them */
 
 static const struct ctl_option_row migrate_options[] = {
     { "--user", "ROLE", "connect as this superuser (as whom you are)" },
@@ -78,7 +79,8 @@ schema_migrate(struct ctl *c, json_t **out, struct yb_err *err)
         0)
         return -1;
     due = 0;
-    if (registry_put(conninfo.p, err) < 0 || yb_admin_fill_words(conninfo.p, told, &due, err) < 0)
+    if (registry_put(conninfo.p, err) < 0 ||
+        (report.last >= WORDS_SINCE && yb_admin_fill_words(conninfo.p, told, &due, err) < 0))
         return -1;
     *out = json_pack("{s:i, s:i, s:i}", "applied", (int)report.applied, "already",
                      (int)report.already, "version", report.last);

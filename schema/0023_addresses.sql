@@ -147,5 +147,8 @@ GRANT UPDATE (words) ON accounts TO yubin_operator, yubin_api_operator, yubin_ad
 GRANT UPDATE (words) ON aliases TO yubin_operator, yubin_api_operator, yubin_admin,
     yubin_domain_admin;
 
--- The audit by who did it: the other filters lead an index already.
+-- The audit by who did it, and by tenant in its whole order: without id the planner would rather read all
+-- tenants' rows in order than sort those of one moment.
 CREATE INDEX audit_actor ON audit (actor_name, at, id);
+CREATE INDEX audit_tenant_order ON audit (tenant_id, at, id);
+DROP INDEX audit_tenant;

@@ -33,13 +33,17 @@ BEGIN
     ELSIF TG_OP = 'DELETE' THEN
         DELETE FROM search_words s USING gone g, unnest(g.words) AS w (word)
          WHERE s.word = w.word AND s.address_key = g.address_key AND s.object_id = g.%2$I;
-    ELSIF EXISTS (SELECT FROM came c JOIN gone g USING (%2$I)
-                   WHERE (c.words, c.address_key) IS DISTINCT FROM (g.words, g.address_key)) THEN
-        DELETE FROM search_words s USING gone g, unnest(g.words) AS w (word)
+    ELSE
+        -- Sets, and no join: this is planned when a row changes, and stays when a thousand do.
+        DELETE FROM search_words s USING (
+            SELECT g.%2$I, g.address_key, g.words FROM gone g
+            EXCEPT SELECT c.%2$I, c.address_key, c.words FROM came c) AS g, unnest(g.words) AS w (word)
          WHERE s.word = w.word AND s.address_key = g.address_key AND s.object_id = g.%2$I;
         INSERT INTO search_words (tenant_id, domain_id, word, address_key, object_id)
-            SELECT c.tenant_id, c.domain_id, w.word, c.address_key, c.%2$I
-              FROM came c, unnest(c.words) AS w (word);
+            SELECT c.tenant_id, c.domain_id, w.word, c.address_key, c.%2$I FROM (
+                SELECT c.%2$I, c.address_key, c.words, c.tenant_id, c.domain_id FROM came c
+                EXCEPT SELECT g.%2$I, g.address_key, g.words, g.tenant_id, g.domain_id FROM gone g) AS c,
+                unnest(c.words) AS w (word);
     END IF;
     RETURN NULL;
 END
@@ -62,11 +66,11 @@ AS $$
 BEGIN
     IF p_aliases THEN
         RETURN QUERY SELECT a.alias_id, a.local::text, '' FROM aliases a
-          WHERE a.words IS NULL AND a.alias_id > p_after ORDER BY a.alias_id LIMIT 10000
+          WHERE a.words IS NULL AND a.alias_id > p_after ORDER BY a.alias_id LIMIT 2000
             FOR NO KEY UPDATE;
     ELSE
         RETURN QUERY SELECT a.account_id, a.local::text, a.display_name FROM accounts a
-          WHERE a.words IS NULL AND a.account_id > p_after ORDER BY a.account_id LIMIT 10000
+          WHERE a.words IS NULL AND a.account_id > p_after ORDER BY a.account_id LIMIT 2000
             FOR NO KEY UPDATE;
     END IF;
 END

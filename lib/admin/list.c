@@ -142,9 +142,13 @@ add_params(const struct walk *w, const struct yb_admin_step *step, int32_t n,
 {
     for (const char *c = step->takes; *c != '\0'; c++) {
         switch (*c) {
-        case 'a':
+        case 'a': /* a scan begins at the pair of keys, wherever the range does */
+            yb_db_add_text(p, w->at.phase == YB_ADMIN_WORDS && w->at.key[0].n == 0
+                                  ? w->wanted->v['w']
+                                  : w->at.key[0]);
+            break;
         case 'b':
-            yb_db_add_text(p, w->at.key[*c - 'a']);
+            yb_db_add_text(p, w->at.key[1]);
             break;
         case 'n':
             yb_db_add_i32(p, n);

@@ -96,7 +96,7 @@ static const struct yb_db_statement node_all = { "node_list",
 #define AUDIT_TIME(a) \
     a "at >= (SELECT coalesce($4::text::timestamptz, '-infinity')) AND " \
     a "at < (SELECT coalesce($5::text::timestamptz, 'infinity')) AND (" a "at, " a "id) < " \
-    "((SELECT coalesce(nullif($1::text, '')::timestamptz, 'infinity')), (SELECT coalesce(nullif($3::text, '')::bigint, 0))) "
+    "((SELECT coalesce(nullif($1::text, '')::timestamptz, $5::text::timestamptz, 'infinity')), (SELECT coalesce(nullif($3::text, '')::bigint, 0))) "
 #define AUDIT_ORDER(a) " ORDER BY " a "at DESC, " a "id DESC LIMIT $2::integer"
 #define TENANT_IDS(n) \
     "ARRAY(SELECT t.tenant_id FROM tenants t WHERE t.name = $" n "::text UNION SELECT d.tenant_id FROM audit d " \
