@@ -15,7 +15,7 @@
 /* A daemon that does not answer its control socket by then is stuck. */
 #define CONTROL_MS 10000
 #define ROWS_TOLD 100000 /* a few seconds each */
-#define WORDS_SINCE 27   /* the migration that brought them */
+#define WORDS_SINCE 26   /* the migration that brought them */
 
 static const struct ctl_option_row migrate_options[] = {
     { "--user", "ROLE", "connect as this superuser (as whom you are)" },

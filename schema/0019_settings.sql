@@ -313,7 +313,7 @@ BEGIN
     END IF;
     SELECT array_agg(r.tenant_id) INTO ids FROM unnest(rows) r WHERE r.domain_id IS NULL;
     IF ids IS NOT NULL THEN
-        PERFORM yb_tell_tenants(ids); -- 0022 has it, and is there before anybody writes a row
+        PERFORM yb_tell_tenants(ids); -- 0021 has it, and is there before anybody writes a row
     END IF;
     SELECT array_agg(r.domain_id) INTO ids FROM unnest(rows) r
      WHERE r.domain_id IS NOT NULL AND r.account_id IS NULL;

@@ -19,15 +19,15 @@ dist_schema_DATA = \
 	schema/0017_scope.sql \
 	schema/0018_audit.sql \
 	schema/0019_settings.sql \
-	schema/0021_counts.sql \
-	schema/0022_tenant_notices.sql \
-	schema/0023_addresses.sql \
-	schema/0024_addresses_filled.sql \
-	schema/0025_addresses_indexed.sql \
-	schema/0026_addresses_held.sql \
-	schema/0027_words.sql \
-	schema/0028_stores.sql \
-	schema/0029_store_answers.sql \
-	schema/0030_store_index.sql \
-	schema/0031_store_fill.sql
+	schema/0020_counts.sql \
+	schema/0021_tenant_notices.sql \
+	schema/0022_addresses.sql \
+	schema/0023_addresses_filled.sql \
+	schema/0024_addresses_indexed.sql \
+	schema/0025_addresses_held.sql \
+	schema/0026_words.sql \
+	schema/0027_stores.sql \
+	schema/0028_store_answers.sql \
+	schema/0029_store_index.sql \
+	schema/0030_store_fill.sql
 EXTRA_DIST += schema/README.md

@@ -59,7 +59,7 @@ static const struct yb_db_statement problems = { "import_problems",
     "  UNION ALL SELECT max(i.line), min(i.written) || '@' || i.domain || ' stands ' || count(*) || ' times' "
     "    FROM pg_temp.import_rows i GROUP BY i.domain, i.local HAVING count(*) > 1"
     ") x ORDER BY line LIMIT 1001) p" };
-/* In one order: two imports of the same tenants wait for each other once (schema/0021_counts.sql). */
+/* In one order: two imports of the same tenants wait for each other once (schema/0020_counts.sql). */
 static const struct yb_db_statement counts = { "import_counts",
     "SELECT count(yb_counts_lock(t.tenant_id)) FROM (SELECT DISTINCT d.tenant_id FROM pg_temp.import_rows i "
     "  JOIN domains d ON d.name = i.domain ORDER BY d.tenant_id) t" };

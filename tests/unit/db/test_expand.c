@@ -129,7 +129,7 @@ START_TEST(test_counts_are_filled)
 }
 END_TEST
 
-/* What 0023 and what follows give to rows that were there, in more batches than one. */
+/* What 0022 and what follows give to rows that were there, in more batches than one. */
 static void
 look_at_rows(void)
 {

@@ -43,7 +43,7 @@ END
 $$;
 GRANT UPDATE (name, state, weight) ON stores TO yubin_operator;
 
--- NULL: the store of home_node, until 0031 has written it down, or as long as that node has none.
+-- NULL: the store of home_node, until 0030 has written it down, or as long as that node has none.
 -- What an earlier version's `yubin` writes is home_node, what ours does is the store; once there is a
 -- store home_node means nothing any more.
 ALTER TABLE accounts ADD COLUMN store_id text COLLATE "C" REFERENCES stores;

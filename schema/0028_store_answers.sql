@@ -491,8 +491,8 @@ BEGIN
 END
 $$;
 
--- Writes down the store of accounts that name none, at most 10 000 at once: 0031. No answer changes by
--- it, so nobody is told (0023).
+-- Writes down the store of accounts that name none, at most 10 000 at once: 0030. No answer changes by
+-- it, so nobody is told (0022).
 CREATE FUNCTION yb_fill_stores() RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = yubin, pg_temp
 AS $$

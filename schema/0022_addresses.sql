@@ -2,11 +2,11 @@
 --
 -- address_key is local || '@' || name of the domain. A generated column would rewrite every row under a
 -- lock that nobody gets past, so these are plain ones: a trigger gives them to rows that come or change
--- (statements of before do not name them), 0024 to those that are there, in batches. What a row says is
+-- (statements of before do not name them), 0023 to those that are there, in batches. What a row says is
 -- held by a CHECK, and by a foreign key that takes the domain's name along: neither can lie, whoever
--- writes it. Constraints hold for new rows at once, and are looked at for the others by 0026.
+-- writes it. Constraints hold for new rows at once, and are looked at for the others by 0025.
 --
--- words are what else somebody is found by (0027); lib/admin makes them, since folding is its. NULL:
+-- words are what else somebody is found by (0026); lib/admin makes them, since folding is its. NULL:
 -- not made yet (a statement of before wrote the row, or changed what they are made of): found by the
 -- address alone, until `yubin schema migrate` has made them.
 --
@@ -70,7 +70,7 @@ BEGIN
                        ' domain_name) REFERENCES domains (tenant_id, domain_id, name) %s NOT VALID',
                        t, t || '_domain_fkey', cascade);
     END LOOP;
-    -- 0024 and `yubin schema migrate` give rows what they lack: nobody's cache, and no other table, has
+    -- 0023 and `yubin schema migrate` give rows what they lack: nobody's cache, and no other table, has
     -- to hear of that. Only a function of theirs says so, and only to a session of the owner's.
     FOR r IN SELECT pg_get_triggerdef(g.oid) AS def FROM pg_trigger g
               WHERE g.tgrelid IN ('accounts'::regclass, 'aliases'::regclass, 'retirements'::regclass)
@@ -92,7 +92,7 @@ CREATE TRIGGER words_stale BEFORE UPDATE ON aliases FOR EACH ROW
           NEW.local <> OLD.local)
     EXECUTE FUNCTION yb_words_stale();
 
--- A batch of 0024: walks a table by so many pages, from where this session has come to, till some had
+-- A batch of 0023: walks a table by so many pages, from where this session has come to, till some had
 -- rows to fill; 0 at the end of the last table. No index has what lacks an address, and
 -- to look for it from the beginning each time would be quadratic. One pass finds all: who added a row
 -- without address had ended before the trigger was there, and whoever changes one fills it.
