@@ -8,21 +8,28 @@
 #define KEYS_MOST 100 /* in one call */
 
 /* clang-format off */
-/* Who is found is locked, so that two who set one thing do so behind each other; of the platform, which
- * is no row, what is set already. */
-static const struct yb_db_statement platform_ids = { "setting_platform",
-    "SELECT NULL::uuid, NULL::uuid, NULL::uuid, 'platform' FROM (SELECT count(*) FROM (SELECT FROM settings "
-    " WHERE tenant_id IS NULL AND node_id IS NULL FOR NO KEY UPDATE) y) x WHERE $1::text = '' AND $2::text = ''" };
-static const struct yb_db_statement tenant_ids = { "setting_tenant",
-    "SELECT tenant_id, NULL::uuid, NULL::uuid, name FROM tenants WHERE name = $1::text AND $2::text = '' "
-    "   FOR NO KEY UPDATE" };
-static const struct yb_db_statement domain_ids = { "setting_domain",
-    "SELECT tenant_id, domain_id, NULL::uuid, name::text FROM domains WHERE name = $1::text AND $2::text = '' "
-    "   FOR NO KEY UPDATE" };
-static const struct yb_db_statement account_ids = { "setting_account",
-    "SELECT a.tenant_id, a.domain_id, a.account_id, a.written || '@' || d.name "
-    "  FROM accounts a JOIN domains d USING (domain_id) WHERE a.local = $1::text AND d.name = $2::text "
-    "   FOR NO KEY UPDATE OF a" };
+/* Who is found to be changed is locked, so that two who set one thing do so behind each other; of the platform,
+ * which is no row, what is set already. Who only looks waits for nobody. */
+#define PLATFORM(lock) \
+    "SELECT NULL::uuid, NULL::uuid, NULL::uuid, 'platform' FROM (SELECT count(*) FROM (SELECT FROM settings " \
+    " WHERE tenant_id IS NULL AND node_id IS NULL " lock ") y) x WHERE $1::text = '' AND $2::text = ''"
+#define TENANT(lock) \
+    "SELECT tenant_id, NULL::uuid, NULL::uuid, name FROM tenants WHERE name = $1::text AND $2::text = '' " lock
+#define DOMAIN(lock) \
+    "SELECT tenant_id, domain_id, NULL::uuid, name::text FROM domains WHERE name = $1::text AND $2::text = '' " lock
+#define ACCOUNT(lock) \
+    "SELECT a.tenant_id, a.domain_id, a.account_id, a.written || '@' || d.name " \
+    "  FROM accounts a JOIN domains d USING (domain_id) WHERE a.local = $1::text AND d.name = $2::text " lock
+static const struct yb_db_statement platform_ids = { "setting_platform", PLATFORM("FOR NO KEY UPDATE") };
+static const struct yb_db_statement tenant_ids = { "setting_tenant", TENANT("FOR NO KEY UPDATE") };
+static const struct yb_db_statement domain_ids = { "setting_domain", DOMAIN("FOR NO KEY UPDATE") };
+static const struct yb_db_statement account_ids = { "setting_account", ACCOUNT("FOR NO KEY UPDATE OF a") };
+static const struct yb_db_statement seen[YB_LEVELS] = {
+    [YB_LEVEL_PLATFORM] = { "setting_platform_seen", PLATFORM("") },
+    [YB_LEVEL_TENANT] = { "setting_tenant_seen", TENANT("") },
+    [YB_LEVEL_DOMAIN] = { "setting_domain_seen", DOMAIN("") },
+    [YB_LEVEL_ACCOUNT] = { "setting_account_seen", ACCOUNT("") },
+};
 
 /* What is set there itself, for the audit: {key: {value, locked}}; columns as what they are. */
 #define CARD "SELECT coalesce(jsonb_object_agg(s.key, jsonb_build_object('value', s.value, 'locked', s.locked)), '{}') "
@@ -101,30 +108,56 @@ level_of(const struct yb_admin_subject *s)
     return (enum yb_setting_level)(s->kind - kinds);
 }
 
+/* Whose settings: in which level, and by which name it is found. */
+static int
+whose(struct yb_admin_tx *tx, const struct yb_admin_settings_of *of, enum yb_setting_level *level,
+      struct yb_str key[2], struct yb_err *err)
+{
+    struct yb_admin_name n;
+
+    key[0] = key[1] = YB_STR("");
+    if ((of->tenant.p != NULL) + (of->domain.p != NULL) + (of->account.p != NULL) > 1)
+        return yb_admin_refuse(tx, YB_ERR_SYNTAX, NULL, err,
+                               "Settings are those of one tenant, one domain or one account");
+    *level = YB_LEVEL_PLATFORM;
+    if (of->account.p != NULL) {
+        *level = YB_LEVEL_ACCOUNT;
+        if (yb_admin_take_name(tx, of->account, "account", &n, err) < 0)
+            return -1;
+        key[0] = n.local;
+        key[1] = n.domain;
+    } else if (of->domain.p != NULL) {
+        *level = YB_LEVEL_DOMAIN;
+        return yb_admin_domain(tx, of->domain, "domain", &key[0], err);
+    } else if (of->tenant.p != NULL) {
+        *level = YB_LEVEL_TENANT;
+        key[0] = of->tenant;
+    }
+    return 0;
+}
+
+/* To be changed. */
 static struct yb_admin_subject *
 find(struct yb_admin_tx *tx, const struct yb_admin_settings_of *of, struct yb_err *err)
 {
-    struct yb_admin_name n;
-    struct yb_str name;
+    enum yb_setting_level level;
+    struct yb_str key[2];
 
-    if ((of->tenant.p != NULL) + (of->domain.p != NULL) + (of->account.p != NULL) > 1) {
-        yb_admin_refuse(tx, YB_ERR_SYNTAX, NULL, err,
-                        "Settings are those of one tenant, one domain or one account");
+    if (whose(tx, of, &level, key, err) < 0)
         return NULL;
-    }
-    if (of->account.p != NULL) {
-        if (yb_admin_take_name(tx, of->account, "account", &n, err) < 0)
-            return NULL;
-        return yb_admin_find(tx, &kinds[YB_LEVEL_ACCOUNT], n.local, n.domain, err);
-    }
-    if (of->domain.p != NULL) {
-        if (yb_admin_domain(tx, of->domain, "domain", &name, err) < 0)
-            return NULL;
-        return yb_admin_find(tx, &kinds[YB_LEVEL_DOMAIN], name, YB_STR(""), err);
-    }
-    if (of->tenant.p != NULL)
-        return yb_admin_find(tx, &kinds[YB_LEVEL_TENANT], of->tenant, YB_STR(""), err);
-    return yb_admin_find(tx, &kinds[YB_LEVEL_PLATFORM], YB_STR(""), YB_STR(""), err);
+    return yb_admin_find(tx, &kinds[level], key[0], key[1], err);
+}
+
+/* To be looked at. */
+static const struct yb_admin_subject *
+see(struct yb_admin_tx *tx, const struct yb_admin_settings_of *of, struct yb_err *err)
+{
+    enum yb_setting_level level;
+    struct yb_str key[2];
+
+    if (whose(tx, of, &level, key, err) < 0)
+        return NULL;
+    return yb_admin_see(tx, &kinds[level], &seen[level], key[0], key[1], err);
 }
 
 static void
@@ -335,7 +368,7 @@ int
 yb_admin_setting_list(struct yb_admin_tx *tx, const struct yb_admin_settings_of *of, bool all,
                       json_t **out, struct yb_err *err)
 {
-    const struct yb_admin_subject *s = find(tx, of, err);
+    const struct yb_admin_subject *s = see(tx, of, err);
     struct yb_db_params p = { 0 };
 
     *out = NULL;
@@ -372,7 +405,7 @@ yb_admin_setting_explain(struct yb_admin_tx *tx, struct yb_str key, struct yb_st
                          json_t **out, struct yb_err *err)
 {
     const struct yb_admin_settings_of of = { .account = account };
-    const struct yb_admin_subject *s = find(tx, &of, err);
+    const struct yb_admin_subject *s = see(tx, &of, err);
     struct yb_db_params p = { 0 };
     json_t *row;
     size_t i;

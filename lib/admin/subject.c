@@ -102,6 +102,14 @@ yb_admin_find(struct yb_admin_tx *tx, const struct yb_admin_kind *kind, struct y
 }
 
 struct yb_admin_subject *
+yb_admin_see(struct yb_admin_tx *tx, const struct yb_admin_kind *kind,
+             const struct yb_db_statement *ids, struct yb_str key, struct yb_str key2,
+             struct yb_err *err)
+{
+    return subject_of(tx, kind, ids, key, key2, false, err);
+}
+
+struct yb_admin_subject *
 yb_admin_find_last(struct yb_admin_tx *tx, const struct yb_admin_kind *kind, struct yb_str key,
                    struct yb_str key2, struct yb_err *err)
 {

@@ -100,7 +100,11 @@ int yb_admin_ask(struct yb_admin_tx *tx, const struct yb_db_statement *st, struc
 /* Finds and locks it: NULL, and *err, when it is not there. */
 struct yb_admin_subject *yb_admin_find(struct yb_admin_tx *tx, const struct yb_admin_kind *kind,
                                        struct yb_str key, struct yb_str key2, struct yb_err *err);
-/* Likewise, for its removal. */
+/* Finds it by another statement that answers the same, and looks at nothing else: no verb changes it. */
+struct yb_admin_subject *yb_admin_see(struct yb_admin_tx *tx, const struct yb_admin_kind *kind,
+                                      const struct yb_db_statement *ids, struct yb_str key,
+                                      struct yb_str key2, struct yb_err *err);
+/* Finds and locks it for its removal. */
 struct yb_admin_subject *yb_admin_find_last(struct yb_admin_tx *tx,
                                             const struct yb_admin_kind *kind, struct yb_str key,
                                             struct yb_str key2, struct yb_err *err);

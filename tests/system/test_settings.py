@@ -1,6 +1,7 @@
 """Settings at each level: what counts and why, locks, several in one change, columns of accounts, what is refused, and the
 whole of it told as people and as scripts read it."""
 import json
+import subprocess
 
 import harness
 
@@ -94,6 +95,23 @@ def keys(p):
         assert bool([k for k in rows if k.startswith("trial.")]) == (b"YB_FAULT_LOG" in f.read()), rows
 
 
+def looks(p):
+    """Whoever only looks waits for nobody who changes."""
+    command = ["psql", "-X", "-q", "-h", p.own().database.socket, "-U", "postgres", "-d", "yubin", "-At"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        other.stdin.write("BEGIN; SET search_path = yubin; SELECT FROM accounts FOR UPDATE; SELECT FROM domains FOR UPDATE;"
+                          " SELECT FROM tenants FOR UPDATE; SELECT FROM settings FOR UPDATE; SELECT 'locked';\n")
+        other.stdin.flush()
+        while other.stdout.readline() != "locked\n":
+            pass
+        for of in ([], ["--tenant", "one"], ["--domain", "one.test"], ["--account", ANN]):
+            p.yubin("setting", "list", *of)
+            p.yubin("setting", "list", "--effective", *of)
+        p.yubin("setting", "explain", ZONE, ANN)
+        assert p.run("setting", "set", ZONE, "UTC", "--account", ANN).returncode == 75  # behind the other, in vain
+        other.stdin.close()
+
+
 def scenario(p):
     p.tenant("one", "one.test")
     p.account(ANN)
@@ -102,6 +120,7 @@ def scenario(p):
     columns(p)
     refused(p)
     keys(p)
+    looks(p)
 
 
 if __name__ == "__main__":
