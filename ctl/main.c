@@ -9,6 +9,7 @@
 
 #include "lib/base/log.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -85,7 +86,9 @@ main(int argc, char **argv)
     yb_conf_free(&c.conf);
     yb_conf_source_free(&c.source);
     yb_arena_free(&c.arena);
-    if (fflush(stdout) != 0)
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        fprintf(stderr, "yubin: what was to be shown could not be written: %s\n", strerror(errno));
         rc = CTL_LATER;
+    }
     return rc;
 }

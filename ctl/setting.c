@@ -3,6 +3,9 @@
 
 #include "lib/settings/registry.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #define OF_OPTIONS                                                                                 \
     { "--tenant", "NAME", "a tenant's (the platform's)" }, { "--domain", "NAME", "a domain's" },   \
     {                                                                                              \
@@ -69,6 +72,27 @@ setting_list(struct ctl *c, json_t **out, struct yb_err *err)
     return yb_admin_setting_list(c->tx, &of, ctl_has(c, "--effective"), out, err);
 }
 
+/* What was set, and a higher level's counts all the same. */
+static void
+tell_locked(const struct yb_admin_settings_of *of, const json_t *rows)
+{
+    const char *own = yb_level_name(of->account.p != NULL  ? YB_LEVEL_ACCOUNT
+                                    : of->domain.p != NULL ? YB_LEVEL_DOMAIN
+                                    : of->tenant.p != NULL ? YB_LEVEL_TENANT
+                                                           : YB_LEVEL_PLATFORM);
+    const json_t *row;
+    size_t i;
+
+    json_array_foreach((json_t *)(uintptr_t)rows, i, row)
+    {
+        const char *from = json_string_value(json_object_get(row, "from"));
+
+        if (json_is_true(json_object_get(row, "locked")) && from != NULL && strcmp(from, own) != 0)
+            fprintf(stderr, "yubin: %s is locked, what counts is set for the %s\n",
+                    json_string_value(json_object_get(row, "key")), from);
+    }
+}
+
 static int
 setting_set(struct ctl *c, json_t **out, struct yb_err *err)
 {
@@ -82,8 +106,11 @@ setting_set(struct ctl *c, json_t **out, struct yb_err *err)
         return yb_err_as(err, YB_ERR_SYNTAX, YB_PERM, "5.5.4", "either --lock or --unlock");
     for (size_t i = 0; i < c->n_words; i += 2)
         v[i / 2] = (struct yb_admin_setting){ ctl_word(c, i), ctl_word(c, i + 1) };
-    return yb_admin_setting_set(c->tx, &of, v, c->n_words / 2, lock || unlock ? &lock : NULL, out,
-                                err);
+    if (yb_admin_setting_set(c->tx, &of, v, c->n_words / 2, lock || unlock ? &lock : NULL, out,
+                             err) < 0)
+        return -1;
+    tell_locked(&of, *out);
+    return 0;
 }
 
 static int

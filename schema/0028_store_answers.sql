@@ -46,7 +46,7 @@ BEGIN
         SELECT c.ids[width_bucket(random(), c.los)] INTO found FROM yb_store_choice() c;
     END IF;
     IF found IS NULL THEN
-        RAISE EXCEPTION '%', CASE WHEN wanted IS NULL THEN 'There is no live store for the mailbox'
+        RAISE EXCEPTION '%', CASE WHEN wanted IS NULL THEN 'No store takes new mailboxes: none is live and has a weight'
                                   ELSE format('The domain''s store, %s, takes no new mailboxes', wanted) END
             USING ERRCODE = 'YB005';
     END IF;

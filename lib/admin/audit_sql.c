@@ -19,6 +19,18 @@ object_of(struct yb_admin_tx *tx, struct yb_str text)
     return yb_domain_normal(text, tx->arena, &domain, &ignored) == 0 ? domain : text;
 }
 
+/* A moment; "none" is as good as not said. */
+static int
+take_time(struct yb_admin_tx *tx, struct yb_str said, const char *field, struct yb_str *out,
+          struct yb_err *err)
+{
+    if (yb_admin_time(tx, said, field, out, err) != 0)
+        return -1;
+    if (out->n == 0)
+        *out = yb_str(NULL, 0);
+    return 0;
+}
+
 static void
 turn_round(json_t **list)
 {
@@ -42,8 +54,10 @@ yb_admin_audit_list(struct yb_admin_tx *tx, const struct yb_admin_audit *f,
 
     if (page->limit == 0)
         page->limit = SHOWN;
-    w.v['S'] = f->since;
-    w.v['U'] = f->until;
+    *out = NULL;
+    if (take_time(tx, f->since, "since", &w.v['S'], err) < 0 ||
+        take_time(tx, f->until, "until", &w.v['U'], err) < 0)
+        return -1;
     w.v['A'] = f->actor;
     w.v['T'] = f->tenant;
     w.v['O'] = f->object;

@@ -348,7 +348,8 @@ yb_admin_setting_unset(struct yb_admin_tx *tx, const struct yb_admin_settings_of
         if (row == NULL || !row->column)
             continue;
         bad = true;
-        yb_admin_refuse(tx, YB_ERR_VALUE, row->key, err, "%s is always set: its default is %s",
+        yb_admin_refuse(tx, YB_ERR_VALUE, row->key, err,
+                        "%s is always set: say `set %s %s`, which is the default", row->key,
                         row->key, row->standard);
     }
     for (size_t i = 0; i < n && !bad; i++) {
@@ -397,7 +398,11 @@ why_of(const json_t *levels, size_t at)
                                                             : "counts: the lowest that is set";
     if (json_is_null(json_object_get(row, "value")))
         return "not set";
-    return at > winner ? "ignored: a higher level locked it" : "a lower level counts";
+    if (at < winner)
+        return "a lower level counts";
+    return json_is_true(json_object_get(json_array_get(levels, winner), "locked"))
+               ? "ignored: a higher level locked it"
+               : "is the default";
 }
 
 int

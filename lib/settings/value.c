@@ -109,6 +109,8 @@ matches(const char *pattern, struct yb_str v)
 static bool
 text_take(const struct yb_setting *s, struct yb_str v, json_t **out)
 {
+    if (s->type == YB_SETTING_TEXT && s->min == 0 && yb_str_eqi(v, YB_STR("none")))
+        v = YB_STR("");
     if (s->type == YB_SETTING_CHOICE ? !is_choice(v, s->choices)
                                      : v.n < (size_t)s->min || v.n > (size_t)s->max)
         return false;
@@ -188,7 +190,8 @@ yb_setting_form(const struct yb_setting *s, struct yb_arena *arena)
     case YB_SETTING_TEXT:
         if (s->form != NULL)
             return yb_str_from(s->form);
-        return yb_arena_printf(arena, "UTF-8 without controls, %lld to %lld octets", min, max);
+        return yb_arena_printf(arena, "%sUTF-8 without controls, %s%lld octets",
+                               min == 0 ? "none, or " : "", min == 0 ? "up to " : "at most ", max);
     case YB_SETTING_LIST:
         return yb_arena_printf(arena, "%s%lld different words with blanks or commas between: %s",
                                min == 0 ? "none, or up to " : "up to ", max,

@@ -65,7 +65,8 @@ def columns(p):
     assert counting(p, "pop3", "--account", ANN) == (True, "default", False)
     p.yubin("account", "set", ANN, "--imap", "yes", "--keep-copy", "yes")
     assert counting(p, "imap", "--account", ANN) == (True, "default", False)
-    assert [r["level"] for r in p.yubin_json("setting", "explain", "imap", ANN) if r["counts"]] == ["default"]
+    rows = {r["level"]: r for r in p.yubin_json("setting", "explain", "imap", ANN)}
+    assert rows["default"]["counts"] and not rows["account"]["counts"] and rows["account"]["why"] == "is the default", rows
 
 
 def refused(p):
@@ -83,6 +84,7 @@ def refused(p):
     assert p.run("setting", "unset", ZONE, "--tenant", "one").returncode == 1  # is not set there
     assert p.run("setting", "unset", "imap", "--account", ANN).returncode == 1
     assert p.run("setting", "explain", "no.such", ANN).returncode == 1
+    assert p.run("audit", "list", "--since", "foo").returncode == 2
     assert p.yubin_json("audit", "list", "--limit", "100000") == before
     assert counting(p, "pop3", "--account", ANN)[0] is True
 

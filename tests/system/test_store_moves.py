@@ -111,7 +111,7 @@ def refusals(p, name):
     line = json.dumps({"address": "x@moves.test", "store": "second"})
     assert "second is full" in p.fails(1, "account", "add", "--from", "-", given=line)
     p.yubin("store", "set", name, "--state", "full")
-    assert "no live store" in p.fails(1, "account", "add", "x@moves.test", "--no-password")
+    assert "No store takes" in p.fails(1, "account", "add", "x@moves.test", "--no-password")
     for address in ("named@moves.test", "in@moves.test", "set@moves.test", "set2@moves.test"):
         p.yubin("account", "delete", address)
     assert p.yubin_json("store", "set", "second", "--state", "gone")["state"] == "gone"

@@ -839,7 +839,7 @@ static const struct step store_steps[] = {
     { "store set ssd state=full", "'state':'full'" },
     { "account add c@st.test home=" NODE, "!The store ssd is full" },
     { "store set " THIRD_STORE " weight=0", "" },
-    { "account add c@st.test", "!There is no live store for the mailbox" },
+    { "account add c@st.test", "!No store takes new mailboxes: none is live and has a weight" },
     { "store set two state=live", "" },
     { "account add c@st.test", "'store':'two'" }, /* what has no weight gets nothing by itself */
     { "account add d@st.test store=" THIRD_STORE, "'store':'" THIRD_STORE "'" },
