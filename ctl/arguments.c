@@ -145,6 +145,8 @@ take_words(struct ctl *c, int argc, char **argv)
 
         if (*argv[i] == '\0') { /* a script's variable that is not set */
             return usage(c, "an empty word", NULL);
+        } else if (!yb_str_utf8(yb_str_from(argv[i]))) {
+            return usage(c, "a word that is not UTF-8", NULL);
         } else if (take_form(c, argv[i])) {
         } else if (strcmp(argv[i], "--help") == 0) {
             help_command(stdout, c->command);

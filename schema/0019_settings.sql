@@ -215,7 +215,9 @@ BEGIN
               LEFT JOIN yb_settings_rows(tenant, domain, p_account) r ON r.key = k.key AND NOT k.is_column
               LEFT JOIN LATERAL (SELECT CASE WHEN k.is_column THEN to_jsonb(a) -> k.key END) AS c (value)
                      ON true
-             WHERE num_nonnulls(VARIADIC k.may[1:depth]) > 0);
+             WHERE num_nonnulls(VARIADIC k.may[1:depth]) > 0
+               -- Where mail lies, and what the nodes are called, is the operator's business.
+               AND (k.key <> 'store' OR f[1] IN ('O', 'C')));
 END
 $$;
 
@@ -361,6 +363,9 @@ GRANT EXECUTE ON FUNCTION yb_settings_of(uuid, uuid, uuid)
 CREATE POLICY domain_rows ON settings TO yubin_domain_admin
     USING (domain_id = (SELECT yb_scope_domain('D')))
     WITH CHECK (domain_id = (SELECT yb_scope_domain('D')));
+-- (0028 brings the key: where mail lies is the operator's business.)
+CREATE POLICY stores_unseen ON settings AS RESTRICTIVE FOR SELECT
+    TO yubin_admin, yubin_domain_admin, yubin_user USING (key <> 'store');
 GRANT UPDATE (locked) ON settings TO yubin_operator, yubin_api_operator, yubin_admin;
 GRANT SELECT, INSERT, UPDATE (value, locked) ON settings TO yubin_domain_admin;
 GRANT INSERT, UPDATE (value) ON settings TO yubin_user;

@@ -24,12 +24,14 @@ BEGIN
         EXECUTE format($f$
 CREATE FUNCTION %1$s() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = yubin, pg_temp
+    -- Word by word, by their index: what thousands of objects had is still little beside all words.
+    SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off
 AS $$
 BEGIN
     IF TG_OP = 'INSERT' THEN
         INSERT INTO search_words (tenant_id, domain_id, word, address_key, object_id)
             SELECT c.tenant_id, c.domain_id, w.word, c.address_key, c.%2$I
-              FROM came c, unnest(c.words) AS w (word);
+              FROM came c, LATERAL (SELECT DISTINCT unnest(c.words)) AS w (word);
     ELSIF TG_OP = 'DELETE' THEN
         DELETE FROM search_words s USING gone g, unnest(g.words) AS w (word)
          WHERE s.word = w.word AND s.address_key = g.address_key AND s.object_id = g.%2$I;
@@ -43,7 +45,7 @@ BEGIN
             SELECT c.tenant_id, c.domain_id, w.word, c.address_key, c.%2$I FROM (
                 SELECT c.%2$I, c.address_key, c.words, c.tenant_id, c.domain_id FROM came c
                 EXCEPT SELECT g.%2$I, g.address_key, g.words, g.tenant_id, g.domain_id FROM gone g) AS c,
-                unnest(c.words) AS w (word);
+                LATERAL (SELECT DISTINCT unnest(c.words)) AS w (word);
     END IF;
     RETURN NULL;
 END

@@ -59,8 +59,9 @@ CREATE FUNCTION yb_setting_store() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = yubin, pg_temp
 AS $$
 BEGIN
-    IF NEW.value #>> '{}' <> '' AND NOT EXISTS (
-           SELECT FROM stores s WHERE s.name = NEW.value #>> '{}' AND s.state = 'live') THEN
+    -- Locked: one that is just given up, or renamed, is waited for.
+    PERFORM FROM stores s WHERE s.name = NEW.value #>> '{}' AND s.state = 'live' FOR SHARE;
+    IF NOT FOUND AND NEW.value #>> '{}' <> '' THEN
         RAISE EXCEPTION 'There is no live store %', NEW.value #>> '{}' USING ERRCODE = 'YB003';
     END IF;
     RETURN NEW;
@@ -69,11 +70,16 @@ $$;
 CREATE TRIGGER check_store BEFORE INSERT OR UPDATE OF value ON settings
     FOR EACH ROW WHEN (NEW.key = 'store') EXECUTE FUNCTION yb_setting_store();
 
--- Who says neither store nor node leaves it to placement; who says one gets the other.
+-- Who says neither store nor node leaves it to placement; who says one gets the other. What an
+-- administrator of a tenant or a domain says of it is nothing to go by: it is the operator's.
 CREATE FUNCTION yb_account_place() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = yubin, pg_temp
 AS $$
 BEGIN
+    IF TG_OP = 'INSERT' AND (yb_scope())[1] IN ('T', 'D') THEN
+        NEW.store_id := NULL;
+        NEW.home_node := NULL;
+    END IF;
     IF NEW.store_id IS NULL AND NEW.home_node IS NULL THEN
         NEW.store_id := yb_place(NEW.domain_id);
     END IF;
@@ -88,7 +94,8 @@ BEGIN
 END
 $$;
 CREATE TRIGGER place_insert BEFORE INSERT ON accounts
-    FOR EACH ROW WHEN (NEW.store_id IS NULL OR NEW.home_node IS NULL)
+    FOR EACH ROW WHEN (NEW.store_id IS NULL OR NEW.home_node IS NULL
+                       OR current_user IN ('yubin_admin', 'yubin_domain_admin'))
     EXECUTE FUNCTION yb_account_place();
 CREATE TRIGGER place_update BEFORE UPDATE OF home_node, store_id ON accounts
     FOR EACH ROW WHEN (NEW.store_id IS DISTINCT FROM OLD.store_id OR NEW.home_node <> OLD.home_node)

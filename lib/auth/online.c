@@ -279,6 +279,11 @@ judge(struct yb_online *o, struct yb_online_entry *e, const struct yb_login *log
         end_session(o, e, yb_err_public(&why));
         return false;
     }
+    if (o->conf.source.elsewhere != NULL &&
+        o->conf.source.elsewhere(o->conf.source.arg, login->store)) {
+        end_session(o, e, "Your mailbox is served by another host now");
+        return false;
+    }
     if (o->conf.heard != NULL)
         o->conf.heard(o->conf.heard_arg, e, login);
     return true;

@@ -2,7 +2,8 @@
  * Who is logged in to this daemon. A session that is in the table is looked at again whenever the
  * directory tells of a change that may concern it, and ends when what it logged in by would not let
  * it in any more: account, domain or tenant suspended, account deleted, the protocol switched off,
- * another password (or, of a session that used one, its app password taken away).
+ * another password (or, of a session that used one, its app password taken away); or when his mailbox is
+ * at home on another node now.
  *
  *   change of           looked at
  *   one address         at once, and again when a second change would be heard of

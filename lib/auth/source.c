@@ -121,6 +121,14 @@ online_on_change(void *arg, void (*changed)(void *, const struct yb_directory_ch
     yb_directory_on_change(arg, changed, to);
 }
 
+static bool
+online_elsewhere(void *arg, struct yb_store_id store)
+{
+    struct yb_home home;
+
+    return yb_directory_elsewhere(arg, store, &home);
+}
+
 struct yb_online_source
 yb_online_source_directory(struct yb_directory *d, enum yb_auth_protocol p)
 {
@@ -129,5 +137,7 @@ yb_online_source_directory(struct yb_directory *d, enum yb_auth_protocol p)
                                       .notice_ms = yb_directory_notice_ms(d),
                                       .logins = online_logins,
                                       .hashes = online_hashes,
-                                      .on_change = online_on_change };
+                                      .on_change = online_on_change,
+                                      .elsewhere =
+                                          p == YB_AUTH_SUBMISSION ? NULL : online_elsewhere };
 }

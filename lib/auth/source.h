@@ -76,6 +76,9 @@ struct yb_online_source {
                    struct yb_directory_hashes *out);
     void (*on_change)(void *arg, void (*changed)(void *, const struct yb_directory_change *),
                       void *to);
+    /* A mailbox in this store cannot be used here any more (yb_directory_elsewhere()); NULL: whoever logs in
+     * uses none. */
+    bool (*elsewhere)(void *arg, struct yb_store_id store);
 };
 
 /* Asks the directory. */

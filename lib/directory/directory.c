@@ -169,7 +169,16 @@ map_answer(void *arg, struct yb_str text, struct yb_err *err)
 {
     struct yb_directory *d = arg;
 
-    return yb_places_take(d->places, d->map_asked, text, err);
+    if (yb_places_take(d->places, d->map_asked, text, err) < 0)
+        return -1;
+    if (yb_str_eq(text, d->map))
+        return 0;
+    /* Who uses a mailbox may be at the wrong node now. */
+    if (d->map.p != NULL)
+        tell_changed(d, YB_CHANGED_ANYBODY, 0);
+    yb_free((char *)(uintptr_t)d->map.p);
+    d->map = yb_str(yb_dup(text.p, text.n), text.n);
+    return 0;
 }
 
 /* Whatever it says. */
@@ -219,6 +228,7 @@ yb_directory_free(struct yb_directory **d)
     yb_free((*d)->conninfo);
     yb_free((*d)->application);
     yb_free((*d)->postmaster);
+    yb_free((char *)(uintptr_t)(*d)->map.p);
     yb_free(*d);
     *d = NULL;
 }

@@ -16,6 +16,7 @@ struct yb_directory {
     enum yb_directory_warm warm;
     struct yb_notice_key key; /* of notices; the listener's thread */
     uint64_t map_asked;       /* the number of its last question about the map, likewise */
+    struct yb_str map;        /* what it was answered, likewise; ours */
     int64_t notice_ms, stale_ms;
     void (*changed)(void *arg, const struct yb_directory_change *what); /* may be NULL */
     void *changed_arg;

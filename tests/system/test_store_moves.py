@@ -28,6 +28,15 @@ def pop(p):
         return str(e)
 
 
+def ended(say):
+    """The server has said goodbye, or is gone."""
+    try:
+        say()
+        return False
+    except (imaplib.IMAP4.abort, poplib.error_proto, OSError):
+        return True
+
+
 def accepted(p):
     """A session whose recipient was accepted, and that has sent nothing yet."""
     s = p.smtp()
@@ -41,6 +50,7 @@ def moves(p, sql, name):
     path = p.yubin("mailbox", "path", ANN).strip()
     assert p.codes(ANN) == [250] and login(p) == "OK" and pop(p) == "OK"
     mine = sql("SELECT node_id FROM yubin.copies").strip()
+    open_imap, open_pop3 = p.imap(ANN), p.pop3(ANN)
     early = [accepted(p) for _ in range(60)]  # recipients of before; lmtpd hears of it by itself, within a second
     sql("INSERT INTO yubin.nodes (node_id, name, host) VALUES ('%s', 'other', 'other.example')" % OTHER)
     sql("UPDATE yubin.copies SET node_id = '%s'" % OTHER)
@@ -49,6 +59,9 @@ def moves(p, sql, name):
     assert {s.data("Subject: late\r\n\r\nx\r\n")[0] for s in early[:3]} == {451}
     for s in early:
         s.close()
+    # Who was logged in ends, before he writes where nobody will look.
+    harness.wait_until(lambda: ended(lambda: open_imap.append("INBOX", None, None, b"Subject: late\r\n\r\nx\r\n")), 10)
+    harness.wait_until(lambda: ended(open_pop3.noop), 10)
     harness.wait_until(lambda: "UNAVAILABLE" in login(p), 10)
     harness.wait_until(lambda: "SYS/TEMP" in pop(p), 10)
     assert p.yubin_json("store", "list")[0]["node"] == "other"
@@ -61,7 +74,7 @@ def moves(p, sql, name):
     assert p.send(ANN)[0] == 250
     assert p.yubin("mailbox", "path", ANN).strip() == path
     subjects = p.subjects(ANN)
-    assert subjects[-1] == "x" and set(subjects) <= {"early", "x"}, subjects
+    assert subjects[-1] == "x" and set(subjects) <= {"early", "late", "x"}, subjects
 
 
 def placement(p, sql, name):

@@ -501,6 +501,46 @@ START_TEST(test_like_before)
 }
 END_TEST
 
+/* Where mail lies is the operator's: a tenant's administrator neither sees the setting nor says the store. */
+START_TEST(test_store_is_the_operators)
+{
+    char sql[500];
+
+    clear();
+    cluster_sql(c, "INSERT INTO nodes (node_id, name, store_id) VALUES ('\\x0b0b0b0b0b0b0b0b', 'b',"
+                   " repeat('0b', 16))");
+    cluster_sql(c, "UPDATE stores SET weight = 0 WHERE name = 'b'");
+    for (size_t i = 0; i < 3; i++) {
+        static const char *const said[] = { "repeat('0b', 16), NULL", "NULL, '\\x0b0b0b0b0b0b0b0b'",
+                                            "repeat('0b', 16), '\\x0102030405060708'" };
+
+        snprintf(sql, sizeof(sql),
+                 "INSERT INTO accounts (tenant_id, domain_id, local, written, store_id, home_node)"
+                 " VALUES ('%s', '%s', 's%zu', 's%zu', %s) RETURNING store_id || home_node::text",
+                 tenant, domain, i, i, said[i]);
+        ck_assert_str_eq(customers_ask(c, "TDT"[i], sql), STORE "\\x0102030405060708");
+    }
+    cluster_sql(c,
+                "INSERT INTO setting_keys VALUES ('store', 'text', '{NULL,O,O,NULL}', false, true,"
+                " 0, 200, NULL, NULL, '\"\"')");
+    snprintf(sql, sizeof(sql),
+             "INSERT INTO settings (tenant_id, key, value) VALUES ('%s', 'store', '\"b\"')",
+             tenant);
+    cluster_sql(c, "%s", sql);
+    snprintf(sql, sizeof(sql),
+             "SELECT (SELECT count(*) FROM settings) || ' ' || (yb_settings_of('%s', NULL, NULL)"
+             " ? 'store')",
+             tenant);
+    ck_assert_str_eq(customers_ask(c, 'T', sql), "0 false");
+    ck_assert_str_eq(customers_ask(c, 'O', sql), "1 true");
+    clear();
+    cluster_sql(c, "DELETE FROM setting_keys WHERE key = 'store'");
+    cluster_sql(c, "DELETE FROM accounts WHERE local ~ '^s[0-9]$'");
+    cluster_sql(c, "UPDATE nodes SET store_id = NULL WHERE name = 'b'");
+    cluster_sql(c, "DELETE FROM nodes WHERE name = 'b'");
+}
+END_TEST
+
 static void
 name_ids(void)
 {
@@ -540,6 +580,7 @@ main(void)
     tcase_add_test(tc, test_asked);
     tcase_add_test(tc, test_notices);
     tcase_add_test(tc, test_like_before);
+    tcase_add_test(tc, test_store_is_the_operators);
     suite_add_tcase(s, tc);
     srunner_run_all(sr, CK_NORMAL);
     failed = srunner_ntests_failed(sr);
