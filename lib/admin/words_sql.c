@@ -71,7 +71,7 @@ fill_batch(struct yb_db *db, bool aliases, uint8_t after[YB_ID_BYTES], size_t *n
     struct yb_db_conn *c = NULL;
     struct yb_arena *arena = yb_arena_new(1 << 20);
     struct yb_str *words = NULL;
-    uint8_t(*ids)[YB_ID_BYTES] = NULL;
+    uint8_t(*ids)[YB_ID_BYTES] = NULL, id[YB_ID_BYTES];
     size_t k = 0;
     int rc = yb_db_begin_as(db, &how, &c, NULL, err);
 
@@ -87,10 +87,10 @@ fill_batch(struct yb_db *db, bool aliases, uint8_t after[YB_ID_BYTES], size_t *n
     for (size_t i = 0; i < *n; i++) {
         struct yb_terms t;
 
-        yb_db_bytes(r, i, 0, after, YB_ID_BYTES);
+        yb_db_bytes(r, i, 0, id, YB_ID_BYTES);
         yb_admin_words_of(&t, yb_db_str(r, i, 1), yb_db_str(r, i, 2), arena);
         for (size_t j = 0; j < t.n || j == 0; j++, k++) {
-            memcpy(ids[k], after, YB_ID_BYTES);
+            memcpy(ids[k], id, YB_ID_BYTES);
             words[k] = t.n == 0 ? yb_str(NULL, 0) : t.v[j];
         }
     }
@@ -103,6 +103,8 @@ fill_batch(struct yb_db *db, bool aliases, uint8_t after[YB_ID_BYTES], size_t *n
         rc = yb_db_commit(&c, err);
     else if (c != NULL)
         yb_db_rollback(&c);
+    if (rc == 0 && *n > 0) /* not before: one that failed is done again */
+        memcpy(after, id, YB_ID_BYTES);
     yb_db_params_free(&p);
     yb_db_params_free(&q);
     yb_db_result_free(&r);
