@@ -304,12 +304,14 @@ START_TEST(test_catalog)
         { "policies for everybody",
           "SELECT coalesce(string_agg(polname, ' '), '') FROM pg_policy WHERE 0 = ANY (polroles)",
           "" },
-        { "policies of the four that do not ask the scope, once a statement",
+        /* A restrictive one only takes away. */
+        { "policies of the four that give and do not ask the scope, once a statement",
           "SELECT coalesce(string_agg(polrelid::regclass || '.' || polname, ' '), '') FROM "
           "pg_policy,"
           " unnest(ARRAY[pg_get_expr(polqual, polrelid), pg_get_expr(polwithcheck, polrelid)]) AS e"
           " WHERE polroles && ARRAY['yubin_api_operator'::regrole::oid, 'yubin_admin'::regrole,"
-          " 'yubin_domain_admin'::regrole, 'yubin_user'::regrole] AND e IS NOT NULL AND"
+          " 'yubin_domain_admin'::regrole, 'yubin_user'::regrole] AND e IS NOT NULL AND "
+          "polpermissive AND"
           " e !~ '\\( SELECT "
           "(yubin\\.)?yb_scope_(tenant|domain|account|operator)\\(''[OTDU]''::text\\)'",
           "" },
