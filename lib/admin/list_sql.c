@@ -117,24 +117,24 @@ static const struct yb_db_statement audit_object = { "audit_list_object",
 
 /* `takes`: list.h. */
 const struct yb_admin_listing yb_admin_listings[YB_ADMIN_LISTINGS] = {
-    [YB_ADMIN_TENANTS] = { "tenant", {
+    [YB_ADMIN_TENANTS] = { .name = "tenant", .steps = {
         { { &tenant_all, "an" }, { &tenant_with, "ant" } } } },
-    [YB_ADMIN_DOMAINS] = { "domain", {
+    [YB_ADMIN_DOMAINS] = { .name = "domain", .steps = {
         { { &domain_all, "an" }, { &domain_with, "ant" } },
         { { &domain_of, "anf" }, { &domain_of_with, "anft" } } } },
-    [YB_ADMIN_ACCOUNTS] = { "account", {
+    [YB_ADMIN_ACCOUNTS] = { .name = "account", .steps = {
         { { &account_all, "an" }, { &account_begin, "anlho" }, { &account_words, "anwxblho" } },
         { { &account_of, "anf" }, { &account_of_begin, "anlhfo" }, { &account_of_words, "anwxblhof" } } } },
-    [YB_ADMIN_ALIASES] = { "alias", {
+    [YB_ADMIN_ALIASES] = { .name = "alias", .steps = {
         { { &alias_all, "an" }, { &alias_begin, "anlho" }, { &alias_words, "anwxblho" } },
         { { &alias_of, "anf" }, { &alias_of_begin, "anlhfo" }, { &alias_of_words, "anwxblhof" } } } },
-    [YB_ADMIN_RETIRED] = { "retired", {
+    [YB_ADMIN_RETIRED] = { .name = "retired", .steps = {
         { { &retired_all, "an" }, { &retired_begin, "anlho" } },
         { { &retired_of, "anf" }, { &retired_of_begin, "anlhfo" } } } },
-    [YB_ADMIN_NODES] = { "node", { { { &node_all, "an" } } } },
-    [YB_ADMIN_AUDIT] = { "audit", { { { &audit_all, "anbSU" } } } },
-    [YB_ADMIN_AUDIT_BY] = { "audit_by", { { { &audit_actor, "anbSUA" } } } },
-    [YB_ADMIN_AUDIT_OF] = { "audit_of", { { { &audit_tenant, "anbSUAT" } } }, .command_line_only = true },
-    [YB_ADMIN_AUDIT_OBJECT] = { "audit_object", { { { &audit_object, "anbSUATOP" } } }, .command_line_only = true },
+    [YB_ADMIN_NODES] = { .name = "node", .steps = { { { &node_all, "an" } } } },
+    [YB_ADMIN_AUDIT] = { .name = "audit", .steps = { { { &audit_all, "anbSU" } } } },
+    [YB_ADMIN_AUDIT_BY] = { .name = "audit_by", .steps = { { { &audit_actor, "anbSUA" } } } },
+    [YB_ADMIN_AUDIT_OF] = { .name = "audit_of", .steps = { { { &audit_tenant, "anbSUAT" } } }, .command_line_only = true },
+    [YB_ADMIN_AUDIT_OBJECT] = { .name = "audit_object", .steps = { { { &audit_object, "anbSUATOP" } } }, .command_line_only = true },
 };
 /* clang-format on */

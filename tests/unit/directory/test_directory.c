@@ -104,7 +104,7 @@ resolve(const char *address)
 static void
 resolve_becomes(const char *address, const char *want)
 {
-    struct yb_deadline by = yb_deadline_in(1000);
+    struct yb_deadline by = yb_deadline_in(20000);
 
     while (strcmp(resolve(address), want) != 0 && yb_deadline_left(by) > 0)
         poll(NULL, 0, 1);
@@ -883,7 +883,7 @@ home_here(struct yb_directory *of)
 static void
 home_becomes(struct yb_directory *of, bool here)
 {
-    struct yb_deadline by = yb_deadline_in(1000);
+    struct yb_deadline by = yb_deadline_in(20000);
 
     while (home_here(of) != here && yb_deadline_left(by) > 0)
         poll(NULL, 0, 1);
