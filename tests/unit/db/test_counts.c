@@ -362,8 +362,9 @@ START_TEST(test_import_holds_nobody)
         "SELECT fixtures.account('new@ib.test', 'v')",
         "SELECT fixtures.domain('ib', 'ib2.test')",
         "SELECT fixtures.domain_alias('ib3.test', 'ib2.test')",
-        "INSERT INTO domains (tenant_id, name) SELECT tenant_id, 'ib' || i || '.test' FROM tenants,"
-        " generate_series(100, 299) i WHERE name = 'ib'",
+        ("INSERT INTO domains (tenant_id, name) SELECT tenant_id, 'ib' || i || '.test' FROM "
+         "tenants,"
+         " generate_series(100, 299) i WHERE name = 'ib'"),
         "DELETE FROM accounts WHERE account_id = fixtures.id('new@ib.test')",
         "DELETE FROM domains WHERE name = 'ib2.test'",
         "UPDATE tenants SET max_accounts = 5 WHERE name = 'ia'",

@@ -423,8 +423,8 @@ START_TEST(test_notices)
         char level;
         const char *told; /* the beginnings of the notices, in order */
     } levels[] = { { 'U', "a a" }, { 'D', "d d" }, { 'T', "t" }, { 'P', "all" } };
-    static const char *const changes[] = { "INSERT INTO yubin.settings (tenant_id, domain_id, "
-                                           "account_id, key, value) VALUES (",
+    static const char *const changes[] = { ("INSERT INTO yubin.settings (tenant_id, domain_id,"
+                                            " account_id, key, value) VALUES ("),
                                            "UPDATE yubin.settings SET value = '2'",
                                            "DELETE FROM yubin.settings" };
     PGconn *pg = PQconnectdb(cluster_conninfo(c, "postgres"));
