@@ -221,79 +221,6 @@ BEGIN
 END
 $$;
 
--- As yb_resolve_step(), and with it where the mailbox lies and what grows.
-CREATE FUNCTION yb_resolve2(
-    p_local text, p_domain text,
-    OUT kind text, OUT tenant_id uuid, OUT account_id uuid, OUT home_node bytea,
-    OUT local text, OUT domain text, OUT detail text, OUT quota_bytes bigint,
-    OUT full_since bigint, OUT full_days integer, OUT suspended boolean, OUT deliver boolean,
-    OUT tell boolean, OUT until bigint, OUT targets text[], OUT mailbox_full_since bigint,
-    OUT store_id text, OUT more jsonb)
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = yubin, pg_temp
-AS $$
-#variable_conflict use_column
-BEGIN
-    SELECT r.* INTO kind, tenant_id, account_id, home_node, local, domain, detail, quota_bytes,
-                    full_since, full_days, suspended, deliver, tell, until, targets,
-                    mailbox_full_since
-      FROM yb_resolve_step(p_local, p_domain) r;
-    IF kind = 'account' THEN
-        store_id := (SELECT n.store_id FROM nodes n WHERE n.node_id = yb_resolve2.home_node);
-        more := yb_more(tenant_id, (SELECT a.domain_id FROM accounts a
-                                     WHERE a.account_id = yb_resolve2.account_id), account_id);
-    END IF;
-END
-$$;
-
--- As yb_login(), likewise; but planned once a session and not at each question (a fifth of the time).
-CREATE FUNCTION yb_login2(
-    p_local text, p_domain text,
-    OUT account_id uuid, OUT tenant_id uuid, OUT home_node bytea, OUT local text, OUT domain text,
-    OUT verifier text, OUT apps text[], OUT imap boolean, OUT pop3 boolean,
-    OUT submission boolean, OUT refused text, OUT quota_bytes bigint, OUT until bigint,
-    OUT store_id text, OUT more jsonb)
-RETURNS SETOF record
-LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1 SET search_path = yubin, pg_temp
-AS $$
-#variable_conflict use_column
-DECLARE
-    d domains;
-    a accounts;
-BEGIN
-    SELECT h.* INTO d FROM yb_hosted(p_domain) h;
-    -- A name below a domain that takes subdomains is for mail only.
-    IF NOT FOUND OR (d.name <> p_domain AND NOT EXISTS (
-           SELECT FROM domain_aliases x WHERE x.name = p_domain AND x.domain_id = d.domain_id)) THEN
-        RETURN;
-    END IF;
-    SELECT x.* INTO a FROM accounts x WHERE x.domain_id = d.domain_id AND x.local = p_local;
-    IF NOT FOUND THEN
-        RETURN;
-    END IF;
-    account_id := a.account_id; tenant_id := a.tenant_id; home_node := a.home_node;
-    local := a.written; domain := d.name; quota_bytes := a.quota_bytes;
-    imap := a.imap; pop3 := a.pop3; submission := a.submission;
-    SELECT coalesce(max(c.verifier) FILTER (WHERE c.kind = 'primary'), ''),
-           coalesce(array_agg(c.verifier) FILTER (WHERE c.kind = 'app'), '{}'),
-           coalesce(ceil(extract(epoch FROM min(c.expires_at)))::bigint, 0)
-      INTO verifier, apps, until
-      FROM credentials c
-     WHERE c.account_id = a.account_id AND (c.expires_at IS NULL OR c.expires_at > now());
-    SELECT CASE WHEN a.suspended_at IS NOT NULL
-                THEN 'This account is suspended: ' || a.suspended_reason
-                WHEN d.suspended_at IS NOT NULL
-                THEN 'This domain is suspended: ' || d.suspended_reason
-                WHEN t.suspended_at IS NOT NULL
-                THEN 'This customer is suspended: ' || t.suspended_reason
-                ELSE '' END,
-           (SELECT n.store_id FROM nodes n WHERE n.node_id = a.home_node)
-      INTO refused, store_id
-      FROM tenants t WHERE t.tenant_id = a.tenant_id;
-    more := yb_more(a.tenant_id, a.domain_id, a.account_id);
-    RETURN NEXT;
-END
-$$;
-
 -- Caches are told whose answers carry it: an address, a domain, a tenant, everything. What a
 -- row belongs to never changes, so the new rows of an UPDATE say it.
 CREATE FUNCTION yb_told_settings() RETURNS trigger
@@ -343,7 +270,7 @@ DECLARE
 BEGIN
     FOR f IN SELECT p.oid::regprocedure FROM pg_proc p
               WHERE p.pronamespace = 'yubin'::regnamespace
-                AND p.proname ~ '^yb_(setting|told_settings|more$|resolve2$|login2$)'
+                AND p.proname ~ '^yb_(setting|told_settings|more$)'
     LOOP
         EXECUTE format('ALTER FUNCTION %s OWNER TO yubin_functions', f);
         EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', f);
@@ -351,10 +278,6 @@ BEGIN
 END
 $$;
 GRANT EXECUTE ON FUNCTION yb_setting_keys_take(jsonb) TO yubin_owner;
-GRANT EXECUTE ON FUNCTION yb_resolve2(text, text)
-    TO yubin_smtpd, yubin_submitd, yubin_relayd, yubin_operator;
-GRANT EXECUTE ON FUNCTION yb_login2(text, text)
-    TO yubin_submitd, yubin_imapd, yubin_pop3d, yubin_operator;
 GRANT EXECUTE ON FUNCTION yb_settings_of(uuid, uuid, uuid)
     TO yubin_operator, yubin_api_operator, yubin_admin, yubin_domain_admin, yubin_user;
 

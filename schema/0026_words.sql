@@ -123,25 +123,8 @@ CREATE POLICY tenant_rows ON search_words FOR SELECT TO yubin_admin
 CREATE POLICY domain_rows ON search_words FOR SELECT TO yubin_domain_admin
     USING (domain_id = (SELECT yb_scope_domain('D')));
 
--- Cards by their address. By name and domain the planner may begin with the tenant, and read all it has.
-CREATE OR REPLACE VIEW account_cards WITH (security_invoker = true) AS
-    SELECT a.written || '@' || d.name AS address, yb_hex(a.account_id) AS account_id,
-           t.name AS tenant, d.name AS domain, a.local AS local_key, a.display_name AS name,
-           encode(a.home_node, 'hex') AS home_node, a.quota_bytes, a.keep_copy, a.imap, a.pop3,
-           a.submission, a.suspended_reason AS suspended,
-           ARRAY(SELECT f.target::text FROM forwards f WHERE f.account_id = a.account_id
-                  ORDER BY f.target_key) AS forwards,
-           ARRAY(SELECT r.local || '@' || x.name FROM sender_rights r JOIN domains x USING (domain_id)
-                  WHERE r.account_id = a.account_id ORDER BY 1) AS may_send_as,
-           EXISTS (SELECT FROM credentials c WHERE c.account_id = a.account_id
-                      AND c.kind = 'primary') AS has_password,
-           (SELECT count(*) FROM credentials c WHERE c.account_id = a.account_id
-               AND c.kind = 'app') AS app_passwords,
-           coalesce(u.bytes, 0) AS bytes, coalesce(u.messages, 0) AS messages, u.full_since,
-           a.created_at, a.address_key
-      FROM accounts a JOIN domains d USING (tenant_id, domain_id) JOIN tenants t USING (tenant_id)
-      LEFT JOIN usage u USING (account_id);
-
+-- Cards by their address (those of accounts: 0028). By name and domain the planner may begin with the
+-- tenant, and read all it has.
 CREATE OR REPLACE VIEW alias_cards WITH (security_invoker = true) AS
     SELECT a.written || '@' || d.name AS address, t.name AS tenant, d.name AS domain,
            a.local AS local_key, a.enabled, a.expires_at,
