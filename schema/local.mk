@@ -29,5 +29,6 @@ dist_schema_DATA = \
 	schema/0027_stores.sql \
 	schema/0028_store_answers.sql \
 	schema/0029_store_index.sql \
-	schema/0030_store_fill.sql
+	schema/0030_store_fill.sql \
+	schema/0031_import.sql
 EXTRA_DIST += schema/README.md

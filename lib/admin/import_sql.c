@@ -3,7 +3,7 @@
  * then all rows go through COPY into a temporary table and from there into place by three
  * statements.
  */
-#include "lib/admin/words.h"
+#include "lib/admin/import.h"
 
 #include "lib/base/buf.h"
 #include "lib/base/clock.h"
@@ -12,8 +12,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -21,20 +19,22 @@
 #define COPY_PIECE 65536
 #define HASH_THREADS 64
 #define PROBLEMS_TOLD 1000 /* of those the database finds; it is asked for one more */
-/* A line of JSON; an address, a verifier and forwards fit many times. */
-#define LINE_MAX_BYTES 65536
+/* COPY's text form of a row: a line (import_lines.c) and its words, each octet twice at most. */
+#define ROW_MAX 524288
 
 /* clang-format off */
 static const char make_table[] =
     "CREATE TEMPORARY TABLE import_rows (line bigint, local text COLLATE \"C\", written text, domain text COLLATE \"C\", "
     "  name text, quota_bytes bigint, keep_copy boolean, verifier text, forwards text[], forward_keys text[], words text[], store text, "
-    "  account_id uuid NOT NULL DEFAULT gen_random_uuid()) ON COMMIT DROP";
+    "  account_id uuid NOT NULL) ON COMMIT DROP";
 static const char copy[] =
     "COPY pg_temp.import_rows (line, local, written, domain, name, quota_bytes, keep_copy, verifier, forwards, "
-    "  forward_keys, words, store) FROM STDIN";
-/* Compiling these statements takes longer than it saves. */
+    "  forward_keys, words, store, account_id) FROM STDIN";
+/* Compiling these statements takes longer than it saves; sorting 100 000 rows takes 30 MB. */
 static const char no_jit[] = "SET LOCAL jit = off";
-static const char analyze[] = "ANALYZE pg_temp.import_rows";
+static const char sort_in_memory[] = "SET LOCAL work_mem = '64MB'";
+/* What the statements below join and look for; to look at the rest takes as long as a third of them. */
+static const char analyze[] = "ANALYZE pg_temp.import_rows (local, domain, store, account_id)";
 /* Where a setting names the store of a domain, as if the line did. */
 static const char wanted[] =
     "UPDATE pg_temp.import_rows i SET store = w.store "
@@ -89,191 +89,41 @@ static const struct yb_db_statement each = { "import_audit",
     "SELECT yubin.yb_audit_accounts('account.add', array_agg(account_id)) FROM pg_temp.import_rows" };
 /* clang-format on */
 
-struct row {
-    size_t line;
-    struct yb_admin_name name;
-    struct yb_str display, verifier, password, store;
-    struct yb_str *targets, *keys;
-    size_t n_targets;
-    uint64_t quota;
-    bool keep_copy;
-};
+/* --- order --- */
 
-struct rows {
-    struct yb_admin_import *import;
-    struct yb_arena *arena;
-    struct row *v;
-    size_t n, room, bad;
-    bool more;                   /* bad ones than were told */
-    _Atomic size_t next, hashed; /* for the threads */
-};
-
-static void
-problem(struct rows *rows, size_t line, const char *text)
-{
-    rows->bad++;
-    if (rows->import->problem != NULL)
-        rows->import->problem(rows->import->arg, line, text);
-}
-
-/* --- lines --- */
-
-/* Puts what was written before the sentence. */
 static int
-about(struct yb_str written, struct yb_err *err)
+id_order(const void *a, const void *b)
 {
-    const struct yb_err why = *err;
-
-    return yb_err_as(err, why.kind, why.class, why.status, "%.*s: %s", YB_STR_ARG(written),
-                     why.text);
+    return memcmp(a, b, sizeof(struct yb_account_id));
 }
 
 static int
-read_forwards(struct rows *rows, struct row *r, const json_t *list, struct yb_err *err)
+address_order(const void *a, const void *b)
 {
-    if (list == NULL)
-        return 0;
-    if (!json_is_array(list))
-        return yb_err_set(err, YB_PERM, "5.5.4", "forwards is not a list");
-    r->targets = yb_arena_alloc(rows->arena, json_array_size(list), sizeof(*r->targets));
-    r->keys = yb_arena_alloc(rows->arena, json_array_size(list), sizeof(*r->keys));
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        const char *text = json_string_value(json_array_get(list, i));
+    const struct yb_import_row *const *x = a, *const *y = b;
+    int order = yb_str_cmp((*x)->name.domain, (*y)->name.domain);
 
-        if (text == NULL)
-            return yb_err_set(err, YB_PERM, "5.5.4", "a forward is not a text");
-        if (yb_admin_target_parse(yb_str_from(text), rows->arena, &r->targets[i], &r->keys[i],
-                                  err) < 0)
-            return about(yb_str_from(text), err);
-        r->n_targets++;
-    }
-    return 0;
+    return order != 0 ? order : yb_str_cmp((*x)->name.local, (*y)->name.local);
 }
 
-/* The words an object may have, and of what type they are: a typing error is told, not passed over.
+/*
+ * By address, with ids that rise with them: a row's place in each index of accounts is then near the
+ * one before it, which is still at hand. The ids are no less random.
  */
-static int
-check_words(const json_t *o, struct yb_err *err)
-{
-    static const struct {
-        const char *key;
-        json_type type;
-    } words[] = { { "address", JSON_STRING },  { "password", JSON_STRING },
-                  { "verifier", JSON_STRING }, { "name", JSON_STRING },
-                  { "quota", JSON_INTEGER },   { "keep_copy", JSON_TRUE },
-                  { "forwards", JSON_ARRAY },  { "store", JSON_STRING } };
-    const char *key;
-    json_t *value;
-
-    json_object_foreach((json_t *)(uintptr_t)o, key, value)
-    {
-        size_t i = 0;
-
-        while (i < YB_COUNT(words) && strcmp(words[i].key, key) != 0)
-            i++;
-        if (i == YB_COUNT(words))
-            return yb_err_set(err, YB_PERM, "5.5.4", "there is no \"%s\"", key);
-        if (json_typeof(value) != words[i].type &&
-            !(words[i].type == JSON_TRUE && json_is_boolean(value)))
-            return yb_err_set(err, YB_PERM, "5.5.4", "\"%s\" is of another type", key);
-    }
-    return 0;
-}
-
-static struct yb_str
-kept_text(struct rows *rows, const json_t *o, const char *key)
-{
-    const json_t *v = json_object_get(o, key);
-
-    if (v == NULL)
-        return yb_str(NULL, 0);
-    return yb_arena_dup(rows->arena, yb_str(json_string_value(v), json_string_length(v)));
-}
-
-static int
-read_object(struct rows *rows, struct row *r, const json_t *o, struct yb_err *err)
-{
-    json_int_t quota = json_integer_value(json_object_get(o, "quota"));
-    struct yb_str address;
-
-    if (!json_is_object(o))
-        return yb_err_set(err, YB_PERM, "5.5.4", "not a JSON object");
-    if (check_words(o, err) < 0)
-        return -1;
-    if (json_object_get(o, "address") == NULL)
-        return yb_err_set(err, YB_PERM, "5.5.4", "there is no address");
-    if (quota < 0)
-        return yb_err_set(err, YB_PERM, "5.5.4", "a quota is not negative");
-    address = kept_text(rows, o, "address");
-    if (yb_admin_name_parse(address, rows->arena, &r->name, err) < 0)
-        return about(address, err);
-    r->quota = (uint64_t)quota;
-    r->keep_copy = !json_is_false(json_object_get(o, "keep_copy"));
-    r->display = kept_text(rows, o, "name");
-    r->store = kept_text(rows, o, "store");
-    r->verifier = kept_text(rows, o, "verifier");
-    r->password = kept_text(rows, o, "password");
-    if (r->verifier.p != NULL && r->password.p != NULL)
-        return yb_err_set(err, YB_PERM, "5.5.4", "a password or a verifier, not both");
-    if (r->verifier.p != NULL && yb_cred_check(r->verifier, err) < 0)
-        return -1;
-    return read_forwards(rows, r, json_object_get(o, "forwards"), err);
-}
-
 static void
-read_line(struct rows *rows, size_t line, struct yb_str text)
+arrange(struct yb_import_rows *rows)
 {
-    struct yb_err err = { 0 };
-    json_error_t why;
-    json_t *o;
+    struct yb_account_id *ids = yb_alloc(rows->n, sizeof(*ids));
 
-    if (yb_str_trim(text).n == 0)
-        return;
-    if (rows->n == rows->room) {
-        rows->room = rows->room == 0 ? 1024 : rows->room * 2;
-        rows->v = yb_realloc(rows->v, rows->room, sizeof(*rows->v));
-    }
-    rows->v[rows->n] = (struct row){ .line = line };
-    o = text.n > LINE_MAX_BYTES ? NULL : json_loadb(text.p, text.n, JSON_REJECT_DUPLICATES, &why);
-    if (o == NULL)
-        problem(rows, line, text.n > LINE_MAX_BYTES ? "the line is too long" : why.text);
-    else if (read_object(rows, &rows->v[rows->n], o, &err) < 0)
-        problem(rows, line, err.text);
-    else
-        rows->n++;
-    json_decref(o);
-}
-
-static int
-read_lines(struct rows *rows, int fd, struct yb_err *err)
-{
-    int own = dup(fd);
-    FILE *f = own < 0 ? NULL : fdopen(own, "r");
-    char *line = NULL;
-    struct yb_str text;
-    size_t size = 0, number = 0;
-    ssize_t n;
-    int rc = 0;
-
-    if (f == NULL) {
-        if (own >= 0)
-            close(own);
-        return yb_err_sys(err, YB_TEMP, "4.3.0", "open the file of accounts");
-    }
-    while ((n = getline(&line, &size, f)) > 0) {
-        while (n > 0 && (line[n - 1] == '\n' || line[n - 1] == '\r'))
-            n--;
-        text = yb_str(line, (size_t)n);
-        if (number == 0 && yb_str_starts(text, YB_STR("\xef\xbb\xbf")))
-            text = yb_str_skip(text, 3); /* a byte order mark, RFC 8259 8.1 */
-        read_line(rows, ++number, text);
-        explicit_bzero(line, size);
-    }
-    if (ferror(f))
-        rc = yb_err_sys(err, YB_TEMP, "4.3.0", "read the file of accounts");
-    free(line); /* getline()'s own */
-    fclose(f);
-    return rc;
+    yb_random(ids, rows->n * sizeof(*ids));
+    qsort(ids, rows->n, sizeof(*ids), id_order);
+    rows->by_address = yb_arena_alloc(rows->arena, rows->n, sizeof(*rows->by_address));
+    for (size_t i = 0; i < rows->n; i++)
+        rows->by_address[i] = &rows->v[i];
+    qsort(rows->by_address, rows->n, sizeof(*rows->by_address), address_order);
+    for (size_t i = 0; i < rows->n; i++)
+        rows->by_address[i]->account = ids[i];
+    yb_free(ids);
 }
 
 /* --- passwords: milliseconds each, so on all cores --- */
@@ -281,11 +131,11 @@ read_lines(struct rows *rows, int fd, struct yb_err *err)
 static void *
 hash_rows(void *arg)
 {
-    struct rows *rows = arg;
+    struct yb_import_rows *rows = arg;
     size_t i;
 
     while ((i = atomic_fetch_add(&rows->next, 1)) < rows->n) {
-        struct row *r = &rows->v[i];
+        struct yb_import_row *r = &rows->v[i];
         char verifier[YB_CRED_VERIFIER];
         struct yb_err err = { 0 };
 
@@ -300,7 +150,7 @@ hash_rows(void *arg)
 }
 
 static size_t
-count_passwords(const struct rows *rows)
+count_passwords(const struct yb_import_rows *rows)
 {
     size_t n = 0;
 
@@ -310,7 +160,7 @@ count_passwords(const struct rows *rows)
 }
 
 static void
-hash_passwords(struct rows *rows)
+hash_passwords(struct yb_import_rows *rows)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     size_t n_threads = cores < 1 ? 1 : cores > HASH_THREADS ? HASH_THREADS : (size_t)cores, n = 0;
@@ -331,8 +181,8 @@ hash_passwords(struct rows *rows)
         pthread_join(threads[i], NULL);
     for (size_t i = 0; i < rows->n; i++) {
         if (rows->v[i].password.p != NULL && rows->v[i].verifier.p == NULL)
-            problem(rows, rows->v[i].line,
-                    "this password cannot be used: it is empty, too long, or not UTF-8");
+            yb_import_problem(rows, rows->v[i].line,
+                              "this password cannot be used: it is empty, too long, or not UTF-8");
     }
 }
 
@@ -373,9 +223,10 @@ put_array(struct yb_buf *b, const struct yb_str *v, size_t n)
 }
 
 static void
-put_row(struct yb_buf *b, const struct row *r, struct yb_arena *arena)
+put_row(struct yb_buf *b, const struct yb_import_row *r, struct yb_arena *arena)
 {
     struct yb_terms words;
+    char id[YB_ID_TEXT];
 
     yb_admin_words_of(&words, r->name.local, r->display.p == NULL ? YB_STR("") : r->display, arena);
     yb_buf_add_u64(b, r->line);
@@ -399,19 +250,21 @@ put_row(struct yb_buf *b, const struct row *r, struct yb_arena *arena)
     put_array(b, words.v, words.n);
     yb_buf_add_c(b, '\t');
     put_field(b, r->store);
+    yb_buf_add_c(b, '\t');
+    yb_buf_add(b, yb_str_from(yb_account_id_text(r->account, id)));
     yb_buf_add_c(b, '\n');
     yb_arena_reset(arena);
 }
 
 static int
-copy_rows(const struct rows *rows, struct yb_db_conn *c, struct yb_err *err)
+copy_rows(const struct yb_import_rows *rows, struct yb_db_conn *c, struct yb_err *err)
 {
-    struct yb_buf *b = yb_buf_new(COPY_PIECE + 8 * LINE_MAX_BYTES);
+    struct yb_buf *b = yb_buf_new(COPY_PIECE + ROW_MAX);
     struct yb_arena *arena = yb_arena_new(4096);
     int rc = yb_db_copy_begin(c, copy, err);
 
     for (size_t i = 0; i < rows->n && rc == 0; i++) {
-        put_row(b, &rows->v[i], arena);
+        put_row(b, rows->by_address[i], arena);
         if (yb_buf_size(b) >= COPY_PIECE || i + 1 == rows->n) {
             yb_assert(!yb_buf_overflowed(b));
             rc = yb_db_copy_data(c, yb_buf_view(b), err);
@@ -427,7 +280,7 @@ copy_rows(const struct rows *rows, struct yb_db_conn *c, struct yb_err *err)
 
 /* Lines that the database's rows make impossible. */
 static int
-find_problems(struct rows *rows, struct yb_admin_tx *tx, struct yb_err *err)
+find_problems(struct yb_import_rows *rows, struct yb_admin_tx *tx, struct yb_err *err)
 {
     struct yb_db_params q = { 0 };
     json_t *list = NULL, *o;
@@ -440,15 +293,15 @@ find_problems(struct rows *rows, struct yb_admin_tx *tx, struct yb_err *err)
     {
         if (i == PROBLEMS_TOLD)
             break;
-        problem(rows, (size_t)json_integer_value(json_object_get(o, "line")),
-                json_string_value(json_object_get(o, "text")));
+        yb_import_problem(rows, (size_t)json_integer_value(json_object_get(o, "line")),
+                          json_string_value(json_object_get(o, "text")));
     }
     json_decref(list);
     return 0;
 }
 
 static int
-refuse_bad(const struct rows *rows, struct yb_err *err)
+refuse_bad(const struct yb_import_rows *rows, struct yb_err *err)
 {
     if (rows->bad == 0)
         return 0;
@@ -458,20 +311,21 @@ refuse_bad(const struct rows *rows, struct yb_err *err)
 
 /* All rows beside the database's own; -1 with every line told that does not go with them. */
 static int
-compare_rows(struct rows *rows, struct yb_admin_tx *tx, struct yb_err *err)
+compare_rows(struct yb_import_rows *rows, struct yb_admin_tx *tx, struct yb_err *err)
 {
     struct yb_db_conn *c = tx->c;
 
     yb_db_set_deadline(c, IMPORT_DEADLINE_MS);
-    if (yb_db_run_sql(c, no_jit, err) < 0 || yb_db_run_sql(c, make_table, err) < 0 ||
-        copy_rows(rows, c, err) < 0 || yb_db_run_sql(c, analyze, err) < 0 ||
-        yb_db_run_sql(c, wanted, err) < 0 || find_problems(rows, tx, err) < 0)
+    if (yb_db_run_sql(c, no_jit, err) < 0 || yb_db_run_sql(c, sort_in_memory, err) < 0 ||
+        yb_db_run_sql(c, make_table, err) < 0 || copy_rows(rows, c, err) < 0 ||
+        yb_db_run_sql(c, analyze, err) < 0 || yb_db_run_sql(c, wanted, err) < 0 ||
+        find_problems(rows, tx, err) < 0)
         return -1;
     return refuse_bad(rows, err);
 }
 
 static size_t
-count_without_scram(const struct rows *rows)
+count_without_scram(const struct yb_import_rows *rows)
 {
     size_t n = 0;
 
@@ -482,7 +336,7 @@ count_without_scram(const struct rows *rows)
 }
 
 static int
-insert_rows(struct rows *rows, struct yb_admin_tx *tx, struct yb_err *err)
+insert_rows(struct yb_import_rows *rows, struct yb_admin_tx *tx, struct yb_err *err)
 {
     const struct yb_db_statement *const steps[] = { &counts, &accounts, &credentials, &forwards,
                                                     &each };
@@ -505,8 +359,8 @@ insert_rows(struct rows *rows, struct yb_admin_tx *tx, struct yb_err *err)
  * after. The rows are compared again when they are inserted.
  */
 static int
-hash_rows_that_fit(struct yb_admin *a, const struct yb_admin_actor *actor, struct rows *rows,
-                   struct yb_err *err)
+hash_rows_that_fit(struct yb_admin *a, const struct yb_admin_actor *actor,
+                   struct yb_import_rows *rows, struct yb_err *err)
 {
     struct yb_admin_tx *tx = NULL;
     int rc;
@@ -524,7 +378,7 @@ hash_rows_that_fit(struct yb_admin *a, const struct yb_admin_actor *actor, struc
 }
 
 static int
-import_rows(struct yb_admin *a, const struct yb_admin_actor *actor, struct rows *rows,
+import_rows(struct yb_admin *a, const struct yb_admin_actor *actor, struct yb_import_rows *rows,
             struct yb_err *err)
 {
     struct yb_admin_tx *tx = NULL;
@@ -541,11 +395,13 @@ int
 yb_admin_account_import(struct yb_admin *a, const struct yb_admin_actor *actor, int fd,
                         struct yb_admin_import *import, struct yb_err *err)
 {
-    struct rows rows = { .import = import, .arena = yb_arena_new(1 << 20) };
-    int rc = read_lines(&rows, fd, err);
+    struct yb_import_rows rows = { .import = import, .arena = yb_arena_new(1 << 20) };
+    int rc = yb_import_read(&rows, fd, err);
 
     if (rc == 0)
         rc = refuse_bad(&rows, err);
+    if (rc == 0 && rows.n > 0)
+        arrange(&rows);
     if (rc == 0)
         rc = hash_rows_that_fit(a, actor, &rows, err);
     if (rc == 0 && rows.n > 0)

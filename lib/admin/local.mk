@@ -7,6 +7,7 @@ lib_admin_libyb_admin_a_SOURCES = \
 	lib/admin/audit_sql.c \
 	lib/admin/domain_sql.c \
 	lib/admin/fields.c \
+	lib/admin/import.h lib/admin/import_lines.c \
 	lib/admin/import_sql.c \
 	lib/admin/list.c lib/admin/list.h \
 	lib/admin/list_sql.c \

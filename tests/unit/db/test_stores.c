@@ -85,6 +85,8 @@ START_TEST(test_kept)
        " yb_resolve2(l, 'd.test')",
        "account " STORE_A ", account, unknown");
     IS("SELECT indisvalid FROM pg_index WHERE indexrelid = 'accounts_store'::regclass", "t");
+    IS("DELETE FROM nodes WHERE name = 'c'", "23503"); /* w lives there */
+    IS("UPDATE nodes SET node_id = '\\x0d0d0d0d0d0d0d0d' WHERE name = 'c'", "23503");
 }
 END_TEST
 
@@ -122,6 +124,8 @@ START_TEST(test_moved)
        " WHERE name IN ('b', 'e')",
        "b, e " STORE_B);
     IS("SELECT store_id FROM yb_resolve2('v', 'd.test')", STORE_B);
+    /* Where it was is no longer needed, whatever stands in home_node. */
+    IS("BEGIN; DELETE FROM nodes WHERE name = 'b'; ROLLBACK", "");
     IS("CREATE FUNCTION pg_temp.told(p_node bytea, p_bytes bigint) RETURNS bigint LANGUAGE sql AS "
        "$$"
        " SELECT yb_report_sizes(p_node, ARRAY[account_id], ARRAY[p_bytes], ARRAY[1::bigint],"
@@ -162,6 +166,10 @@ START_TEST(test_refused)
         { "UPDATE stores SET home = (SELECT home FROM stores WHERE name = 'b') WHERE name = 'a'",
           "23503" },
         { "UPDATE copies SET node_id = '" B "' WHERE store_id = '" STORE_A "'", "23505" },
+        { "INSERT INTO accounts (tenant_id, domain_id, local, written, home_node) SELECT tenant_id,"
+          " domain_id, 'z', 'z', '\\x0909090909090909' FROM domains",
+          "23503" },
+        { "UPDATE accounts SET home_node = '\\x0909090909090909' WHERE local = 'v'", "23503" },
         { "UPDATE stores SET weight = -1", "23514" },
         { "UPDATE stores SET state = 'odd'", "23514" },
         { "UPDATE stores SET state = 'gone' WHERE name = 'b'; INSERT INTO accounts (tenant_id,"
