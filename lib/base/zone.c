@@ -313,6 +313,21 @@ yb_zone_free(struct yb_zone **zone)
     *zone = NULL;
 }
 
+/* What lies beside the zones and reads like one: copies of all of them, one that stands for what a machine
+ * is set to, and the one of a machine that nobody set. */
+static bool
+is_beside(struct yb_str name)
+{
+    static const char *const none[] = { "posix", "right", "posixrules", "localtime", "Factory" };
+    struct yb_str first = yb_str_head(name, yb_str_find(name, '/'));
+
+    for (size_t i = 0; i < YB_COUNT(none); i++) {
+        if (yb_str_eq(first, yb_str_from(none[i])))
+            return true;
+    }
+    return false;
+}
+
 /* No dots: a name leads nowhere else. */
 static bool
 is_name(struct yb_str name)
@@ -324,7 +339,7 @@ is_name(struct yb_str name)
             (c != '/' || i == 0))
             return false;
     }
-    return name.n > 0 && name.n <= ZONE_NAME_MAX;
+    return name.n > 0 && name.n <= ZONE_NAME_MAX && !is_beside(name);
 }
 
 int

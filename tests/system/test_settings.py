@@ -84,6 +84,8 @@ def refused(p):
     assert p.run("setting", "unset", ZONE, "--tenant", "one").returncode == 1  # is not set there
     assert p.run("setting", "unset", "imap", "--account", ANN).returncode == 1
     assert p.run("setting", "explain", "no.such", ANN).returncode == 1
+    for zone in ("posixrules", "localtime", "leapseconds", "tzdata.zi", "posix/Asia/Tokyo", "right/Asia/Tokyo", "Factory"):
+        assert zone in p.fails(2, "setting", "set", ZONE, zone)
     assert p.run("audit", "list", "--since", "foo").returncode == 2
     assert p.yubin_json("audit", "list", "--limit", "100000") == before
     assert counting(p, "pop3", "--account", ANN)[0] is True

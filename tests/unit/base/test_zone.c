@@ -81,6 +81,13 @@ START_TEST(test_names)
         ":Asia/Tokyo",
         "Asia/Tokyo ",
         "right/Asia/Tokyo",
+        "posix/Asia/Tokyo",
+        "posix/UTC",
+        "posixrules",
+        "leapseconds",
+        "localtime",
+        "Factory",
+        "Asia/Tokyo/",
         "Asia/A_name_that_is_longer_than_any_zone_that_there_is_in_the_world"
     };
 
