@@ -216,11 +216,26 @@ lock_fits(struct yb_admin_tx *tx, const struct yb_setting *s, enum yb_setting_le
     return false;
 }
 
-/* All keys and values at once. *rows and *texts (JSON) in the order of v. */
+/* Which of two values would count is nobody's guess. */
+static bool
+is_repeated(struct yb_admin_tx *tx, const struct yb_str *keys, size_t i, struct yb_err *err)
+{
+    for (size_t k = 0; k < i; k++) {
+        if (!yb_str_eq(keys[k], keys[i]))
+            continue;
+        yb_admin_refuse(tx, YB_ERR_VALUE, yb_arena_dup(tx->arena, keys[i]).p, err,
+                        "%.*s is there twice", YB_STR_ARG(keys[i]));
+        return true;
+    }
+    return false;
+}
+
+/* All keys and values at once. *rows, *keys and *texts (JSON) in the order of v. */
 static int
 take_all(struct yb_admin_tx *tx, const struct yb_admin_subject *of,
          const struct yb_admin_setting *v, size_t n, const bool *lock,
-         const struct yb_setting **rows, struct yb_str *texts, struct yb_err *err)
+         const struct yb_setting **rows, struct yb_str *keys, struct yb_str *texts,
+         struct yb_err *err)
 {
     bool bad = false;
 
@@ -229,6 +244,8 @@ take_all(struct yb_admin_tx *tx, const struct yb_admin_subject *of,
         json_t *value = NULL;
         char *text;
 
+        keys[i] = v[i].key;
+        bad = is_repeated(tx, keys, i, err) || bad;
         rows[i] = take_key(tx, v[i].key, level_of(of), err);
         if (rows[i] != NULL && lock != NULL && *lock && !lock_fits(tx, rows[i], level_of(of), err))
             bad = true;
@@ -304,13 +321,12 @@ yb_admin_setting_set(struct yb_admin_tx *tx, const struct yb_admin_settings_of *
     if (n > KEYS_MOST)
         return too_many(tx, err);
     s = find(tx, of, err);
-    if (s == NULL || take_all(tx, s, v, n, lock, rows, texts, err) < 0 ||
+    if (s == NULL || take_all(tx, s, v, n, lock, rows, keys, texts, err) < 0 ||
         set_columns(tx, s, rows, v, n, err) < 0)
         return -1;
     for (size_t i = 0; i < n; i++) {
         struct yb_db_params p = { 0 };
 
-        keys[i] = v[i].key;
         if (rows[i]->column)
             continue;
         add_ids(&p, s);
@@ -344,6 +360,7 @@ yb_admin_setting_unset(struct yb_admin_tx *tx, const struct yb_admin_settings_of
     for (size_t i = 0; i < n; i++) {
         const struct yb_setting *row = yb_setting_find(keys[i]);
 
+        bad = is_repeated(tx, keys, i, err) || bad;
         /* A row that an earlier version, or another, left may go: it needs no key. */
         if (row == NULL || !row->column)
             continue;

@@ -84,6 +84,9 @@ def refused(p):
     assert p.run("setting", "unset", ZONE, "--tenant", "one").returncode == 1  # is not set there
     assert p.run("setting", "unset", "imap", "--account", ANN).returncode == 1
     assert p.run("setting", "explain", "no.such", ANN).returncode == 1
+    for verb, words in (("set", (ZONE, "Asia/Tokyo", ZONE, "Asia/Seoul")), ("set", ("imap", "no", "pop3", "no", "imap", "no")),
+                        ("unset", (ZONE, ZONE))):
+        assert p.fails(1, "setting", verb, *words, "--account", ANN) == "yubin: %s is there twice\n" % words[0]
     for zone in ("posixrules", "localtime", "leapseconds", "tzdata.zi", "posix/Asia/Tokyo", "right/Asia/Tokyo", "Factory"):
         assert zone in p.fails(2, "setting", "set", ZONE, zone)
     assert p.run("audit", "list", "--since", "foo").returncode == 2
