@@ -120,7 +120,8 @@ struct yb_admin_retirement {
 /*
  * A page of a long list: at most `limit` rows (0: YB_ADMIN_PAGE) behind a cursor. One that is not of this
  * list and the same `q` and filters is refused (YB_ERR_SYNTAX). A page may be shorter than it could be, and
- * even be empty: the end is where there is no next one.
+ * even be empty: the end is where there is no next one. Of a domain or a tenant that is not there, or is
+ * not to be seen by who asks, it is refused (YB_ERR_NOT_FOUND).
  *
  * `q` is looked for: accounts and aliases whose address begins so, then those of whom a word does (of the
  * display name, or a later part of the local part), in the order of words; several words, with blanks

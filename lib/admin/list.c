@@ -243,6 +243,26 @@ walk_on(struct walk *w, bool *more, struct place *last, struct yb_err *err)
     return 0;
 }
 
+/* Nothing was met: it may have nothing, or not be there. Asked for then alone, so that who goes through
+ * pages waits for no more answers than there are pages. */
+static int
+check_whose(const struct walk *w, struct yb_err *err)
+{
+    struct yb_str whose = w->wanted->v['f'];
+    struct yb_db_params p = { 0 };
+    json_t *answer = NULL;
+    bool there;
+
+    yb_db_add_text(&p, whose);
+    if (yb_admin_ask(w->tx, w->list->there, &p, w->list->whose, &answer, err) < 0)
+        return -1;
+    there = json_is_true(answer);
+    json_decref(answer);
+    return there ? 0
+                 : yb_admin_refuse(w->tx, YB_ERR_NOT_FOUND, w->list->whose, err,
+                                   "There is no %s %.*s", w->list->whose, YB_STR_ARG(whose));
+}
+
 int
 yb_admin_list(struct yb_admin_tx *tx, enum yb_admin_list_id id,
               const struct yb_admin_wanted *wanted, struct yb_admin_page *page, json_t **out,
@@ -270,7 +290,8 @@ yb_admin_list(struct yb_admin_tx *tx, enum yb_admin_list_id id,
     if (yb_admin_change(tx, &yb_admin_list_plans, &none, NULL, err) < 0)
         return -1;
     w.rows = json_array();
-    if (walk_on(&w, &more, &last, err) < 0) {
+    if (walk_on(&w, &more, &last, err) < 0 ||
+        (w.looked == 0 && page->after.n == 0 && wanted->v['f'].n > 0 && check_whose(&w, err) < 0)) {
         json_decref(w.rows);
         return -1;
     }

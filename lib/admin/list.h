@@ -24,6 +24,9 @@ struct yb_admin_listing {
     const char *name; /* in cursors */
     /* Without and with `f`; without `q`, and with it one after the other. */
     struct yb_admin_step steps[2][YB_ADMIN_PHASES];
+    /* Is there what `f` names? Answers JSON, false also where who asks may not see it. */
+    const struct yb_db_statement *there;
+    const char *whose; /* what `f` names: "domain" */
     /* It goes by an index of lower(), which is not leakproof and so no index below a policy: before the
      * REST interface asks it, it needs another. */
     bool command_line_only;
@@ -57,7 +60,8 @@ struct yb_admin_wanted {
  * known to the planner, and an average tenant's rows would be sorted (set for this transaction). */
 extern const struct yb_db_statement yb_admin_list_plans;
 
-/* A page of it; *out is an array, page->next where the next one begins. */
+/* A page of it; *out is an array, page->next where the next one begins. Of a domain or tenant that is not
+ * there, or not for who asks, it is refused. */
 int yb_admin_list(struct yb_admin_tx *tx, enum yb_admin_list_id id,
                   const struct yb_admin_wanted *wanted, struct yb_admin_page *page, json_t **out,
                   struct yb_err *err) YB_MUST_USE;

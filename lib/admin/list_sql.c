@@ -115,20 +115,27 @@ static const struct yb_db_statement audit_object = { "audit_list_object",
     "       UNION ALL SELECT x.* FROM audit x WHERE lower(x.object) = lower($9::text) AND lower($9) <> lower($8) AND "
     AUDIT_TIME("x.") ") a" AUDIT_ORDER("a.") };
 
+static const struct yb_db_statement tenant_there = { "tenant_there",
+    "SELECT to_json(EXISTS (SELECT FROM tenants t WHERE t.name = $1::text))" };
+static const struct yb_db_statement domain_there = { "domain_there",
+    "SELECT to_json(EXISTS (SELECT FROM domains d WHERE d.name = $1::text))" };
+#define OF_TENANTS .there = &tenant_there, .whose = "tenant"
+#define OF_DOMAINS .there = &domain_there, .whose = "domain"
+
 /* `takes`: list.h. */
 const struct yb_admin_listing yb_admin_listings[YB_ADMIN_LISTINGS] = {
     [YB_ADMIN_TENANTS] = { .name = "tenant", .steps = {
         { { &tenant_all, "an" }, { &tenant_with, "ant" } } } },
-    [YB_ADMIN_DOMAINS] = { .name = "domain", .steps = {
+    [YB_ADMIN_DOMAINS] = { .name = "domain", OF_TENANTS, .steps = {
         { { &domain_all, "an" }, { &domain_with, "ant" } },
         { { &domain_of, "anf" }, { &domain_of_with, "anft" } } } },
-    [YB_ADMIN_ACCOUNTS] = { .name = "account", .steps = {
+    [YB_ADMIN_ACCOUNTS] = { .name = "account", OF_DOMAINS, .steps = {
         { { &account_all, "an" }, { &account_begin, "anlho" }, { &account_words, "anwxblho" } },
         { { &account_of, "anf" }, { &account_of_begin, "anlhfo" }, { &account_of_words, "anwxblhof" } } } },
-    [YB_ADMIN_ALIASES] = { .name = "alias", .steps = {
+    [YB_ADMIN_ALIASES] = { .name = "alias", OF_DOMAINS, .steps = {
         { { &alias_all, "an" }, { &alias_begin, "anlho" }, { &alias_words, "anwxblho" } },
         { { &alias_of, "anf" }, { &alias_of_begin, "anlhfo" }, { &alias_of_words, "anwxblhof" } } } },
-    [YB_ADMIN_RETIRED] = { .name = "retired", .steps = {
+    [YB_ADMIN_RETIRED] = { .name = "retired", OF_DOMAINS, .steps = {
         { { &retired_all, "an" }, { &retired_begin, "anlho" } },
         { { &retired_of, "anf" }, { &retired_of_begin, "anlhfo" } } } },
     [YB_ADMIN_NODES] = { .name = "node", .steps = { { { &node_all, "an" } } } },

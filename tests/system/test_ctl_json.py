@@ -1,4 +1,6 @@
 """What the operator's command shows, to people and as JSON: all of a thing, no secrets, names that can be given back."""
+import json
+
 import harness
 
 ANN = "ann@one.test"
@@ -40,6 +42,32 @@ def pages(p, first):
         assert [card["address"] for card in p.yubin_json("account", "list", "--q", q, "--all")] == ["zoe@odd.test"], q
 
 
+def nobodys(p):
+    """A list of what is not there is none; of what has nothing, empty."""
+    none = (("account", "list", "x.test"), ("alias", "list", "x.test"), ("account", "retired", "x.test"), ("domain", "list", "x"),
+            ("account", "list", "x.test", "--all"), ("account", "list", "x.test", "--q", "a"))
+    for words in none:
+        said = "There is no %s %s" % ("tenant" if words[0] == "domain" else "domain", words[2])
+        assert p.fails(1, *words) == "yubin: %s\n" % said, words
+        for form in ("--json", "--jsonl"):
+            done = p.run(form, *words)
+            problem = json.loads(done.stdout)
+            assert done.returncode == 1 and (problem["status"], problem["code"], problem["detail"]) == (404, "not_found", said)
+            assert problem["errors"] == [{"detail": said, "pointer": "/" + said.split()[3]}], problem
+    for of in (("--account", "no@one.test"), ("--account", "ann@x.test"), ("--domain", "x.test"), ("--tenant", "x")):
+        for more in ((), ("--effective",)):
+            done = p.run("--json", "setting", "list", *of, *more)
+            assert done.returncode == 1 and json.loads(done.stdout)["code"] == "not_found", (of, more, done)
+    p.yubin("domain", "add", "one", "empty.test")
+    p.yubin("tenant", "add", "empty")
+    for words in (("account", "list", "EMPTY.test"), ("alias", "list", "empty.test"), ("account", "retired", "empty.test"),
+                  ("domain", "list", "empty"), ("domain", "list", "one", "--q", "zzz"), ("account", "list", "one.test", "--q", "zzz"),
+                  ("setting", "list", "--domain", "empty.test"), ("setting", "list", "--tenant", "empty")):
+        assert p.yubin_json(*words) == [], words
+    p.yubin("domain", "delete", "empty.test")
+    p.yubin("tenant", "delete", "empty")
+
+
 def odd_names(p):
     """An address that needs quotes is shown with them, so that what is shown can be given back."""
     p.tenant("odd", "odd.test")
@@ -58,6 +86,7 @@ def scenario(p):
     p.tenant("one", "one.test")
     p.account(ANN, harness.PASSWORD, "--quota", "1G")
     shapes(p)
+    nobodys(p)
     odd_names(p)
 
 

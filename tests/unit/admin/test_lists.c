@@ -5,6 +5,7 @@
  */
 #include "lib/admin/list.h"
 #include "tests/unit/db/cluster.h"
+#include "tests/unit/db/relay.h"
 
 #include <check.h>
 #include <jansson.h>
@@ -145,17 +146,12 @@ judge(const json_t *node, bool counts, char *out, size_t size)
     }
 }
 
-/* 0: a plan, judged in *out; 1: the role may not ask it. */
-static int
-explain(size_t who, enum yb_admin_list_id id, const struct yb_admin_step *step, bool deep,
-        char *out, size_t size)
+/* Begins a transaction as that role. */
+static void
+become(size_t who)
 {
-    char sql[12000], args[400] = "";
-    PGresult *r;
-    json_t *plan;
-    int rc = 0;
+    char sql[600];
 
-    *out = '\0';
     must("BEGIN; SET LOCAL search_path = yubin, pg_temp");
     if (askers[who].scope != NULL) {
         snprintf(sql, sizeof(sql),
@@ -168,6 +164,20 @@ explain(size_t who, enum yb_admin_list_id id, const struct yb_admin_step *step, 
     snprintf(sql, sizeof(sql), "SET LOCAL SESSION AUTHORIZATION %s; SET LOCAL ROLE %s",
              askers[who].scope == NULL ? askers[who].role : "yubin_api", askers[who].role);
     must(sql);
+}
+
+/* 0: a plan, judged in *out; 1: the role may not ask it. */
+static int
+explain(size_t who, enum yb_admin_list_id id, const struct yb_admin_step *step, bool deep,
+        char *out, size_t size)
+{
+    char sql[12000], args[400] = "";
+    PGresult *r;
+    json_t *plan;
+    int rc = 0;
+
+    *out = '\0';
+    become(who);
     must(yb_admin_list_plans.sql);
     must("SET LOCAL plan_cache_mode = force_generic_plan");
     snprintf(sql, sizeof(sql), "PREPARE p AS %s", step->st->sql);
@@ -247,6 +257,45 @@ START_TEST(test_plans_are_judged)
         must(PQgetvalue(r, 0, 0));
         PQclear(r);
         ck_assert_msg(strlen(wrong) > 0, "without %s nothing is wrong", without[i].index);
+    }
+}
+END_TEST
+
+/* Whether `name` is there, as the role sees it: "true", "false", or the SQLSTATE. */
+static void
+ask_there(size_t who, const struct yb_admin_listing *list, const char *name, char out[6])
+{
+    char sql[600];
+    PGresult *r;
+
+    become(who);
+    snprintf(sql, sizeof(sql), "PREPARE p AS %s; EXECUTE p('%s')", list->there->sql, name);
+    r = PQexec(pg, sql);
+    snprintf(out, 6, "%s",
+             PQresultStatus(r) == PGRES_TUPLES_OK ? PQgetvalue(r, 0, 0)
+                                                  : PQresultErrorField(r, PG_DIAG_SQLSTATE));
+    PQclear(r);
+    must("ROLLBACK; DEALLOCATE ALL");
+}
+
+/* What a role may not see it is answered of as of what is not there; its own is there. */
+START_TEST(test_whose)
+{
+    for (size_t k = 0; k < YB_ADMIN_LISTINGS * YB_COUNT(askers); k++) {
+        const struct yb_admin_listing *list = &yb_admin_listings[k / YB_COUNT(askers)];
+        bool tenants = k / YB_COUNT(askers) == YB_ADMIN_DOMAINS;
+        char own[6], foreign[6], none[6];
+        size_t who = k % YB_COUNT(askers);
+
+        ck_assert((list->there != NULL) == (list->steps[1][YB_ADMIN_WHOLE].st != NULL));
+        if (list->there == NULL)
+            continue;
+        ask_there(who, list, tenants ? "t1" : "d1.test", own);
+        ask_there(who, list, tenants ? "t15" : "d2005.test", foreign);
+        ask_there(who, list, tenants ? "t1201" : "d2501.test", none);
+        ck_assert_str_eq(foreign, who < 2 ? "true" : none);
+        ck_assert_msg(who > 2 || (strcmp(own, "true") == 0 && strcmp(none, "false") == 0),
+                      "%s as %s: %s, %s", list->name, askers[who].role, own, none);
     }
 }
 END_TEST
@@ -390,6 +439,39 @@ START_TEST(test_cursors)
 }
 END_TEST
 
+/* Pages of a domain that has rows cost one answer each, as those of all do. */
+START_TEST(test_trips)
+{
+    static const char *const of[] = { "find.test", "", "nowhere.test" };
+    struct relay *relay = relay_start(cluster_conninfo(c, "yubin_operator"));
+    struct yb_admin *near = yb_admin_new(
+        &(struct yb_admin_conf){ .conninfo = relay_conninfo(relay), .application = "test" });
+    const struct yb_admin_actor actor = { .name = YB_STR_INIT("tester") };
+    struct yb_admin_tx *tx = NULL;
+    struct yb_err err = { 0 };
+    unsigned trips[YB_COUNT(of)] = { 0 };
+
+    ck_assert_msg(yb_admin_begin(near, &actor, &tx, &err) == 0, "%s", err.text);
+    for (size_t i = 0; i < YB_COUNT(of); i++) {
+        for (size_t k = 0; k < 2; k++) { /* the second one has prepared its statements */
+            struct yb_admin_page page = { .limit = 1 };
+            unsigned before = relay_trips(relay);
+            json_t *out = NULL;
+
+            ck_assert_int_eq(yb_admin_account_list(tx, yb_str_from(of[i]), &page, &out, &err),
+                             i < 2 ? 0 : -1);
+            trips[i] = relay_trips(relay) - before;
+            json_decref(out);
+        }
+    }
+    ck_assert_uint_eq(trips[0], trips[1]);
+    ck_assert_uint_eq(trips[2], trips[0] + 1);
+    yb_admin_rollback(&tx);
+    yb_admin_free(&near);
+    relay_free(&relay);
+}
+END_TEST
+
 static void
 told(void *arg, const char *what, uint64_t rows)
 {
@@ -486,8 +568,10 @@ main(void)
     tcase_add_test(tc, test_fill);
     tcase_add_test(tc, test_plans);
     tcase_add_test(tc, test_plans_are_judged);
+    tcase_add_test(tc, test_whose);
     tcase_add_loop_test(tc, test_searches, 0, (int)YB_COUNT(searches));
     tcase_add_test(tc, test_cursors);
+    tcase_add_test(tc, test_trips);
     tcase_add_test(tc, test_words_are_kept);
     suite_add_tcase(s, tc);
     srunner_run_all(sr, CK_NORMAL);
