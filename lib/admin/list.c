@@ -13,6 +13,7 @@
 #define STEP_LEAST 64   /* rows of a search are asked for so many at once: some may not fit */
 #define CURSOR_MOST 600 /* octets: a word of 64, an address of 318, the rest */
 #define FILTER_HASH 8
+#define NUMBER_MOST ((uint64_t)1 << 53) /* microseconds till the year 2255, which a double holds */
 
 /* clang-format off */
 const struct yb_db_statement yb_admin_list_plans = { "list_plans",
@@ -86,10 +87,21 @@ cursor_write(const char *name, const uint8_t hash[FILTER_HASH], const struct pla
     return yb_str(out, n);
 }
 
+/* Both are of the list's kind: the database is given nothing that it could not read. */
+static bool
+is_key(const struct yb_admin_listing *list, const struct yb_str key[2])
+{
+    uint64_t n;
+
+    if (list->numbers)
+        return yb_str_u64(key[0], NUMBER_MOST, &n) && yb_str_u64(key[1], NUMBER_MOST, &n);
+    return yb_str_find(key[1], '\0') == key[1].n && yb_str_utf8(key[0]) && yb_str_utf8(key[1]);
+}
+
 /* False when it is none of ours. */
 static bool
-cursor_take(struct yb_str cursor, const char *name, const uint8_t hash[FILTER_HASH],
-            struct place *at, struct yb_arena *arena)
+cursor_take(struct yb_str cursor, const struct yb_admin_listing *list,
+            const uint8_t hash[FILTER_HASH], struct place *at, struct yb_arena *arena)
 {
     size_t whole = (cursor.n + 3) / 4 * 4, n;
     char *text = yb_arena_alloc(arena, whole + 1, 1);
@@ -106,7 +118,7 @@ cursor_take(struct yb_str cursor, const char *name, const uint8_t hash[FILTER_HA
     if (!yb_unbase64(left, (uint8_t *)text, &n))
         return false;
     left = yb_str(text, n);
-    if (!yb_str_split(&left, '\0', &part) || !yb_str_eq(part, yb_str_from(name)) ||
+    if (!yb_str_split(&left, '\0', &part) || !yb_str_eq(part, yb_str_from(list->name)) ||
         left.n < FILTER_HASH + 2 || memcmp(left.p, hash, FILTER_HASH) != 0)
         return false;
     left = yb_str_skip(left, FILTER_HASH);
@@ -115,7 +127,7 @@ cursor_take(struct yb_str cursor, const char *name, const uint8_t hash[FILTER_HA
     if (at->phase >= YB_ADMIN_PHASES || !yb_str_split(&left, '\0', &at->key[0]) || left.p == NULL)
         return false;
     at->key[1] = left;
-    return yb_str_find(left, '\0') == left.n && yb_str_utf8(at->key[0]) && yb_str_utf8(left);
+    return is_key(list, at->key);
 }
 
 /* --- the walk --- */
@@ -282,7 +294,7 @@ yb_admin_list(struct yb_admin_tx *tx, enum yb_admin_list_id id,
         (struct place){ w.searched ? YB_ADMIN_BEGIN : YB_ADMIN_WHOLE, { YB_STR(""), YB_STR("") } };
     hash_wanted(wanted, page->q, tx->arena, hash);
     if (page->after.n > 0 &&
-        (!cursor_take(page->after, w.list->name, hash, &w.at, tx->arena) ||
+        (!cursor_take(page->after, w.list, hash, &w.at, tx->arena) ||
          (w.at.phase > YB_ADMIN_WHOLE) != w.searched || step_of(&w)->st == NULL))
         return yb_admin_refuse(tx, YB_ERR_SYNTAX, "after", err,
                                "This is no cursor of this list and what is asked for");

@@ -27,6 +27,7 @@ struct yb_admin_listing {
     /* Is there what `f` names? Answers JSON, false also where who asks may not see it. */
     const struct yb_db_statement *there;
     const char *whose; /* what `f` names: "domain" */
+    bool numbers;      /* the two parts of its key are */
     /* It goes by an index of lower(), which is not leakproof and so no index below a policy: before the
      * REST interface asks it, it needs another. */
     bool command_line_only;

@@ -86,17 +86,17 @@ static const struct yb_db_statement node_all = { "node_list",
 /*
  * The audit, backwards from the latest. The first filter that is given leads an index, the others are
  * looked at row by row. An object goes by the name that was said and by its normal form; a tenant by its
- * name, also those that had it before. Times as JSON has them: no setting changes how.
+ * name, also those that had it before. A key is two numbers, microseconds of 1970 and the row's own.
  */
 #define AUDIT_ROW(fits) \
-    "SELECT to_json(a.at) #>> '{}', a.id::text, CASE WHEN " fits " THEN (SELECT to_json(r)::text FROM ("\
+    "SELECT (extract(epoch FROM a.at) * 1000000)::bigint::text, a.id::text, CASE WHEN " fits " THEN (SELECT to_json(r)::text FROM ("\
     " SELECT a.at, a.actor_name AS by, a.via, host(a.client) AS client, a.action, a.object, " \
     "        (SELECT t.name FROM tenants t WHERE t.tenant_id = a.tenant_id) AS tenant, a.before, a.after, a.request_id) r) END "
 /* In SELECTs of their own: the planner takes coalesce() for one that might tell what is in a row. */
 #define AUDIT_TIME(a) \
     a "at >= (SELECT coalesce($4::text::timestamptz, '-infinity')) AND " \
     a "at < (SELECT coalesce($5::text::timestamptz, 'infinity')) AND (" a "at, " a "id) < " \
-    "((SELECT coalesce(nullif($1::text, '')::timestamptz, $5::text::timestamptz, 'infinity')), (SELECT coalesce(nullif($3::text, '')::bigint, 0))) "
+    "((SELECT coalesce('1970-01-01 00:00+00'::timestamptz + nullif($1::text, '')::bigint * interval '1 microsecond', $5::text::timestamptz, 'infinity')), (SELECT coalesce(nullif($3::text, '')::bigint, 0))) "
 #define AUDIT_ORDER(a) " ORDER BY " a "at DESC, " a "id DESC LIMIT $2::integer"
 #define TENANT_IDS(n) \
     "ARRAY(SELECT t.tenant_id FROM tenants t WHERE t.name = $" n "::text UNION SELECT d.tenant_id FROM audit d " \
@@ -139,9 +139,9 @@ const struct yb_admin_listing yb_admin_listings[YB_ADMIN_LISTINGS] = {
         { { &retired_all, "an" }, { &retired_begin, "anlho" } },
         { { &retired_of, "anf" }, { &retired_of_begin, "anlhfo" } } } },
     [YB_ADMIN_NODES] = { .name = "node", .steps = { { { &node_all, "an" } } } },
-    [YB_ADMIN_AUDIT] = { .name = "audit", .steps = { { { &audit_all, "anbSU" } } } },
-    [YB_ADMIN_AUDIT_BY] = { .name = "audit_by", .steps = { { { &audit_actor, "anbSUA" } } } },
-    [YB_ADMIN_AUDIT_OF] = { .name = "audit_of", .steps = { { { &audit_tenant, "anbSUAT" } } }, .command_line_only = true },
-    [YB_ADMIN_AUDIT_OBJECT] = { .name = "audit_object", .steps = { { { &audit_object, "anbSUATOP" } } }, .command_line_only = true },
+    [YB_ADMIN_AUDIT] = { .name = "audit", .numbers = true, .steps = { { { &audit_all, "anbSU" } } } },
+    [YB_ADMIN_AUDIT_BY] = { .name = "audit_by", .numbers = true, .steps = { { { &audit_actor, "anbSUA" } } } },
+    [YB_ADMIN_AUDIT_OF] = { .name = "audit_of", .numbers = true, .steps = { { { &audit_tenant, "anbSUAT" } } }, .command_line_only = true },
+    [YB_ADMIN_AUDIT_OBJECT] = { .name = "audit_object", .numbers = true, .steps = { { { &audit_object, "anbSUATOP" } } }, .command_line_only = true },
 };
 /* clang-format on */

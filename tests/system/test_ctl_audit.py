@@ -1,5 +1,6 @@
 """Each verb of the operator's command that changes something leaves exactly one row of the audit, with who did it, from
 where, and what was before and after; one that only looks, or is refused, leaves none."""
+import base64
 import getpass
 import json
 import os
@@ -100,6 +101,24 @@ def nothing(p):
     assert len(rows(p)) == before
 
 
+def forged(cursor, key):
+    """The cursor with another key in it: behind the list's name, a hash of what is asked for, and a digit."""
+    raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+    return base64.urlsafe_b64encode(raw[:raw.index(b"\0") + 1 + 8 + 1] + key).rstrip(b"=").decode()
+
+
+def cursors(p):
+    for asked_for in ((), ("--by", getpass.getuser()), ("--tenant", "one"), (ANN,)):
+        cursor = p.cursor("audit", "list", *asked_for)
+        at, row = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).split(b"\0")[-2:]
+        at = at[-16:]
+        assert forged(cursor, at + b"\0" + row) == cursor
+        for key in (b"soon\0001", b"2026-13-45T25:00:00Z\0001", b"today\0001", b"\0", b"1\0", b"\0001", at + b"\0x", b"-1\0001",
+                    at + b"\0-1", b"9" * 30 + b"\0001", b"9" * 18 + b"\0001", at + b"\0" + b"9" * 30, at + b"'\0001", b"\xff\0001"):
+            said = p.fails(2, "audit", "list", *asked_for, "--after", forged(cursor, key))
+            assert said == "yubin: This is no cursor of this list and what is asked for\n", (key, said)
+
+
 def asked(p):
     assert {r["tenant"] for r in p.yubin_json("audit", "list", "--tenant", "one")} == {"one"}
     assert [r["action"] for r in p.yubin_json("audit", "list", ANN.upper())] == ["account.add", "session.kick"]
@@ -126,6 +145,7 @@ def scenario(p):
     many(p)
     nothing(p)
     asked(p)
+    cursors(p)
 
 
 if __name__ == "__main__":

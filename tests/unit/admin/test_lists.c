@@ -86,7 +86,7 @@ value_of(char letter, enum yb_admin_list_id id, bool deep)
     switch (letter) {
     case 'a':
         return !deep                    ? "''"
-               : audit                  ? "'2026-11-01T00:00:00Z'"
+               : audit                  ? "'1793491200000000'"
                : id == YB_ADMIN_TENANTS ? "'t3'"
                : id == YB_ADMIN_DOMAINS ? "'d12.test'"
                                         : "'a'";
