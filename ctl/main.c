@@ -38,6 +38,26 @@ tell(const struct ctl *c, const struct yb_err *err)
     }
 }
 
+/* Whether it is worth while to come again. */
+static enum ctl_exit
+exit_of(const struct yb_err *err)
+{
+    if (err->kind == YB_ERR_SYNTAX)
+        return CTL_USAGE;
+    return err->class == YB_PERM || err->kind == YB_ERR_CONFIG ? CTL_REFUSED : CTL_LATER;
+}
+
+/* As a document. Its reason is the one on standard error: who runs this may read it. */
+static json_t *
+problem_of(const struct ctl *c, const struct yb_err *err)
+{
+    json_t *problem = yb_admin_problem(c->tx, err), *reason = json_string(err->text);
+
+    if (reason != NULL)
+        json_object_set_new(problem, "detail", reason);
+    return problem;
+}
+
 static int
 run(struct ctl *c, json_t **out, struct yb_err *err)
 {
@@ -63,10 +83,7 @@ main(int argc, char **argv)
 
     yb_log_init("yubin", YB_LOG_WARN);
     if (rc < 0) {
-        rc = run(&c, &out, &err) == 0    ? CTL_DONE
-             : err.kind == YB_ERR_SYNTAX ? CTL_USAGE
-             : err.class == YB_PERM      ? CTL_REFUSED
-                                         : CTL_LATER;
+        rc = run(&c, &out, &err) == 0 ? CTL_DONE : (int)exit_of(&err);
         if (rc != CTL_DONE) {
             tell(&c, &err);
             if (c.admin !=
@@ -75,7 +92,7 @@ main(int argc, char **argv)
                 out = NULL;
             }
             if ((c.json || c.lines) && out == NULL)
-                out = yb_admin_problem(c.tx, &err);
+                out = problem_of(&c, &err);
         }
     }
     if (out != NULL)

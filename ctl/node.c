@@ -63,6 +63,15 @@ registry_put(const char *conninfo, struct yb_err *err)
     return rc;
 }
 
+/* A right that who connects has not, a file that is no SQL: it fails the next time as well. */
+static int
+stays_so(struct yb_err *err)
+{
+    if (err->class == YB_BUG)
+        err->class = YB_PERM;
+    return -1;
+}
+
 static int
 schema_migrate(struct ctl *c, json_t **out, struct yb_err *err)
 {
@@ -77,11 +86,11 @@ schema_migrate(struct ctl *c, json_t **out, struct yb_err *err)
                                YB_STR_ARG(user));
     if (yb_db_migrate(conninfo.p, files.n > 0 ? files.p : YB_SCHEMA_DIR, told, &due, &report, err) <
         0)
-        return -1;
+        return stays_so(err);
     due = 0;
     if (registry_put(conninfo.p, err) < 0 ||
         (report.last >= WORDS_SINCE && yb_admin_fill_words(conninfo.p, told, &due, err) < 0))
-        return -1;
+        return stays_so(err);
     *out = json_pack("{s:i, s:i, s:i}", "applied", (int)report.applied, "already",
                      (int)report.already, "version", report.last);
     return 0;

@@ -45,6 +45,7 @@ static const struct {
     [YB_ERR_REFERENCE]   = { false, "[CANNOT] " },
     [YB_ERR_CONFLICT]    = { false, "[UNAVAILABLE] " },
     [YB_ERR_AWAY]        = { false, "[UNAVAILABLE] " },
+    [YB_ERR_CONFIG]      = { false, "[UNAVAILABLE] " },
     [YB_ERR_MOVING]      = { false, "[UNAVAILABLE] " },
     [YB_ERR_HELD]        = { false, "[UNAVAILABLE] " },
 };

@@ -17,6 +17,7 @@ static const struct {
     { YB_ERR_DENIED,    403, "forbidden",     "That is not allowed" },
     { YB_ERR_CONFLICT,  409, "busy_object",   "Somebody else changes it" },
     { YB_ERR_AWAY,      503, "database_away", "The database cannot be reached" },
+    { YB_ERR_CONFIG,    503, "misconfigured", "The database does not take this program as it is set up" },
     { YB_ERR_OTHER,     503, "unavailable",   "It cannot be done at the moment" },
 };
 /* clang-format on */

@@ -59,6 +59,8 @@ enum yb_err_kind {
     /* Where it would be done. */
     YB_ERR_CONFLICT, /* another transaction was in the way: the same again may work at once */
     YB_ERR_AWAY,   /* what decides or keeps it is out of reach; nothing is known of the question */
+    YB_ERR_CONFIG, /* what keeps it is there, but not for us as we are set up: till somebody changes
+                      that, of which nobody but he needs to know, asking again does not help */
     YB_ERR_MOVING, /* the mailbox is on its way to another place, and is served again then */
     YB_ERR_HELD,   /* nothing stands against this part, but the whole was not carried out */
 

@@ -9,6 +9,7 @@
 
 #define MAX_OPTIONS 64
 #define MAX_HOSTS 16
+#define STATE 5 /* characters of a SQLSTATE */
 
 /* One server of the connection string; NULL: libpq's default. */
 struct server {
@@ -140,6 +141,45 @@ notice_drop(void *arg YB_UNUSED, const PGresult *r YB_UNUSED)
 {
 }
 
+/*
+ * The SQLSTATE by which a server refuses a connection, within the text: libpq has no result before it
+ * has a connection, but writes ":  28000: " when it is told to be verbose. n 0, at the end: none.
+ */
+static struct yb_str
+refused_state(struct yb_str text)
+{
+    for (size_t i = 0; i + 3 + STATE + 2 <= text.n; i++) {
+        struct yb_str state = yb_str(text.p + i + 3, STATE);
+        size_t k = 0;
+
+        if (memcmp(text.p + i, ":  ", 3) != 0 || memcmp(state.p + STATE, ": ", 2) != 0)
+            continue;
+        while (k < STATE && (yb_is_digit(state.p[k]) || (state.p[k] >= 'A' && state.p[k] <= 'Z')))
+            k++;
+        if (k == STATE)
+            return state;
+    }
+    return yb_str_skip(text, text.n);
+}
+
+/* Why there is no connection. Whatever it is, a daemon goes on as when the server is away: that it is
+ * not let in is mended while it asks again. */
+static int
+connect_fail(PGconn *pg, struct yb_err *err)
+{
+    struct yb_str text = yb_str_from(PQerrorMessage(pg)), state, head, tail;
+
+    text = yb_str_head(text, yb_str_find(text, '\n'));
+    state = refused_state(text);
+    head = yb_str_head(text, (size_t)(state.p - text.p));
+    tail = yb_str_skip(text, head.n + (state.n > 0 ? STATE + 2 : 0));
+    yb_err_inside(err, YB_TEMP, "4.3.0", "database: %.*s%.*s", YB_STR_ARG(head), YB_STR_ARG(tail));
+    if (err != NULL && (PQconnectionNeedsPassword(pg) == 1 || yb_str_starts(state, YB_STR("28")) ||
+                        yb_str_eq(state, YB_STR("3D000"))))
+        err->kind = YB_ERR_CONFIG;
+    return -1;
+}
+
 /* Drives a connection that was started to its end. */
 static int
 connect_poll(PGconn *pg, struct yb_deadline by, struct yb_err *err)
@@ -147,14 +187,16 @@ connect_poll(PGconn *pg, struct yb_deadline by, struct yb_err *err)
     PostgresPollingStatusType state = PGRES_POLLING_WRITING;
 
     if (PQstatus(pg) == CONNECTION_BAD)
-        return yb_pq_fail(pg, NULL, err);
+        return connect_fail(pg, err);
+    PQsetErrorVerbosity(pg, PQERRORS_VERBOSE); /* refused_state() */
     while (state != PGRES_POLLING_OK) {
         if (state == PGRES_POLLING_FAILED)
-            return yb_pq_fail(pg, NULL, err);
+            return connect_fail(pg, err);
         if (socket_wait(pg, state == PGRES_POLLING_READING ? POLLIN : POLLOUT, by, NULL, err) < 0)
             return -1;
         state = PQconnectPoll(pg);
     }
+    PQsetErrorVerbosity(pg, PQERRORS_DEFAULT);
     PQsetNoticeReceiver(pg, notice_drop, NULL);
     if (PQsetnonblocking(pg, 1) != 0)
         return yb_pq_fail(pg, NULL, err);
@@ -192,11 +234,15 @@ connect_start(const struct yb_db_hosts *h, const struct server *s)
 PGconn *
 yb_db_hosts_connect(struct yb_db_hosts *h, struct yb_deadline by, struct yb_err *err)
 {
+    struct yb_err why = { 0 };
     PGconn *pg = NULL;
+    bool config = true;
     size_t first;
 
     if (h->bad != NULL) {
         yb_err_inside(err, YB_TEMP, "4.3.5", "database connection string: %s", h->bad);
+        if (err != NULL)
+            err->kind = YB_ERR_CONFIG;
         return NULL;
     }
     pthread_mutex_lock(&h->lock);
@@ -210,14 +256,19 @@ yb_db_hosts_connect(struct yb_db_hosts *h, struct yb_deadline by, struct yb_err 
         pg = connect_start(h, &h->servers[at]);
         if (pg == NULL)
             yb_assert_failed("PQconnectStartParams: out of memory", __FILE__, __LINE__);
-        if (connect_poll(pg, share, err) == 0) {
+        if (connect_poll(pg, share, &why) == 0) {
             pthread_mutex_lock(&h->lock);
             h->last = at;
             pthread_mutex_unlock(&h->lock);
             return pg;
         }
         PQfinish(pg);
+        config = config && why.kind == YB_ERR_CONFIG;
     }
+    if (!config && why.kind == YB_ERR_CONFIG) /* one that did not say so may let us in */
+        why.kind = YB_ERR_OTHER;
+    if (err != NULL)
+        *err = why;
     return NULL;
 }
 

@@ -18,7 +18,8 @@ struct yb_db_hosts *yb_db_hosts_new(const char *conninfo, const char *applicatio
 void yb_db_hosts_free(struct yb_db_hosts **h);
 /*
  * Connects, non-blocking mode set, to the host that served last, then to the others: each gets its
- * share of the time, so that a black hole does not hide the host behind it. Thread safe.
+ * share of the time, so that a black hole does not hide the host behind it. What stands against it is
+ * YB_TEMP; YB_ERR_CONFIG where none of them takes us as we are set up. Thread safe.
  */
 PGconn *yb_db_hosts_connect(struct yb_db_hosts *h, struct yb_deadline by,
                             struct yb_err *err) YB_MUST_USE;

@@ -10,6 +10,9 @@
  *   55P03               TEMP   YB_ERR_IN_USE     a lock was not to be had within lock_timeout
  *   08 25 40 53 55 57   TEMP   YB_ERR_OTHER      so does one without a SQLSTATE, the connection's end;
  *   58 XX 0A000                                  57014 by statement_timeout: err->sys is ETIMEDOUT
+ *   28 3D000            TEMP   YB_ERR_CONFIG     of a connection: every server says that the role, its
+ *                                                password or the database is not right; so is a
+ *                                                connection string that cannot be read
  *   YB001               PERM   YB_ERR_LIMIT      raised by our functions, for everybody to read: over
  *                                                a limit
  *   YB002               PERM   YB_ERR_DENIED     so, too: who asks may not do this

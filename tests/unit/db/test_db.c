@@ -397,6 +397,76 @@ START_TEST(test_bad_conninfo)
 }
 END_TEST
 
+/* Why nobody is let in so. */
+static enum yb_err_kind
+refused_kind(const char *host, const char *more)
+{
+    char conninfo[512];
+    struct yb_err err = { 0 };
+    struct yb_db *db;
+
+    snprintf(conninfo, sizeof(conninfo), "%s %s", host, more);
+    db = db_new(conninfo, 1, 0);
+    ck_assert_int_eq(yb_db_query(db, &count_sql, NULL, NULL, &err), -1);
+    /* A daemon asks again, whatever it is; and people read a sentence without codes. */
+    ck_assert_msg(err.class == YB_TEMP && err.internal && strstr(err.text, "28000:") == NULL &&
+                      strstr(err.text, "28P01:") == NULL && strstr(err.text, "3D000:") == NULL &&
+                      strstr(err.text, "LOCATION") == NULL,
+                  "%s", err.text);
+    yb_db_free(&db);
+    return err.kind;
+}
+
+/* Waits till the server has read its files again. */
+static void
+until_let_in(const char *host, bool yes)
+{
+    struct yb_deadline by = yb_deadline_in(10000);
+    char conninfo[256];
+    bool in = !yes;
+
+    snprintf(conninfo, sizeof(conninfo), "%s user=with_password dbname=yubin", host);
+    while (in != yes) {
+        PGconn *pg = PQconnectdb(conninfo);
+
+        in = PQstatus(pg) == CONNECTION_OK;
+        PQfinish(pg);
+        ck_assert_int_gt(yb_deadline_left(by), 0);
+    }
+}
+
+/* A server that is there and takes no connection of this name, password or database is not away. */
+START_TEST(test_not_let_in)
+{
+    static const char hba[] =
+        "COPY (VALUES ('local all postgres trust'), ('local all all %s')) TO '%s';"
+        " SELECT pg_reload_conf()";
+    char real[200], away[300], file[200], sql[400];
+
+    snprintf(real, sizeof(real), "%s", cluster_conninfo(c, "postgres"));
+    *strchr(real, ' ') = '\0';
+    snprintf(away, sizeof(away), "host=/nowhere,%s", real + strlen("host="));
+    ck_assert_int_eq(refused_kind(real, "user=nobody_there dbname=yubin"), YB_ERR_CONFIG);
+    ck_assert_int_eq(refused_kind(real, "user=postgres dbname=nowhere"), YB_ERR_CONFIG);
+    ck_assert_int_eq(refused_kind(real, "nonsense"), YB_ERR_CONFIG);
+    ck_assert_int_eq(refused_kind("host=/nowhere", "user=postgres"), YB_ERR_OTHER);
+    ck_assert_int_eq(refused_kind(away, "user=nobody_there dbname=yubin"), YB_ERR_OTHER);
+
+    cluster_ask(c, "postgres", "CREATE ROLE with_password LOGIN PASSWORD 'right'");
+    snprintf(file, sizeof(file), "%s", cluster_ask(c, "postgres", "SHOW hba_file"));
+    snprintf(sql, sizeof(sql), hba, "scram-sha-256", file);
+    cluster_ask(c, "postgres", sql);
+    until_let_in(real, false);
+    ck_assert_int_eq(refused_kind(real, "user=with_password dbname=yubin"), YB_ERR_CONFIG);
+    ck_assert_int_eq(refused_kind(real, "user=with_password dbname=yubin password=wrong"),
+                     YB_ERR_CONFIG);
+    snprintf(sql, sizeof(sql), hba, "trust", file);
+    cluster_ask(c, "postgres", sql);
+    until_let_in(real, true);
+    cluster_ask(c, "postgres", "DROP ROLE with_password");
+}
+END_TEST
+
 struct heard {
     pthread_mutex_t lock;
     pthread_cond_t more;
@@ -1153,6 +1223,7 @@ main(void)
     tcase_add_test(tc, test_deadline);
     tcase_add_test(tc, test_hosts);
     tcase_add_test(tc, test_bad_conninfo);
+    tcase_add_test(tc, test_not_let_in);
     tcase_add_test(tc, test_threads);
     tcase_add_test(tc, test_grows_late);
     tcase_add_test(tc, test_grows_under_load);

@@ -49,6 +49,7 @@ static const struct { enum yb_err_kind kind; const char *want; } kinds[] = {
     { YB_ERR_REFERENCE,   "t NO [CANNOT] Text\r\n" },
     { YB_ERR_CONFLICT,    "t NO [UNAVAILABLE] Text\r\n" },
     { YB_ERR_AWAY,        "t NO [UNAVAILABLE] Text\r\n" },
+    { YB_ERR_CONFIG,      "t NO [UNAVAILABLE] Text\r\n" },
     { YB_ERR_MOVING,      "t NO [UNAVAILABLE] Text\r\n" },
     { YB_ERR_HELD,        "t NO [UNAVAILABLE] Text\r\n" },
 };
