@@ -1,7 +1,8 @@
 /*
  * Provisioning: tenants, domains, accounts, aliases, retirements, nodes. One function a verb, shared
  * by `yubin` and whatever else changes what is hosted. A verb works in a transaction that somebody
- * began (struct yb_admin_tx), and leaves there one row for the audit: who, what, before and after.
+ * began (struct yb_admin_tx), and leaves there one row for the audit: who, what, before and after; none
+ * where nothing is otherwise than before.
  * Things are named by people's names (a tenant's name, a domain, an address); what is shown comes
  * back as JSON made by the database: an object, or a list.
  *

@@ -54,7 +54,8 @@ static const struct yb_db_statement set = { "setting_set",
     "INSERT INTO settings AS s (tenant_id, domain_id, account_id, key, value, locked) "
     "VALUES ($1::uuid, $2::uuid, $3::uuid, $4::text, $5::text::jsonb, coalesce($6::boolean, false)) "
     "ON CONFLICT (tenant_id, domain_id, account_id, node_id, key) DO UPDATE "
-    "   SET value = excluded.value, locked = coalesce($6, s.locked)" };
+    "   SET value = excluded.value, locked = coalesce($6, s.locked) "
+    " WHERE s.value <> excluded.value OR s.locked <> coalesce($6, s.locked)" };
 static const struct yb_db_statement unset = { "setting_unset",
     "DELETE FROM settings WHERE tenant_id IS NOT DISTINCT FROM $1::uuid AND domain_id IS NOT DISTINCT FROM $2::uuid "
     "   AND account_id IS NOT DISTINCT FROM $3::uuid AND node_id IS NULL AND key = $4::text" };

@@ -261,11 +261,28 @@ write_one(struct yb_admin_tx *tx, const struct yb_admin_subject *s, struct yb_er
     return -1;
 }
 
+/* Of what was there, and is there, nothing is otherwise: it was set to what it was. */
+static bool
+is_unchanged(const struct yb_admin_subject *s)
+{
+    json_t *was, *is;
+    bool same;
+
+    if (s->before == NULL || s->after == NULL || s->secrets != NULL)
+        return false;
+    was = changed_members(s->before, s->after, NULL);
+    is = changed_members(s->after, s->before, NULL);
+    same = json_object_size(was) == 0 && json_object_size(is) == 0;
+    json_decref(was);
+    json_decref(is);
+    return same;
+}
+
 int
 yb_admin_audit_write(struct yb_admin_tx *tx, struct yb_err *err)
 {
     for (const struct yb_admin_subject *s = tx->subjects; s != NULL; s = s->next) {
-        if (s->action != NULL && write_one(tx, s, err) < 0)
+        if (s->action != NULL && !is_unchanged(s) && write_one(tx, s, err) < 0)
             return -1;
     }
     return 0;

@@ -130,7 +130,7 @@ int yb_admin_done(struct yb_admin_tx *tx, struct yb_admin_subject *s, const char
 void yb_admin_gone(struct yb_admin_subject *s, const char *action);
 /* A row for what is no thing with a card (an import). Takes `after` over. */
 void yb_admin_note(struct yb_admin_tx *tx, const char *action, json_t *after);
-/* Writes a row for each of the above. */
+/* Writes a row for each of the above that is a change: not where a card is what it was. */
 int yb_admin_audit_write(struct yb_admin_tx *tx, struct yb_err *err) YB_MUST_USE;
 
 /* The id of a live store for new accounts: of this name or, without one, at home on this node (hex); *id

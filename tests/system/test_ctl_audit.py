@@ -101,6 +101,34 @@ def nothing(p):
     assert len(rows(p)) == before
 
 
+def again(p):
+    """What is set to what it was is no change."""
+    names = {"NODE": p.yubin_json("node", "list")[0]["name"], "STORE": p.yubin_json("store", "list")[0]["name"]}
+    for words in [("setting", "set", "time_zone", "Asia/Tokyo", *of) for of in
+                  ((), ("--tenant", "one"), ("--domain", "one.test"), ("--account", ANN), ("--lock",), ("--unlock",))] + [
+            ("setting", "set", "imap", "yes", "--account", ANN), ("tenant", "set", "one", "--max-domains", "2"),
+            ("domain", "set", "one.test", "--full-days", "1", "--contact", ANN), ("account", "set", ANN, "--name", "A"),
+            ("account", "set", ANN, "--quota", "1G", "--imap", "yes"), ("alias", "set", "a@one.test", ANN, "--note", "n"),
+            ("node", "set", "NODE", "--host", "here.test"), ("store", "set", "STORE", "--weight", "70"),
+            ("account", "suspend", ANN, "--reason", "why"), ("account", "resume", ANN), ("tenant", "suspend", "one"),
+            ("tenant", "resume", "one"), ("domain", "suspend", "one.test"), ("domain", "resume", "one.test"),
+            ("account", "forward", ANN, "x@far.test"), ("account", "retire", ANN, "--moved-to", "n@far.test"),
+            ("account", "set", ANN)]:
+        words = [names.get(w, w) for w in words]
+        p.yubin(*words)
+        before = rows(p)
+        at = p.own().database.sql("SELECT max(changed_at) FROM yubin.settings")
+        p.yubin(*words)
+        assert rows(p) == before, words
+        assert p.own().database.sql("SELECT max(changed_at) FROM yubin.settings") == at, words
+    assert [r for r in rows(p) if r["before"] == r["after"] == {}] == []
+    p.yubin("setting", "unset", "time_zone")
+    before = rows(p)
+    assert "no such setting there" in p.fails(1, "setting", "unset", "time_zone")
+    assert rows(p) == before
+    p.yubin("account", "restore", ANN)
+
+
 def forged(cursor, key):
     """The cursor with another key in it: behind the list's name, a hash of what is asked for, and a digit."""
     raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
@@ -145,6 +173,7 @@ def scenario(p):
     many(p)
     nothing(p)
     asked(p)
+    again(p)
     cursors(p)
 
 
