@@ -124,6 +124,10 @@ set_of(const struct yb_admin *a, const struct yb_admin_kind *kind)
 /* --- values: what is written, as the database takes it --- */
 
 #define TEXT_MOST 1000 /* octets of a text: it is shown in lists, and kept in the audit */
+#define PLACE_MOST 200 /* of a store's or a node's name */
+
+/* Where a store is named, these say that it is none, or any. */
+static const char *const reserved[] = { "none", "any", "all", "default" };
 
 static bool
 text_take(struct yb_str v)
@@ -270,6 +274,27 @@ yb_admin_text(struct yb_admin_tx *tx, struct yb_str v, const char *field, struct
     return yb_admin_refuse(tx, YB_ERR_SYNTAX, field, err,
                            "A text here is UTF-8 without controls, of at most %d octets",
                            TEXT_MOST);
+}
+
+int
+yb_admin_place(struct yb_admin_tx *tx, struct yb_str v, const char *what, struct yb_err *err)
+{
+    char first = v.n == 0 ? '\0' : v.p[0];
+
+    if (v.n == 0 || v.n > PLACE_MOST || !text_take(v))
+        return yb_admin_refuse(tx, YB_ERR_VALUE, "name", err,
+                               "A %s's name has 1 to %d octets of UTF-8 without controls", what,
+                               PLACE_MOST);
+    if (!yb_is_alpha(first) && !yb_is_digit(first) && (first & 0x80) == 0)
+        return yb_admin_refuse(tx, YB_ERR_VALUE, "name", err,
+                               "A %s's name begins with a letter or a digit", what);
+    for (size_t i = 0; i < YB_COUNT(reserved); i++) {
+        if (yb_str_eqi(v, yb_str_from(reserved[i])))
+            return yb_admin_refuse(tx, YB_ERR_VALUE, "name", err,
+                                   "%s is no name for a %s: it stands for other than one",
+                                   reserved[i], what);
+    }
+    return 0;
 }
 
 int

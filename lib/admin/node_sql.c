@@ -41,6 +41,8 @@ yb_admin_node_add(struct yb_admin_tx *tx, struct yb_node_id id, struct yb_str na
     struct yb_admin_subject *s;
 
     *out = NULL;
+    if (yb_admin_place(tx, name, "node", err) < 0)
+        return -1;
     yb_db_add_bytes(&p, id.v, sizeof(id.v));
     yb_db_add_text(&p, name);
     yb_db_add_text(&p, host.p == NULL ? YB_STR("") : host);

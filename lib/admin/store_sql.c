@@ -18,9 +18,13 @@ static const struct yb_db_statement list = { "store_list",
     "SELECT coalesce(json_agg(c ORDER BY c.name), '[]') FROM store_cards c" };
 static const struct yb_db_statement in_use = { "store_in_use",
     "SELECT to_json(yubin.yb_store_has_accounts(store_id)) FROM stores WHERE home = $1::uuid AND $2::text <> ''" };
+/* Whose settings name it: how many, and the first of them. It is set for tenants and domains. */
 static const struct yb_db_statement wanted = { "store_wanted",
-    "SELECT to_json(EXISTS (SELECT FROM settings t WHERE t.key = $2::text AND t.value = to_jsonb(s.name))) "
-    "  FROM stores s WHERE s.home = $1::uuid" };
+    "SELECT json_build_object('n', count(*), 'whose', (array_agg(w.whose ORDER BY w.level DESC, w.whose))[1]) "
+    "  FROM stores s JOIN settings t ON t.key = $2::text AND t.value = to_jsonb(s.name) "
+    "  LEFT JOIN domains d USING (domain_id) LEFT JOIN tenants n ON n.tenant_id = t.tenant_id, "
+    "  LATERAL (SELECT CASE WHEN d.name IS NULL THEN 'tenant' ELSE 'domain' END, coalesce('domain ' || d.name, 'tenant ' || n.name)) "
+    "    AS w (level, whose) WHERE s.home = $1::uuid" };
 /* By its name, or by the node that it is at home on. */
 static const struct yb_db_statement named = { "store_named",
     "SELECT coalesce((SELECT json_build_object('store_id', s.store_id, 'name', s.name, 'state', s.state) "
@@ -45,23 +49,54 @@ given(const struct yb_admin_values *v, const char *name)
     return yb_str(NULL, 0);
 }
 
-/* Refuses when the question, of the store and the key of the setting, is answered by true. */
+/* A question of the store and the key of the setting. */
 static int
-refuse_if(struct yb_admin_tx *tx, const struct yb_admin_subject *s,
-          const struct yb_db_statement *st, const char *field, const char *sentence,
-          struct yb_err *err)
+ask_of(struct yb_admin_tx *tx, const struct yb_admin_subject *s, const struct yb_db_statement *st,
+       json_t **answer, struct yb_err *err)
 {
     struct yb_db_params q = { 0 };
-    json_t *answer = NULL;
-    bool is;
 
     yb_db_add_bytes(&q, s->id, sizeof(s->id));
     yb_db_add_text(&q, yb_str_from(yb_setting_row(YB_SETTING_STORE)->key));
-    if (yb_admin_ask(tx, st, &q, "store", &answer, err) < 0)
+    return yb_admin_ask(tx, st, &q, "store", answer, err);
+}
+
+static int
+check_empty(struct yb_admin_tx *tx, const struct yb_admin_subject *s, struct yb_err *err)
+{
+    json_t *answer = NULL;
+    bool lived_in;
+
+    if (ask_of(tx, s, &in_use, &answer, err) < 0)
         return -1;
-    is = json_is_true(answer);
+    lived_in = json_is_true(answer);
     json_decref(answer);
-    return is ? yb_admin_refuse(tx, YB_ERR_IN_USE, field, err, "%s", sentence) : 0;
+    return lived_in ? yb_admin_refuse(tx, YB_ERR_IN_USE, "state", err,
+                                      "Accounts live in the store: it cannot be gone")
+                    : 0;
+}
+
+/* A setting that names it would name nothing. `hence`: what is refused. */
+static int
+check_unwanted(struct yb_admin_tx *tx, const struct yb_admin_subject *s, const char *field,
+               const char *hence, struct yb_err *err)
+{
+    json_t *answer = NULL;
+    struct yb_str more = YB_STR("");
+    json_int_t n;
+    int rc = 0;
+
+    if (ask_of(tx, s, &wanted, &answer, err) < 0)
+        return -1;
+    n = json_integer_value(json_object_get(answer, "n"));
+    if (n > 1)
+        more = yb_arena_printf(tx->arena, ", and %lld more,", (long long)n - 1);
+    if (n > 0)
+        rc = yb_admin_refuse(
+            tx, YB_ERR_IN_USE, field, err, "The setting of the %s%.*s names the store: %s",
+            json_string_value(json_object_get(answer, "whose")), YB_STR_ARG(more), hence);
+    json_decref(answer);
+    return rc;
 }
 
 /* What others hold on to: its mail, and its name. */
@@ -71,15 +106,14 @@ check_use(struct yb_admin_tx *tx, const struct yb_admin_subject *s, bool gone, s
 {
     bool renamed = rename.p != NULL && !yb_str_eq(rename, s->name);
 
-    if (gone && refuse_if(tx, s, &in_use, "state", "Accounts live in the store: it cannot be gone",
-                          err) < 0)
+    if (gone && (check_empty(tx, s, err) < 0 ||
+                 check_unwanted(tx, s, "state", "it cannot be gone", err) < 0))
         return -1;
-    if (gone &&
-        refuse_if(tx, s, &wanted, "state", "A setting names the store: it cannot be gone", err) < 0)
-        return -1;
-    return renamed ? refuse_if(tx, s, &wanted, "name",
-                               "A setting names the store: it keeps its name", err)
-                   : 0;
+    if (!renamed)
+        return 0;
+    return yb_admin_place(tx, rename, "store", err) < 0
+               ? -1
+               : check_unwanted(tx, s, "name", "it keeps its name", err);
 }
 
 int

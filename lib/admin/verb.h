@@ -146,6 +146,9 @@ int yb_admin_time(struct yb_admin_tx *tx, struct yb_str v, const char *field, st
 /* Is it a text that may be shown in a line? */
 int yb_admin_text(struct yb_admin_tx *tx, struct yb_str v, const char *field,
                   struct yb_err *err) YB_MUST_USE;
+/* Is it a name for a store or a node (`what`), which settings and options name it by? */
+int yb_admin_place(struct yb_admin_tx *tx, struct yb_str v, const char *what,
+                   struct yb_err *err) YB_MUST_USE;
 /* Statements that set values, for all kinds with fields; and back. */
 void yb_admin_sets_make(struct yb_admin *a);
 void yb_admin_sets_free(struct yb_admin *a);

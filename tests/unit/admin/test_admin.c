@@ -514,6 +514,9 @@ static const struct step node_steps[] = {
     { "node add 1112131415161718 here", "!There is a node of this name already" },
     { "node set here host=there.test", "'host':'there.test' 'state':'live'" },
     { "node set here state=asleep", "!A node's state is live, leaving or gone" },
+    { "node add 3132333435363738 -x", "!A node's name begins with a letter or a digit" },
+    { "node add 3132333435363738 none", "!none is no name for a node" },
+    { "node add 3132333435363738 a\x01", "!A node's name has 1 to 200 octets" },
     { "node set there host=x", "!There is no such node" },
     { "node show there", "!There is no such node" },
     { "node show here", "'store_id':null" },
@@ -830,6 +833,14 @@ static const struct step store_steps[] = {
     { "store set ssd weight=many", "!many is not a number" },
     { "store set ssd state=asleep", "!asleep is not one of live full gone" },
     { "store set ssd name=", "!A store's name has 1 to 200 octets" },
+    { "store set ssd name=-x", "!A store's name begins with a letter or a digit" },
+    { "store set ssd name=--all", "!A store's name begins with a letter or a digit" },
+    { "store set ssd name=None", "!none is no name for a store" },
+    { "store set ssd name=any", "!any is no name for a store" },
+    { "store set ssd name=9\303\274", "'name':'9" },
+    { "store set 9\303\274 name=\303\274", "'name':" },
+    { "store set \303\274 name=ssd", "" },
+    { "store set ssd name=ssd weight=7", "='weight':7" },
     { "node add 1112131415161718 two store=" OTHER_STORE, "'name':'two' 'store_id':'" OTHER_STORE "'" },
     { "node add 2122232425262728 ssd store=" THIRD_STORE, "'name':'ssd'" }, /* the name is taken */
     { "store show " THIRD_STORE, "'name':'" THIRD_STORE "' 'node':'ssd'" },
@@ -858,7 +869,9 @@ static const struct step store_steps[] = {
 static const struct step wanted_steps[] = {
     { "account add e@st.test", "'store':'ssd'" },
     { "account add f@st.test store=two", "'store':'two'" },
-    { "store set ssd name=disk", "!A setting names the store: it keeps its name" },
+    { "store set ssd name=disk", "!The setting of the domain st.test names the store: it keeps its name" },
+    { "store set two name=disk", "!The setting of the tenant st names the store: it keeps its name" },
+    { "store set two state=gone", "!Accounts live in the store: it cannot be gone" },
     { "store set ssd name=ssd state=full", "'state':'full'" },
     { "account add g@st.test", "!The domain's store, ssd, takes no new mailboxes" },
 };
@@ -887,17 +900,31 @@ START_TEST(test_stores)
             take(&(struct step){ "account add w@st.test", "'store':'two'" });
     }
     TAKE(wanted_steps);
+    cluster_sql(c, "INSERT INTO domains (tenant_id, name) SELECT tenant_id, 'st0.test' FROM tenants"
+                   " WHERE name = 'st'");
+    cluster_sql(
+        c, "INSERT INTO settings (tenant_id, domain_id, key, value) SELECT tenant_id, domain_id,"
+           " 'store', '\"two\"' FROM domains WHERE name = 'st0.test'");
+    take(&(struct step){ "store set two name=disk",
+                         "!The setting of the tenant st, and 1 more, names the store" });
+    /* Where nobody lives a setting may wait for the first. */
+    cluster_sql(c, "UPDATE settings SET value = '\"" THIRD_STORE "\"' WHERE value = '\"two\"'"
+                   " AND domain_id IS NOT NULL");
+    take(&(struct step){ "account delete d@st.test", "" });
+    take(
+        &(struct step){ "store set " THIRD_STORE " state=gone",
+                        "!The setting of the domain st0.test names the store: it cannot be gone" });
     ck_assert_str_eq(
         cluster_ask(c, "postgres",
                     "UPDATE yubin.settings SET value = '\"none\"' WHERE key = 'store'"),
         "YB003");
-    cluster_sql(
-        c, "DELETE FROM settings WHERE key = 'store'; DELETE FROM accounts USING domains d"
-           " WHERE accounts.domain_id = d.domain_id AND d.name = 'st.test';"
-           " DELETE FROM domains WHERE name = 'st.test'; DELETE FROM tenants WHERE name = 'st';"
-           " DELETE FROM stores WHERE name <> 'ssd';"
-           " DELETE FROM nodes WHERE name <> 'here';"
-           " UPDATE stores SET state = 'live', name = 'here', weight = 100");
+    cluster_sql(c, "DELETE FROM settings WHERE key = 'store'; DELETE FROM accounts USING domains d"
+                   " WHERE accounts.domain_id = d.domain_id AND d.name = 'st.test';"
+                   " DELETE FROM domains WHERE name IN ('st.test', 'st0.test'); DELETE FROM "
+                   "tenants WHERE name = 'st';"
+                   " DELETE FROM stores WHERE name <> 'ssd';"
+                   " DELETE FROM nodes WHERE name <> 'here';"
+                   " UPDATE stores SET state = 'live', name = 'here', weight = 100");
 }
 END_TEST
 
