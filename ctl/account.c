@@ -228,7 +228,7 @@ account_retired(struct ctl *c, struct yb_admin_page *page, json_t **out, struct 
                                  err);
 }
 
-#define ACCOUNT_COLUMNS "address tenant quota_bytes bytes messages suspended"
+#define ACCOUNT_COLUMNS "address tenant quota_bytes bytes messages suspended name"
 #define RETIRED_COLUMNS "address tenant kind new_address expires_at"
 
 /* clang-format off */

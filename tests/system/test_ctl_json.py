@@ -11,6 +11,8 @@ def shapes(p):
     assert [t["name"] for t in p.yubin_json("tenant", "list")] == ["one"]
     card, = p.yubin_json("account", "list", "one.test")
     assert card["address"] == ANN and card == p.yubin_json("account", "show", ANN), card
+    assert card["name"] == "Ann" and p.yubin("account", "list").splitlines()[-1].split()[-1] == "Ann", card
+    assert p.yubin("account", "list").split("\n")[0].split()[-1] == "name"
     assert card["quota_bytes"] == 1 << 30 and card["has_password"] and card["forwards"] == []
     assert p.yubin_json("alias", "list") == [] and p.yubin_json("account", "retired") == []
     assert p.yubin_json("node", "list")[0]["store_id"]
@@ -84,7 +86,7 @@ def odd_names(p):
 
 def scenario(p):
     p.tenant("one", "one.test")
-    p.account(ANN, harness.PASSWORD, "--quota", "1G")
+    p.account(ANN, harness.PASSWORD, "--quota", "1G", "--name", "Ann")
     shapes(p)
     nobodys(p)
     odd_names(p)
