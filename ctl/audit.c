@@ -28,7 +28,7 @@ audit_list(struct ctl *c, struct yb_admin_page *page, json_t **out, struct yb_er
 /* clang-format off */
 const struct ctl_command ctl_audit_commands[] = {
     { "audit", "list", "[NAME]", "who changed what, by which way (of an address, a domain, a tenant, a node; all), oldest first",
-      .options = list_options, .columns = "at by client action object before after", .run = ctl_list, .list = audit_list },
+      .options = list_options, .columns = "at by client action object before after", .turned = true, .run = ctl_list, .list = audit_list },
     { .noun = NULL },
 };
 /* clang-format on */

@@ -14,6 +14,7 @@
 enum ctl_exit { CTL_DONE = 0, CTL_REFUSED = 1, CTL_USAGE = 2, CTL_LATER = 75 };
 
 #define CTL_MAX_OPTIONS 16
+#define CTL_COLUMNS 12     /* of a list, at most */
 #define CTL_MAX_WORDS 1001 /* an alias may have 1 000 targets */
 
 struct ctl_option_row {
@@ -35,7 +36,9 @@ struct ctl {
     size_t n_words;
     struct ctl_given options[CTL_MAX_OPTIONS];
     size_t n_options;
-    struct yb_str next; /* of a list that goes on: the cursor */
+    struct yb_str next;         /* of a list that goes on: the cursor */
+    bool begun;                 /* a part of a list is printed */
+    size_t widths[CTL_COLUMNS]; /* of its columns, as far as they are known */
     struct yb_arena *arena;
     struct yb_conf_source *source;
     struct yb_conf *conf;
@@ -56,6 +59,8 @@ struct ctl_command {
     bool late; /* waits for people or works long: calls ctl_begin() itself, when it is time */
     /* Fills *out (may stay NULL: nothing is shown); what it holds after -1 is shown as well. */
     int (*run)(struct ctl *c, json_t **out, struct yb_err *err);
+    bool
+        turned; /* of a list: but for --all, which goes the other way, the first page is shown last */
     /* Of a list in pages, whose run is ctl_list(): one page. */
     int (*list)(struct ctl *c, struct yb_admin_page *page, json_t **out, struct yb_err *err);
 };
@@ -88,8 +93,8 @@ struct yb_str ctl_option(const struct ctl *c, const char *name);
 bool ctl_has(const struct ctl *c, const char *name);
 /* The values given for the command's fields. */
 struct yb_admin_values ctl_values(const struct ctl *c);
-/* list.c: a page of command->list, by --limit, --after and --q; or page by page, printed as they come, by
- * --all. */
+/* list.c: a page of command->list, by --limit, --after and --q; what is longer than a thousand rows (--all,
+ * too) page by page, printed as they come. */
 int ctl_list(struct ctl *c, json_t **out, struct yb_err *err) YB_MUST_USE;
 /* --limit; `usual` where it was not said. And the word about it where only the latest are shown. */
 int ctl_limit(const struct ctl *c, size_t usual, size_t *limit, struct yb_err *err) YB_MUST_USE;
@@ -109,8 +114,8 @@ int ctl_commit(struct ctl *c, struct yb_err *err) YB_MUST_USE;
 
 /* Prints what a command gave, and how to go on where it is a page that does not end the list. */
 void ctl_print(const struct ctl *c, const json_t *out);
-/* A list piece by piece: one document all the same. `n`: so many rows came before; NULL: the end. */
-void ctl_print_piece(const struct ctl *c, const json_t *rows, size_t n);
+/* A list piece by piece: the same document as in one. `n`: so many rows came before; NULL: the end. */
+void ctl_print_piece(struct ctl *c, const json_t *rows, size_t n);
 
 /* Options that every list has. */
 #define CTL_PAGE_OPTIONS                                                                           \

@@ -91,7 +91,7 @@ main(int argc, char **argv)
                 json_decref(out);
                 out = NULL;
             }
-            if ((c.json || c.lines) && out == NULL)
+            if ((c.lines || (c.json && !c.begun)) && out == NULL) /* not inside another document */
                 out = problem_of(&c, &err);
         }
     }

@@ -2,9 +2,9 @@
 #include "ctl/ctl.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#define MAX_COLUMNS 12
 #define WARNINGS "warnings" /* of lib/admin: not part of what is shown */
 
 /* What others wrote must not steer the operator's terminal. */
@@ -109,36 +109,43 @@ print_row(const struct yb_str *cells, const size_t *widths, size_t n)
     putchar('\n');
 }
 
-/* Columns are as wide as these rows need. */
 static void
-print_list(const struct ctl *c, const json_t *list, bool head)
+widen(size_t *width, struct yb_str cell)
 {
-    struct yb_str names[MAX_COLUMNS], rest = yb_str_from(c->command->columns), cells[MAX_COLUMNS];
-    size_t n = 0, widths[MAX_COLUMNS];
+    size_t w = width_of(cell);
+
+    *width = w > *width ? w : *width;
+}
+
+/* Columns are as wide as these rows need, and `widths` says. */
+static void
+print_list(const struct ctl *c, const json_t *list, bool head, size_t widths[CTL_COLUMNS])
+{
+    struct yb_str names[CTL_COLUMNS], rest = yb_str_from(c->command->columns), cells[CTL_COLUMNS];
+    struct yb_arena *arena = yb_arena_new(4096);
+    size_t n = 0;
     json_t *o;
     size_t i;
 
-    while (n < MAX_COLUMNS && yb_str_split(&rest, ' ', &names[n])) {
-        names[n] = yb_arena_dup(c->arena, names[n]);
-        widths[n] = names[n].n;
+    while (n < CTL_COLUMNS && yb_str_split(&rest, ' ', &names[n])) {
+        names[n] = yb_arena_dup(arena, names[n]);
+        widen(&widths[n], names[n]);
         n++;
     }
-    json_array_foreach(list, i, o)
+    json_array_foreach((json_t *)(uintptr_t)list, i, o)
     {
-        for (size_t k = 0; k < n; k++) {
-            size_t w = width_of(value_text(c->arena, json_object_get(o, names[k].p)));
-
-            widths[k] = w > widths[k] ? w : widths[k];
-        }
+        for (size_t k = 0; k < n; k++)
+            widen(&widths[k], value_text(arena, json_object_get(o, names[k].p)));
     }
     if (head)
         print_row(names, widths, n);
-    json_array_foreach(list, i, o)
+    json_array_foreach((json_t *)(uintptr_t)list, i, o)
     {
         for (size_t k = 0; k < n; k++)
-            cells[k] = value_text(c->arena, json_object_get(o, names[k].p));
+            cells[k] = value_text(arena, json_object_get(o, names[k].p));
         print_row(cells, widths, n);
     }
+    yb_arena_free(&arena);
 }
 
 /* They are for people, wherever the rest goes. */
@@ -192,6 +199,8 @@ print_next(const struct ctl *c, size_t shown)
 void
 ctl_print(const struct ctl *c, const json_t *out)
 {
+    size_t widths[CTL_COLUMNS] = { 0 };
+
     print_warnings(c, out);
     if (c->lines) {
         print_lines(out);
@@ -199,34 +208,40 @@ ctl_print(const struct ctl *c, const json_t *out)
         json_dumpf(out, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY);
         putchar('\n');
     } else if (json_is_array(out)) {
-        print_list(c, out, true);
+        print_list(c, out, true, widths);
     } else {
         print_object(c, out);
     }
     print_next(c, json_array_size(out));
 }
 
-void
-ctl_print_piece(const struct ctl *c, const json_t *rows, size_t n)
+/* Within the brackets of one array, which the pieces have together. */
+static void
+print_members(const json_t *rows, size_t n)
 {
-    json_t *one;
-    size_t i;
+    char *text = json_array_size(rows) == 0 ? NULL : json_dumps(rows, JSON_INDENT(2));
+    size_t size = text == NULL ? 0 : strlen(text);
 
+    if (size > 3) /* "[", lines, and a last one that is "]" */
+        printf("%c%.*s", n == 0 ? '[' : ',', (int)(size - 3), text + 1);
+    free(text); /* Jansson's own */
+}
+
+void
+ctl_print_piece(struct ctl *c, const json_t *rows, size_t n)
+{
     if (c->lines) {
         if (rows != NULL)
             print_lines(rows);
-    } else if (!c->json) {
+    } else if (c->json) {
         if (rows != NULL)
-            print_list(c, rows, n == 0);
-    } else {
-        if (n == 0 && rows != NULL)
-            putchar('[');
-        json_array_foreach(rows, i, one)
-        {
-            fputs(n + i == 0 ? "\n" : ",\n", stdout);
-            json_dumpf(one, stdout, JSON_INDENT(2));
-        }
-        if (rows == NULL)
-            fputs("\n]\n", stdout);
+            print_members(rows, n);
+        else
+            fputs(n == 0 ? "[]\n" : "\n]\n", stdout);
+    } else if (json_array_size(rows) > 0 || !c->begun) {
+        print_list(c, rows, !c->begun, c->widths);
     }
+    c->begun = true;
+    if (rows == NULL)
+        print_next(c, n);
 }

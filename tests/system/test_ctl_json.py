@@ -70,6 +70,21 @@ def nobodys(p):
     p.yubin("tenant", "delete", "empty")
 
 
+def many(p):
+    """However long, it is one document, of the same octets; each row is there, once."""
+    p.yubin("domain", "add", "odd", "many.test")
+    p.yubin("account", "add", "--from", "-", given="".join('{"address": "u%04d@many.test"}\n' % n for n in range(2100)))
+    for words in (("--limit", "2000"), ("--limit", "60000"), ("--all",), ()):
+        text = p.run("--json", "account", "list", "many.test", *words).stdout
+        found = json.loads(text)
+        assert [card["address"] for card in found] == ["u%04d@many.test" % n for n in range(2000 if "2000" in words else 2100)], words
+        assert text == json.dumps(found, indent=2, ensure_ascii=False) + "\n", words
+        assert p.yubin("account", "list", "many.test", *words).count("address") == 1, words
+    *found, cursor = p.yubin_lines("account", "list", "many.test", "--limit", "2000")
+    rest = p.yubin_lines("account", "list", "many.test", "--after", cursor["next"])
+    assert len(found) == 2000 and [card["address"] for card in rest] == ["u%04d@many.test" % n for n in range(2000, 2100)]
+
+
 def odd_names(p):
     """An address that needs quotes is shown with them, so that what is shown can be given back."""
     p.tenant("odd", "odd.test")
@@ -90,6 +105,7 @@ def scenario(p):
     shapes(p)
     nobodys(p)
     odd_names(p)
+    many(p)
 
 
 if __name__ == "__main__":

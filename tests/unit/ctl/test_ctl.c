@@ -31,7 +31,7 @@ catch_output(void)
 static const char *
 caught_output(void)
 {
-    static char text[20000];
+    static char text[2000000];
     ssize_t n;
 
     fflush(NULL);
@@ -357,39 +357,58 @@ END_TEST
 
 /* --- what is printed --- */
 
-/* A list of three in pages of two, by what is in the cursor. */
+/* A list of so many rows, in pages of at most `limit`; the second page is empty, as of a search. The cursor
+ * is where it goes on. */
+static size_t list_rows, most_at_once;
+
 static int
-two_at_once(struct ctl *c, struct yb_admin_page *page, json_t **out, struct yb_err *err)
+some_rows(struct ctl *c, struct yb_admin_page *page, json_t **out, struct yb_err *err)
 {
-    (void)c;
+    uint64_t at = 0;
+    size_t end;
+
     (void)err;
-    *out = page->after.n == 0 ? json_pack("[{s:s, s:i}, {s:s, s:i}]", "name", "a", "size", 1,
-                                          "name", "b", "size", 2)
-                              : json_pack("[{s:s, s:i}]", "name", "c", "size", 3);
-    page->next = page->after.n == 0 ? YB_STR("more") : YB_STR("");
+    ck_assert(page->after.n == 0 || yb_str_u64(yb_str_skip(page->after, 1), 100000, &at));
+    *out = json_array();
+    most_at_once = page->limit > most_at_once ? page->limit : most_at_once;
+    end = at + page->limit < list_rows ? at + page->limit : list_rows;
+    if (at > 0 && page->after.p[0] == 'e') { /* nothing there, but it goes on */
+        page->next = yb_arena_printf(c->arena, "x%zu", (size_t)at);
+        return 0;
+    }
+    for (size_t i = (size_t)at; i < end; i++)
+        json_array_append_new(
+            *out, json_pack("{s:I, s:[], s:{s:s}}", "n", (json_int_t)i, "none", "in", "a", "b"));
+    page->next = end == list_rows ? YB_STR("")
+                                  : yb_arena_printf(c->arena, "%c%zu", at == 0 ? 'e' : 'x', end);
     return 0;
 }
 
 static const struct {
-    bool all, json, lines;
-    const char *want;
+    size_t rows;
+    const char *option, *value;
+    size_t shown;
+    const char *next;
 } pages[] = {
-    { false, false, false,
-      "name  size\na     1\nb     2\nyubin: only 2 are shown: go on with --after more, or "
-      "--all\n" },
-    { false, false, true,
-      "{\"name\":\"a\",\"size\":1}\n{\"name\":\"b\",\"size\":2}\n{\"next\":\"more\"}\n" },
-    { true, false, false, "name  size\na     1\nb     2\nc     3\n" },
-    { true, false, true,
-      "{\"name\":\"a\",\"size\":1}\n{\"name\":\"b\",\"size\":2}\n{\"name\":\"c\",\"size\":3}\n" },
-    { true, true, false, NULL },
-    { false, true, false, NULL },
+    { 3, NULL, NULL, 3, NULL },
+    { 0, NULL, NULL, 0, NULL },
+    { 3, "--limit", "2", 2, "e2" },
+    { 3, "--limit", "3", 3, NULL },
+    { 0, "--all", "", 0, NULL },
+    { 1000, "--limit", "5000", 1000, NULL },
+    { 2500, "--all", "", 2500, NULL },
+    { 2500, "--limit", "60000", 2500, NULL },
+    { 2500, "--limit", "2400", 2400, "x2400" },
+    { 2500, "--limit", "1001", 1001, "x1001" },
+    { 12000, NULL, NULL, 10000, "x10000" },
 };
 
-START_TEST(test_pages)
+/* What a list prints, which was asked for with the options of a row. */
+static const char *
+page_said(size_t row, bool json, bool lines)
 {
     static const struct ctl_command list = {
-        "x", "list", "", "", .columns = "name size", .list = two_at_once
+        "x", "list", "", "", .columns = "n none in", .list = some_rows
     };
     struct ctl c = ctl_new();
     struct yb_err err = { 0 };
@@ -397,23 +416,134 @@ START_TEST(test_pages)
     const char *said;
 
     c.command = &list;
-    c.json = pages[_i].json;
-    c.lines = pages[_i].lines;
-    if (pages[_i].all)
-        c.options[c.n_options++] = (struct ctl_given){ "--all", "" };
+    c.json = json;
+    c.lines = lines;
+    if (pages[row].option != NULL)
+        c.options[c.n_options++] = (struct ctl_given){ pages[row].option, pages[row].value };
+    list_rows = pages[row].rows;
+    most_at_once = 0;
     catch_output();
     ck_assert_int_eq(ctl_list(&c, &out, &err), 0);
     if (out != NULL)
         ctl_print(&c, out);
     json_decref(out);
     said = caught_output();
-    if (pages[_i].want != NULL) {
-        ck_assert_str_eq(said, pages[_i].want);
-    } else {
-        out = json_loads(said, JSON_DISABLE_EOF_CHECK, NULL);
-        ck_assert_msg(json_array_size(out) == (pages[_i].all ? 3 : 2), "%s", said);
-        json_decref(out);
-    }
+    ck_assert_uint_le(most_at_once, 1000);
+    yb_arena_free(&c.arena);
+    return said;
+}
+
+/* The document is the one that the whole list would be, octet by octet. */
+START_TEST(test_pages_json)
+{
+    const char *said = page_said((size_t)_i, true, false);
+    json_t *all = json_array();
+    char *want, told[100] = "";
+
+    for (size_t i = 0; i < pages[_i].shown; i++)
+        json_array_append_new(
+            all, json_pack("{s:I, s:[], s:{s:s}}", "n", (json_int_t)i, "none", "in", "a", "b"));
+    want = json_dumps(all, JSON_INDENT(2));
+    if (pages[_i].next != NULL)
+        snprintf(told, sizeof(told), "yubin: only %zu are shown: go on with --after %s, or --all\n",
+                 pages[_i].shown, pages[_i].next);
+    ck_assert_msg(strlen(said) == strlen(want) + 1 + strlen(told), "%.300s", said);
+    ck_assert(strncmp(said, want, strlen(want)) == 0 && said[strlen(want)] == '\n');
+    ck_assert_str_eq(said + strlen(want) + 1, told);
+    free(want);
+    json_decref(all);
+}
+END_TEST
+
+static size_t
+count_lines(struct yb_str text)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < text.n; i++)
+        n += text.p[i] == '\n';
+    return n;
+}
+
+START_TEST(test_pages)
+{
+    struct yb_str said = yb_str_from(page_said((size_t)_i, false, true)), last = said, line;
+    const char *next = pages[_i].next;
+
+    ck_assert_uint_eq(count_lines(said), pages[_i].shown + (next != NULL));
+    while (yb_str_split(&last, '\n', &line) && last.n > 0)
+        ;
+    ck_assert(next == NULL || yb_str_find_str(line, yb_str_from(next)) < line.n);
+    /* As a table it has a head, once. */
+    said = yb_str_from(page_said((size_t)_i, false, false));
+    ck_assert_uint_eq(count_lines(said), 1 + pages[_i].shown + (next != NULL));
+    ck_assert(yb_str_starts(said, YB_STR("n")));
+    line = yb_str_skip(said, yb_str_find(said, '\n'));
+    ck_assert_uint_eq(yb_str_find_str(line, YB_STR("none")), line.n);
+    ck_assert(next == NULL || yb_str_find_str(line, yb_str_from(next)) < line.n);
+}
+END_TEST
+
+/* A list that begins with its latest row, each page turned round already. */
+static int
+backwards(struct ctl *c, struct yb_admin_page *page, json_t **out, struct yb_err *err)
+{
+    json_t *rows;
+
+    if (some_rows(c, page, &rows, err) < 0)
+        return -1;
+    *out = json_array();
+    for (size_t i = json_array_size(rows); i-- > 0;)
+        json_array_append(*out, json_array_get(rows, i));
+    json_decref(rows);
+    return 0;
+}
+
+START_TEST(test_turned)
+{
+    static const struct ctl_command list = {
+        "x", "list", "", "", .columns = "n", .turned = true, .list = backwards
+    };
+    struct ctl c = ctl_new();
+    struct yb_err err = { 0 };
+    json_t *out = NULL, *row;
+    size_t i;
+
+    c.command = &list;
+    c.json = true;
+    c.options[c.n_options++] = (struct ctl_given){ "--limit", "2400" };
+    list_rows = 2500;
+    most_at_once = 0;
+    catch_output();
+    ck_assert_int_eq(ctl_list(&c, &out, &err), 0);
+    ck_assert_ptr_null(out);
+    out = json_loads(caught_output(), JSON_DISABLE_EOF_CHECK, NULL);
+    ck_assert_uint_eq(json_array_size(out), 2400);
+    json_array_foreach(out, i, row)
+        ck_assert_int_eq(json_integer_value(json_object_get(row, "n")), 2399 - (json_int_t)i);
+    ck_assert_str_eq(c.next.p, "x2400");
+    ck_assert_uint_le(most_at_once, 1000);
+    json_decref(out);
+    yb_arena_free(&c.arena);
+}
+END_TEST
+
+/* Columns of a later piece are no narrower. */
+START_TEST(test_pieces)
+{
+    static const struct ctl_command list = { "x", "list", "", "", .columns = "a b" };
+    struct ctl c = ctl_new();
+    json_t *one = json_pack("[{s:s, s:i}]", "a", "long one", "b", 1);
+    json_t *two = json_pack("[{s:s, s:i}]", "a", "x", "b", 2);
+
+    c.command = &list;
+    catch_output();
+    ctl_print_piece(&c, one, 0);
+    ctl_print_piece(&c, two, 1);
+    ctl_print_piece(&c, NULL, 2);
+    ck_assert_str_eq(caught_output(), "a         b\nlong one  1\nx         2\n");
+    json_decref(one);
+    json_decref(two);
     yb_arena_free(&c.arena);
 }
 END_TEST
@@ -478,6 +608,9 @@ main(void)
     tcase_add_test(tc, test_words_for_values);
     tcase_add_test(tc, test_empty_values);
     tcase_add_loop_test(tc, test_pages, 0, (int)YB_COUNT(pages));
+    tcase_add_loop_test(tc, test_pages_json, 0, (int)YB_COUNT(pages));
+    tcase_add_test(tc, test_turned);
+    tcase_add_test(tc, test_pieces);
     tcase_add_loop_test(tc, test_print, 0, (int)YB_COUNT(prints));
     suite_add_tcase(s, tc);
     srunner_run_all(sr, CK_NORMAL);
