@@ -644,6 +644,8 @@ START_TEST(test_listen_topics)
     heard_wait(&h, 1, 0, 2, 2);
     ck_assert_int_ge(yb_clock_ms() - from, 300);
     yb_db_listener_stop(&l);
+    ck_assert_int_eq(h.n, 2); /* each by its own channel only */
+    ck_assert_str_eq(h.payload[1], "again");
 
     conf.topics[0].again_ms = 1;
     conf.topics[0].rest_ms = 0;
