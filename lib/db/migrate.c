@@ -13,7 +13,8 @@
 #define MAX_FILES 1000
 #define MAX_FILE_SIZE (4u << 20)
 #define CONNECT_MS 10000
-/* A file that says how long it waits for locks does not get them: so often, with a rest, again. */
+/* A file that does not get its locks, or one of two that would wait for each other: so often, with a
+ * rest, again. */
 #define TIMES_MORE 300
 #define REST_US 1000000
 /* Migrations rewrite tables; the lock is waited for as long as another migration may take. */
@@ -34,6 +35,14 @@
 /* Who waits for a lock has a snapshot, and what is alone waits for that: so for a moment, again and
  * again. */
 #define SHORTLY " SET LOCAL lock_timeout = '500ms';"
+/*
+ * And so does a file: daemons and commands, which go on meanwhile, wait behind who waits for a table,
+ * and for what he holds already. Of two that wait for each other the one ends that finds it out, which
+ * shall be us; less than a second, after which others look.
+ */
+#define GIVES_WAY                                                                                  \
+    SHORTLY " SELECT set_config('deadlock_timeout', '100ms', true) FROM pg_roles"                  \
+            " WHERE rolname = current_user AND rolsuper"
 #define CONNECTING_ROLE "-- run-as: connecting role\n"
 #define REPEATED "-- run: repeated\n"
 #define ALONE "-- run: alone\n"
@@ -404,7 +413,9 @@ file_run(struct migration *m, PGconn *tx, struct file *f, bool *done, struct yb_
     if (tx != m->pg) {
         rc = alone_run(m->pg, f, &why);
     } else {
-        rc = become_owner(tx, !file_begins(f, CONNECTING_ROLE), &why);
+        rc = run(tx, GIVES_WAY, &why);
+        if (rc == 0)
+            rc = become_owner(tx, !file_begins(f, CONNECTING_ROLE), &why);
         if (rc == 0)
             rc =
                 file_begins(f, REPEATED) ? repeated_run(tx, f, done, &why) : run(tx, f->text, &why);

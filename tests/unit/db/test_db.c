@@ -1149,6 +1149,51 @@ START_TEST(test_migrate_alone)
 }
 END_TEST
 
+/*
+ * A file wants a table in which somebody's transaction wrote, and says nothing of how long it waits: who
+ * only reads goes on meanwhile, and the file is run when that transaction is over. Of two that wait for
+ * each other it would be the one that ends.
+ */
+START_TEST(test_migrate_gives_way)
+{
+    char dir[] = "/tmp/yubin-migrate-XXXXXX", conninfo[256];
+    struct migration m = { .rc = -1 };
+    PGconn *writer, *reader;
+    PGresult *r;
+    pthread_t t;
+
+    other_database("gives_way", conninfo);
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+    file_copy(dir, "0001_roles.sql");
+    file_write(dir, "0002_t.sql", "CREATE TABLE t (n integer);");
+    m.conninfo = conninfo;
+    m.dir = dir;
+    alone_run(&m);
+    ck_assert_msg(m.rc == 0, "%s", m.err.text);
+    file_write(dir, "0003_more.sql",
+               "ALTER TABLE t ADD COLUMN more integer;"
+               " SELECT 1 / (current_setting('deadlock_timeout') = '100ms')::integer;");
+    writer = lock_hold(conninfo, "postgres", "BEGIN; INSERT INTO yubin.t VALUES (1)");
+    ck_assert_int_eq(pthread_create(&t, NULL, alone_run, &m), 0);
+    wait_for_waiter("gives_way", "ADD COLUMN more");
+    reader =
+        lock_hold(conninfo, "postgres", "SET lock_timeout = '10s'; BEGIN; SELECT FROM yubin.t");
+    ck_assert_int_eq(PQtransactionStatus(reader), PQTRANS_INTRANS);
+    PQfinish(reader);
+    PQclear(PQexec(writer, "COMMIT"));
+    pthread_join(t, NULL);
+    ck_assert_msg(m.rc == 0 && m.report.last == 3, "%s", m.err.text);
+    r = PQexec(writer, "SELECT n, more FROM yubin.t");
+    ck_assert_int_eq(PQntuples(r), 1);
+    PQclear(r);
+    PQfinish(writer);
+    file_write(dir, "0001_roles.sql", NULL);
+    file_write(dir, "0002_t.sql", NULL);
+    file_write(dir, "0003_more.sql", NULL);
+    ck_assert_int_eq(rmdir(dir), 0);
+}
+END_TEST
+
 /* The owner's lock is waited for, and then the record read again; what any other role can lock stops
  * nothing. */
 START_TEST(test_migrate_lock)
@@ -1237,6 +1282,7 @@ main(void)
     tcase_add_test(tc, test_migrate_at_once);
     tcase_add_test(tc, test_migrate_repeated);
     tcase_add_test(tc, test_migrate_alone);
+    tcase_add_test(tc, test_migrate_gives_way);
     tcase_add_test(tc, test_migrate_lock);
     suite_add_tcase(s, tc);
     srunner_run_all(sr, CK_NORMAL);
