@@ -30,5 +30,6 @@ dist_schema_DATA = \
 	schema/0028_store_answers.sql \
 	schema/0029_store_index.sql \
 	schema/0030_store_fill.sql \
-	schema/0031_import.sql
+	schema/0031_import.sql \
+	schema/0041_before_told.sql
 EXTRA_DIST += schema/README.md

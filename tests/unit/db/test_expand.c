@@ -163,6 +163,37 @@ START_TEST(test_settings_are_kept)
 }
 END_TEST
 
+/* The names and sentences by which the version before tells people what is wrong. */
+START_TEST(test_refusals_are_told)
+{
+    static const char *const refused[][2] = {
+        { "DELETE FROM domains WHERE name = ''e.test''",
+          "accounts_tenant_id_domain_id_fkey: update or delete on table" },
+        { "INSERT INTO domains (tenant_id, name) SELECT tenant_id, ''f.test'' FROM tenants WHERE "
+          "name = ''t3''",
+          "hosted_names_pkey: f.test is a domain and a domain alias" },
+        { "INSERT INTO domain_aliases (tenant_id, domain_id, name) SELECT tenant_id, domain_id,"
+          " ''d2.test'' FROM domains WHERE name = ''d1.test''",
+          "hosted_names_pkey: d2.test is a domain and a domain alias" },
+    };
+    char sql[900];
+
+    for (size_t i = 0; i < YB_COUNT(refused); i++) {
+        const char *told;
+
+        snprintf(sql, sizeof(sql),
+                 "SET search_path = yubin, pg_temp;"
+                 "CREATE FUNCTION pg_temp.told(p_sql text) RETURNS text LANGUAGE plpgsql AS $$"
+                 " DECLARE k text; m text; BEGIN EXECUTE p_sql; RETURN ''; EXCEPTION WHEN OTHERS"
+                 " THEN GET STACKED DIAGNOSTICS k = CONSTRAINT_NAME, m = MESSAGE_TEXT;"
+                 " RETURN k || ': ' || m; END $$; SELECT pg_temp.told('%s')",
+                 refused[i][0]);
+        told = cluster_ask(c, "postgres", sql);
+        ck_assert_msg(strncmp(told, refused[i][1], strlen(refused[i][1])) == 0, "%s", told);
+    }
+}
+END_TEST
+
 /* What is there, but for what nothing that was released used: yubin_admin is whom yubin_api becomes,
  * and no program logs in as that yet. */
 START_TEST(test_nothing_is_taken_away)
@@ -210,6 +241,7 @@ main(void)
     tcase_add_test(tc, test_nothing_is_taken_away);
     tcase_add_test(tc, test_counts_are_filled);
     tcase_add_test(tc, test_settings_are_kept);
+    tcase_add_test(tc, test_refusals_are_told);
     suite_add_tcase(s, tc);
     srunner_run_all(sr, CK_NORMAL);
     failed = srunner_ntests_failed(sr);
