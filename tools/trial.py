@@ -301,10 +301,12 @@ class Daemon:
 
 
 class Trial:
-    """home: where everything is kept; build: where the programs are; options: {section: {name: value}}."""
+    """home: where everything is kept; build: where the programs are; options: {section: {name: value}}; schema: the
+    migrations that the database begins with."""
 
-    def __init__(self, home, build, port_base, options=None, durable=True, hostname="mail.yubin.test"):
-        self.home, self.build, self.port_base = home, build, port_base
+    def __init__(self, home, build, port_base, options=None, durable=True, hostname="mail.yubin.test",
+                 schema=os.path.join(TOP, "schema")):
+        self.home, self.build, self.port_base, self.schema = home, build, port_base, schema
         self.hostname, self.options = hostname, options or {}
         self.conf = os.path.join(home, "yubin.conf")
         self.mail_root = os.path.join(home, "mail")
@@ -382,7 +384,7 @@ class Trial:
         self.database.create()
         self.database.start()
         self.database.make()
-        self.yubin("schema", "migrate", "--user", "postgres", "--files", os.path.join(TOP, "schema"))
+        self.yubin("schema", "migrate", "--user", "postgres", "--files", self.schema)
         if not os.path.exists(os.path.join(self.home, "node")):
             self.yubin("node", "init")
         if not os.path.exists(os.path.join(self.mail_root, ".yubin-store")):

@@ -127,6 +127,8 @@ def log_lines(daemon, *words):
 class Platform:
     """The running platform as a scenario sees it."""
 
+    patience = 30  # seconds that a client waits
+
     def __init__(self, ends, running=None):
         self.ends, self.trial = ends, running
         self.passwords = {a["address"]: a["password"] for a in ends["accounts"]}
@@ -184,23 +186,23 @@ class Platform:
         return ssl.create_default_context(cafile=self.ends["ca"])
 
     def smtp(self):
-        return smtplib.SMTP(self.ends["host"], self.ends["smtp"], timeout=30)
+        return smtplib.SMTP(self.ends["host"], self.ends["smtp"], timeout=self.patience)
 
     def submission(self, address=None, password=None):
-        s = smtplib.SMTP(self.ends["host"], self.ends["submission"], timeout=30)
+        s = smtplib.SMTP(self.ends["host"], self.ends["submission"], timeout=self.patience)
         s.starttls(context=self.tls())
         if address:
             s.login(address, password or self.passwords[address])
         return s
 
     def imap(self, address=None, password=None):
-        c = imaplib.IMAP4_SSL(self.ends["host"], self.ends["imaps"], ssl_context=self.tls(), timeout=30)
+        c = imaplib.IMAP4_SSL(self.ends["host"], self.ends["imaps"], ssl_context=self.tls(), timeout=self.patience)
         if address:
             c.login(address, password or self.passwords[address])
         return c
 
     def pop3(self, address=None, password=None):
-        c = poplib.POP3_SSL(self.ends["host"], self.ends["pop3s"], context=self.tls(), timeout=30)
+        c = poplib.POP3_SSL(self.ends["host"], self.ends["pop3s"], context=self.tls(), timeout=self.patience)
         if address:
             c.user(address)
             c.pass_(password or self.passwords[address])
@@ -208,7 +210,7 @@ class Platform:
 
     def raw(self, service, tls=False):
         """A bare connection, for what no library would send."""
-        s = socket.create_connection((self.ends["host"], self.ends[service]), timeout=30)
+        s = socket.create_connection((self.ends["host"], self.ends[service]), timeout=self.patience)
         return self.tls().wrap_socket(s, server_hostname=self.ends["host"]) if tls else s
 
     # --- what a stranger hears, and what is there then ---
@@ -285,14 +287,14 @@ def build_folder():
 
 
 @contextlib.contextmanager
-def platform(options=None, start=True, environment=None):
-    """A new platform; `options` are sections of yubin.conf. Everything is gone afterwards, also when
-    somebody (timeout) ends us by SIGTERM."""
+def platform(options=None, start=True, environment=None, build=None, **more):
+    """A new platform; `options` are sections of yubin.conf, `more` is Trial's. Everything is gone afterwards, also
+    when somebody (timeout) ends us by SIGTERM."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     work = tempfile.mkdtemp(prefix="yb-", dir=os.environ.get("YUBIN_TEST_DIR", "/var/tmp"))
     os.chmod(work, 0o755)
     base = int(os.environ.get("YUBIN_PORT_BASE") or free_port_base())
-    running = trial.Trial(work, build_folder(), base, options, durable=False, hostname=HOSTNAME)
+    running = trial.Trial(work, build or build_folder(), base, options, durable=False, hostname=HOSTNAME, **more)
     running.environment = environment or {}
     if os.access(build_folder(), os.W_OK):
         running.database.kept = os.path.join(build_folder(), "tests")
