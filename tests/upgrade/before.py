@@ -17,8 +17,10 @@ def _git(*words, **more):
 
 def commit():
     """The state before FIRST_NEW. Skips where there is no history: in a release's tree, in a shallow clone."""
-    if shutil.which("git") is None or _git("rev-parse", "--git-dir").returncode != 0:
-        raise harness.Skip("the version before is built from the history, and this tree is no git checkout")
+    there = _git("rev-parse", "--git-dir") if shutil.which("git") else None
+    if there is None or there.returncode != 0:
+        why = there.stderr.decode().strip().splitlines() if there else ["there is no git"]
+        raise harness.Skip("the version before is built from the history of a checkout: %s" % (why or ["none"])[0])
     came = _git("log", "--diff-filter=A", "--format=%H", "--", "schema/" + FIRST_NEW).stdout.decode().split()
     if not came:
         raise harness.Skip("the history does not say when schema/%s came" % FIRST_NEW)
