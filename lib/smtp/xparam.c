@@ -194,6 +194,21 @@ account_write(const struct yb_lmtp_rcpt *r, struct yb_buf *out)
 }
 
 static bool
+home_read(struct yb_lmtp_rcpt *r, struct yb_str v)
+{
+    return yb_store_id_parse(v, &r->home) && !yb_store_id_is_zero(r->home);
+}
+
+static bool
+home_write(const struct yb_lmtp_rcpt *r, struct yb_buf *out)
+{
+    if (yb_store_id_is_zero(r->home))
+        return false;
+    add_hex(out, r->home.v, sizeof(r->home.v));
+    return true;
+}
+
+static bool
 quota_read(struct yb_lmtp_rcpt *r, struct yb_str v)
 {
     return yb_str_u64(v, INT64_MAX, &r->quota);
@@ -331,6 +346,7 @@ static const struct mail_row mail_rows[] = {
 static const struct rcpt_row rcpt_rows[] = {
     { YB_STR_INIT("XDELIVERY"), true,  delivery_read, delivery_write },
     { YB_STR_INIT("XACCOUNT"),  true,  account_read,  account_write },
+    { YB_STR_INIT("XHOME"),     true,  home_read,     home_write },
     { YB_STR_INIT("XQUOTA"),    true,  quota_read,    quota_write },
     { YB_STR_INIT("XMARK"),     true,  mark_read,     mark_write },
     { YB_STR_INIT("XACCEPTED"), false, accepted_read, accepted_write },

@@ -89,6 +89,11 @@ static const struct {
     { "TO:<a@b.test> XACCEPTED=1", YB_PARAMS_LMTP, "5.5.4", NULL },
     { "TO:<a@b.test> XACCEPTED XACCEPTED", YB_PARAMS_LMTP, "5.5.4", NULL },
     { "TO:<a@b.test> XDELIVERY=00", YB_PARAMS_LMTP, "5.5.4", NULL },
+    { "TO:<a@b.test> XHOME=ffeeddccbbaa99887766554433221100", YB_PARAMS_LMTP, NULL, "a@b.test" },
+    { "TO:<a@b.test> XHOME=ffeeddccbbaa99887766554433221100", 0, "5.3.3", NULL },
+    { "TO:<a@b.test> XHOME=ffeeddccbbaa9988", YB_PARAMS_LMTP, "5.5.4", NULL },
+    { "TO:<a@b.test> XHOME=00000000000000000000000000000000", YB_PARAMS_LMTP, "5.5.4", NULL },
+    { "TO:<a@b.test> XHOME", YB_PARAMS_LMTP, "5.5.4", NULL },
     { "TO:<a@b.test> ORCPT=rfc822;a+40b.test", YB_PARAMS_LMTP, NULL, "a@b.test" },
     { "TO:<a@b.test> ORCPT=a", YB_PARAMS_LMTP, "5.5.4", NULL },
     { "TO:<a@b.test> ORCPT=rfc822;a+4", YB_PARAMS_LMTP, "5.5.4", NULL },
@@ -215,6 +220,7 @@ START_TEST(test_lmtp_round)
                               .envid = YB_STR("a+2Bb") };
     struct yb_lmtp_rcpt r = { .delivery = yb_delivery_id_new(),
                               .account = yb_account_id_new(),
+                              .home = yb_store_id_new(),
                               .quota = 12345678901,
                               .junk = true,
                               .accepted = true,
@@ -250,7 +256,7 @@ START_TEST(test_lmtp_round)
                   YB_PARAM_OK);
     }
     ck_assert(yb_delivery_id_eq(r.delivery, r2.delivery) &&
-              yb_account_id_eq(r.account, r2.account));
+              yb_account_id_eq(r.account, r2.account) && yb_store_id_eq(r.home, r2.home));
     ck_assert(r2.quota == r.quota && r2.junk && r2.accepted && r2.repeat);
     ck_assert(r2.notify == r.notify && yb_str_eq(r.orcpt, r2.orcpt));
     /* Nothing said, nothing written. */
