@@ -1,8 +1,8 @@
 /*
  * One hand-over:
  *
- *   yb_smtp_send_message()   gate; an idle connection or a new one; transact(); once more when it
- *                            was lost
+ *   yb_smtp_send_message()   gate; an idle connection or a new one; transact(); again when it was
+ *                            lost
  *   transact()               envelope -> body -> answers; in one write where that is allowed
  *
  * A connection is either in step (every command answered) and goes back to the idle ones, or
@@ -18,13 +18,23 @@
 /* Room for the commands of the largest envelope: 1 000 recipients of at most about 1 KiB. */
 #define ENVELOPE_LIMIT (2u << 20)
 #define PIECE 65536
+/* Between two tries to reach a peer that was lost: at once, then after this, then twice as long. */
+#define PAUSE_FIRST_MS 50
+#define PAUSE_MOST_MS 1000
 
 /* --- envelope --- */
 
 static bool
-pending(const struct yb_smtp_send_rcpt *r)
+is_open(const struct yb_smtp_send_rcpt *r)
 {
     return r->fate == YB_FATE_NONE || r->fate == YB_FATE_UNKNOWN;
+}
+
+/* In this attempt. */
+static bool
+pending(const struct yb_smtp_send_rcpt *r)
+{
+    return is_open(r) && !r->skipped;
 }
 
 static size_t
@@ -80,14 +90,23 @@ add_rcpt(struct work *w, const struct yb_smtp_send_rcpt *r)
     yb_buf_add(w->out, YB_STR("\r\n"));
 }
 
+/* Before the message: that says nothing of what became of it when it was sent before. */
+static void
+refuse_early(struct yb_smtp_send_rcpt *r, const struct yb_smtp_reply *reply)
+{
+    if (r->fate == YB_FATE_UNKNOWN)
+        r->skipped = true;
+    else
+        r->fate = YB_FATE_REFUSED;
+    (void)yb_smtp_reply_to_err(reply, &r->err);
+}
+
 static void
 refuse_all(struct yb_smtp_send *send, const struct yb_smtp_reply *r)
 {
     for (size_t i = 0; i < send->n_rcpts; i++) {
-        if (pending(&send->rcpts[i])) {
-            send->rcpts[i].fate = YB_FATE_REFUSED;
-            (void)yb_smtp_reply_to_err(r, &send->rcpts[i].err);
-        }
+        if (pending(&send->rcpts[i]))
+            refuse_early(&send->rcpts[i], r);
     }
 }
 
@@ -130,10 +149,8 @@ rcpt_answer(struct work *w, struct yb_smtp_send_rcpt *r, bool mail_ok)
 
     if (smtp_reply_read(w, false, &reply) < 0)
         return -1;
-    if (mail_ok && reply.code / 100 != 2) {
-        r->fate = YB_FATE_REFUSED;
-        (void)yb_smtp_reply_to_err(&reply, &r->err);
-    }
+    if (mail_ok && reply.code / 100 != 2)
+        refuse_early(r, &reply);
     return 0;
 }
 
@@ -354,7 +371,7 @@ static const struct yb_err *
 first_refusal(const struct yb_smtp_send *send)
 {
     for (size_t i = 0; i < send->n_rcpts; i++) {
-        if (send->rcpts[i].fate == YB_FATE_REFUSED)
+        if (send->rcpts[i].fate == YB_FATE_REFUSED || send->rcpts[i].skipped)
             return &send->rcpts[i].err;
     }
     return NULL;
@@ -418,7 +435,8 @@ note_loss(struct work *w)
     return !w->sent || repeatable;
 }
 
-/* One attempt. Returns the gate's view of it; *again: worth another one. */
+/* One attempt. Returns the gate's view of it; *again: the peer was there until now, and another one
+ * does no harm. */
 static enum yb_gate_result
 attempt(struct work *w, bool *again)
 {
@@ -427,15 +445,21 @@ attempt(struct work *w, bool *again)
 
     *again = false;
     w->sent = false;
+    for (size_t i = 0; i < w->send->n_rcpts; i++)
+        w->send->rcpts[i].skipped = false;
     yb_buf_clear(w->out);
     w->link = smtp_idle_take(w->dest);
     rc = w->link == NULL ? smtp_link_connect(w) : 0;
     if (rc < 0) {
         result = yb_deadline_left(w->by) == 0 ? YB_GATE_TIMEOUT : YB_GATE_FAILED;
+        *again = smtp_was_there(w->dest, w->dest->conf.repeat_ms);
     } else if (transact(w) < 0) {
         result = yb_deadline_left(w->by) == 0 ? YB_GATE_TIMEOUT : YB_GATE_FAILED;
         *again = note_loss(w) && result == YB_GATE_FAILED;
+        if (*again)
+            smtp_note_there(w->dest);
     } else {
+        smtp_note_there(w->dest);
         smtp_idle_give(w->dest, &w->link);
         return result;
     }
@@ -444,31 +468,45 @@ attempt(struct work *w, bool *again)
     return result;
 }
 
+/* A peer that is lost is mostly one that is started again: it is looked for until repeat_ms are over. */
+static enum yb_gate_result
+attempts(struct work *w)
+{
+    bool again;
+    enum yb_gate_result result = attempt(w, &again);
+    struct yb_deadline by = yb_deadline_in(w->dest->conf.repeat_ms);
+
+    for (int64_t pause = 0; again; pause = pause == 0 ? PAUSE_FIRST_MS : pause * 2) {
+        if (pause > PAUSE_MOST_MS)
+            pause = PAUSE_MOST_MS;
+        yb_clock_rest_us(pause * 1000);
+        atomic_fetch_add(&w->dest->repeats, 1);
+        result = attempt(w, &again);
+        again = again && yb_deadline_left(by) > 0;
+    }
+    return result;
+}
+
 int
 yb_smtp_send_message(struct yb_smtp_dest *d, struct yb_smtp_send *send, struct yb_err *err)
 {
     struct yb_err why = { 0 };
-    struct work w = { .dest = d, .send = send, .err = &why };
+    struct work w = { .dest = d, .send = send, .whole = yb_deadline_never(), .err = &why };
     enum yb_gate_result result;
-    bool again;
-    size_t open;
+    size_t open = 0;
 
     for (size_t i = 0; i < send->n_rcpts; i++) {
         send->rcpts[i].fate = YB_FATE_NONE;
-        send->rcpts[i].late = false;
+        send->rcpts[i].late = send->rcpts[i].skipped = false;
     }
     if (yb_gate_enter(d->gate, &why) == 0) {
         w.out = yb_buf_new(ENVELOPE_LIMIT);
-        result = attempt(&w, &again);
-        if (again) {
-            atomic_fetch_add(&d->repeats, 1);
-            result = attempt(&w, &again);
-        }
+        result = attempts(&w);
         yb_buf_free(&w.out);
         yb_gate_leave(d->gate, result);
     }
-    open = count_pending(send);
     for (size_t i = 0; i < send->n_rcpts; i++) {
+        open += is_open(&send->rcpts[i]);
         if (pending(&send->rcpts[i]))
             send->rcpts[i].err = why;
     }

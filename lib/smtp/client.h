@@ -20,12 +20,21 @@ struct yb_smtp_dest_conf {
     unsigned keep;        /* idle connections kept (default: as `inside`) */
     int64_t connect_ms;   /* connecting and greeting (default 5 s) */
     int64_t answer_ms;    /* each wait for an answer (default 30 s) */
+    int64_t repeat_ms;    /* how long a peer that was just lost is tried again (default: once) */
+    int64_t fresh_ms;     /* how long yb_smtp_dest_ready() believes an answer (default 1 s) */
 };
 
 /* Thread safe. Connects only when used. */
 struct yb_smtp_dest *yb_smtp_dest_new(const struct yb_smtp_dest_conf *conf) YB_MUST_USE;
 /* Closes idle connections; nobody may be sending. */
 void yb_smtp_dest_free(struct yb_smtp_dest **d);
+
+/*
+ * Does the peer answer, within `ms`? An idle connection that the peer has kept, when it answered
+ * lately, is enough; an older one is asked by NOOP, else a new one is made. It stays among the idle
+ * ones, for who has something to send a moment later. -1: *err says why not.
+ */
+int yb_smtp_dest_ready(struct yb_smtp_dest *d, int64_t ms, struct yb_err *err) YB_MUST_USE;
 
 /* What became of a recipient. */
 enum yb_smtp_fate {
@@ -40,7 +49,8 @@ struct yb_smtp_send_rcpt {
     struct yb_str to;      /* without < and > */
     struct yb_lmtp_rcpt x; /* the client itself sets `repeat` when it has to ask again */
     enum yb_smtp_fate fate;
-    bool late; /* REFUSED when the message was whole, not at RCPT */
+    bool late;    /* REFUSED when the message was whole, not at RCPT */
+    bool skipped; /* the client's own: UNKNOWN, and refused at RCPT when it was asked again */
     struct yb_err err;
 };
 
@@ -62,9 +72,10 @@ struct yb_smtp_send {
 
 /*
  * Carries one message, or asks. Returns 0 when each recipient has a fate that is known, -1 when any
- * fate is NONE or UNKNOWN, with the reason in *err too. A connection that was lost, not timed out, after
- * the message went out is asked once more with XREPEAT and the same delivery ids
- * (docs/delivery.md): a peer that died between storing and answering stores it once.
+ * fate is NONE or UNKNOWN, with the reason in *err too. A peer whose connection was lost, not timed out,
+ * is asked once more, and then for repeat_ms, also when it cannot be reached meanwhile; after the
+ * message went out with XREPEAT and the same delivery ids (docs/delivery.md): a peer that died
+ * between storing and answering stores it once.
  */
 int yb_smtp_send_message(struct yb_smtp_dest *d, struct yb_smtp_send *send,
                          struct yb_err *err) YB_MUST_USE;

@@ -12,6 +12,10 @@
 /* Longest reply line taken; RFC 5321 §4.5.3.1.5 gives 512 and others send more. */
 #define LINE_LIMIT 2048
 #define REPLY_LINES 128
+/* A peer that answered so lately and has kept a connection is not asked again whether it is there: who
+ * dies closes them, and who begins to hang in this time might as well do so a moment after a NOOP. */
+#define FRESH_MS 1000
+#define COMMAND_LIMIT 1024 /* LHLO with a name, NOOP */
 
 /* --- destination --- */
 
@@ -28,6 +32,7 @@ yb_smtp_dest_new(const struct yb_smtp_dest_conf *conf)
     d->conf.keep = conf->keep == 0 ? d->conf.inside : conf->keep;
     d->conf.connect_ms = conf->connect_ms == 0 ? CONNECT_MS : conf->connect_ms;
     d->conf.answer_ms = conf->answer_ms == 0 ? ANSWER_MS : conf->answer_ms;
+    d->conf.fresh_ms = conf->fresh_ms == 0 ? FRESH_MS : conf->fresh_ms;
     gate.name = d->conf.where;
     gate.inside = d->conf.inside;
     d->gate = yb_gate_new(&gate);
@@ -109,6 +114,20 @@ smtp_idle_give(struct yb_smtp_dest *d, struct link **l)
     smtp_link_close(l);
 }
 
+void
+smtp_note_there(struct yb_smtp_dest *d)
+{
+    atomic_store_explicit(&d->there_ms, yb_clock_ms(), memory_order_relaxed);
+}
+
+bool
+smtp_was_there(struct yb_smtp_dest *d, int64_t ms)
+{
+    int64_t at = atomic_load_explicit(&d->there_ms, memory_order_relaxed);
+
+    return at > 0 && yb_clock_ms() - at < ms;
+}
+
 /* --- replies --- */
 
 /* One line of the answer to LHLO: a keyword and its parameters. */
@@ -162,13 +181,19 @@ smtp_reply_read(struct work *w, bool features, struct yb_smtp_reply *r)
     return yb_err_inside(w->err, YB_TEMP, "4.5.0", "endless reply from %s", w->dest->conf.where);
 }
 
+static struct yb_deadline
+wait_at_most(const struct work *w, int64_t ms)
+{
+    return yb_deadline_min(yb_deadline_in(ms), w->whole);
+}
+
 /* Sends what is queued in w->out and gives the next answer its time. */
 int
 smtp_commands_flush(struct work *w)
 {
     int rc;
 
-    w->by = yb_deadline_in(w->dest->conf.answer_ms);
+    w->by = wait_at_most(w, w->dest->conf.answer_ms);
     rc = yb_sock_write(w->link->sock, yb_buf_view(w->out), w->by, w->err);
     yb_buf_clear(w->out);
     if (rc == 0)
@@ -207,7 +232,7 @@ smtp_link_connect(struct work *w)
 {
     struct yb_sock *sock;
 
-    w->by = yb_deadline_in(w->dest->conf.connect_ms);
+    w->by = wait_at_most(w, w->dest->conf.connect_ms);
     sock = yb_sock_connect(yb_str_from(w->dest->conf.where), w->by, w->err);
     if (sock == NULL)
         return -1;
@@ -215,4 +240,57 @@ smtp_link_connect(struct work *w)
     w->link = yb_alloc(1, sizeof(*w->link));
     w->link->sock = sock;
     return say_hello(w);
+}
+
+/* --- is it there? --- */
+
+static int
+say_noop(struct work *w)
+{
+    struct yb_smtp_reply r;
+
+    yb_buf_add(w->out, YB_STR("NOOP\r\n"));
+    if (smtp_commands_flush(w) < 0 || smtp_reply_read(w, false, &r) < 0)
+        return -1;
+    return r.code / 100 == 2 ? 0 : yb_smtp_reply_to_err(&r, w->err);
+}
+
+/* By the idle connection in w->link, or a new one where it is of no use. */
+static int
+hear_from(struct work *w)
+{
+    if (w->link != NULL && say_noop(w) == 0)
+        return 0;
+    smtp_link_close(&w->link);
+    yb_buf_clear(w->out);
+    return smtp_link_connect(w);
+}
+
+int
+yb_smtp_dest_ready(struct yb_smtp_dest *d, int64_t ms, struct yb_err *err)
+{
+    struct yb_err why = { 0 };
+    struct work w = { .dest = d, .whole = yb_deadline_in(ms), .err = err == NULL ? &why : err };
+    enum yb_gate_result result = YB_GATE_OK;
+
+    w.link = smtp_idle_take(d);
+    if (w.link != NULL && smtp_was_there(d, d->conf.fresh_ms)) {
+        smtp_idle_give(d, &w.link);
+        return 0;
+    }
+    if (yb_gate_enter(d->gate, w.err) < 0) {
+        smtp_link_close(&w.link);
+        return -1;
+    }
+    w.out = yb_buf_new(COMMAND_LIMIT);
+    if (hear_from(&w) == 0) {
+        smtp_note_there(d);
+        smtp_idle_give(d, &w.link);
+    } else {
+        result = yb_deadline_left(w.by) == 0 ? YB_GATE_TIMEOUT : YB_GATE_FAILED;
+        smtp_link_close(&w.link);
+    }
+    yb_buf_free(&w.out);
+    yb_gate_leave(d->gate, result);
+    return result == YB_GATE_OK ? 0 : -1;
 }

@@ -35,6 +35,7 @@ struct yb_smtp_dest {
     pthread_mutex_t lock; /* idle, n_idle */
     struct link *idle;    /* last used first */
     size_t n_idle;
+    _Atomic int64_t there_ms; /* when the peer was last known to be there; 0: never */
     _Atomic uint64_t connections, transactions, repeats, failures;
 };
 
@@ -43,9 +44,9 @@ struct work {
     struct yb_smtp_dest *dest;
     struct yb_smtp_send *send;
     struct link *link;
-    struct yb_buf *out; /* commands */
-    struct yb_deadline by;
-    bool sent; /* the last octet of the message went to the socket */
+    struct yb_buf *out;           /* commands */
+    struct yb_deadline by, whole; /* of this wait; of all of them */
+    bool sent;                    /* the last octet of the message went to the socket */
     struct yb_err *err;
 };
 
@@ -54,6 +55,10 @@ struct link *smtp_idle_take(struct yb_smtp_dest *d);
 /* Keeps a connection that is in step, or closes it when there are enough. *l is NULL afterwards. */
 void smtp_idle_give(struct yb_smtp_dest *d, struct link **l);
 void smtp_link_close(struct link **l);
+/* The peer answered just now, or was lost: it was there until then. */
+void smtp_note_there(struct yb_smtp_dest *d);
+/* It was there within the last `ms`. */
+bool smtp_was_there(struct yb_smtp_dest *d, int64_t ms);
 /* A new connection, with greeting and hello, in w->link. After an error w->link may be there. */
 int smtp_link_connect(struct work *w) YB_MUST_USE;
 /* Sends what is queued in w->out and gives the next answer its time. */

@@ -3,7 +3,9 @@
 #include "tests/unit/smtp/odd_server.h"
 
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define HELLO "<220 x~|>|<250-x~250-PIPELINING~250-SIZE 9~250-XYUBIN~250 CHUNKING~|"
 #define BODY "Subject: x\r\n\r\n.dot\r\n"
@@ -69,6 +71,18 @@ static const struct {
     { "lost between two answers: only the other is asked again",
       HELLO ">3|<250 a~250 b~250 c~|>|=26|<250 d~|!|" HELLO ">3|=26|<250 a~250 b~250 c~|?", 2, true,
       true, "SS", 2, "XREPEAT" },
+    { "lost after the octets, then refused at RCPT: it may be stored",
+      HELLO ">3|=26|!|" HELLO ">3|=26|<250 a~550 5.1.1 no~503 c~|?", 1, true, true, "U", 2, NULL },
+    { "lost after the octets, then refused at MAIL: it may be stored",
+      HELLO ">3|=26|!|" HELLO ">3|=26|<452 4.3.1 a~503 b~503 c~|?", 1, true, true, "U", 2, NULL },
+    { "lost after the octets, then refused at the end: it is not stored",
+      HELLO ">3|=26|!|" HELLO ">3|=26|<250 a~250 b~450 4.2.0 c~|?", 1, true, true, "r", 2, NULL },
+    { "lost after the octets of two, then one refused at RCPT",
+      HELLO ">3|<250 a~250 b~250 c~|>|=26|!|" HELLO ">3|<250 a~550 b~250 c~|>|=26|<250 d~|?", 2,
+      true, false, "US", 2, NULL },
+    { "the same, all or none",
+      HELLO ">3|<250 a~250 b~250 c~|>|=26|!|" HELLO ">3|<250 a~550 b~250 c~|?", 2, true, true, "UU",
+      2, NULL },
     { "a foreign server is never asked again after the octets",
       "<220 x~|>|<250 x~|>|<250 a~|>|<250 b~|>|<354 go~|.|!", 1, true, true, "U", 1, NULL },
     { "421 ends the connection",
@@ -253,6 +267,122 @@ START_TEST(test_stuffing)
 }
 END_TEST
 
+/* Is it there? By what the server does to a second question, when the first answer is old or not. */
+static const struct {
+    const char *name, *script;
+    bool fresh;
+    int rc[2];
+    unsigned connections;
+    const char *log; /* all that it read */
+} readies[] = {
+    { "believed for a while", HELLO "?", true, { 0, 0 }, 1, "LHLO me.test\r\n" },
+    { "asked again", HELLO ">|<250 n~|?", false, { 0, 0 }, 1, "LHLO me.test\r\nNOOP\r\n" },
+    { "gone when it is asked",
+      HELLO ">|!|" HELLO "?",
+      false,
+      { 0, 0 },
+      2,
+      "LHLO me.test\r\nNOOP\r\nLHLO me.test\r\n" },
+    { "closing", HELLO ">|<421 4.3.2 bye~|!|" HELLO "?", false, { 0, 0 }, 2, NULL },
+    { "says no", HELLO ">|<451 4.3.0 no~|!|<554 no~|?", false, { 0, -1 }, 2, NULL },
+    { "hangs", HELLO "?", false, { 0, -1 }, 1, NULL },
+    { "greets nobody", "<451 4.3.2 no~|!|" HELLO "?", false, { -1, 0 }, 2, NULL },
+};
+
+START_TEST(test_ready)
+{
+    struct odd_server server;
+    struct yb_smtp_dest_conf conf = { .hostname = "me.test", .lmtp = true, .connect_ms = COMES };
+    struct yb_smtp_dest *d;
+    struct yb_err err = { 0 };
+
+    odd_server_start(&server, readies[_i].script);
+    conf.where = server.where;
+    conf.fresh_ms = readies[_i].fresh ? COMES : 1;
+    d = yb_smtp_dest_new(&conf);
+    for (int i = 0; i < 2; i++) {
+        bool hangs = i == 1 && strcmp(readies[_i].name, "hangs") == 0;
+
+        ck_assert_msg(yb_smtp_dest_ready(d, hangs ? NEVER : COMES, &err) == readies[_i].rc[i],
+                      "%s, %d: %s", readies[_i].name, i, err.text);
+        yb_clock_rest_us(2000); /* an answer is old by now */
+    }
+    yb_smtp_dest_free(&d);
+    odd_server_stop(&server);
+    ck_assert_uint_eq(server.connections, readies[_i].connections);
+    ck_assert(readies[_i].log == NULL ||
+              yb_str_eq(yb_buf_view(server.log), yb_str_from(readies[_i].log)));
+    yb_buf_free(&server.log);
+}
+END_TEST
+
+/* A server that is lost with the message, and there again only after somebody could not reach it. */
+struct revival {
+    struct yb_smtp_dest *dest;
+    const char *from, *to; /* where it is then, and the link that leads there */
+};
+
+static void *
+revive(void *arg)
+{
+    struct revival *r = arg;
+    struct yb_smtp_dest_stats stats;
+
+    for (;;) {
+        yb_smtp_dest_stats_read(r->dest, &stats);
+        if (stats.failures >= 3) /* lost, and not reached twice */
+            break;
+        yb_clock_rest_us(1000);
+    }
+    yb_assert(symlink(r->from, r->to) == 0);
+    return NULL;
+}
+
+START_TEST(test_revived)
+{
+    struct odd_server first, second;
+    struct yb_msgbuf_pool *pool = pool_new(1 << 17);
+    struct yb_msgbuf *body = yb_msgbuf_new(pool, 0);
+    struct yb_smtp_send_rcpt rcpt;
+    struct yb_smtp_send send = {
+        .rcpts = &rcpt, .n_rcpts = 1, .head = YB_STR("X: y\r\n"), .body = body
+    };
+    struct yb_smtp_dest_conf conf = {
+        .hostname = "me.test", .lmtp = true, .connect_ms = COMES, .repeat_ms = COMES
+    };
+    char place[150], where[160];
+    struct revival r = { .from = second.where + 5, .to = place };
+    struct yb_err err = { 0 };
+    pthread_t reviver;
+
+    ck_assert(yb_msgbuf_append(body, YB_STR(BODY), &err) == 0);
+    odd_server_start(&second, HELLO ">3|=26|<250 a~250 b~250 c~|?");
+    odd_server_start(&first, HELLO ">3|=26");
+    snprintf(place, sizeof(place), "%s/link", second.folder);
+    snprintf(where, sizeof(where), "unix:%s", place);
+    ck_assert(symlink(first.where + 5, place) == 0);
+    conf.where = where;
+    r.dest = yb_smtp_dest_new(&conf);
+    ck_assert(yb_smtp_dest_ready(r.dest, COMES, &err) == 0);
+    unlink(place);
+    ck_assert(pthread_create(&reviver, NULL, revive, &r) == 0);
+    fill(&rcpt, 1);
+    ck_assert_msg(yb_smtp_send_message(r.dest, &send, &err) == 0, "%s", err.text);
+    ck_assert(rcpt.fate == YB_FATE_STORED);
+    pthread_join(reviver, NULL);
+    yb_smtp_dest_free(&r.dest);
+    unlink(place);
+    odd_server_stop(&first);
+    odd_server_stop(&second);
+    ck_assert(yb_str_find_str(yb_buf_view(second.log), YB_STR("XREPEAT")) <
+              yb_buf_size(second.log));
+    yb_buf_free(&second.log);
+    yb_buf_free(&first.log);
+    yb_msgbuf_free(&body);
+    yb_msgbuf_pool_free(&pool);
+}
+END_TEST
+
 START_TEST(test_nobody)
 {
     const struct yb_smtp_dest_conf conf = { .where = "unix:/nowhere/at/all",
@@ -285,6 +415,8 @@ main(void)
     tcase_add_loop_test(tc, test_case, 0, YB_COUNT(cases));
     tcase_add_test(tc, test_reuse);
     tcase_add_loop_test(tc, test_stuffing, 0, 2);
+    tcase_add_loop_test(tc, test_ready, 0, YB_COUNT(readies));
+    tcase_add_test(tc, test_revived);
     tcase_add_test(tc, test_nobody);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
