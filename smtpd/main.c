@@ -2,9 +2,10 @@
  * yubin-smtpd: receives mail from strangers.
  *
  * SMTP (RFC 5321) on port 25, with STARTTLS. Each recipient is resolved at RCPT and answered there
- * for good; a message is handed to this node's lmtpd at its end, and answered 250 only when it is
- * stored for all. Nothing is relayed, nothing is bounced, nothing is kept: an unfinished message
- * lies in memory or in an unnamed file of the spool folder and is gone with the process.
+ * for good; a message is handed to this node's lmtpd at its end, what that did not store of it to
+ * relayd, and answered 250 only when it is stored or queued for all. Nothing is relayed, nothing is
+ * bounced, nothing is kept: an unfinished message lies in memory or in an unnamed file of the spool
+ * folder and is gone with the process.
  *
  * User yubin-smtp. Files: <state_dir>/smtpd (spool). Database: yubin_smtpd (functions that resolve
  * one address). Signals and exit codes: lib/daemon/daemon.h.

@@ -4,7 +4,7 @@
  * Message submission (RFC 6409) on port 587 with STARTTLS and on port 465 with TLS from the first
  * octet (RFC 8314). A user must log in, under TLS; the envelope sender and every author and sender
  * in the header must be his; what a mail program forgot is added; where he sat is told to nobody.
- * A message is answered 250 only when it is stored for all its recipients.
+ * A message is answered 250 only when it is stored or queued for all its recipients.
  *
  * User yubin-submit. Files: <state_dir>/submitd (spool). Database: yubin_submitd (functions that
  * resolve one address, find one login, judge one sender). Signals and exit codes:

@@ -115,6 +115,7 @@ keep_recipient(const struct yb_resolution *res, struct yb_arena *arena)
     for (size_t i = 0; i < r->n; i++) {
         r->v[i] = (struct yb_envelope_target){ .account = res->targets[i].account,
                                                .tenant = res->targets[i].tenant,
+                                               .store = res->targets[i].store,
                                                .quota = res->targets[i].quota_bytes,
                                                .full_since = res->targets[i].full_since,
                                                .full_days = res->targets[i].full_days,

@@ -12,6 +12,7 @@
 struct yb_envelope_target {
     struct yb_account_id account;
     struct yb_tenant_id tenant;
+    struct yb_store_id store;
     uint64_t quota;
     int64_t full_since, full_days;
     bool accepted;

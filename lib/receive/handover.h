@@ -1,7 +1,8 @@
 /*
  * From a recipient to the store: what smtpd and submitd share. At RCPT an address is resolved to
  * the mailboxes it leads to; at the end of the message all of them are handed to this node's lmtpd
- * in one LMTP transaction, whose outcome is the client's one answer (docs/delivery.md, 4).
+ * in one LMTP transaction. What it did not store, of a message that others have, goes to relayd; the
+ * client hears one answer for all (docs/delivery.md, 4).
  *
  * Only what lies behind that one lmtpd is taken: a target on another node or at a foreign host is
  * answered 451 4.3.0 at RCPT.
@@ -16,12 +17,15 @@
 
 struct yb_handover {
     struct yb_directory *directory;
-    struct yb_smtp_dest *lmtpd;                /* stores mail of stores that are at home here */
-    struct yb_refused *refusals;               /* what it said of mailboxes; NULL: not kept */
-    enum yb_lmtp_origin origin;                /* XORIGIN of everything handed over */
-    bool hide_bcc;                             /* Bcc and Resent-Bcc are taken out (submission) */
-    size_t max_targets;                        /* of one message; 0: 1 000 */
-    _Atomic uint64_t stored, refused, unknown; /* messages by outcome, for metrics */
+    struct yb_smtp_dest *lmtpd;  /* stores mail of stores that are at home here */
+    struct yb_smtp_dest *relayd; /* queues what it did not store; NULL: nobody does */
+    struct yb_refused *refusals; /* what lmtpd said of mailboxes; NULL: not kept */
+    enum yb_lmtp_origin origin;  /* XORIGIN of everything handed over */
+    bool hide_bcc;               /* Bcc and Resent-Bcc are taken out (submission) */
+    size_t max_targets;          /* of one message; 0: 1 000 */
+    /* For metrics: messages by outcome (queued: in part, or all), mailboxes of those taken. */
+    _Atomic uint64_t stored, queued, refused, unknown;
+    _Atomic uint64_t places_stored, places_queued;
 };
 
 /* How RCPT was decided; for limits and the log. */
@@ -43,8 +47,9 @@ int yb_handover_rcpt(const struct yb_handover *h, struct yb_smtp_session *s, str
  * The message hook's work: s->tx with `head` before it, an empty line between them when it is text
  * without a header, and without the fields of its header that nobody may get (Return-Path, hide_bcc),
  * to the targets of all its recipients. The header is looked through up to YB_SMTP_HEADER_MAX.
- * 0: stored for all. -1: *err is the client's answer; if anybody may have it all the same,
- * "<name>.data.maybe_twice" names exactly those recipients in the log.
+ * 0: stored for all, or stored or queued for each; s->tx says for how many. -1: *err is the client's
+ * answer; if anybody may have it all the same, "<name>.data.maybe_twice" names exactly those
+ * recipients in the log.
  */
 int yb_handover_message(struct yb_handover *h, struct yb_smtp_session *s, struct yb_str head,
                         struct yb_err *err) YB_MUST_USE;

@@ -31,6 +31,14 @@ open_handover(struct yb_receiver *r, struct yb_err *err)
         .inside = r->conf->lmtpd_connections,
         .answer_ms = r->conf->lmtpd_timeout,
     };
+    const struct yb_smtp_dest_conf relayd = {
+        .where = r->conf->relayd,
+        .hostname = common->hostname,
+        .lmtp = true,
+        .inside = r->conf->relayd_connections,
+        .answer_ms = r->conf->relayd_timeout,
+        .repeat_ms = r->conf->relayd_repeat,
+    };
     struct yb_directory_conf directory = {
         .conninfo = yb_daemon_database(r->daemon),
         .application = r->program,
@@ -42,6 +50,7 @@ open_handover(struct yb_receiver *r, struct yb_err *err)
         return -1;
     directory.node = r->node;
     h->lmtpd = yb_smtp_dest_new(&lmtpd);
+    h->relayd = relayd.where[0] == '\0' ? NULL : yb_smtp_dest_new(&relayd);
     h->refusals = yb_refused_new(0);
     h->directory = yb_directory_new(&directory);
     return 0;
@@ -87,30 +96,52 @@ yb_receiver_close(struct yb_receiver *r)
     yb_smtp_server_free(&r->server);
     yb_event_writer_close(&r->events);
     yb_smtp_dest_free(&r->handover->lmtpd);
+    yb_smtp_dest_free(&r->handover->relayd);
     yb_refused_free(&r->handover->refusals);
     yb_directory_free(&r->handover->directory);
     yb_msgbuf_pool_free(&r->pool);
 }
 
-/* What became of messages, and the connections to lmtpd. */
+/* The connections to lmtpd and relayd. */
+static void
+dest_figures(struct yb_handover *h, struct yb_metrics *m)
+{
+    static const char *const to[] = { "to=\"lmtpd\"", "to=\"relayd\"" };
+    struct yb_smtp_dest_stats s[2];
+    size_t n = h->relayd == NULL ? 1 : 2;
+
+    for (size_t i = 0; i < n; i++)
+        yb_smtp_dest_stats_read(i == 0 ? h->lmtpd : h->relayd, &s[i]);
+    for (size_t i = 0; i < n; i++)
+        yb_metrics_counter(m, "handover_connections_total", "Connections made.", to[i],
+                           s[i].connections);
+    for (size_t i = 0; i < n; i++)
+        yb_metrics_counter(m, "handover_repeats_total",
+                           "Transactions asked again after a lost connection.", to[i],
+                           s[i].repeats);
+    for (size_t i = 0; i < n; i++)
+        yb_metrics_counter(m, "handover_failures_total", "Transactions without all answers.", to[i],
+                           s[i].failures);
+    for (size_t i = 0; i < n; i++)
+        yb_metrics_gauge(m, "handover_idle_connections", "Connections kept for later.", to[i],
+                         s[i].idle);
+}
+
+/* What became of messages. */
 static void
 handover_figures(struct yb_handover *h, struct yb_metrics *m)
 {
-    static const char name[] = "handover_messages_total", help[] = "Messages handed to lmtpd.";
-    struct yb_smtp_dest_stats s;
+    static const char name[] = "handover_messages_total", help[] = "Messages handed over.";
+    static const char places[] = "handover_mailboxes_total",
+                      places_help[] = "Mailboxes of messages that were taken.";
 
     yb_metrics_counter(m, name, help, "result=\"stored\"", atomic_load(&h->stored));
+    yb_metrics_counter(m, name, help, "result=\"queued\"", atomic_load(&h->queued));
     yb_metrics_counter(m, name, help, "result=\"refused\"", atomic_load(&h->refused));
     yb_metrics_counter(m, name, help, "result=\"unknown\"", atomic_load(&h->unknown));
-    yb_smtp_dest_stats_read(h->lmtpd, &s);
-    yb_metrics_counter(m, "handover_connections_total", "Connections made to lmtpd.", NULL,
-                       s.connections);
-    yb_metrics_counter(m, "handover_repeats_total",
-                       "Transactions asked again after a lost connection.", NULL, s.repeats);
-    yb_metrics_counter(m, "handover_failures_total", "Transactions without all answers.", NULL,
-                       s.failures);
-    yb_metrics_gauge(m, "handover_idle_connections", "Connections to lmtpd kept for later.", NULL,
-                     s.idle);
+    yb_metrics_counter(m, places, places_help, "result=\"stored\"", atomic_load(&h->places_stored));
+    yb_metrics_counter(m, places, places_help, "result=\"queued\"", atomic_load(&h->places_queued));
+    dest_figures(h, m);
 }
 
 void

@@ -1,6 +1,6 @@
 /*
  * What a daemon that receives whole messages is made of, smtpd and submitd alike: its options, the
- * buffers messages lie in, the way to this node's lmtpd, the directory, events and the engine. What
+ * buffers messages lie in, the ways to this node's lmtpd and relayd, the directory, events and the engine. What
  * differs (who may, for whom) is in the daemon's hooks.
  */
 #ifndef YB_RECEIVE_RECEIVER_H
@@ -11,9 +11,9 @@
 
 /* A member `receive` of the program's struct of options. */
 struct yb_receiver_conf {
-    const char *lmtpd;
-    unsigned lmtpd_connections;
-    int64_t lmtpd_timeout;
+    const char *lmtpd, *relayd;
+    unsigned lmtpd_connections, relayd_connections;
+    int64_t lmtpd_timeout, relayd_timeout, relayd_repeat;
     uint64_t max_message;
     unsigned max_rcpt, max_errors, max_hops;
     int64_t command_timeout, data_timeout, message_timeout;
@@ -33,6 +33,20 @@ struct yb_receiver_conf {
             STRUCT, DURATION, lmtpd_timeout, "30s", 1000, 600000,                                  \
             "How long lmtpd may take to answer; then it is not known whether it stored the "       \
             "message."),                                                                           \
+        YB_RECEIVER_ROW(STRUCT, STRING, relayd, "unix:/run/yubin/relayd.lmtp", 0, 200,             \
+                        "Where this node's relayd queues what lmtpd did not store of a message "   \
+                        "that others have. Empty, or while it is away: a message for several is "  \
+                        "stored for all or refused."),                                             \
+        YB_RECEIVER_ROW(STRUCT, UINT, relayd_connections, "16", 1, 1024,                           \
+                        "Messages handed to relayd at once; few ever are, and those that wait "    \
+                        "longer than a moment hear 451."),                                         \
+        YB_RECEIVER_ROW(STRUCT, DURATION, relayd_timeout, "30s", 1000, 600000,                     \
+                        "How long relayd may take to answer; then it is not known whether it "     \
+                        "queued the message, and the client hears 451."),                          \
+        YB_RECEIVER_ROW(STRUCT, DURATION, relayd_repeat, "10s", 0, 600000,                         \
+                        "How long a message is offered again to a relayd that was lost on the "    \
+                        "way: it is started again within a second and reads its queue first. It "  \
+                        "queues a message once, however often it is offered."),                    \
         YB_RECEIVER_ROW(STRUCT, SIZE, max_message, "50M", 1024, SIZE_MAX,                          \
                         "Largest message taken; announced as SIZE."),                              \
         YB_RECEIVER_ROW(STRUCT, UINT, max_rcpt, "100", 100, 10000,                                 \

@@ -237,6 +237,8 @@ log_accepted(struct yb_smtp_session *s)
     yb_log_str(&l, "from", s->tx->from_text);
     yb_log_str(&l, "to", s->tx->rcpts->text);
     yb_log_num(&l, "rcpts", (int64_t)s->tx->n_rcpts);
+    yb_log_num(&l, "stored", (int64_t)s->tx->n_stored);
+    yb_log_num(&l, "queued", (int64_t)s->tx->n_queued);
     yb_log_num(&l, "size", (int64_t)s->tx->size);
     yb_log_str(&l, "with", yb_smtp_with_keyword(s));
     yb_log_str(&l, "helo", yb_str_from(s->engine->helo));

@@ -60,16 +60,22 @@ smtp_event_rcpt(struct yb_smtp_session *s, const struct yb_smtp_rcpt *r)
 void
 smtp_event_accepted(struct yb_smtp_session *s)
 {
-    char name[NAME_SIZE];
+    char name[NAME_SIZE], counts[64];
+    struct yb_str reason = { NULL, 0 };
 
     if (s->server->conf.events == NULL)
         return;
+    if (s->tx->n_queued > 0)
+        reason = yb_str(counts,
+                        (size_t)snprintf(counts, sizeof(counts), "stored for %zu, queued for %zu",
+                                         s->tx->n_stored, s->tx->n_queued));
     for (const struct yb_smtp_rcpt *r = s->tx->rcpts; r != NULL; r = r->next) {
         struct yb_event e = event_of(s, r, "accept", name);
 
         e.decision = YB_STR("accept");
         e.code = 250;
         e.status = YB_STR("2.0.0");
+        e.reason = reason;
         yb_event_append(s->server->conf.events, &e);
     }
 }

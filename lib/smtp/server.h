@@ -49,6 +49,7 @@ struct yb_smtp_tx {
     size_t n_rcpts;
     struct yb_msgbuf *message; /* NULL where the daemon takes blocks */
     uint64_t size;             /* octets received */
+    size_t n_stored, n_queued; /* SMTP, set by the `message` hook: mailboxes, for the log */
     void *data;                /* the hook's own, in the arena */
 };
 

@@ -1,5 +1,5 @@
-"""One mailbox of several has too little room: the first try comes back whole, the next one is answered for that mailbox
-alone; behind an alias it is stored for all, and what fits is taken."""
+"""One mailbox of several has too little room, and there is no relayd: the first try comes back whole, the next one is
+answered for that mailbox alone; behind an alias it is stored for all, and what fits is taken."""
 import harness
 
 DOMAIN = "answers.test"
@@ -53,4 +53,4 @@ def scenario(p):
 
 
 if __name__ == "__main__":
-    harness.main(scenario)
+    harness.main(scenario, {"smtpd": {"relayd": ""}})

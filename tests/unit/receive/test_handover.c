@@ -1,119 +1,9 @@
 /* Recipients that are named again, and very many of them; with hooks that do nothing else. */
-#include "lib/receive/handover.h"
-#include "tests/unit/receive/fake_directory.h"
-#include "tests/unit/smtp/fake_conn.h"
-#include "tests/unit/smtp/odd_server.h"
+#include "tests/unit/receive/desk.h"
 
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-struct desk {
-    struct yb_handover handover;
-    struct fake_directory directory;
-    struct odd_server lmtpd;
-    struct yb_msgbuf_pool *pool;
-    struct yb_smtp_server *server;
-    struct yb_conn *conn;
-    struct yb_handover_verdict verdict;
-    const char *head;
-};
-
-static int
-on_connect(struct yb_smtp_session *s YB_UNUSED, struct yb_err *err YB_UNUSED)
-{
-    return 0;
-}
-
-static int
-on_rcpt(struct yb_smtp_session *s, struct yb_smtp_rcpt *r, struct yb_err *err)
-{
-    struct desk *d = yb_smtp_server_arg(s->server);
-
-    return yb_handover_rcpt(&d->handover, s, r, &d->verdict, err);
-}
-
-static int
-on_message(struct yb_smtp_session *s, struct yb_str *answer YB_UNUSED, struct yb_err *err)
-{
-    struct desk *d = yb_smtp_server_arg(s->server);
-
-    return yb_handover_message(&d->handover, s, yb_str_from(d->head), err);
-}
-
-static void
-desk_open(struct desk *d, size_t max_rcpt, size_t max_targets, const char *lmtpd)
-{
-    static const struct yb_smtp_hooks hooks = { .connect = on_connect,
-                                                .rcpt = on_rcpt,
-                                                .message = on_message };
-    const struct yb_msgbuf_conf pool = { .folder = "/tmp",
-                                         .memory_each = 1 << 17,
-                                         .memory_total = 1 << 24,
-                                         .memory_network = 1 << 24,
-                                         .disk_network = 1 << 28 };
-    struct yb_smtp_conf conf = { .dialect = YB_SMTP_MX,
-                                 .name = "smtp",
-                                 .hostname = "mx.test",
-                                 .max_message = 1 << 20,
-                                 .max_rcpt = max_rcpt };
-    struct yb_smtp_dest_conf dest = { .hostname = "mx.test", .lmtp = true, .answer_ms = 5000 };
-    struct fake_spec fake = { .service = &yb_smtp_service };
-    struct yb_err err = { 0 };
-
-    memset(d, 0, sizeof(*d));
-    d->head = "";
-    d->pool = yb_msgbuf_pool_new(&pool, &err);
-    ck_assert(d->pool != NULL);
-    conf.pool = d->pool;
-    odd_server_start(&d->lmtpd, lmtpd);
-    dest.where = d->lmtpd.where;
-    d->handover.directory = (struct yb_directory *)(void *)&d->directory;
-    d->handover.max_targets = max_targets;
-    d->handover.refusals = yb_refused_new(0);
-    d->handover.lmtpd = yb_smtp_dest_new(&dest);
-    d->server = yb_smtp_server_new(&conf, &hooks, d);
-    fake.arg = d->server;
-    d->conn = fake_open(&fake);
-    fake_feed(d->conn, YB_STR("EHLO c.test\r\n"), 0);
-    fake_clear(d->conn);
-}
-
-/* What lmtpd was told is in d->lmtpd.log from now on. */
-static void
-desk_close(struct desk *d)
-{
-    fake_free(&d->conn);
-    yb_smtp_server_free(&d->server);
-    yb_smtp_dest_free(&d->handover.lmtpd);
-    yb_refused_free(&d->handover.refusals);
-    odd_server_stop(&d->lmtpd);
-    yb_msgbuf_pool_free(&d->pool);
-}
-
-/* The replies to `line` begin so. */
-static void
-say(struct desk *d, const char *line, const char *reply)
-{
-    struct yb_str out;
-
-    fake_clear(d->conn);
-    fake_feed(d->conn, yb_str_from(line), 0);
-    fake_feed(d->conn, YB_STR("\r\n"), 0);
-    out = fake_output(d->conn);
-    ck_assert_msg(yb_str_starts(out, yb_str_from(reply)), "%s: %.*s, not %s", line, YB_STR_ARG(out),
-                  reply);
-}
-
-static size_t
-count(struct yb_str in, struct yb_str what)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i + what.n <= in.n; i++)
-        n += yb_str_starts(yb_str_skip(in, i), what);
-    return n;
-}
 
 #define LMTP_HELLO "<220 x~|>|<250-x~250-PIPELINING~250-SIZE 9~250-XYUBIN~250 CHUNKING~|"
 #define ONE LMTP_HELLO ">3|=5|<250 a~250 b~250 c~|?"
@@ -154,17 +44,17 @@ START_TEST(test_repeated)
     char line[200];
 
     desk_open(&d, 0, 0, repeats[_i].lmtpd);
-    say(&d, "MAIL FROM:<x@c.test> SMTPUTF8", "250 ");
+    desk_say(&d, "MAIL FROM:<x@c.test> SMTPUTF8", "250 ");
     for (size_t i = 0; i < YB_COUNT(repeats[_i].rcpts) && repeats[_i].rcpts[i] != NULL; i++) {
         snprintf(line, sizeof(line), "RCPT TO:%s", repeats[_i].rcpts[i]);
-        say(&d, line, "250 2.1.5");
+        desk_say(&d, line, "250 2.1.5");
     }
-    say(&d, "DATA", "354 ");
+    desk_say(&d, "DATA", "354 ");
     fake_feed(d.conn, YB_STR("x\r\n\r\n"), 0);
-    say(&d, ".", "250 2.0.0");
+    desk_say(&d, ".", "250 2.0.0");
     ck_assert(d.handover.stored == 1);
     desk_close(&d);
-    ck_assert_msg(count(yb_buf_view(d.lmtpd.log), YB_STR("RCPT TO:")) == repeats[_i].messages,
+    ck_assert_msg(desk_count(yb_buf_view(d.lmtpd.log), YB_STR("RCPT TO:")) == repeats[_i].messages,
                   "%s: %.*s", repeats[_i].name, YB_STR_ARG(yb_buf_view(d.lmtpd.log)));
     yb_buf_free(&d.lmtpd.log);
 }
@@ -205,22 +95,22 @@ START_TEST(test_trouble)
     struct desk d;
 
     desk_open(&d, 0, 0, troubles[_i].lmtpd);
-    say(&d, "MAIL FROM:<x@c.test>", "250 ");
-    say(&d, "RCPT TO:<ann@ours.test>", "250 ");
-    say(&d, "RCPT TO:<bob@ours.test>", "250 ");
-    say(&d, "DATA", "354 ");
+    desk_say(&d, "MAIL FROM:<x@c.test>", "250 ");
+    desk_say(&d, "RCPT TO:<ann@ours.test>", "250 ");
+    desk_say(&d, "RCPT TO:<bob@ours.test>", "250 ");
+    desk_say(&d, "DATA", "354 ");
     fake_feed(d.conn, YB_STR("x\r\n\r\n"), 0);
-    say(&d, ".", troubles[_i].answer);
-    say(&d, "MAIL FROM:<x@c.test>", "250 ");
-    say(&d, "RCPT TO:<bob@ours.test>", troubles[_i].bob);
-    say(&d, "RCPT TO:<ann@ours.test>", "250 ");
+    desk_say(&d, ".", troubles[_i].answer);
+    desk_say(&d, "MAIL FROM:<x@c.test>", "250 ");
+    desk_say(&d, "RCPT TO:<bob@ours.test>", troubles[_i].bob);
+    desk_say(&d, "RCPT TO:<ann@ours.test>", "250 ");
     if (troubles[_i].bob[0] != '2') {
-        say(&d, "DATA", "354 ");
+        desk_say(&d, "DATA", "354 ");
         fake_feed(d.conn, YB_STR("x\r\n\r\n"), 0);
-        say(&d, ".", "250 2.0.0");
+        desk_say(&d, ".", "250 2.0.0");
     }
     desk_close(&d);
-    ck_assert_msg(count(yb_buf_view(d.lmtpd.log), YB_STR("XACCOUNT=01")) == troubles[_i].told,
+    ck_assert_msg(desk_count(yb_buf_view(d.lmtpd.log), YB_STR("XACCOUNT=01")) == troubles[_i].told,
                   "%s: %.*s", troubles[_i].name, YB_STR_ARG(yb_buf_view(d.lmtpd.log)));
     yb_buf_free(&d.lmtpd.log);
 }
@@ -253,11 +143,11 @@ START_TEST(test_joined)
               "<220 x~|>|<250-x~250-PIPELINING~250-SIZE 9~250-XYUBIN~250 X~|>2|<250 a~250 "
               "b~|>|<354 c~|.|<250 d~|?");
     d.head = "Trace: t\r\n";
-    say(&d, "MAIL FROM:<x@c.test>", "250 ");
-    say(&d, "RCPT TO:<bob@ours.test>", "250 ");
-    say(&d, "DATA", "354 ");
+    desk_say(&d, "MAIL FROM:<x@c.test>", "250 ");
+    desk_say(&d, "RCPT TO:<bob@ours.test>", "250 ");
+    desk_say(&d, "DATA", "354 ");
     fake_feed(d.conn, yb_str_from(messages[_i].sent), 0);
-    say(&d, ".", "250 2.0.0");
+    desk_say(&d, ".", "250 2.0.0");
     desk_close(&d);
     ck_assert_msg(yb_str_find_str(yb_buf_view(d.lmtpd.log), yb_str_from(messages[_i].stored)) <
                       yb_buf_size(d.lmtpd.log),
@@ -275,18 +165,18 @@ START_TEST(test_many)
 
     desk_open(&d, 2 * most + 1, most, "?");
     for (int again = 0; again < 2; again++) {
-        say(&d, "MAIL FROM:<x@c.test>", "250 ");
+        desk_say(&d, "MAIL FROM:<x@c.test>", "250 ");
         for (size_t i = 0; i < most; i++) {
             snprintf(line, sizeof(line), "RCPT TO:<n%zu@ours.test>", i);
-            say(&d, line, "250 2.1.5");
+            desk_say(&d, line, "250 2.1.5");
         }
         for (size_t i = 0; i < most; i += 97) {
             snprintf(line, sizeof(line), "RCPT TO:<N%zu@OURS.test>", i);
-            say(&d, line, "250 2.1.5");
+            desk_say(&d, line, "250 2.1.5");
         }
-        say(&d, "RCPT TO:<n10000@ours.test>", "452 4.5.3");
+        desk_say(&d, "RCPT TO:<n10000@ours.test>", "452 4.5.3");
         /* Another transaction knows nothing of them. */
-        say(&d, "RSET", "250 ");
+        desk_say(&d, "RSET", "250 ");
     }
     desk_close(&d);
     yb_buf_free(&d.lmtpd.log);
