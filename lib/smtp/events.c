@@ -1,8 +1,9 @@
 /*
  * What the engine decided, as events (lib/event): where it writes a line to the log for people, it
- * appends one for the question "what happened to that mail?". A refusal for good is a final state;
- * a deferral is a step, because the sender comes again; so is our 250, because the final state of
- * an accepted message is what its mailbox says.
+ * appends one for the question "what happened to that mail?". A refusal for good is a final state,
+ * but over LMTP, where whoever hands over decides what it means: he may keep the message. A deferral
+ * is a step, because the sender comes again; so is our 250, because the final state of an accepted
+ * message is what its mailbox says.
  */
 #include "lib/smtp/events.h"
 
@@ -12,6 +13,12 @@
 
 #define NAME_SIZE 48
 
+static bool
+is_lmtp(const struct yb_smtp_session *s)
+{
+    return s->server->conf.dialect == YB_SMTP_LMTP;
+}
+
 /* What all events of a transaction have in common. LMTP: its session and tenant are the peer's, and
  * the peer is one of our own daemons, no client. */
 static struct yb_event
@@ -19,7 +26,7 @@ event_of(struct yb_smtp_session *s, const struct yb_smtp_rcpt *r, const char *wh
          char name[NAME_SIZE])
 {
     const struct yb_smtp_tx *tx = s->tx;
-    bool lmtp = s->server->conf.dialect == YB_SMTP_LMTP;
+    bool lmtp = is_lmtp(s);
     struct yb_event e = {
         .grade = YB_EVENT_STEP,
         .session = lmtp && !yb_session_id_is_zero(tx->x.session) ? tx->x.session : s->id,
@@ -91,7 +98,7 @@ append_refusal(struct yb_smtp_session *s, const char *what, const struct yb_smtp
     /* The code a hook chose counts as it does in the reply: when it is of the error's class. */
     if (r != NULL && r->code / 100 == (unsigned)(status[0] - '0'))
         code = (int)r->code;
-    e.grade = code >= 500 ? YB_EVENT_FINAL : YB_EVENT_STEP;
+    e.grade = code >= 500 && !is_lmtp(s) ? YB_EVENT_FINAL : YB_EVENT_STEP;
     e.decision = code >= 500 ? YB_STR("refuse") : YB_STR("defer");
     e.code = (unsigned)code;
     e.status = yb_str_from(status);

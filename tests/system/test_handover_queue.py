@@ -1,5 +1,6 @@
 """What some mailboxes of a message do not take while others do goes to relayd: 250 to the client, one copy for everybody.
 relayd that is lost with it is asked again; when it is full, the log says who has the message, and away, nobody has it."""
+import glob
 import os
 import re
 
@@ -23,7 +24,7 @@ def word(line, key):
 
 
 def queued(p, trial, stub):
-    """What lmtpd refused for good, too."""
+    """What lmtpd refused for good, too; then no event but a mailbox's says that it is over."""
     assert send(p, "one", "good", "tiny", body=BIG) == 250
     (mail, (rcpt,), octets), = stub.taken
     card = p.yubin_json("account", "show", "tiny@" + DOMAIN)
@@ -36,6 +37,9 @@ def queued(p, trial, stub):
     found = p.yubin_json("event", "list", "--message", mid)
     assert [e["reason"] for e in found if e["event"] == "smtp.accept"] == ["stored for 1, queued for 1"] * 2, found
     assert "lmtp.rcpt.reject" in [e["event"] for e in found], found
+    final = [line for name in glob.glob(trial.home + "/events/*/final-*") for line in open(name, encoding="utf-8")
+             if "mid=" + mid in line]
+    assert [word(line, "event") for line in final] == ["lmtpd.delivered"], final
 
 
 def lost(p, stub):
