@@ -206,12 +206,26 @@ on_block(struct yb_smtp_session *s, struct yb_str block, struct yb_err *err YB_U
     return 0;
 }
 
+/*
+ * Whoever handed this over and gave up waiting hands it over once more, by another way and as XREPEAT.
+ * If that came first it found nothing, and this one would be the second copy: so it is not stored.
+ * One that comes later finds it.
+ */
+static bool
+is_awaited(void *conn)
+{
+    return !yb_conn_is_left(conn);
+}
+
 static void
-place(const struct yb_smtp_rcpt *r)
+place(const struct yb_smtp_session *s, const struct yb_smtp_rcpt *r)
 {
     struct hand_over *h = r->data;
-    const struct yb_put put = put_of(r);
+    struct yb_put put = put_of(r);
     struct yb_err err = { 0 };
+
+    put.is_awaited = is_awaited;
+    put.awaited_arg = s->conn;
 
     if (h->file == NULL || yb_store_put_place(h->file, &put, &h->stored, &err) == 0)
         return;
@@ -274,7 +288,7 @@ on_message(struct yb_smtp_session *s, struct yb_str *answer YB_UNUSED, struct yb
     for (struct yb_smtp_rcpt *r = s->tx->rcpts; r != NULL; r = r->next) {
         if (s->tx->size == 0)
             write_to(r->data, yb_str("", 0));
-        place(r);
+        place(s, r);
     }
     hold_back(s->tx);
     for (struct yb_smtp_rcpt *r = s->tx->rcpts; r != NULL; r = r->next) {

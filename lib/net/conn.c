@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <openssl/ssl.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -104,6 +105,14 @@ yb_conn_drop_input(struct yb_conn *c)
 {
     c->in_n = 0;
     yb_input_dropped(&c->input);
+}
+
+bool
+yb_conn_is_left(const struct yb_conn *c)
+{
+    struct pollfd p = { .fd = c->fd };
+
+    return poll(&p, 1, 0) == 1 && (p.revents & (POLLHUP | POLLERR)) != 0;
 }
 
 /* --- output --- */

@@ -94,6 +94,9 @@ void yb_conn_resume(struct yb_conn *c);
 bool yb_conn_has_input(const struct yb_conn *c);
 /* Throws away what is buffered and not yet handled. */
 void yb_conn_drop_input(struct yb_conn *c);
+/* The peer has closed the connection: nobody reads an answer. Known at once of a unix socket; of TCP
+ * only after something was sent in vain. */
+bool yb_conn_is_left(const struct yb_conn *c);
 
 /* --- output: queued, encrypted and sent by the engine when the handler returns --- */
 

@@ -325,6 +325,9 @@ place_once(struct yb_incoming *i, const struct yb_put *put, const struct yb_fold
         i->uid = out->uid;
         return 0;
     }
+    if (put->is_awaited != NULL && !put->is_awaited(put->awaited_arg))
+        return yb_err_as(err, YB_ERR_CANCELLED, YB_TEMP, "4.4.2",
+                         "Nobody waits for the answer any more");
     if (check_quota(i->account, put, i->size, err) < 0 || name_keywords(i, put, &keywords, err) < 0)
         return -1;
     if (place_locked(i, put, keywords, err) < 0) {

@@ -150,6 +150,9 @@ struct yb_put {          /* what is to be stored */
     bool asked;          /* a check, of a size that was only announced: it makes nothing full */
     bool repeat;         /* XREPEAT: look for the id first; found = synced again, no second copy */
     bool create_mailbox; /* lmtpd's fileinto: make it when it is missing */
+    /* Asked under the lock, before it is placed; false: TEMP, YB_ERR_CANCELLED. NULL: it is. */
+    bool (*is_awaited)(void *arg);
+    void *awaited_arg;
 };
 
 struct yb_put_result {

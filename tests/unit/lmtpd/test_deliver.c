@@ -183,6 +183,39 @@ START_TEST(test_repeat)
 }
 END_TEST
 
+/* Who handed it over has given up before it is whole, and comes again by another way: before it, or
+ * not yet. */
+START_TEST(test_left)
+{
+    static const char half[] =
+        MAIL "RCPT TO:<ann@d.test> " ACCOUNT " " DELIVERY(1) "\r\nBDAT 3 LAST\r\nx";
+    static const char again[] =
+        MAIL "RCPT TO:<ann@d.test> " ACCOUNT " " DELIVERY(1) " XREPEAT\r\nBDAT 3 LAST\r\nx\r\n";
+    struct fake_spec fake = { .service = &yb_lmtp_service, .is_unix = true };
+    struct yb_conn *late;
+    struct office o;
+    char codes[100], text[500];
+
+    office_open(&o);
+    fake.arg = o.server;
+    say(&o, half, codes, sizeof(codes));
+    fake_leave(o.conn);
+    late = o.conn;
+    o.conn = fake_open(&fake);
+    fake_feed(o.conn, YB_STR("LHLO me\r\n"), 0);
+    if (_i == 1)
+        ck_assert_str_eq(say(&o, again, codes, sizeof(codes)), "250 250 250");
+    fake_clear(late);
+    fake_feed(late, YB_STR("\r\n"), 0);
+    ck_assert(yb_str_starts(fake_output(late), YB_STR("451 4.4.2 ")));
+    ck_assert_int_eq(count_files(&o, "a1", "", text, sizeof(text)), _i);
+    ck_assert_str_eq(say(&o, again, codes, sizeof(codes)), "250 250 250");
+    ck_assert_int_eq(count_files(&o, "a1", "", text, sizeof(text)), 1);
+    fake_free(&late);
+    office_close(&o);
+}
+END_TEST
+
 /* The one account's, as it is reported. */
 static struct yb_usage
 usage_told(struct office *o)
@@ -362,6 +395,7 @@ main(void)
     tcase_add_test(tc, test_two);
     tcase_add_test(tc, test_octets);
     tcase_add_test(tc, test_repeat);
+    tcase_add_loop_test(tc, test_left, 0, 2);
     tcase_add_test(tc, test_quota);
     tcase_add_test(tc, test_whole);
     tcase_add_test(tc, test_nothing_left);

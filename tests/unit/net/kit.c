@@ -225,6 +225,7 @@ command(struct yb_conn *c, struct yb_str verb, struct yb_str arg)
         yb_conn_pause(c);
     } else if (yb_str_eq(verb, YB_STR("BLOCK"))) {
         block(k);
+        atomic_fetch_add(&k->left, yb_conn_is_left(c));
         yb_conn_write(c, YB_STR("released\r\n"));
     } else if (yb_str_eq(verb, YB_STR("TLS"))) {
         yb_conn_write(c, YB_STR("go\r\n"));

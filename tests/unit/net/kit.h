@@ -20,7 +20,7 @@
  *                   file is i / n, and every second piece is left out
  *   PAUSE           "paused"; the next wake resumes
  *   WORK            a producer that works in slices and says nothing until kit_release(); "done"
- *   BLOCK           blocks until kit_release()
+ *   BLOCK           blocks until kit_release(); `left` counts who has gone by then
  *   TLS             "go", then a handshake; "tls" when it is over
  *   EXPORTER        the channel binding in hex
  *   INFO            peer, local port, TLS version and name
@@ -32,7 +32,7 @@ struct kit {
     int port;
     char unix_path[108];
     struct yb_conn_ref last; /* the connection that was opened last */
-    atomic_int opened, closed, blocked, released, wakes, ranges, slices;
+    atomic_int opened, closed, blocked, released, left, wakes, ranges, slices;
 };
 
 struct kit_conf {

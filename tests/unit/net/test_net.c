@@ -535,6 +535,31 @@ START_TEST(test_unix)
 }
 END_TEST
 
+/* A client that goes while its command is carried out is known to have gone. */
+START_TEST(test_left)
+{
+    start(&(struct kit_conf){ .is_unix = true });
+    for (int n = 0; n < 2; n++) {
+        struct client one;
+
+        client_open(&one, &k);
+        client_expect(&one, "hello");
+        client_send(&one, "BLOCK\r\n");
+        kit_await(&k.blocked, n + 1);
+        if (n == 1)
+            client_close(&one);
+        kit_release(&k, 1);
+        if (n == 0) {
+            client_expect(&one, "released");
+            client_close(&one);
+        }
+        kit_await(&k.closed, n + 1);
+        ck_assert_int_eq(atomic_load(&k.left), n);
+    }
+    finish();
+}
+END_TEST
+
 static void
 never(struct yb_conn *conn YB_UNUSED)
 {
@@ -622,6 +647,7 @@ tests(TCase *tc)
     tcase_add_test(tc, test_proxy_and_network_limit);
     tcase_add_test(tc, test_proxy_before_tls);
     tcase_add_test(tc, test_unix);
+    tcase_add_test(tc, test_left);
     tcase_add_test(tc, test_bad_listener);
     tcase_add_test(tc, test_account_limit);
     tcase_add_loop_test(tc, test_fair_keys, 0, 2);

@@ -23,7 +23,7 @@ struct yb_conn {
     int64_t deadline_ms;
     size_t handling; /* bytes at the head of `in` that the running handler was given */
     bool dropped;    /* the handler threw the input away */
-    bool closed, want_tls, ended, slow;
+    bool closed, want_tls, ended, slow, left;
     bool (*producer)(struct yb_conn *c);
 };
 
@@ -233,6 +233,18 @@ bool
 yb_conn_has_input(const struct yb_conn *c)
 {
     return yb_buf_size(c->in) > c->handling || c->spec.early;
+}
+
+bool
+yb_conn_is_left(const struct yb_conn *c)
+{
+    return c->left;
+}
+
+void
+fake_leave(struct yb_conn *c)
+{
+    c->left = true;
 }
 
 void

@@ -23,6 +23,8 @@ struct yb_conn *fake_open(const struct fake_spec *spec);
  * are thrown away. */
 void fake_feed(struct yb_conn *c, struct yb_str bytes, size_t piece);
 void fake_time_out(struct yb_conn *c);
+/* The peer has closed its end, which only who asks learns (yb_conn_is_left()). */
+void fake_leave(struct yb_conn *c);
 /* As after yb_net_wake(). */
 void fake_wake(struct yb_conn *c);
 /* From now on a producer is called once a fake_feed() or fake_produce(), as for a client that reads
