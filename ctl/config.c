@@ -10,10 +10,10 @@
 
 /* Each program's table lives in its own conf.c, which yubin links; their structs stay theirs. */
 extern const struct yb_conf_table smtpd_conf_table, submitd_conf_table, lmtpd_conf_table,
-    imapd_conf_table, pop3d_conf_table;
+    relayd_conf_table, imapd_conf_table, pop3d_conf_table;
 
 static const struct yb_conf_table *const tables[] = {
-    &yb_common_conf_table, &smtpd_conf_table, &submitd_conf_table,
+    &yb_common_conf_table, &smtpd_conf_table, &submitd_conf_table, &relayd_conf_table,
     &lmtpd_conf_table,     &imapd_conf_table, &pop3d_conf_table,
 };
 

@@ -17,7 +17,7 @@ ctl_libctl_a_SOURCES = \
 	ctl/store.c \
 	ctl/tenant.c
 # The option tables of all programs, for yubin config.
-CTL_TABLES = smtpd/conf.c submitd/conf.c lmtpd/conf.c imapd/conf.c pop3d/conf.c
+CTL_TABLES = smtpd/conf.c submitd/conf.c relayd/conf.c lmtpd/conf.c imapd/conf.c pop3d/conf.c
 
 bin_PROGRAMS += ctl/yubin
 ctl_yubin_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)

@@ -8,7 +8,7 @@ static const struct yb_conf_option options[] = {
     /* clang-format off */
     OPT_START(ADDRESSES, listen, "unix:/run/yubin/lmtpd.lmtp", 1, 16,
         "Where smtpd, submitd and relayd of this node hand over."),
-    OPT_START(LIST, peers, YB_ROLE_USER(SMTPD) " " YB_ROLE_USER(SUBMITD) " yubin-relay", 1, 16,
+    OPT_START(LIST, peers, YB_ROLE_USER(SMTPD) " " YB_ROLE_USER(SUBMITD) " " YB_ROLE_USER(RELAYD), 1, 16,
         "System users that may hand over, besides root and lmtpd's own; what they say of a "
         "recipient is believed."),
     OPT_START(SIZE, max_message, "64M", 1024, SIZE_MAX,

@@ -6,8 +6,8 @@
     }
 
 const struct yb_role yb_roles[YB_ROLES] = {
-    YB_ROLE_SMTPD(ROW), YB_ROLE_SUBMITD(ROW), YB_ROLE_LMTPD(ROW),
-    YB_ROLE_IMAPD(ROW), YB_ROLE_POP3D(ROW),
+    YB_ROLE_SMTPD(ROW), YB_ROLE_SUBMITD(ROW), YB_ROLE_RELAYD(ROW),
+    YB_ROLE_LMTPD(ROW), YB_ROLE_IMAPD(ROW),   YB_ROLE_POP3D(ROW),
 };
 
 const struct yb_role *

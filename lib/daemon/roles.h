@@ -22,6 +22,7 @@
 /*                            daemon     what it does                                      user            groups              database role    hands over, writes events */
 #define YB_ROLE_SMTPD(GIVE)   GIVE("smtpd",   "receives mail from strangers",                   "yubin-smtp",   YB_ROLE_LMTP_GROUP, "yubin_smtpd",   true,  true)
 #define YB_ROLE_SUBMITD(GIVE) GIVE("submitd", "takes mail from authenticated users",            "yubin-submit", YB_ROLE_LMTP_GROUP, "yubin_submitd", true,  true)
+#define YB_ROLE_RELAYD(GIVE)  GIVE("relayd",  "keeps the queue of mail that waits",            "yubin-relay",  YB_ROLE_LMTP_GROUP, "yubin_relayd",  true,  true)
 #define YB_ROLE_LMTPD(GIVE)   GIVE("lmtpd",   "stores messages into the Maildirs of this node", "yubin-mail",   YB_ROLE_LMTP_GROUP, "yubin_lmtpd",   false, true)
 #define YB_ROLE_IMAPD(GIVE)   GIVE("imapd",   "serves mailboxes by IMAP",                       "yubin-mail",   YB_ROLE_LMTP_GROUP, "yubin_imapd",   false, false)
 #define YB_ROLE_POP3D(GIVE)   GIVE("pop3d",   "serves mailboxes of this node to POP3 programs", "yubin-mail",   YB_ROLE_LMTP_GROUP, "yubin_pop3d",   false, false)
@@ -38,7 +39,7 @@ struct yb_role {
 };
 
 /* Every row, in the order of the manual. */
-#define YB_ROLES 5
+#define YB_ROLES 6
 extern const struct yb_role yb_roles[YB_ROLES];
 /* The row of a daemon; NULL: there is none of that name. */
 const struct yb_role *yb_role_find(struct yb_str name);

@@ -88,14 +88,14 @@ START_TEST(test_rows)
 END_TEST
 
 extern const struct yb_conf_table smtpd_conf_table, submitd_conf_table, lmtpd_conf_table,
-    imapd_conf_table, pop3d_conf_table;
+    relayd_conf_table, imapd_conf_table, pop3d_conf_table;
 
 /* Each program's options have the defaults of its own row of the table of daemons. */
 START_TEST(test_roles)
 {
     const struct yb_conf_table *const programs[YB_ROLES] = {
-        &smtpd_conf_table, &submitd_conf_table, &lmtpd_conf_table,
-        &imapd_conf_table, &pop3d_conf_table,
+        &smtpd_conf_table, &submitd_conf_table, &relayd_conf_table,
+        &lmtpd_conf_table, &imapd_conf_table,   &pop3d_conf_table,
     };
     const struct yb_role *r = yb_role_find(yb_str_from(programs[_i]->section));
     size_t seen = 0;

@@ -30,10 +30,11 @@ END_TEST
 
 START_TEST(test_find)
 {
-    ck_assert_ptr_null(yb_role_find(YB_STR("relayd")));
+    ck_assert_ptr_null(yb_role_find(YB_STR("admin-api")));
     ck_assert_ptr_null(yb_role_find(YB_STR("smtp")));
     ck_assert_ptr_null(yb_role_find(YB_STR("")));
     ck_assert_str_eq(YB_ROLE_USER(SMTPD), yb_role_find(YB_STR("smtpd"))->user);
+    ck_assert_str_eq(YB_ROLE_USER(RELAYD), yb_role_find(YB_STR("relayd"))->user);
     ck_assert_str_eq(YB_ROLE_DATABASE(POP3D), yb_role_find(YB_STR("pop3d"))->database);
     ck_assert_str_eq(YB_ROLE_SUMMARY(LMTPD), yb_role_find(YB_STR("lmtpd"))->summary);
 }
