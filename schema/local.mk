@@ -31,5 +31,6 @@ dist_schema_DATA = \
 	schema/0029_store_index.sql \
 	schema/0030_store_fill.sql \
 	schema/0031_import.sql \
-	schema/0032_before_told.sql
+	schema/0032_before_told.sql \
+	schema/0033_relay.sql
 EXTRA_DIST += schema/README.md

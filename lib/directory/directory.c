@@ -20,6 +20,9 @@ static const struct yb_db_statement at_home_sql = {
     "directory_at_home", "SELECT yubin.yb_at_home2($1::text, $2::bytea, $3::uuid[])"
 };
 static const struct yb_db_statement map_sql = { "directory_map", MAP_SQL };
+static const struct yb_db_statement now_sql = {
+    "directory_account_now", "SELECT suspended, store_id FROM yubin.yb_account_now($1::uuid)"
+};
 static const struct yb_db_statement upgrade_sql = {
     "directory_upgrade", "SELECT yubin.yb_password_upgrade($1::uuid, $2::text, $3::text)"
 };
@@ -482,6 +485,43 @@ yb_directory_at_home(struct yb_directory *d, struct yb_store_id store, struct yb
         yb_db_bytes(r, i, 0, ids[(*n_here)++].v, YB_ID_BYTES);
     yb_db_params_free(&p);
     yb_db_result_free(&r);
+    return rc;
+}
+
+/* A store whose name is no id is one that the map does not have either. */
+static void
+now_read(const struct yb_db_result *r, struct yb_account_now *out)
+{
+    *out = (struct yb_account_now){ .known = yb_db_rows(r) > 0 };
+    if (!out->known)
+        return;
+    out->suspended = yb_db_bool(r, 0, 0);
+    if (!yb_store_id_parse(yb_db_str(r, 0, 1), &out->store))
+        out->store = (struct yb_store_id){ { 0 } };
+}
+
+int
+yb_directory_account_now(struct yb_directory *d, const struct yb_account_id *ids, size_t n,
+                         struct yb_account_now *out, struct yb_err *err)
+{
+    struct yb_db_params *p;
+    struct yb_db_result **r;
+    int rc;
+
+    yb_assert(n <= MAX_ASKED);
+    if (n == 0)
+        return 0;
+    p = yb_alloc(n, sizeof(*p));
+    r = yb_alloc(n, sizeof(*r));
+    for (size_t i = 0; i < n; i++)
+        yb_db_add_bytes(&p[i], ids[i].v, sizeof(ids[i].v));
+    rc = yb_db_query_many(d->db, &now_sql, p, n, r, err);
+    for (size_t i = 0; rc == 0 && i < n; i++) {
+        now_read(r[i], &out[i]);
+        yb_db_result_free(&r[i]);
+    }
+    yb_free(p);
+    yb_free(r);
     return rc;
 }
 

@@ -237,6 +237,17 @@ int yb_directory_at_home(struct yb_directory *d, struct yb_store_id store,
                          struct yb_account_id *ids, size_t n, size_t *n_here,
                          struct yb_err *err) YB_MUST_USE;
 
+/* An account now, whatever was known of it before. */
+struct yb_account_now {
+    bool known;               /* false: there is none (any more), nothing else is set */
+    bool suspended;           /* it, its domain or its tenant */
+    struct yb_store_id store; /* that holds the mailbox: yb_directory_home() */
+};
+/* Of n accounts, by their ids, all in one round trip; asked of the database each time. For relayd, whose
+ * mail may have waited longer than an account lives. -1: YB_TEMP 4.3.0, and nothing is known. */
+int yb_directory_account_now(struct yb_directory *d, const struct yb_account_id *ids, size_t n,
+                             struct yb_account_now *out, struct yb_err *err) YB_MUST_USE;
+
 /*
  * Replaces the verifier of an imported hash after the password proved right, if it is still
  * `old`. 0: replaced, or somebody else was faster. -1: could not be done now.

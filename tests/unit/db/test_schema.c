@@ -182,9 +182,8 @@ START_TEST(test_daemons_log_in)
         n += (size_t)snprintf(sql + n, sizeof(sql) - n, ", '%s'", yb_roles[i].database);
     }
     (void)snprintf(sql + n, sizeof(sql) - n, ")");
-    ck_assert_str_eq(
-        cluster_sql(c, "%s", sql),
-        "yubin_api yubin_logd yubin_managesieved yubin_operator yubin_relayd yubin_syncd");
+    ck_assert_str_eq(cluster_sql(c, "%s", sql),
+                     "yubin_api yubin_logd yubin_managesieved yubin_operator yubin_syncd");
 }
 END_TEST
 
@@ -378,6 +377,7 @@ START_TEST(test_functions_by_name)
           "yubin_smtpd yubin_submitd yubin_relayd yubin_operator" },
         { "SELECT local FROM yubin.yb_login2('u', 'a.test')",
           "yubin_submitd yubin_imapd yubin_pop3d yubin_operator" },
+        { "SELECT store_id FROM yubin.yb_account_now(gen_random_uuid())", "yubin_relayd" },
         { "SELECT yubin.yb_setting_keys_take('[]')", "" },
         { "SELECT yubin.yb_settings_rows(NULL, NULL, NULL)", "" },
         { "SELECT yubin.yb_more(NULL, NULL, NULL)", "" },

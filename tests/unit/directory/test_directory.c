@@ -849,6 +849,46 @@ START_TEST(test_at_home)
 }
 END_TEST
 
+/* By id alone, as it is now: there or not, suspended at any level, and where. */
+START_TEST(test_account_now)
+{
+    struct yb_directory_conf conf = { .conninfo = cluster_conninfo(c, "yubin_relayd"),
+                                      .node = { { 1, 2, 3, 4, 5, 6, 7, 8 } } };
+    struct yb_directory *relayd = yb_directory_new(&conf);
+    struct yb_account_now now[3];
+    struct yb_account_id ids[3];
+    struct yb_login l;
+    struct yb_err err = { 0 };
+
+    login("u@a.test", &l);
+    ids[0] = l.account;
+    ids[1] = yb_account_id_new();
+    login("susp@a.test", &l);
+    ids[2] = l.account;
+    ck_assert_msg(yb_directory_account_now(relayd, ids, 3, now, &err) == 0, "%s", err.text);
+    ck_assert(now[0].known && !now[0].suspended && yb_store_id_eq(now[0].store, store));
+    ck_assert(!now[1].known);
+    ck_assert(now[2].known && now[2].suspended && yb_store_id_eq(now[2].store, store));
+    cluster_sql(c, "UPDATE tenants SET suspended_at = now(), suspended_reason = 'unpaid'"
+                   " WHERE tenant_id = (SELECT tenant_id FROM accounts"
+                   "                     WHERE account_id = fixtures.id('u@a.test'))");
+    ck_assert_int_eq(yb_directory_account_now(relayd, ids, 1, now, &err), 0);
+    ck_assert(now[0].known && now[0].suspended);
+    cluster_sql(c, "UPDATE tenants SET suspended_at = NULL, suspended_reason = NULL");
+    ck_assert_int_eq(yb_directory_account_now(relayd, ids, 0, now, &err), 0);
+    /* Away: nothing is known, and nobody is thought to be gone. */
+    cluster_crash(c);
+    ck_assert_int_eq(yb_directory_account_now(relayd, ids, 3, now, &err), -1);
+    ck_assert_int_eq(err.class, YB_TEMP);
+    cluster_resume(c);
+    yb_directory_free(&relayd);
+    /* The role of submitd may not. */
+    listening_wait(true);
+    ck_assert_int_eq(yb_directory_account_now(d, ids, 1, now, &err), -1);
+    ck_assert_int_eq(err.class, YB_BUG);
+}
+END_TEST
+
 /* The room of a store, told by its home alone. */
 START_TEST(test_report_room)
 {
@@ -1274,6 +1314,7 @@ main(void)
     tcase_add_test(tc, test_may_send);
     tcase_add_test(tc, test_report_usage);
     tcase_add_test(tc, test_at_home);
+    tcase_add_test(tc, test_account_now);
     tcase_add_test(tc, test_report_room);
     tcase_add_test(tc, test_store_changes_node);
     tcase_add_test(tc, test_map);
