@@ -6,7 +6,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-/* Seconds added to both clocks; -1: the environment was not asked yet. */
+/* Seconds added to all clocks; -1: the environment was not asked yet. */
 static _Atomic int64_t offset = -1;
 
 static int64_t
@@ -61,6 +61,12 @@ int64_t
 yb_clock_us(void)
 {
     return clock_us(CLOCK_MONOTONIC);
+}
+
+int64_t
+yb_clock_boot_ms(void)
+{
+    return clock_us(CLOCK_BOOTTIME) / 1000;
 }
 
 struct timespec

@@ -13,6 +13,8 @@
 /* Monotonic milliseconds, for deadlines; never goes back, starts anywhere. */
 int64_t yb_clock_ms(void);
 int64_t yb_clock_us(void);
+/* The same, and it goes on while the machine sleeps: what the wall clock is held against. */
+int64_t yb_clock_boot_ms(void);
 /* The kernel's CLOCK_MONOTONIC `ms` from now, for pthread_cond_timedwait(); yb_clock_advance()
  * does not move it. */
 struct timespec yb_clock_wait(int64_t ms);
@@ -23,7 +25,7 @@ void yb_clock_rest_us(int64_t us);
 /* Wall clock: seconds, and microseconds, since 1970. */
 time_t yb_clock_now(void);
 int64_t yb_clock_now_us(void);
-/* Moves both clocks forward by `seconds`; does nothing but in --enable-faults builds. */
+/* Moves all clocks forward by `seconds`; does nothing but in --enable-faults builds. */
 void yb_clock_advance(int64_t seconds);
 
 /* A moment on the monotonic clock by which something must be over. */

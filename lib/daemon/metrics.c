@@ -63,6 +63,36 @@ yb_metrics_counters(struct yb_metrics *m, const struct yb_counters *c)
             atomic_load_explicit(&c->v[i], memory_order_relaxed));
 }
 
+void
+yb_histogram_add(const struct yb_histogram *h, uint64_t us)
+{
+    size_t class = 0;
+
+    while (class < h->n && us > h->most_us[class])
+        class ++;
+    atomic_fetch_add_explicit(&h->v[class], 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&h->v[h->n + 1], us, memory_order_relaxed);
+}
+
+void
+yb_metrics_histogram(struct yb_metrics *m, const struct yb_histogram *h)
+{
+    uint64_t count = 0, sum = atomic_load_explicit(&h->v[h->n + 1], memory_order_relaxed);
+
+    yb_buf_printf(m->text, "# HELP yubin_%s %s\n# TYPE yubin_%s histogram\n", h->name, h->help,
+                  h->name);
+    for (size_t i = 0; i <= h->n; i++) {
+        count += atomic_load_explicit(&h->v[i], memory_order_relaxed);
+        if (i < h->n)
+            yb_buf_printf(m->text, "yubin_%s_bucket{le=\"%g\"} %" PRIu64 "\n", h->name,
+                          (double)h->most_us[i] / 1e6, count);
+        else
+            yb_buf_printf(m->text, "yubin_%s_bucket{le=\"+Inf\"} %" PRIu64 "\n", h->name, count);
+    }
+    yb_buf_printf(m->text, "yubin_%s_sum %.6f\nyubin_%s_count %" PRIu64 "\n", h->name,
+                  (double)sum / 1e6, h->name, count);
+}
+
 struct yb_str
 yb_metrics_text(const struct yb_metrics *m)
 {

@@ -43,4 +43,21 @@ yb_count(const struct yb_counters *c, size_t i, uint64_t by)
 /* All of a program's counters, row by row. */
 void yb_metrics_counters(struct yb_metrics *m, const struct yb_counters *c);
 
+/*
+ * How long something took, by classes: how many took at most so long. Counted from any thread; the sum and
+ * the classes are read one after the other, so they may differ by what is being counted.
+ */
+struct yb_histogram {
+    const char *name, *help; /* the name ends in "_seconds" */
+    const uint64_t
+        *most_us; /* n bounds of classes, growing; what is longer is a class of its own */
+    size_t n;
+    _Atomic uint64_t
+        *v; /* n + 2, owned by the program: the classes, then the sum in microseconds */
+};
+
+void yb_histogram_add(const struct yb_histogram *h, uint64_t us);
+/* In seconds, the classes added up as Prometheus has them. */
+void yb_metrics_histogram(struct yb_metrics *m, const struct yb_histogram *h);
+
 #endif

@@ -299,6 +299,28 @@ START_TEST(test_metrics)
 }
 END_TEST
 
+/* A bound belongs to its class, and each class counts those below it, too. */
+START_TEST(test_histogram)
+{
+    static const uint64_t most_us[] = { 500, 1000000 };
+    _Atomic uint64_t v[YB_COUNT(most_us) + 2] = { 0 };
+    const struct yb_histogram h = { "t_seconds", "Help t.", most_us, YB_COUNT(most_us), v };
+    static const uint64_t times[] = { 0, 500, 501, 1000000, 1000001, 2500000 };
+    struct yb_metrics *m = yb_metrics_new();
+
+    for (size_t i = 0; i < YB_COUNT(times); i++)
+        yb_histogram_add(&h, times[i]);
+    yb_metrics_histogram(m, &h);
+    ck_assert(yb_str_eq(
+        yb_metrics_text(m),
+        YB_STR("# HELP yubin_t_seconds Help t.\n# TYPE yubin_t_seconds histogram\n"
+               "yubin_t_seconds_bucket{le=\"0.0005\"} 2\nyubin_t_seconds_bucket{le=\"1\"} 4\n"
+               "yubin_t_seconds_bucket{le=\"+Inf\"} 6\n"
+               "yubin_t_seconds_sum 4.501002\nyubin_t_seconds_count 6\n")));
+    yb_metrics_free(&m);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -312,6 +334,7 @@ main(void)
     tcase_add_test(tc, test_frame_str);
     tcase_add_test(tc, test_frame_recv_ends);
     tcase_add_test(tc, test_metrics);
+    tcase_add_test(tc, test_histogram);
     tcase_add_checked_fixture(sockets, make_folder, remove_folder);
     tcase_add_test(sockets, test_control);
     tcase_add_test(sockets, test_control_stranger);
