@@ -51,19 +51,27 @@ put(json_t *o, const char *key, struct yb_str value)
         json_object_set_new(o, key, json_stringn(value.p, value.n));
 }
 
+static void
+put_time(json_t *o, const char *key, int64_t us)
+{
+    time_t seconds = (time_t)(us / 1000000);
+    char stamp[40];
+    struct tm tm;
+
+    gmtime_r(&seconds, &tm);
+    (void)snprintf(stamp + strftime(stamp, 30, "%Y-%m-%dT%H:%M:%S", &tm), 10, ".%06dZ",
+                   (int)(us % 1000000));
+    put(o, key, yb_str_from(stamp));
+}
+
 static json_t *
 event_json(const struct yb_event_record *r)
 {
     const struct yb_event *e = &r->event;
-    time_t seconds = (time_t)(r->time_us / 1000000);
-    char text[YB_ID_TEXT], stamp[40];
-    struct tm tm;
+    char text[YB_ID_TEXT];
     json_t *o = json_object();
 
-    gmtime_r(&seconds, &tm);
-    (void)snprintf(stamp + strftime(stamp, 30, "%Y-%m-%dT%H:%M:%S", &tm), 10, ".%06dZ",
-                   (int)(r->time_us % 1000000));
-    put(o, "time", yb_str_from(stamp));
+    put_time(o, "time", r->time_us);
     put(o, "node", yb_str_from(yb_node_id_text(r->node, text)));
     put(o, "daemon", r->daemon);
     put(o, "event", e->name);
@@ -82,6 +90,10 @@ event_json(const struct yb_event_record *r)
     json_object_set_new(o, "code", json_integer(e->code));
     put(o, "status", e->status);
     put(o, "reason", e->reason);
+    if (e->attempt > 0)
+        json_object_set_new(o, "attempt", json_integer(e->attempt));
+    if (e->next_us > 0)
+        put_time(o, "next", e->next_us);
     return o;
 }
 

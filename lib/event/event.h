@@ -41,6 +41,8 @@ struct yb_event {
     unsigned code;                   /* reply code, 0: none */
     struct yb_str status;            /* enhanced status code */
     struct yb_str reason;            /* one sentence: why, and which setting */
+    uint32_t attempt;                /* how many there were by now, 0: it is not about one */
+    int64_t next_us;                 /* when the next is due, unix microseconds; 0: not known */
 };
 
 /* What the reader gives: the event, when and where. */

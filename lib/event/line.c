@@ -83,6 +83,10 @@ yb_event_line_write(const struct yb_event_record *r, char *out)
         put_number(&l, "code", e->code);
     put_text(&l, "status", e->status, TEXT_MAX);
     put_text(&l, "reason", e->reason, TEXT_MAX);
+    if (e->attempt != 0)
+        put_number(&l, "attempt", e->attempt);
+    if (e->next_us != 0)
+        put_number(&l, "next", e->next_us);
     yb_event_line_seal(out, l.n - SEAL_SIZE);
     out[l.n++] = '\n';
     return l.n;
@@ -135,11 +139,19 @@ take_field(const struct field *fields, size_t n, struct yb_str key, struct yb_st
     return true; /* a field of a later version */
 }
 
+/* One that is not there is 0. */
+static bool
+take_number(struct yb_str value, uint64_t max, uint64_t *out)
+{
+    return value.p == NULL || yb_str_u64(value, max, out);
+}
+
 bool
 yb_event_line_parse(struct yb_str line, struct yb_arena *arena, struct yb_event_record *r)
 {
     struct yb_event *e = &r->event;
-    struct yb_str ts = { 0 }, grade = { 0 }, code = { 0 }, key, value;
+    struct yb_str ts = { 0 }, grade = { 0 }, code = { 0 }, attempt = { 0 }, next = { 0 };
+    struct yb_str key, value;
     const struct field fields[] = {
         { "ts", &ts, NULL, 0 },
         { "node", NULL, r->node.v, sizeof(r->node.v) },
@@ -158,8 +170,10 @@ yb_event_line_parse(struct yb_str line, struct yb_arena *arena, struct yb_event_
         { "code", &code, NULL, 0 },
         { "status", &e->status, NULL, 0 },
         { "reason", &e->reason, NULL, 0 },
+        { "attempt", &attempt, NULL, 0 },
+        { "next", &next, NULL, 0 },
     };
-    uint64_t number;
+    uint64_t number[4] = { 0 };
     int rc;
 
     *r = (struct yb_event_record){ 0 };
@@ -170,13 +184,12 @@ yb_event_line_parse(struct yb_str line, struct yb_arena *arena, struct yb_event_
             return false;
     }
     if (rc < 0 || e->name.n == 0 || !parse_grade(grade, &e->grade) ||
-        !yb_str_u64(ts, INT64_MAX, &number))
+        !yb_str_u64(ts, INT64_MAX, &number[0]) || !take_number(code, 999, &number[1]) ||
+        !take_number(attempt, UINT32_MAX, &number[2]) || !take_number(next, INT64_MAX, &number[3]))
         return false;
-    r->time_us = (int64_t)number;
-    if (code.p == NULL)
-        return true;
-    if (!yb_str_u64(code, 999, &number))
-        return false;
-    e->code = (unsigned)number;
+    r->time_us = (int64_t)number[0];
+    e->code = (unsigned)number[1];
+    e->attempt = (uint32_t)number[2];
+    e->next_us = (int64_t)number[3];
     return true;
 }

@@ -137,7 +137,9 @@ full_record(void)
                    .decision = YB_STR("refuse"),
                    .code = 550,
                    .status = YB_STR("5.1.1"),
-                   .reason = YB_STR("no such user = here") },
+                   .reason = YB_STR("no such user = here"),
+                   .attempt = UINT32_MAX,
+                   .next_us = INT64_MAX },
     };
 }
 
@@ -163,6 +165,7 @@ START_TEST(test_line_full)
     ck_assert(yb_str_eq(out.event.decision, in.event.decision) && out.event.code == 550);
     ck_assert(yb_str_eq(out.event.status, in.event.status));
     ck_assert(yb_str_eq(out.event.reason, in.event.reason));
+    ck_assert(out.event.attempt == UINT32_MAX && out.event.next_us == INT64_MAX);
 }
 END_TEST
 
@@ -174,6 +177,7 @@ START_TEST(test_line_empty)
 
     ck_assert(yb_event_line_parse(yb_str(line, n - 1), arena, &out));
     ck_assert(out.event.sender.p == NULL && out.event.reason.p == NULL && out.event.code == 0);
+    ck_assert(out.event.attempt == 0 && out.event.next_us == 0);
     ck_assert(yb_session_id_is_zero(out.event.session));
 }
 END_TEST
