@@ -1,7 +1,5 @@
 #include "lmtpd/deliver.h"
 
-#include <unistd.h>
-
 /* Where a recipient's message is on its way; NULL file once it is stored or given up. */
 struct hand_over {
     struct yb_store_account *account;
@@ -29,21 +27,13 @@ mailbox_full(struct yb_err *err)
 static int
 on_connect(struct yb_smtp_session *s, struct yb_err *err)
 {
-    const struct lmtpd_deliver *d = deliver_of(s);
     uid_t uid;
+    int rc = yb_smtp_peers_check(&deliver_of(s)->peers, s->conn, &uid, err);
 
-    if (!yb_conn_peer_user(s->conn, &uid))
-        return yb_err_as(err, YB_ERR_DENIED, YB_PERM, "5.7.1",
-                         "Only processes of this node may hand over");
-    if (uid == 0 || uid == geteuid())
-        return 0;
-    for (size_t i = 0; i < d->n_peers; i++) {
-        if (d->peers[i] == uid)
-            return 0;
-    }
-    yb_log(YB_LOG_WARN, yb_conn_log(s->conn), "lmtpd.peer.refused", "user %u is not in peers",
-           (unsigned)uid);
-    return yb_err_as(err, YB_ERR_DENIED, YB_PERM, "5.7.1", "This user may not hand over mail");
+    if (rc < 0 && uid != (uid_t)-1)
+        yb_log(YB_LOG_WARN, yb_conn_log(s->conn), "lmtpd.peer.refused", "user %u is not in peers",
+               (unsigned)uid);
+    return rc;
 }
 
 /* Whoever connects, it is the tenant whose mail takes the workers' time. */

@@ -8,6 +8,7 @@
 #define LMTPD_DELIVER_H
 
 #include "lib/event/event.h"
+#include "lib/smtp/peers.h"
 #include "lib/smtp/server.h"
 #include "lib/store/store.h"
 
@@ -18,8 +19,7 @@ struct lmtpd_deliver {
     int (*keeps)(void *home, struct yb_err *err); /* yb_home_keeps(); NULL: nobody is asked */
     void *home;
     struct yb_event_writer *events; /* what was stored is told there; NULL: nowhere */
-    const uid_t *peers;             /* who may hand over, besides root and ourselves */
-    size_t n_peers;
+    struct yb_smtp_peers peers;     /* who may hand over, besides root and ourselves */
     _Atomic uint64_t delivered, refused, duplicates; /* recipients */
 };
 

@@ -14,10 +14,6 @@
 #include "lmtpd/conf.h"
 #include "lmtpd/deliver.h"
 
-#include <pwd.h>
-
-#define MAX_PEERS 16
-
 struct lmtpd {
     struct yb_daemon *daemon;
     struct lmtpd_deliver deliver;
@@ -25,7 +21,6 @@ struct lmtpd {
     struct yb_directory *directory;
     struct yb_node_id node;
     struct yb_home_usage usage;
-    uid_t peers[MAX_PEERS];
 };
 
 static const struct lmtpd_conf *
@@ -34,20 +29,10 @@ conf_of(const struct lmtpd *l)
     return yb_conf_section(yb_daemon_conf_now(l->daemon), &lmtpd_conf_table);
 }
 
-/* Users are looked up once, here: a node's users do not change while it runs. */
 static void
-find_peers(struct lmtpd *l, const struct yb_conf_list *names)
+peer_unknown(const char *name)
 {
-    for (size_t i = 0; i < names->n && i < MAX_PEERS; i++) {
-        const struct passwd *pw = getpwnam(names->v[i]);
-
-        if (pw != NULL)
-            l->peers[l->deliver.n_peers++] = pw->pw_uid;
-        else
-            yb_log(YB_LOG_INFO, NULL, "lmtpd.peer.unknown", "there is no user %s on this node",
-                   names->v[i]);
-    }
-    l->deliver.peers = l->peers;
+    yb_log(YB_LOG_INFO, NULL, "lmtpd.peer.unknown", "there is no user %s on this node", name);
 }
 
 static int
@@ -78,7 +63,7 @@ init(struct yb_daemon *d, void **state, struct yb_err *err)
     l->daemon = d;
     *state = l;
     conf = conf_of(l);
-    find_peers(l, &conf->peers);
+    yb_smtp_peers_find(&l->deliver.peers, conf->peers.v, conf->peers.n, peer_unknown);
     if (open_store(l, err) < 0 ||
         yb_daemon_events_open(d, "lmtpd", l->node, &l->deliver.events, err) < 0)
         return -1;

@@ -8,6 +8,7 @@ lib_smtp_libyb_smtp_a_SOURCES = \
 	lib/smtp/link.c lib/smtp/link.h \
 	lib/smtp/msgbuf.c lib/smtp/msgbuf.h \
 	lib/smtp/params.c lib/smtp/params.h \
+	lib/smtp/peers.c lib/smtp/peers.h \
 	lib/smtp/relaycheck.c lib/smtp/relaycheck.h \
 	lib/smtp/reply.c lib/smtp/reply.h \
 	lib/smtp/say.c lib/smtp/say.h \
