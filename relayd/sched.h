@@ -20,6 +20,7 @@
 #ifndef RELAYD_SCHED_H
 #define RELAYD_SCHED_H
 
+#include "lib/base/arena.h"
 #include "relayd/queue.h"
 
 struct relayd_sched;
@@ -78,7 +79,7 @@ struct relayd_job {
     bool ask;                 /* old enough that the directory is asked first */
     struct relayd_outcome *o; /* m.n of them, to be filled in */
     enum relayd_contact lmtpd, directory; /* to be filled in */
-    bool probe;                           /* the scheduler's own: of a site that slept */
+    unsigned probes;                      /* the scheduler's own: bits of the sites that slept */
 };
 
 /* Copies *conf. `change` is called within take(), done(), tick() and order(); what it is given is valid
@@ -102,9 +103,9 @@ bool relayd_sched_tick(struct relayd_sched *s, struct relayd_now now);
 /* Milliseconds until tick() or take() may have something to do; -1: nothing waits. */
 int64_t relayd_sched_wait(const struct relayd_sched *s, struct relayd_now now);
 /*
- * Work for one thread more; false: none now. While another tenant's is ready, one tenant has at most half
- * of the workers, and while mail that is new is ready, mail that is asked about at most a quarter; both
- * rounded up. Tenants take turns.
+ * Work for one thread more; false: none now. Tenants take turns; while another tenant's is ready, one
+ * has at most half of the workers, rounded up. Mail that is new goes before mail that the directory is
+ * asked about, but for one turn in eight (turns.h).
  */
 bool relayd_sched_take(struct relayd_sched *s, struct relayd_now now, struct yb_arena *arena,
                        struct relayd_job *out);

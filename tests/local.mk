@@ -14,6 +14,7 @@ include tests/unit/smtp/local.mk
 include tests/unit/receive/local.mk
 include tests/unit/smtpd/local.mk
 include tests/unit/submitd/local.mk
+include tests/unit/relayd/local.mk
 include tests/unit/lmtpd/local.mk
 include tests/unit/pop3d/local.mk
 include tests/unit/imapd/local.mk
