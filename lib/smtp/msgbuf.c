@@ -42,6 +42,7 @@ struct yb_msgbuf {
     char *mem; /* NULL once in a file */
     size_t room;
     int fd;
+    bool only_read; /* the file is not of the spool */
     uint64_t size;
     uint64_t look_at; /* size at which the free space is looked at again */
 };
@@ -135,6 +136,17 @@ yb_msgbuf_new(struct yb_msgbuf_pool *p, uint64_t network)
     return m;
 }
 
+struct yb_msgbuf *
+yb_msgbuf_of_file(struct yb_msgbuf_pool *p, int fd, uint64_t size)
+{
+    struct yb_msgbuf *m = yb_msgbuf_new(p, 0);
+
+    m->fd = fd;
+    m->only_read = true;
+    m->size = size;
+    return m;
+}
+
 static void
 charge_memory(struct yb_msgbuf *m, size_t more)
 {
@@ -159,8 +171,10 @@ yb_msgbuf_free(struct yb_msgbuf **m)
         return;
     if ((*m)->fd >= 0) {
         close((*m)->fd);
-        atomic_fetch_sub(&(*m)->pool->disk, (*m)->size);
-        atomic_fetch_sub(&(*m)->pool->network[(*m)->slot].disk, (*m)->size);
+        if (!(*m)->only_read) {
+            atomic_fetch_sub(&(*m)->pool->disk, (*m)->size);
+            atomic_fetch_sub(&(*m)->pool->network[(*m)->slot].disk, (*m)->size);
+        }
     }
     drop_memory(*m);
     yb_free(*m);
@@ -250,6 +264,7 @@ yb_msgbuf_append(struct yb_msgbuf *m, struct yb_str s, struct yb_err *err)
 {
     size_t need;
 
+    yb_assert(!m->only_read);
     if (s.n == 0)
         return 0;
     if (m->fd < 0) {

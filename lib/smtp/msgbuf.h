@@ -40,6 +40,9 @@ uint64_t yb_msgbuf_pool_disk(const struct yb_msgbuf_pool *p);
 /* `network` stands for the client's network: yb_network_number(). Room is only ever taken for
  * octets that came: a declared size costs nothing. */
 struct yb_msgbuf *yb_msgbuf_new(struct yb_msgbuf_pool *p, uint64_t network) YB_MUST_USE;
+/* A message that is there already, as an open file of so many octets: for reading only, charged to
+ * nobody. The buffer owns the descriptor. */
+struct yb_msgbuf *yb_msgbuf_of_file(struct yb_msgbuf_pool *p, int fd, uint64_t size) YB_MUST_USE;
 /* Gives everything back; *m is NULL afterwards, and may be before. */
 void yb_msgbuf_free(struct yb_msgbuf **m);
 /* After an error (YB_TEMP 4.3.1, 4.3.0) the buffer can only be freed. */

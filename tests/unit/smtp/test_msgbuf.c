@@ -4,6 +4,7 @@
 #include <check.h>
 #include <stdlib.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 static struct yb_msgbuf_pool *
 pool_new(size_t each, size_t total, size_t network, uint64_t disk)
@@ -153,6 +154,31 @@ START_TEST(test_reserve)
 }
 END_TEST
 
+/* A file of somebody else's is read like any message, charged to nobody, and closed. */
+START_TEST(test_of_file)
+{
+    struct yb_msgbuf_pool *p = pool_new(1 << 20, 1 << 20, 1 << 20, 0);
+    char path[] = "/tmp/test_msgbuf.XXXXXX", octets[5000];
+    int fd = mkstemp(path);
+    struct yb_msgbuf *m;
+    struct yb_str all;
+
+    for (size_t i = 0; i < sizeof(octets); i++)
+        octets[i] = (char)(i % 251);
+    ck_assert(fd >= 0 && unlink(path) == 0);
+    ck_assert(write(fd, octets, sizeof(octets)) == sizeof(octets));
+    m = yb_msgbuf_of_file(p, fd, sizeof(octets));
+    ck_assert(yb_msgbuf_size(m) == sizeof(octets) && yb_msgbuf_fd(m) == fd);
+    ck_assert(!yb_msgbuf_view(m, &all));
+    check_octets(m);
+    ck_assert(yb_msgbuf_pool_disk(p) == 0 && yb_msgbuf_pool_memory(p) == 0);
+    yb_msgbuf_free(&m);
+    ck_assert(yb_msgbuf_pool_disk(p) == 0);
+    ck_assert(lseek(fd, 0, SEEK_CUR) < 0);
+    yb_msgbuf_pool_free(&p);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -165,6 +191,7 @@ main(void)
     tcase_add_test(tc, test_totals);
     tcase_add_test(tc, test_disk);
     tcase_add_test(tc, test_reserve);
+    tcase_add_test(tc, test_of_file);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
