@@ -12,3 +12,19 @@ relayd_librelayd_a_SOURCES += \
 	relayd/rows.c relayd/rows.h \
 	relayd/sched.c relayd/sched.h \
 	relayd/turns.c relayd/turns.h
+
+# The queue on disk.
+relayd_librelayd_a_SOURCES += \
+	relayd/apply.c relayd/apply.h \
+	relayd/body.c relayd/body.h \
+	relayd/check.c relayd/check.h \
+	relayd/disk.c relayd/disk.h \
+	relayd/known.c relayd/known.h \
+	relayd/look_sql.c relayd/look_sql.h \
+	relayd/open_sql.c relayd/open_sql.h \
+	relayd/queue.c \
+	relayd/queue_sql.c relayd/queue_sql.h \
+	relayd/room.c relayd/room.h \
+	relayd/scan_sql.c relayd/scan_sql.h \
+	relayd/sql.c relayd/sql.h \
+	relayd/writer.c relayd/writer.h

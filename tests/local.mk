@@ -19,6 +19,7 @@ include tests/unit/lmtpd/local.mk
 include tests/unit/pop3d/local.mk
 include tests/unit/imapd/local.mk
 include tests/unit/ctl/local.mk
+include tests/unit/relayd/queue.mk
 include tests/unit/fuzz/local.mk
 include tests/upgrade/local.mk
 include tests/fault/local.mk
