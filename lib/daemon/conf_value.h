@@ -1,4 +1,5 @@
-/* One value from its text: what the types of conf.h mean. Used by conf*.c only. */
+/* One value from its text: what the types of conf.h mean. Used by conf*.c, and by who takes a value that is
+ * written like those of the file. */
 #ifndef YB_DAEMON_CONF_VALUE_H
 #define YB_DAEMON_CONF_VALUE_H
 

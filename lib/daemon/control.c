@@ -12,6 +12,43 @@
 #define SERVE_MS 3000 /* a peer that is slower than this is let go */
 #define GROUPS_MAX 1024
 
+/* Sorts of errors between the two ends; the first stands for all that have none. */
+static const struct sort {
+    enum yb_control_type type;
+    enum yb_err_class class;
+    enum yb_err_kind kind;
+    const char *status;
+} sorts[] = {
+    { YB_CONTROL_ERROR, YB_PERM, YB_ERR_OTHER, "5.3.0" },
+    { YB_CONTROL_SYNTAX, YB_PERM, YB_ERR_SYNTAX, "5.5.4" },
+    { YB_CONTROL_NOT_FOUND, YB_PERM, YB_ERR_NOT_FOUND, "5.3.0" },
+    { YB_CONTROL_LATER, YB_TEMP, YB_ERR_OTHER, "4.3.0" },
+};
+
+static enum yb_control_type
+type_of(const struct yb_err *err)
+{
+    if (err->class != YB_PERM)
+        return YB_CONTROL_LATER;
+    for (size_t i = 0; i < YB_COUNT(sorts); i++) {
+        if (sorts[i].class == YB_PERM && sorts[i].kind == err->kind)
+            return sorts[i].type;
+    }
+    return YB_CONTROL_ERROR;
+}
+
+static int
+refused(uint32_t type, struct yb_str text, struct yb_err *err)
+{
+    const struct sort *s = &sorts[0];
+
+    for (size_t i = 0; i < YB_COUNT(sorts); i++) {
+        if (sorts[i].type == type)
+            s = &sorts[i];
+    }
+    return yb_err_as(err, s->kind, s->class, s->status, "%.*s", YB_STR_ARG(text));
+}
+
 static int
 answer_take(int fd, struct yb_buf *answer, struct yb_deadline by, struct yb_err *err)
 {
@@ -22,7 +59,7 @@ answer_take(int fd, struct yb_buf *answer, struct yb_deadline by, struct yb_err 
     if (rc == 0 && type == YB_CONTROL_OK)
         rc = yb_buf_append(answer, yb_buf_view(body), err);
     else if (rc == 0)
-        rc = yb_err_set(err, YB_PERM, "5.3.0", "%.*s", YB_STR_ARG(yb_buf_view(body)));
+        rc = refused(type, yb_buf_view(body), err);
     yb_buf_free(&body);
     return rc;
 }
@@ -89,10 +126,13 @@ yb_control_serve(int fd, gid_t group,
                            YB_STR("not allowed: be root or in the control group"), by, &err);
     } else if (yb_frame_recv(fd, &type, command, by, &err) < 0 || type != YB_CONTROL_REQUEST) {
         rc = yb_frame_send(fd, YB_CONTROL_ERROR, YB_STR("no request was understood"), by, &err);
-    } else if (run(arg, yb_buf_view(command), answer, &err) < 0) {
-        rc = yb_frame_send(fd, YB_CONTROL_ERROR, yb_str_from(err.text), by, &err);
     } else {
-        rc = yb_frame_send(fd, YB_CONTROL_OK, yb_buf_view(answer), by, &err);
+        rc = run(arg, yb_buf_view(command), answer, &err);
+        by = yb_deadline_in(SERVE_MS); /* how long that took is not the peer's doing */
+        if (rc < 0)
+            rc = yb_frame_send(fd, type_of(&err), yb_str_from(err.text), by, &err);
+        else
+            rc = yb_frame_send(fd, YB_CONTROL_OK, yb_buf_view(answer), by, &err);
     }
     if (rc < 0)
         yb_log_err(YB_LOG_WARN, NULL, "control.peer_lost", &err);

@@ -112,6 +112,12 @@ echo(void *arg, struct yb_str command, struct yb_buf *answer, struct yb_err *err
     (void)arg;
     if (yb_str_eq(command, YB_STR("fail")))
         return yb_err_set(err, YB_PERM, "5.5.1", "as you wish");
+    if (yb_str_eq(command, YB_STR("nonsense")))
+        return yb_err_as(err, YB_ERR_SYNTAX, YB_PERM, "5.5.4", "that is nonsense");
+    if (yb_str_eq(command, YB_STR("nobody")))
+        return yb_err_as(err, YB_ERR_NOT_FOUND, YB_PERM, "5.1.1", "there is nobody");
+    if (yb_str_eq(command, YB_STR("tired")))
+        return yb_err_set(err, YB_TEMP, "4.3.1", "come again");
     if (yb_str_eq(command, YB_STR("much")))
         for (size_t i = 0; i < 100000; i++)
             yb_buf_add(answer, YB_STR("0123456789"));
@@ -171,6 +177,40 @@ START_TEST(test_control)
     ck_assert_int_eq(waitpid(pid, &status, 0), pid);
     ck_assert_int_eq(yb_control_call(address + 5, YB_STR("x"), answer, yb_deadline_in(500), &err),
                      -1);
+    yb_buf_free(&answer);
+}
+END_TEST
+
+static const struct {
+    const char *command;
+    enum yb_err_class class;
+    enum yb_err_kind kind;
+    const char *text;
+} refusals[] = {
+    { "fail", YB_PERM, YB_ERR_OTHER, "as you wish" },
+    { "nonsense", YB_PERM, YB_ERR_SYNTAX, "that is nonsense" },
+    { "nobody", YB_PERM, YB_ERR_NOT_FOUND, "there is nobody" },
+    { "tired", YB_TEMP, YB_ERR_OTHER, "come again" },
+};
+
+/* What sort of error it is arrives with the text. */
+START_TEST(test_control_refusals)
+{
+    struct yb_buf *answer = yb_buf_new(YB_CONTROL_ANSWER);
+    struct yb_err err = { 0 };
+    pid_t pid = serve(&mine, (int)YB_COUNT(refusals));
+    int status;
+
+    for (size_t i = 0; i < YB_COUNT(refusals); i++) {
+        ck_assert_int_eq(yb_control_call(address + 5, yb_str_from(refusals[i].command), answer,
+                                         yb_deadline_in(5000), &err),
+                         -1);
+        ck_assert_msg(err.class == refusals[i].class && err.kind == refusals[i].kind,
+                      "%s: class %d, kind %d", refusals[i].command, err.class, err.kind);
+        ck_assert_str_eq(err.text, refusals[i].text);
+        ck_assert_uint_eq(yb_buf_size(answer), 0);
+    }
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
     yb_buf_free(&answer);
 }
 END_TEST
@@ -337,6 +377,7 @@ main(void)
     tcase_add_test(tc, test_histogram);
     tcase_add_checked_fixture(sockets, make_folder, remove_folder);
     tcase_add_test(sockets, test_control);
+    tcase_add_test(sockets, test_control_refusals);
     tcase_add_test(sockets, test_control_stranger);
     tcase_add_test(sockets, test_listen_unix);
     tcase_add_test(sockets, test_listen_inet);
