@@ -258,6 +258,16 @@ int yb_admin_setting_explain(struct yb_admin_tx *tx, struct yb_str key, struct y
 
 /* A row of the audit for a deed outside the database ("store.remove"): written before it is done. */
 void yb_admin_deed(struct yb_admin_tx *tx, const char *action, struct yb_str object);
+/* The same with more to tell. */
+struct yb_admin_outside {
+    const char *action; /* "queue.hold"; a literal */
+    struct yb_str object;
+    const struct yb_tenant_id *tenant;   /* whose it is; NULL: nobody's, or the account's */
+    const struct yb_account_id *account; /* NULL: no account's */
+    bool read;                           /* somebody looked, and changed nothing */
+    json_t *after;                       /* what to tell of it; taken over; NULL: nothing */
+};
+void yb_admin_deed_outside(struct yb_admin_tx *tx, const struct yb_admin_outside *deed);
 /* Rows of the audit, the latest that these leave (`p` NULL: all): the oldest of them first, or the latest.
  * The page behind it has those before. page->q is not looked at; its limit is 100 if it is 0. */
 struct yb_admin_audit {

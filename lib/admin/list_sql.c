@@ -90,7 +90,7 @@ static const struct yb_db_statement node_all = { "node_list",
  */
 #define AUDIT_ROW(fits) \
     "SELECT (extract(epoch FROM a.at) * 1000000)::bigint::text, a.id::text, CASE WHEN " fits " THEN (SELECT to_json(r)::text FROM ("\
-    " SELECT a.at, a.actor_name AS by, a.via, host(a.client) AS client, a.action, a.object, " \
+    " SELECT a.at, a.actor_name AS by, a.via, host(a.client) AS client, a.action, a.kind, a.object, " \
     "        (SELECT t.name FROM tenants t WHERE t.tenant_id = a.tenant_id) AS tenant, a.before, a.after, a.request_id) r) END "
 /* In SELECTs of their own: the planner takes coalesce() for one that might tell what is in a row. */
 #define AUDIT_TIME(a) \

@@ -7,8 +7,8 @@
 
 /* clang-format off */
 static const struct yb_db_statement audit = { "audit",
-    "SELECT yubin.yb_audit($1::text, 'change', $2::uuid, $3::uuid, $4::uuid, $5::text, "
-    "                      $6::text::jsonb, $7::text::jsonb)" };
+    "SELECT yubin.yb_audit($1::text, $2::text, $3::uuid, $4::uuid, $5::uuid, $6::text, "
+    "                      $7::text::jsonb, $8::text::jsonb)" };
 /* clang-format on */
 
 /* Members of cards that change by themselves: no change of them is anybody's deed. */
@@ -170,25 +170,37 @@ yb_admin_gone(struct yb_admin_subject *s, const char *action)
 }
 
 static void
-note(struct yb_admin_tx *tx, const char *action, struct yb_str object, json_t *after)
+note_id(const uint8_t *id, bool *has, uint8_t to[YB_ID_BYTES])
+{
+    *has = id != NULL;
+    if (id != NULL)
+        memcpy(to, id, YB_ID_BYTES);
+}
+
+void
+yb_admin_deed_outside(struct yb_admin_tx *tx, const struct yb_admin_outside *deed)
 {
     struct yb_admin_subject *s = subject_new(tx, NULL);
 
-    s->action = action;
-    s->name = yb_arena_dup(tx->arena, object);
-    s->after = after;
+    s->action = deed->action;
+    s->name = yb_arena_dup(tx->arena, deed->object);
+    note_id(deed->tenant == NULL ? NULL : deed->tenant->v, &s->has_tenant, s->tenant);
+    note_id(deed->account == NULL ? NULL : deed->account->v, &s->has_id, s->id);
+    s->read = deed->read;
+    s->after = deed->after;
 }
 
 void
 yb_admin_note(struct yb_admin_tx *tx, const char *action, json_t *after)
 {
-    note(tx, action, YB_STR(""), after);
+    yb_admin_deed_outside(
+        tx, &(struct yb_admin_outside){ action, YB_STR_INIT(""), NULL, NULL, false, after });
 }
 
 void
 yb_admin_deed(struct yb_admin_tx *tx, const char *action, struct yb_str object)
 {
-    note(tx, action, object, NULL);
+    yb_admin_deed_outside(tx, &(struct yb_admin_outside){ .action = action, .object = object });
 }
 
 /* --- the audit --- */
@@ -242,9 +254,10 @@ static int
 write_one(struct yb_admin_tx *tx, const struct yb_admin_subject *s, struct yb_err *err)
 {
     struct yb_db_params p = { 0 };
-    bool is_account = s->kind != NULL && s->kind->account;
+    bool is_account = s->kind == NULL || s->kind->account;
 
     yb_db_add_text(&p, yb_str_from(s->action));
+    yb_db_add_text(&p, s->read ? YB_STR("read") : YB_STR("change"));
     yb_admin_add_id(&p, s->has_tenant, s->tenant);
     yb_admin_add_id(&p, s->has_domain, s->domain);
     yb_admin_add_id(&p, s->has_id && is_account, s->id);

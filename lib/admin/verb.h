@@ -40,6 +40,7 @@ struct yb_admin_subject {
     json_t *before, *after; /* cards; NULL: was or is not there */
     json_t *secrets;        /* members that changed and are not told: "(changed)" */
     const char *action;     /* "account.set"; NULL: nothing for the audit */
+    bool read;              /* it was only looked at */
     struct yb_admin_subject *next;
 };
 

@@ -1116,6 +1116,43 @@ START_TEST(test_audit)
 }
 END_TEST
 
+/* What is done or looked at outside the database: whose it is, and what; an account that is gone, too. */
+START_TEST(test_outside)
+{
+    struct yb_err err = { 0 };
+    struct yb_admin_tx *tx = NULL;
+    struct yb_account_id account, gone = { { 1, 2, 3 } };
+    json_t *out = NULL;
+
+    take(&(struct step){ "tenant add out", "" });
+    take(&(struct step){ "domain add out out.test", "" });
+    ck_assert_int_eq(run("account add u@out.test", &out, &err), 0);
+    ck_assert(yb_account_id_parse(
+        yb_str_from(json_string_value(json_object_get(out, "account_id"))), &account));
+    json_decref(out);
+    ck_assert_int_eq(yb_admin_begin(a, &actor, &tx, &err), 0);
+    yb_admin_deed_outside(
+        tx, &(struct yb_admin_outside){ .action = "queue.body",
+                                        .object = YB_STR_INIT("m1"),
+                                        .account = &account,
+                                        .read = true,
+                                        .after = json_pack("{s:s}", "recipient", "u@out.test") });
+    yb_admin_deed_outside(tx, &(struct yb_admin_outside){ .action = "queue.hold",
+                                                          .object = YB_STR_INIT("m2"),
+                                                          .account = &gone });
+    ck_assert_int_eq(yb_admin_commit(&tx, &err), 0);
+    take(&(struct step){ "audit list m1", "'action':'queue.body' 'kind':'read' 'tenant':'out' "
+                                          "'after':{'recipient':'u@out.test'}" });
+    take(&(struct step){ "audit list m2",
+                         "'action':'queue.hold' 'kind':'change' 'tenant':null 'after':null" });
+    ck_assert_str_eq(cluster_sql(c, "SELECT string_agg((a.account_id IS NOT NULL)::text || "
+                                    "(d.name IS NOT NULL)::text, ' ' ORDER BY a.id) FROM audit a "
+                                    "LEFT JOIN domains d USING (domain_id) WHERE object IN "
+                                    "('m1', 'm2')"),
+                     "truetrue truefalse");
+}
+END_TEST
+
 /* All that is wrong is told, each with its field; nothing is done, and nothing stands in the audit. */
 START_TEST(test_refusals)
 {
@@ -1427,6 +1464,7 @@ main(void)
     tcase_add_test(tc, test_lives);
     tcase_add_test(tc, test_app_password);
     tcase_add_test(tc, test_audit);
+    tcase_add_test(tc, test_outside);
     tcase_add_test(tc, test_refusals);
     tcase_add_test(tc, test_odd_sentences);
     tcase_add_test(tc, test_away);
