@@ -2,8 +2,8 @@ EXTRA_DIST += packaging/packages.build packaging/packages.test packaging/package
 
 # systemd's files: below the prefix, where systemd looks for prefixes /usr and /usr/local.
 YB_UNITS = packaging/systemd/yubin-smtpd.service packaging/systemd/yubin-submitd.service \
-	packaging/systemd/yubin-lmtpd.service packaging/systemd/yubin-imapd.service \
-	packaging/systemd/yubin-pop3d.service
+	packaging/systemd/yubin-relayd.service packaging/systemd/yubin-lmtpd.service \
+	packaging/systemd/yubin-imapd.service packaging/systemd/yubin-pop3d.service
 YB_SYSTEMD = packaging/systemd/sysusers.d/yubin.conf packaging/systemd/tmpfiles.d/yubin.conf
 
 EXTRA_DIST += $(YB_UNITS:=.in) packaging/systemd/yubin.sysusers packaging/systemd/yubin.tmpfiles

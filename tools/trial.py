@@ -21,8 +21,7 @@ HOST = "127.0.0.1"
 PORTS = {"smtp": 25, "submission": 587, "submissions": 465, "imap": 143, "imaps": 993, "pop3": 110, "pop3s": 995}
 CONTROL_GROUP = "yubin"
 # Who logs in to the database beside the daemons: operators, and the parts that are still to come.
-OTHER_LOGINS = ("postgres", "yubin_operator", "yubin_relayd", "yubin_managesieved", "yubin_logd", "yubin_syncd",
-                "yubin_api")
+OTHER_LOGINS = ("postgres", "yubin_operator", "yubin_managesieved", "yubin_logd", "yubin_syncd", "yubin_api")
 START_SECONDS = 60
 os.environ["PATH"] += ":/usr/sbin:/sbin"  # useradd, for root without a login shell
 
@@ -58,7 +57,7 @@ def daemons(build):
     """What this build knows of its daemons (`yubin config roles`): {name: row}, those that the others hand messages
     to first."""
     rows = json.loads(run(os.path.join(build, "ctl", "yubin"), "--json", "config", "roles"))
-    return {r["daemon"]: r for r in sorted(rows, key=lambda r: r["hands_over"])}
+    return {r["daemon"]: r for r in sorted(rows, key=lambda r: (r["hands_over"], bool(port_options(r))))}
 
 
 def database_logins(build):
@@ -340,7 +339,7 @@ class Trial:
 
     def _sections(self):
         """The configuration: only what differs from the defaults."""
-        lmtp = "unix:%s/lmtpd.lmtp" % self.run_dir
+        lmtp, queue = "unix:%s/lmtpd.lmtp" % self.run_dir, "unix:%s/relayd.lmtp" % self.run_dir
         sections = {"common": {
             "hostname": self.hostname, "run_dir": self.run_dir, "state_dir": os.path.join(self.home, "state"),
             "event_dir": os.path.join(self.home, "events"), "mail_root": self.mail_root,
@@ -357,7 +356,10 @@ class Trial:
                 sections[name]["max_connections_per_account"] = "10000"
             if row["hands_over"]:
                 sections[name]["lmtpd"] = lmtp
+            if "relayd" in row["options"]:
+                sections[name]["relayd"] = queue
         sections["lmtpd"]["listen"] = lmtp
+        sections["relayd"]["listen"] = queue
         for name, values in self.options.items():
             sections.setdefault(name, {}).update(values)
         return sections

@@ -10,7 +10,7 @@ import tempfile
 import harness
 from filters import unit
 
-STORE = ("lmtpd", "imapd", "pop3d")
+BOOT = ("relayd", "lmtpd", "imapd", "pop3d")
 EVERY = ("MemoryHigh", "MemoryMax", "OOMPolicy", "OOMScoreAdjust", "TasksMax", "ProtectProc", "ProcSubset")
 
 
@@ -39,7 +39,7 @@ def main():
             options = unit(name)
             assert not set(EVERY) - set(options), (name, set(EVERY) - set(options))
             assert options["OOMPolicy"] == ["continue"]
-            assert name not in STORE or options["ProcSubset"] == ["all"], "the store has to see the boot's id"
+            assert name not in BOOT or options["ProcSubset"] == ["all"], "store and queue have to see the boot's id"
             check_with_systemd(name, folder)
     return 0
 
