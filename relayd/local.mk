@@ -1,6 +1,9 @@
 noinst_LIBRARIES += relayd/librelayd.a
+relayd_librelayd_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 relayd_librelayd_a_SOURCES = \
 	relayd/conf.c relayd/conf.h \
+	relayd/control.c relayd/control.h \
+	relayd/filter.c relayd/filter.h \
 	relayd/queue.h
 
 # What waits, whose turn it is, and what follows: the scheduler, pure.
