@@ -42,6 +42,7 @@ const struct cost_bound cost_bounds[] = {
     /* The table of wrong attempts doubles now and then over many inputs; three wrong passwords. */
     { "pop3",          384,       256 K,       2048 K,      72,       768 K,     120 },
     { "proxy",         4 K,       256 K,          4 K,       2,         4 K,       2 },
+    { "queue_filter",  1 K,       256 K,         24 K,      10,        32 K,      24 },
     { "rows",          4 K,       256 K,          4 K,       1,         4 K,       3 },
     /* Cyrus SASL's buffers and those of our own step, whatever the line; and the table of wrong
      * attempts, whose rows are long here, and which doubles now and then over many inputs; a

@@ -53,6 +53,7 @@ include fuzz/store.mk
 include fuzz/auth.mk
 include fuzz/admin.mk
 include fuzz/smtp.mk
+include fuzz/relayd.mk
 include fuzz/imapd.mk
 include fuzz/pop3d.mk
 
