@@ -374,3 +374,53 @@ relayd_control_order(const struct relayd_control *c, enum relayd_order order, st
     walk_end(&o.w);
     return rc;
 }
+
+/* --- for the daemon --- */
+
+static int
+run_list(void *state, struct yb_str rest, struct yb_buf *reply, struct yb_err *err)
+{
+    return relayd_control_list(state, rest, reply, err);
+}
+
+static int
+run_show(void *state, struct yb_str rest, struct yb_buf *reply, struct yb_err *err)
+{
+    return relayd_control_show(state, rest, reply, err);
+}
+
+static int
+run_body(void *state, struct yb_str rest, struct yb_buf *reply, struct yb_err *err)
+{
+    return relayd_control_body(state, rest, reply, err);
+}
+
+static int
+run_retry(void *state, struct yb_str rest, struct yb_buf *reply, struct yb_err *err)
+{
+    return relayd_control_order(state, RELAYD_ORDER_RETRY, rest, reply, err);
+}
+
+static int
+run_hold(void *state, struct yb_str rest, struct yb_buf *reply, struct yb_err *err)
+{
+    return relayd_control_order(state, RELAYD_ORDER_HOLD, rest, reply, err);
+}
+
+static int
+run_release(void *state, struct yb_str rest, struct yb_buf *reply, struct yb_err *err)
+{
+    return relayd_control_order(state, RELAYD_ORDER_RELEASE, rest, reply, err);
+}
+
+static int
+run_delete(void *state, struct yb_str rest, struct yb_buf *reply, struct yb_err *err)
+{
+    return relayd_control_order(state, RELAYD_ORDER_DELETE, rest, reply, err);
+}
+
+const struct yb_daemon_command relayd_control_commands[RELAYD_CONTROL_COMMANDS] = {
+    { "queue-list", run_list },     { "queue-show", run_show }, { "queue-body", run_body },
+    { "queue-retry", run_retry },   { "queue-hold", run_hold }, { "queue-release", run_release },
+    { "queue-delete", run_delete },
+};

@@ -16,14 +16,16 @@
 #ifndef RELAYD_CONTROL_H
 #define RELAYD_CONTROL_H
 
+#include "lib/daemon/daemon.h"
 #include "relayd/run.h"
 
+/* The state of the daemon begins with it. */
 struct relayd_control {
     struct relayd_run *run;
     struct relayd_queue *queue;
 };
 
-/* As commands of lib/daemon, but for the state. On the control thread. */
+/* On the control thread. */
 int relayd_control_list(const struct relayd_control *c, struct yb_str rest, struct yb_buf *reply,
                         struct yb_err *err) YB_MUST_USE;
 int relayd_control_show(const struct relayd_control *c, struct yb_str rest, struct yb_buf *reply,
@@ -33,5 +35,9 @@ int relayd_control_body(const struct relayd_control *c, struct yb_str rest, stru
 /* One of the four orders. */
 int relayd_control_order(const struct relayd_control *c, enum relayd_order order,
                          struct yb_str rest, struct yb_buf *reply, struct yb_err *err) YB_MUST_USE;
+
+/* These, for the daemon. */
+#define RELAYD_CONTROL_COMMANDS 7
+extern const struct yb_daemon_command relayd_control_commands[RELAYD_CONTROL_COMMANDS];
 
 #endif
