@@ -31,3 +31,16 @@ relayd_librelayd_a_SOURCES += \
 	relayd/scan_sql.c relayd/scan_sql.h \
 	relayd/sql.c relayd/sql.h \
 	relayd/writer.c relayd/writer.h
+
+# Threads, and the way in and out.
+relayd_librelayd_a_SOURCES += \
+	relayd/changes.c relayd/changes.h \
+	relayd/deliver.c relayd/deliver.h \
+	relayd/intake.c relayd/intake.h \
+	relayd/mail.c relayd/mail.h \
+	relayd/run.c relayd/run.h \
+	relayd/tell.c relayd/tell.h
+
+sbin_PROGRAMS += relayd/yubin-relayd
+relayd_yubin_relayd_SOURCES = relayd/main.c
+relayd_yubin_relayd_LDADD = relayd/librelayd.a $(FLOOR3) $(FLOOR3_LIBS) $(SQLITE_LIBS)

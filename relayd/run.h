@@ -29,9 +29,14 @@ struct relayd_run_conf {
 /* Scans the queue, starts its writer, the scheduler and the deliver threads. */
 int relayd_run_start(const struct relayd_run_conf *conf, struct relayd_run **run,
                      struct yb_err *err) YB_MUST_USE;
-/* Nobody may put or order any more. No new attempt begins; those under way have until `by`, and what they
- * brought is written. *run may be NULL. */
-void relayd_run_stop(struct relayd_run **run, struct yb_deadline by);
+/* No new attempt begins from now on. */
+void relayd_run_drain(struct relayd_run *run);
+/*
+ * Nobody may put or order any more. Attempts under way have until `by`, and what they brought is written.
+ * *run may be NULL. False: an attempt goes on still, and uses all that *run was given: the process must
+ * end, and until then nothing of it may be freed. The queue may be closed.
+ */
+bool relayd_run_stop(struct relayd_run **run, struct yb_deadline by) YB_MUST_USE;
 /* Other times from now on. */
 void relayd_run_set(struct relayd_run *run, const struct relayd_sched_conf *conf);
 
