@@ -39,6 +39,7 @@ struct ctl {
     struct yb_str next;         /* of a list that goes on: the cursor */
     bool begun;                 /* a part of a list is printed */
     size_t widths[CTL_COLUMNS]; /* of its columns, as far as they are known */
+    json_t *asked; /* of a list in pages: what its own run made of the options; or NULL */
     struct yb_arena *arena;
     struct yb_conf_source *source;
     struct yb_conf *conf;
@@ -73,6 +74,7 @@ extern const struct ctl_command ctl_setting_commands[];
 extern const struct ctl_command ctl_node_commands[];
 extern const struct ctl_command ctl_store_commands[];
 extern const struct ctl_command ctl_event_commands[];
+extern const struct ctl_command ctl_queue_commands[];
 extern const struct ctl_command ctl_relay_commands[];
 extern const struct ctl_command ctl_session_commands[];
 extern const struct ctl_command ctl_audit_commands[];

@@ -11,6 +11,7 @@ ctl_libctl_a_SOURCES = \
 	ctl/list.c \
 	ctl/node.c \
 	ctl/print.c \
+	ctl/queue.c \
 	ctl/relay.c \
 	ctl/session.c \
 	ctl/setting.c \

@@ -162,7 +162,7 @@ reason_take(struct relayd_filter *f, struct yb_str v, struct yb_arena *arena YB_
     f->by_reason = f->reason != RELAYD_NO_REASON || f->away != RELAYD_NO_SITE;
     return f->by_reason ? 0
                         : bad(err, "reason",
-                              "operator, suspended, account-gone, backend-away, no-body, damaged, "
+                              "operator, account-gone, backend-away, no-body, damaged, "
                               "lmtpd-away or directory-away");
 }
 

@@ -7,6 +7,7 @@ import os
 import re
 
 import harness
+from waiting import Queue
 
 ANN = "ann@one.test"
 SCRAM = ("SCRAM-SHA-256$8192:W22ZaJ0SNY7soEsUEjb6gQ==$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:"
@@ -30,6 +31,7 @@ CHANGES = [
     ("account", "delete", "u@two.test"), ("domain", "delete", "two.test"), ("tenant", "delete", "two"),
     ("node", "set", "NODE", "--host", "there.test"), ("store", "set", "STORE", "--weight", "50", "--state", "live"),
 ]
+QUEUE = ("hold", "release", "retry", "delete")
 # What changes no row, or not those of the directory; `store init` and `node init` are how this platform was made.
 OTHERS = {"list", "show", "check", "status", "metrics", "retired", "path", "migrate", "roles", "docs", "init", "keys", "explain"}
 
@@ -41,7 +43,7 @@ def rows(p):
 def all_verbs(p):
     """None is forgotten."""
     told = {" ".join(m) for m in re.findall(r"^  (\w+) +([\w-]+)  ", p.run("--help").stdout, re.M)}
-    here = {" ".join(c[:2]) for c in CHANGES} | {"store remove", "session kick"}
+    here = {" ".join(c[:2]) for c in CHANGES} | {"store remove", "session kick", *("queue " + v for v in QUEUE)}
     assert told >= here, here - told
     assert {v for v in told - here if v.split()[1] not in OTHERS} == set(), told - here
 
@@ -70,6 +72,26 @@ def each(p):
     assert [(r["action"], r["object"]) for r in rows(p)[before:]] == [("session.kick", ANN)]
     text = json.dumps(rows(p))
     assert "SCRAM" not in text and "another secret" not in text and text.count("(changed)") == 3, text
+
+
+def queue(p):
+    """Of what waits: who did what with which of it, and how much; what changes nothing leaves nothing."""
+    q = Queue(p)
+    q.trial.daemons["lmtpd"].stop()
+    q.put(harness.STRANGER, ANN)
+    tenant = p.yubin_json("account", "show", ANN)["tenant"]
+    for verb in QUEUE:
+        before = len(rows(p))
+        p.fails(2, "queue", verb)
+        p.yubin("queue", verb, "--domain", "two.test", *(["--yes"] if verb == "delete" else []))
+        assert len(rows(p)) == before
+        p.yubin("queue", verb, "--account", ANN, "--sender", "@example.net", *(["--yes"] if verb == "delete" else []))
+        row, = rows(p)[before:]
+        card = p.yubin_json("account", "show", ANN)
+        assert (row["action"], row["object"], row["kind"], row["tenant"]) == ("queue." + verb, ANN, "change", tenant), row
+        assert row["after"]["filter"] == {"sender": "@example.net", "account": card["account_id"]}, row
+        assert row["after"]["matched"] == 1 and row["after"]["changed"] + row["after"]["underway"] == 1, row
+    q.trial.daemons["lmtpd"].start()
 
 
 def many(p):
@@ -149,7 +171,7 @@ def cursors(p):
 
 def asked(p):
     assert {r["tenant"] for r in p.yubin_json("audit", "list", "--tenant", "one")} == {"one"}
-    assert [r["action"] for r in p.yubin_json("audit", "list", ANN.upper())] == ["account.add", "session.kick"]
+    assert [r["action"] for r in p.yubin_json("audit", "list", ANN.upper())] == ["account.add", "session.kick", *("queue." + v for v in QUEUE)]
     assert p.yubin_json("audit", "list", "--by", "nobody-here") == []
     assert p.yubin_json("audit", "list", "--until", "2026-01-01") == []
     assert p.yubin_json("audit", "list", "--since", "2026-01-01", "--limit", "1000") == rows(p)
@@ -170,6 +192,7 @@ def scenario(p):
     assert "targets=%s" % ANN in p.yubin("audit", "list", "a@one.test")
     all_verbs(p)
     each(p)
+    queue(p)
     many(p)
     nothing(p)
     asked(p)

@@ -44,6 +44,10 @@ def scenario(p):
     p.fails(1, "account", "add", "--from", "-", BOB)
     p.fails(1, "account", "add", "--from", "/tmp")
     p.fails(1, "account", "retire", ANN, "--tell")
+    p.fails(2, "queue", "list", "--state", "asleep")
+    p.fails(2, "queue", "hold")
+    p.fails(1, "queue", "show", "1")
+    p.fails(1, "queue", "list", "--tenant", "nobody")
     assert "no daemon nothing" in p.fails(1, "control", "status", "nothing")
     assert "no daemon ../run/smtpd" in p.fails(1, "control", "metrics", "../run/smtpd")
     not_let_in(p)
@@ -58,6 +62,8 @@ def scenario(p):
     assert done.returncode == 75 and "/nowhere" in json.loads(done.stdout)["detail"], done
     done = subprocess.run([trial.control, "-c", conf, "control", "status", "smtpd"], stderr=subprocess.PIPE, check=False)
     assert done.returncode == 75, done
+    done = subprocess.run([trial.control, "-c", conf, "queue", "list"], stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 75 and "yubin-relayd does not run" in done.stderr, done
     with open(conf, "a", encoding="utf-8") as to:
         to.write("[smtpd]\nno_such_option = 1\n")
     done = subprocess.run([trial.control, "-c", conf, "config", "check"], stderr=subprocess.PIPE, text=True, check=False)

@@ -17,7 +17,7 @@ def shapes(p):
     assert p.yubin_json("alias", "list") == [] and p.yubin_json("account", "retired") == []
     assert p.yubin_json("node", "list")[0]["store_id"]
     assert p.yubin("account", "list").split()[:2] == ["address", "tenant"]
-    for noun in ("tenant", "domain", "account", "alias", "node", "store", "event"):
+    for noun in ("tenant", "domain", "account", "alias", "node", "store", "event", "queue"):
         assert len(p.yubin(noun, "list").splitlines()) == 1 + len(p.yubin_json(noun, "list")), noun
     text = "".join(p.yubin("account", "show", ANN))
     assert "SCRAM" not in text and p.passwords[ANN] not in text
