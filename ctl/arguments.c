@@ -9,9 +9,18 @@
 #endif
 
 const struct ctl_command *const ctl_commands[] = {
-    ctl_tenant_commands,  ctl_account_commands, ctl_alias_commands,  ctl_setting_commands,
-    ctl_node_commands,    ctl_store_commands,   ctl_event_commands,  ctl_queue_commands,
-    ctl_relay_commands,   ctl_session_commands, ctl_audit_commands,  ctl_config_commands,
+    ctl_tenant_commands,
+    ctl_account_commands,
+    ctl_alias_commands,
+    ctl_setting_commands,
+    ctl_node_commands,
+    ctl_store_commands,
+    ctl_event_commands,
+    ctl_queue_commands,
+    ctl_relay_commands,
+    ctl_session_commands,
+    ctl_audit_commands,
+    ctl_config_commands,
     NULL,
 };
 
