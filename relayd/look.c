@@ -1,16 +1,27 @@
 /* Looking and steering. */
 #include "relayd/plan.h"
 
+/* Whatever is due before that site is asked again: who was tried in vain has a time of his own. */
+static bool
+waits(const struct relayd_sched *s, const struct relayd_site_state *site,
+      const struct relayd_row_mem *row)
+{
+    struct relayd_now by = s->now;
+
+    if (site->wake_ms > by.boot_ms)
+        by.boot_ms = site->wake_ms;
+    return site->asleep && relayd_is_due(row, by);
+}
+
 static enum relayd_site
 waits_for(const struct relayd_sched *s, const struct relayd_msg *msg,
           const struct relayd_row_mem *row)
 {
-    if (!relayd_is_due(row, s->now))
-        return RELAYD_NO_SITE;
-    if (s->lmtpd.asleep)
+    if (waits(s, &s->lmtpd, row))
         return RELAYD_SITE_LMTPD;
-    return s->directory.asleep && relayd_class_of(s, msg) == RELAYD_OLD ? RELAYD_SITE_DIRECTORY
-                                                                        : RELAYD_NO_SITE;
+    return waits(s, &s->directory, row) && relayd_class_of(s, msg) == RELAYD_OLD
+               ? RELAYD_SITE_DIRECTORY
+               : RELAYD_NO_SITE;
 }
 
 bool
