@@ -60,11 +60,11 @@ static const struct yb_conf_option options[] = {
     OPT(DURATION, ask_after, "10m", 0, 86400000,
         "Who has waited for so long is looked up in the directory before each attempt: an account that "
         "is gone gets no new mailbox."),
-    OPT(DURATION, away_expire, "5d", 60000, 90 * DAY,
+    OPT(DURATION, away_expire, "5d", 1000, 90 * DAY,
         "lmtpd did not answer for so long: what has waited for it all that time is held, and shows so."),
     OPT(DURATION, hold_look, "10m", 1000, 86400000,
         "How often what is held is looked at, so that what is over ends by itself."),
-    OPT(DURATION, hold_expire, "30d", 60000, 3650 * DAY,
+    OPT(DURATION, hold_expire, "30d", 1000, 3650 * DAY,
         "Mail for an account that is gone is discarded after so long."),
     OPT(DURATION, expire_grace, "6h", 0, 30 * DAY,
         "Nothing is held or discarded for its age so soon after a start or a jump of the clock."),

@@ -5,7 +5,7 @@
 #include "lib/smtp/reply.h"
 
 static void
-all_become(struct relayd_job *job, enum relayd_fate fate)
+all_become(struct relayd_job *job, enum relayd_try fate)
 {
     for (size_t i = 0; i < job->m.n; i++)
         job->o[i].fate = fate;
@@ -13,7 +13,7 @@ all_become(struct relayd_job *job, enum relayd_fate fate)
 
 /* An answer, or what would have been one; 5xx is told as it was said, and tried again all the same. */
 static void
-answer(struct relayd_outcome *o, enum relayd_fate fate, const struct yb_err *err,
+answer(struct relayd_outcome *o, enum relayd_try fate, const struct yb_err *err,
        struct yb_arena *arena)
 {
     char status[10];
@@ -34,17 +34,17 @@ judge_account(const struct relayd_deliver *d, const struct yb_account_now *now,
     struct yb_home home = { .here = false };
     struct yb_err err = { 0 };
 
-    o->fate = RELAYD_FATE_STORED;
+    o->fate = RELAYD_TRY_STORED;
     if (!now->known) {
-        o->fate = RELAYD_FATE_GONE;
+        o->fate = RELAYD_TRY_GONE;
     } else if (yb_directory_home(d->directory, now->store, &home, &err) < 0) {
         if (err.kind == YB_ERR_AWAY)
-            o->fate = RELAYD_FATE_AWAY;
+            o->fate = RELAYD_TRY_AWAY;
         else
-            answer(o, RELAYD_FATE_REFUSED, &err, arena);
+            answer(o, RELAYD_TRY_REFUSED, &err, arena);
     } else if (!home.here) {
         yb_err_set(&err, YB_TEMP, "4.3.0", "the mailbox is at home on another node");
-        answer(o, RELAYD_FATE_REFUSED, &err, arena);
+        answer(o, RELAYD_TRY_REFUSED, &err, arena);
     }
 }
 
@@ -60,12 +60,12 @@ ask_directory(const struct relayd_deliver *d, struct relayd_job *job, struct yb_
     job->directory = RELAYD_ANSWERED;
     if (yb_directory_account_now(d->directory, ids, job->m.n, now, &err) < 0) {
         job->directory = RELAYD_AWAY;
-        all_become(job, RELAYD_FATE_AWAY);
+        all_become(job, RELAYD_TRY_AWAY);
         return;
     }
     for (size_t i = 0; i < job->m.n; i++) {
         judge_account(d, &now[i], &job->o[i], arena);
-        if (job->o[i].fate == RELAYD_FATE_AWAY)
+        if (job->o[i].fate == RELAYD_TRY_AWAY)
             job->directory = RELAYD_AWAY;
     }
 }
@@ -75,7 +75,7 @@ ask_directory(const struct relayd_deliver *d, struct relayd_job *job, struct yb_
 static bool
 goes(const struct relayd_outcome *o)
 {
-    return o->fate == RELAYD_FATE_STORED;
+    return o->fate == RELAYD_TRY_STORED;
 }
 
 static size_t
@@ -118,15 +118,15 @@ judge_answer(struct relayd_job *job, struct relayd_outcome *o, const struct yb_s
 {
     switch (r->fate) {
     case YB_FATE_STORED:
-        o->fate = RELAYD_FATE_STORED;
+        o->fate = RELAYD_TRY_STORED;
         break;
     case YB_FATE_REFUSED:
-        answer(o, RELAYD_FATE_REFUSED, &r->err, arena);
+        answer(o, RELAYD_TRY_REFUSED, &r->err, arena);
         break;
     case YB_FATE_WELCOME:
     case YB_FATE_NONE:
     case YB_FATE_UNKNOWN:
-        o->fate = RELAYD_FATE_AWAY;
+        o->fate = RELAYD_TRY_AWAY;
         job->lmtpd = RELAYD_AWAY;
         break;
     }
@@ -172,14 +172,14 @@ not_read(struct relayd_job *job, const struct yb_err *err, struct yb_arena *aren
         if (!goes(&job->o[i]))
             continue;
         if (lost)
-            job->o[i].fate = RELAYD_FATE_NO_BODY;
+            job->o[i].fate = RELAYD_TRY_NO_BODY;
         else
-            answer(&job->o[i], RELAYD_FATE_TROUBLE, err, arena);
+            answer(&job->o[i], RELAYD_TRY_TROUBLE, err, arena);
     }
 }
 
 void
-relayd_deliver(const struct relayd_deliver *d, struct relayd_job *job, struct yb_arena *arena)
+relayd_deliver_job(const struct relayd_deliver *d, struct relayd_job *job, struct yb_arena *arena)
 {
     struct yb_msgbuf *body = NULL;
     struct yb_str head = { NULL, 0 };
@@ -187,7 +187,7 @@ relayd_deliver(const struct relayd_deliver *d, struct relayd_job *job, struct yb
     size_t n;
 
     job->lmtpd = job->directory = RELAYD_UNTOUCHED;
-    all_become(job, RELAYD_FATE_STORED);
+    all_become(job, RELAYD_TRY_STORED);
     if (job->ask)
         ask_directory(d, job, arena);
     n = count_going(job);

@@ -16,6 +16,7 @@ struct relayd_deliver {
 };
 
 /* Fills in what became of each recipient, and what it showed of the sites; words lie in the arena. */
-void relayd_deliver(const struct relayd_deliver *d, struct relayd_job *job, struct yb_arena *arena);
+void relayd_deliver_job(const struct relayd_deliver *d, struct relayd_job *job,
+                        struct yb_arena *arena);
 
 #endif

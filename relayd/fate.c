@@ -116,28 +116,28 @@ judge(struct relayd_sched *s, struct verdicts *v, struct relayd_msg *msg,
       struct relayd_row_mem *row, const struct relayd_outcome *o)
 {
     switch (o->fate) {
-    case RELAYD_FATE_AWAY:
+    case RELAYD_TRY_AWAY:
         if (row->state == RELAYD_HELD)
             look_later(s, row);
         else
             not_answered(s, v, msg, row);
         break;
-    case RELAYD_FATE_TROUBLE:
+    case RELAYD_TRY_TROUBLE:
         if (row->state == RELAYD_HELD)
             look_later(s, row);
         else
             in_trouble(s, row, o);
         break;
-    case RELAYD_FATE_STORED:
+    case RELAYD_TRY_STORED:
         (void)relayd_batch_add(s, &v->stored, msg, row);
         break;
-    case RELAYD_FATE_REFUSED:
+    case RELAYD_TRY_REFUSED:
         refused(s, v, msg, row, o);
         break;
-    case RELAYD_FATE_GONE:
+    case RELAYD_TRY_GONE:
         gone(s, v, msg, row);
         break;
-    case RELAYD_FATE_NO_BODY:
+    case RELAYD_TRY_NO_BODY:
         no_body(s, v, msg, row);
         break;
     }

@@ -51,12 +51,6 @@ peer_unknown(const char *name)
     yb_log(YB_LOG_INFO, NULL, "relayd.peer.unknown", "there is no user %s on this node", name);
 }
 
-static void
-broken(void *arg)
-{
-    yb_daemon_stop(((struct relayd *)arg)->daemon, 75);
-}
-
 static struct relayd_sched_conf
 sched_conf(const struct relayd_conf *conf)
 {
@@ -139,8 +133,6 @@ start_run(struct relayd *r, struct yb_err *err)
         .directory = r->directory,
         .events = r->events,
         .sched = sched_conf(conf_of(r)),
-        .broken = broken,
-        .broken_arg = r,
     };
 
     return relayd_run_start(&conf, &r->control.run, err);

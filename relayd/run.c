@@ -85,9 +85,9 @@ static void
 count_tried(struct relayd_run *run, const struct relayd_job *job)
 {
     static const size_t rows[] = {
-        [RELAYD_FATE_AWAY] = TRIED_AWAY,     [RELAYD_FATE_TROUBLE] = TRIED_TROUBLE,
-        [RELAYD_FATE_STORED] = TRIED_STORED, [RELAYD_FATE_REFUSED] = TRIED_REFUSED,
-        [RELAYD_FATE_GONE] = TRIED_GONE,     [RELAYD_FATE_NO_BODY] = TRIED_TROUBLE,
+        [RELAYD_TRY_AWAY] = TRIED_AWAY,     [RELAYD_TRY_TROUBLE] = TRIED_TROUBLE,
+        [RELAYD_TRY_STORED] = TRIED_STORED, [RELAYD_TRY_REFUSED] = TRIED_REFUSED,
+        [RELAYD_TRY_GONE] = TRIED_GONE,     [RELAYD_TRY_NO_BODY] = TRIED_TROUBLE,
     };
 
     for (size_t i = 0; i < job->m.n; i++)
@@ -198,7 +198,7 @@ deliver(void *arg)
     struct relayd_task *t;
 
     while ((t = relayd_mail_task(&run->mail)) != NULL) {
-        relayd_deliver(&run->deliver, &t->job, t->arena);
+        relayd_deliver_job(&run->deliver, &t->job, t->arena);
         relayd_mail_post(&run->mail, RELAYD_TRIED, &(struct relayd_letter){ .task = t });
     }
     return NULL;
@@ -217,20 +217,13 @@ came(void *arg, const struct relayd_message *m)
     relayd_mail_post(&run->mail, RELAYD_CAME, &l);
 }
 
+/* Nothing can be written down any more: nothing more is delivered, which would come twice. */
 static void
-broken(void *arg, const struct yb_err *why)
+damaged(void *arg, const struct yb_err *why YB_UNUSED)
 {
-    const struct relayd_run *run = arg;
+    struct relayd_run *run = arg;
 
-    yb_log_err(YB_LOG_ERROR, NULL, "relayd.queue.broken", why);
-    if (run->conf.broken != NULL)
-        run->conf.broken(run->conf.broken_arg);
-}
-
-static void
-damaged(void *arg YB_UNUSED, const struct yb_err *why)
-{
-    yb_log_err(YB_LOG_ERROR, NULL, "relayd.queue.damaged", why);
+    relayd_mail_drain(&run->mail);
 }
 
 static int
@@ -275,7 +268,7 @@ int
 relayd_run_start(const struct relayd_run_conf *conf, struct relayd_run **out, struct yb_err *err)
 {
     struct relayd_run *run = run_new(conf);
-    const struct relayd_queue_owner owner = { run, came, broken, damaged };
+    const struct relayd_queue_owner owner = { run, came, NULL, damaged };
 
     *out = run;
     if (relayd_queue_scan(conf->queue, scanned, run, err) < 0 ||

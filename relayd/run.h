@@ -20,10 +20,7 @@ struct relayd_run_conf {
     struct yb_smtp_dest *lmtpd; /* likewise, as the rest */
     struct yb_directory *directory;
     struct yb_event_writer *events;
-    struct yb_node_id node;
     struct relayd_sched_conf sched;
-    void (*broken)(void *arg); /* the process must end with 75; any thread */
-    void *broken_arg;
 };
 
 /* Scans the queue, starts its writer, the scheduler and the deliver threads. */

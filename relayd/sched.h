@@ -58,17 +58,17 @@ enum relayd_contact {
 enum relayd_site { RELAYD_NO_SITE, RELAYD_SITE_LMTPD, RELAYD_SITE_DIRECTORY };
 
 /* What became of one recipient of a job. */
-enum relayd_fate {
-    RELAYD_FATE_AWAY,    /* lmtpd or the directory did not answer: as if not tried */
-    RELAYD_FATE_TROUBLE, /* our own: tried again after retry_first, and not counted */
-    RELAYD_FATE_STORED,
-    RELAYD_FATE_REFUSED, /* for now: whatever lmtpd says to one that was accepted */
-    RELAYD_FATE_GONE,    /* there is no such account any more */
-    RELAYD_FATE_NO_BODY  /* the message's octets are lost */
+enum relayd_try {
+    RELAYD_TRY_AWAY,    /* lmtpd or the directory did not answer: as if not tried */
+    RELAYD_TRY_TROUBLE, /* our own: tried again after retry_first, and not counted */
+    RELAYD_TRY_STORED,
+    RELAYD_TRY_REFUSED, /* for now: whatever lmtpd says to one that was accepted */
+    RELAYD_TRY_GONE,    /* there is no such account any more */
+    RELAYD_TRY_NO_BODY  /* the message's octets are lost */
 };
 
 struct relayd_outcome {
-    enum relayd_fate fate;
+    enum relayd_try fate;
     unsigned code; /* REFUSED and TROUBLE: the answer, in words that stay until done() */
     struct yb_str status, text;
 };

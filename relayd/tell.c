@@ -29,7 +29,7 @@ relayd_tell_came(struct yb_event_writer *w, const struct relayd_message *m)
     }
 }
 
-/* Why something is held, for who reads of it. */
+/* Why something is held, for who reads of it. A held row is never made for the others. */
 static struct yb_str
 why_held(const struct relayd_recipient *r)
 {

@@ -6,6 +6,7 @@
 #include "relayd/writer.h"
 
 #include "lib/base/clock.h"
+#include "lib/base/fault.h"
 #include "lib/base/log.h"
 
 #include <pthread.h>
@@ -109,6 +110,8 @@ transact(struct relayd_writer *w, struct job *const *jobs, size_t n, struct yb_e
     commit_told(w, n, yb_clock_us() - begun);
     for (size_t i = 0; i < w->effects.n_shares; i++)
         relayd_room_give_back(w->c.room, &w->effects.shares[i]);
+    if (w->effects.n_files > 0)
+        yb_fault("relay.Q4");
     for (size_t i = 0; i < w->effects.n_files; i++)
         relayd_body_remove(w->c.bodies, w->effects.files[i].mid, w->effects.files[i].m);
     return fate;

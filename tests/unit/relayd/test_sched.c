@@ -10,8 +10,8 @@ static struct world w;
 static void
 refuse(struct relayd_job *job, size_t i)
 {
-    job->o[i] = (struct relayd_outcome){ RELAYD_FATE_REFUSED, 452, YB_STR("4.2.2"),
-                                         YB_STR("Mailbox full") };
+    job->o[i] =
+        (struct relayd_outcome){ RELAYD_TRY_REFUSED, 452, YB_STR("4.2.2"), YB_STR("Mailbox full") };
 }
 
 /* --- many --- */
@@ -164,7 +164,7 @@ poisoned(struct world *world YB_UNUSED, struct relayd_job *job)
     for (size_t i = 0; i < job->m.n; i++) {
         if (world_number(&job->m.r[i]) != 0)
             continue;
-        job->o[i].fate = RELAYD_FATE_AWAY;
+        job->o[i].fate = RELAYD_TRY_AWAY;
         job->lmtpd = RELAYD_AWAY;
     }
 }
@@ -256,20 +256,20 @@ END_TEST
 
 /* --- reasons --- */
 
-static enum relayd_fate verdict;
+static enum relayd_try verdict;
 
 static void
 as_told(struct world *world YB_UNUSED, struct relayd_job *job)
 {
     for (size_t i = 0; i < job->m.n; i++) {
-        if (verdict == RELAYD_FATE_REFUSED)
+        if (verdict == RELAYD_TRY_REFUSED)
             refuse(job, i);
         else
             job->o[i].fate = verdict;
-        if (verdict == RELAYD_FATE_TROUBLE)
+        if (verdict == RELAYD_TRY_TROUBLE)
             job->o[i].code = 451;
     }
-    if (verdict != RELAYD_FATE_REFUSED && verdict != RELAYD_FATE_STORED)
+    if (verdict != RELAYD_TRY_REFUSED && verdict != RELAYD_TRY_STORED)
         job->lmtpd = RELAYD_UNTOUCHED;
 }
 
@@ -278,7 +278,7 @@ START_TEST(test_account_gone)
 {
     world_open(&w, 10);
     w.answer = as_told;
-    verdict = RELAYD_FATE_GONE;
+    verdict = RELAYD_TRY_GONE;
     world_message(&w, 1, 1, HOUR, false);
     world_message(&w, 1, 1, HOUR, false);
     world_run(&w, SECOND);
@@ -294,7 +294,7 @@ START_TEST(test_account_gone)
     ck_assert_uint_eq(w.fates[0].discarded, 1);
     world_run(&w, 90 * DAY);
     ck_assert_uint_eq(w.left, 1); /* what somebody held stays */
-    verdict = RELAYD_FATE_STORED;
+    verdict = RELAYD_TRY_STORED;
     ck_assert_int_eq(world_order(&w, 1, RELAYD_ORDER_RELEASE), RELAYD_ORDERED_CHANGE);
     world_run(&w, SECOND);
     ck_assert_uint_eq(w.fates[1].stored, 1);
@@ -306,14 +306,14 @@ START_TEST(test_account_back)
 {
     world_open(&w, 10);
     w.answer = as_told;
-    verdict = RELAYD_FATE_GONE;
+    verdict = RELAYD_TRY_GONE;
     world_message(&w, 1, 1, HOUR, false);
     world_run(&w, HOUR);
-    verdict = RELAYD_FATE_REFUSED; /* there again, and full */
+    verdict = RELAYD_TRY_REFUSED; /* there again, and full */
     world_run(&w, 11 * MINUTE);
     ck_assert(w.fates[0].state == RELAYD_WAITING && w.fates[0].released == 1 &&
               w.fates[0].attempts >= 1);
-    verdict = RELAYD_FATE_STORED;
+    verdict = RELAYD_TRY_STORED;
     world_run(&w, 12 * MINUTE);
     ck_assert_uint_eq(w.left, 0);
     world_close(&w);
@@ -325,17 +325,17 @@ START_TEST(test_trouble)
 {
     world_open(&w, 10);
     w.answer = as_told;
-    verdict = RELAYD_FATE_TROUBLE;
+    verdict = RELAYD_TRY_TROUBLE;
     world_message(&w, 1, 1, 0, true);
     world_run(&w, HOUR);
     ck_assert_uint_ge(w.fates[0].tries, 11);
     ck_assert_uint_eq(w.n_changes, 0);
-    verdict = RELAYD_FATE_NO_BODY;
+    verdict = RELAYD_TRY_NO_BODY;
     world_run(&w, HOUR);
     ck_assert(w.fates[0].reason == RELAYD_NO_BODY && w.fates[0].held == 1);
     world_run(&w, 60 * DAY);
     ck_assert_uint_eq(w.n_changes, 1);
-    verdict = RELAYD_FATE_STORED;
+    verdict = RELAYD_TRY_STORED;
     world_run(&w, 11 * MINUTE);
     ck_assert_uint_eq(w.left, 0);
     world_close(&w);
@@ -349,13 +349,13 @@ START_TEST(test_clock_forward)
 {
     world_open(&w, 10);
     w.answer = as_told;
-    verdict = RELAYD_FATE_GONE;
+    verdict = RELAYD_TRY_GONE;
     world_message(&w, 1, 1, HOUR, false);
     world_run(&w, 25 * DAY);
-    verdict = RELAYD_FATE_REFUSED;
+    verdict = RELAYD_TRY_REFUSED;
     world_message(&w, 1, 1, 0, true);
     world_run(&w, SECOND);
-    verdict = RELAYD_FATE_GONE;
+    verdict = RELAYD_TRY_GONE;
     world_jump(&w, 10 * DAY);
     ck_assert(relayd_sched_tick(w.sched, w.now));
     ck_assert(!relayd_sched_tick(w.sched, w.now));
@@ -375,13 +375,13 @@ START_TEST(test_clock_back)
 {
     world_open(&w, 10);
     w.answer = as_told;
-    verdict = RELAYD_FATE_REFUSED;
+    verdict = RELAYD_TRY_REFUSED;
     world_message(&w, 1, 1, HOUR, false);
     world_run(&w, 20 * MINUTE);
     ck_assert_uint_eq(w.fates[0].tries, 3);
     world_jump(&w, -10 * DAY);
     ck_assert(relayd_sched_tick(w.sched, w.now));
-    verdict = RELAYD_FATE_GONE; /* is said only by who asks the directory */
+    verdict = RELAYD_TRY_GONE; /* is said only by who asks the directory */
     w.directory_away = true;
     world_run(&w, 22 * MINUTE);
     ck_assert_uint_gt(w.fates[0].tries, 3);
@@ -392,7 +392,7 @@ START_TEST(test_clock_back)
     /* One from the disk that was written in the time to come: it counts as old. */
     world_message(&w, 1, 1, -10 * DAY, false);
     w.directory_away = true;
-    verdict = RELAYD_FATE_STORED;
+    verdict = RELAYD_TRY_STORED;
     world_run(&w, MINUTE);
     ck_assert_uint_eq(w.fates[1].stored, 0);
     w.directory_away = false;
@@ -413,7 +413,7 @@ START_TEST(test_orders)
 {
     world_open(&w, 10);
     w.answer = as_told;
-    verdict = RELAYD_FATE_REFUSED;
+    verdict = RELAYD_TRY_REFUSED;
     for (size_t i = 0; i < 3; i++)
         world_message(&w, 1, 1, 0, true);
     world_run(&w, SECOND);
@@ -432,7 +432,7 @@ START_TEST(test_orders)
     w.disk_full = true;
     ck_assert_int_eq(world_order(&w, 2, RELAYD_ORDER_DELETE), RELAYD_ORDERED_CHANGE);
     w.disk_full = false;
-    verdict = RELAYD_FATE_STORED;
+    verdict = RELAYD_TRY_STORED;
     world_run(&w, HOUR);
     ck_assert_uint_eq(w.fates[2].stored, 1);
     ck_assert_uint_eq(w.left, 1);
@@ -444,17 +444,17 @@ END_TEST
 START_TEST(test_orders_underway)
 {
     static const struct {
-        enum relayd_fate fate;
+        enum relayd_try fate;
         enum relayd_order order;
         unsigned stored, deleted, held;
     } cases[] = {
-        { RELAYD_FATE_STORED, RELAYD_ORDER_DELETE, 1, 0, 0 },
-        { RELAYD_FATE_STORED, RELAYD_ORDER_HOLD, 1, 0, 0 },
-        { RELAYD_FATE_REFUSED, RELAYD_ORDER_DELETE, 0, 1, 0 },
-        { RELAYD_FATE_REFUSED, RELAYD_ORDER_HOLD, 0, 0, 1 },
-        { RELAYD_FATE_AWAY, RELAYD_ORDER_DELETE, 0, 1, 0 },
-        { RELAYD_FATE_TROUBLE, RELAYD_ORDER_HOLD, 0, 0, 1 },
-        { RELAYD_FATE_GONE, RELAYD_ORDER_DELETE, 0, 1, 1 },
+        { RELAYD_TRY_STORED, RELAYD_ORDER_DELETE, 1, 0, 0 },
+        { RELAYD_TRY_STORED, RELAYD_ORDER_HOLD, 1, 0, 0 },
+        { RELAYD_TRY_REFUSED, RELAYD_ORDER_DELETE, 0, 1, 0 },
+        { RELAYD_TRY_REFUSED, RELAYD_ORDER_HOLD, 0, 0, 1 },
+        { RELAYD_TRY_AWAY, RELAYD_ORDER_DELETE, 0, 1, 0 },
+        { RELAYD_TRY_TROUBLE, RELAYD_ORDER_HOLD, 0, 0, 1 },
+        { RELAYD_TRY_GONE, RELAYD_ORDER_DELETE, 0, 1, 1 },
     };
 
     world_open(&w, 10);

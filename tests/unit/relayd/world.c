@@ -192,7 +192,7 @@ all_away(struct relayd_job *job, enum relayd_contact *site)
 {
     *site = RELAYD_AWAY;
     for (size_t i = 0; i < job->m.n; i++)
-        job->o[i].fate = RELAYD_FATE_AWAY;
+        job->o[i].fate = RELAYD_TRY_AWAY;
 }
 
 static void
@@ -202,7 +202,7 @@ finish(struct world *w, struct job_underway *j)
 
     job->lmtpd = job->directory = RELAYD_UNTOUCHED;
     for (size_t i = 0; i < job->m.n; i++)
-        job->o[i].fate = RELAYD_FATE_STORED;
+        job->o[i].fate = RELAYD_TRY_STORED;
     if (job->ask && w->directory_away) {
         all_away(job, &job->directory);
     } else {
