@@ -14,7 +14,7 @@ import harness  # noqa: E402
 # Before the commit, after it, after lmtpd's answer, after the commit of that; the log written back.
 POINTS = ("relay.Q1", "relay.Q2", "relay.commit", "relay.answered", "relay.Q4", "relay.checkpoint")
 QUICK = {d: {"restart_wait": "20ms", "restart_wait_max": "50ms"} for d in harness.trial.daemons(harness.build_folder())}
-QUICK["relayd"].update({"sleep_most": "1s", "wal_size": "1M", "inline_body": "4K"})
+QUICK["relayd"].update({"sleep_most": "1s", "wal_size": "1M", "inline_body": "64K"})
 USERS = ("a@points.test", "b@points.test")
 MESSAGES = 40
 
@@ -44,7 +44,7 @@ def one(p, point, folder):
     h = handing.Handing(p)
     names = ["%s-%d" % (point, n) for n in range(MESSAGES)]
     for n, name in enumerate(names):
-        hand_over(h, name, 100000 if n % 2 else 100)
+        hand_over(h, name, 200000 if n % 2 else 60000)
     h.until(0, seconds=60)
     found = h.stored()
     wrong = {name: found[name] for name in names if found[name] != len(USERS)}
