@@ -1,5 +1,6 @@
 #include "relayd/changes.h"
 
+#include "lib/base/log.h"
 #include "relayd/tell.h"
 
 /* A change that the disk did not take is posted again after so long. */
@@ -98,6 +99,10 @@ relayd_changes_back(struct relayd_changes *c, struct relayd_pending *p,
                     const struct relayd_change **change, bool *ok)
 {
     if (!p->ok && !p->change.ordered) {
+        if (c->again == NULL)
+            yb_log(YB_LOG_WARN, NULL, "relayd.change.late",
+                   "what became of message %llu could not be written down: it is tried again",
+                   (unsigned long long)p->change.m->m);
         p->next = c->again;
         c->again = p;
         c->again_ms = yb_clock_ms() + AGAIN_MS;

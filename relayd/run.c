@@ -294,6 +294,8 @@ relayd_run_stop(struct relayd_run **out, struct yb_deadline by)
     if (run->scheduler_runs && !relayd_mail_stop(&run->mail, by)) {
         yb_log(YB_LOG_WARN, NULL, "relayd.stop.late", "an attempt is given up, and repeated");
         pthread_join(run->scheduler, NULL);
+        for (unsigned i = 0; i < run->n_workers; i++)
+            pthread_detach(run->workers[i]);
         return false;
     }
     if (run->scheduler_runs)

@@ -51,7 +51,10 @@ class Handing:
         return (found['recipients{state="waiting"}'], found['recipients{state="held"}'])
 
     def until(self, waiting, held=0, seconds=30):
-        harness.wait_until(lambda: self.queued() == (waiting, held), seconds)
+        try:
+            harness.wait_until(lambda: self.queued() == (waiting, held), seconds)
+        except harness.TrialError as e:
+            raise AssertionError("not (%d, %d): %r" % (waiting, held, self.figures())) from e
 
     def stored(self):
         """How often each subject is there, for all mailboxes."""

@@ -10,7 +10,8 @@ import harness
 from handing import Handing
 
 ANN, BOB = "ann@relayd.test", "bob@relayd.test"
-OPTIONS = {"relayd": {"max_bytes": "1M", "retry_first": "1s", "restart_wait": "20ms", "sleep_most": "1s"}}
+OPTIONS = {"relayd": {"max_bytes": "1M", "retry_first": "1s", "restart_wait": "20ms", "sleep_most": "1s",
+                      "stop_timeout": "1s"}}
 
 
 def at_once(h):
@@ -60,6 +61,23 @@ def lmtpd_away(h):
     found = h.stored()
     assert [found["away-%d" % k] for k in range(5)] == [2] * 5, found
     assert h.said("relayd.site.awake")
+
+
+def lmtpd_hangs(h):
+    """An orderly stop of relayd waits for an attempt under way, but not for ever; nothing comes twice of it."""
+    relayd, lmtpd = h.trial.daemons["relayd"], h.trial.daemons["lmtpd"]
+    child = lmtpd.child_pid()
+    os.kill(child, signal.SIGSTOP)
+    try:
+        assert h.give("hangs", ANN, BOB) == [250, 250]
+        harness.wait_until(lambda: h.figures()["underway"] == 1)
+        assert relayd.stop() == 0
+        assert h.said("relayd.stop.late") and not h.said("daemon.stop_late")
+    finally:
+        os.kill(child, signal.SIGCONT)
+    relayd.start()
+    h.until(0)
+    assert h.stored()["hangs"] == 2
 
 
 def refused_for_now(h):
@@ -139,7 +157,7 @@ def scenario(p):
     p.account(ANN)
     p.account(BOB)
     h = Handing(p)
-    for step in (at_once, known, lmtpd_away, refused_for_now, full, strangers):
+    for step in (at_once, known, lmtpd_away, lmtpd_hangs, refused_for_now, full, strangers):
         step(h)
         print("ok", step.__name__)
 
