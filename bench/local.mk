@@ -5,3 +5,6 @@ bench_net_LDADD    = lib/net/libyb_net.a $(FLOOR0) $(OPENSSL_LIBS)
 noinst_PROGRAMS += bench/store-bench
 bench_store_bench_SOURCES = bench/store-bench.c
 bench_store_bench_LDADD   = lib/store/libyb_store.a $(FLOOR0) $(UNISTRING_LIBS)
+noinst_PROGRAMS += bench/queue
+bench_queue_SOURCES = bench/queue.c
+bench_queue_LDADD   = relayd/librelayd.a lib/store/libyb_store.a lib/smtp/libyb_smtp.a $(FLOOR1) $(FLOOR1_LIBS) $(SQLITE_LIBS)

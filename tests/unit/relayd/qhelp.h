@@ -76,6 +76,7 @@ struct relayd_queue_stats qhelp_stats(struct qhelp *h);
         int64_t end_ = yb_clock_ms() + 10000 * qhelp_patience();                                   \
         do {                                                                                       \
             st = qhelp_stats(h);                                                                   \
+            (void)st;                                                                              \
             if (what)                                                                              \
                 break;                                                                             \
             yb_clock_rest_us(1000);                                                                \
