@@ -145,10 +145,14 @@ relayd_body_write(const struct relayd_bodies *b, struct yb_message_id mid, uint6
                   const struct yb_msgbuf *octets, struct yb_err *err)
 {
     char path[PATH_SIZE];
+    int rc;
 
     path_of(mid, m, path);
-    return (b->form & YB_FORM_LINKED) != 0 ? write_linked(b, path, octets, err)
-                                           : write_renamed(b, path, octets, err);
+    rc = (b->form & YB_FORM_LINKED) != 0 ? write_linked(b, path, octets, err)
+                                         : write_renamed(b, path, octets, err);
+    if (rc < 0 && (err->sys == ENOSPC || err->sys == EDQUOT))
+        err->kind = YB_ERR_FULL;
+    return rc;
 }
 
 int

@@ -17,7 +17,7 @@ struct relayd_bodies {
 /* Makes the folders that are missing, durably. */
 int relayd_bodies_open(struct relayd_bodies *b, int dir_fd, struct yb_err *err) YB_MUST_USE;
 void relayd_bodies_close(struct relayd_bodies *b);
-/* Writes and syncs the file. -1 (YB_TEMP; 4.3.1 without room): it is not there. */
+/* Writes and syncs the file. -1 (YB_TEMP; YB_ERR_FULL 4.3.1 without room): it is not there. */
 int relayd_body_write(const struct relayd_bodies *b, struct yb_message_id mid, uint64_t m,
                       const struct yb_msgbuf *octets, struct yb_err *err) YB_MUST_USE;
 /* For reading; -1 with errno. */

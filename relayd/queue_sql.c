@@ -480,11 +480,12 @@ relayd_db_checkpoint(struct relayd_db *db, bool *all, struct yb_err *err)
 }
 
 bool
-relayd_db_loose(struct relayd_db *db)
+relayd_db_loose(struct relayd_db *db, bool needed)
 {
     int64_t loose = number_of(db, FREE_PAGES), pages = number_of(db, PAGES);
 
-    return loose > 0 && loose * 4 > pages && loose * RELAYD_PAGE > (int64_t)LOOSE_BYTES;
+    return loose > 0 &&
+           (needed || (loose * 4 > pages && loose * RELAYD_PAGE > (int64_t)LOOSE_BYTES));
 }
 
 enum relayd_fate

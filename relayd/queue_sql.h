@@ -78,8 +78,8 @@ uint64_t relayd_db_wal_bytes(const struct relayd_db *db);
 /* Writes the log back, so that it begins anew; between transactions. *all: nothing was in the way. */
 enum relayd_fate relayd_db_checkpoint(struct relayd_db *db, bool *all,
                                       struct yb_err *err) YB_MUST_USE;
-/* Is so much of the file unused that some of it should be given back? */
-bool relayd_db_loose(struct relayd_db *db);
+/* Is so much of the file unused that some of it should be given back? `needed`: any of it helps. */
+bool relayd_db_loose(struct relayd_db *db, bool needed);
 /* Gives some of it back, in a transaction of its own. */
 enum relayd_fate relayd_db_shrink(struct relayd_db *db, struct yb_err *err) YB_MUST_USE;
 

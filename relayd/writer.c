@@ -250,6 +250,7 @@ static void
 keep_house(struct relayd_writer *w, bool idle)
 {
     uint64_t wal = relayd_db_wal_bytes(w->c.db);
+    bool has = atomic_load(&w->c.disk->has_ballast);
     int64_t now = yb_clock_ms();
     struct yb_err err = { 0 };
 
@@ -258,13 +259,14 @@ keep_house(struct relayd_writer *w, bool idle)
     if (wal >= w->c.wal_bytes && wal >= w->again_bytes)
         checkpoint(w);
     prune(w);
-    if (!atomic_load(&w->c.disk->has_ballast) && now >= w->ballast_ms) {
+    if (!has && now >= w->ballast_ms) {
         w->ballast_ms = now + BALLAST_MS;
         relayd_disk_retake(w->c.disk);
+        w->loose = true; /* the file's own free pages are room, too */
     }
-    if (!idle || now - w->worked_ms < w->c.idle_ms)
+    if (!idle || (now - w->worked_ms < w->c.idle_ms && (has || !w->loose)))
         return;
-    w->loose = relayd_db_loose(w->c.db) &&
+    w->loose = relayd_db_loose(w->c.db, !has) &&
                judge(w, relayd_db_shrink(w->c.db, &err), &err) == RELAYD_FATE_OK;
     if (!w->loose && relayd_db_wal_bytes(w->c.db) > 0) {
         checkpoint(w);
