@@ -429,12 +429,13 @@ note_order(struct ctl *c, const struct task *o)
 static int
 carry_out(struct ctl *c, struct task *o, struct yb_err *err)
 {
+    const struct yb_str by = yb_str_head(c->actor.name, YB_ADMIN_ACTOR);
     json_t *part = json_copy(o->filter), *answer;
     const char *next;
     bool more;
     int rc;
 
-    json_object_set_new(part, "by", json_stringn(c->actor.name.p, c->actor.name.n));
+    json_object_set_new(part, "by", json_stringn(by.p, by.n));
     do {
         rc = ask_json(c, command_of(c, o->command, part), &answer, err);
         if (rc < 0)
