@@ -10,6 +10,7 @@ import tempfile
 
 import harness
 from filters import allowed, numbers, program, put_wrapper, unit
+from waiting import Queue
 
 
 def use(p):
@@ -53,9 +54,27 @@ def use(p):
     p.yubin("store", "check", "ann@u.test")
 
 
+def wait(p):
+    """Mail that waits, small and large, and what the operator does with it."""
+    q = Queue(p)
+    q.trial.daemons["lmtpd"].stop()
+    q.put("x@example.net", "ann@u.test", subject="small")
+    large = q.put("x@example.net", "ann@u.test", subject="large", body=("x" * 70 + "\r\n") * 4000)
+    lost = q.put("x@example.net", "ann@u.test", subject="lost")
+    p.yubin("queue", "hold", "--all")
+    assert len(p.yubin("queue", "show", str(large), "--body")) > 4000 * 71
+    p.yubin("queue", "delete", "--message", str(lost), "--yes")
+    p.yubin("queue", "release", "--all")
+    q.trial.daemons["lmtpd"].start()
+    p.yubin("queue", "retry", "--all")
+    q.until(0)
+    assert {"small", "large"} <= set(p.subjects("ann@u.test"))
+
+
 def live(p):
     trial = p.own()
     use(p)
+    wait(p)
     for daemon in trial.daemons.values():
         p.yubin("control", "metrics", daemon.name)
         daemon.process.send_signal(signal.SIGHUP)

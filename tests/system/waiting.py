@@ -13,7 +13,8 @@ class Queue:
         self.p, self.trial, self.ids = p, p.own(), []
 
     def put(self, sender, *recipients, subject="x", body="x\r\n"):
-        """One message for mailboxes of one tenant; the number that the queue gave it. ('': the null sender)"""
+        """One message for mailboxes of one tenant; the number that the queue gave it, or None if it is delivered already.
+        ('': the null sender)"""
         message = os.urandom(16).hex()
         cards = [self.p.yubin_json("account", "show", r) for r in recipients]
         tenant = self.p.yubin_json("tenant", "show", cards[0]["tenant"])["tenant_id"]
@@ -26,7 +27,8 @@ class Queue:
             answers.append(s.data("Subject: %s\r\n\r\n%s" % (subject, body)))
         assert {code for code, _ in answers} == {250}, answers
         self.ids.append(message)
-        return self.list("--message", message)[0]["queue"]
+        rows = self.list("--message", message)
+        return rows[0]["queue"] if rows else None
 
     def list(self, *options):
         return self.p.yubin_json("queue", "list", *options)
