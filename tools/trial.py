@@ -359,7 +359,8 @@ class Trial:
             if "relayd" in row["options"]:
                 sections[name]["relayd"] = queue
         sections["lmtpd"]["listen"] = lmtp
-        sections["relayd"]["listen"] = queue
+        if "relayd" in sections:  # not in builds of before it
+            sections["relayd"]["listen"] = queue
         for name, values in self.options.items():
             sections.setdefault(name, {}).update(values)
         return sections
