@@ -13,7 +13,6 @@ static const char *const state_words[] = {
 };
 static const char *const reason_words[RELAYD_REASONS] = {
     [RELAYD_OPERATOR] = "operator",
-    [RELAYD_SUSPENDED] = "suspended",
     [RELAYD_ACCOUNT_GONE] = "account-gone",
     [RELAYD_BACKEND_AWAY] = "backend-away",
     [RELAYD_NO_BODY] = "no-body",

@@ -21,7 +21,6 @@ enum relayd_state {
 enum relayd_reason {
     RELAYD_NO_REASON,
     RELAYD_OPERATOR,     /* somebody said so */
-    RELAYD_SUSPENDED,    /* the account or its tenant is switched off */
     RELAYD_ACCOUNT_GONE, /* there is no such account any more */
     RELAYD_BACKEND_AWAY, /* who would store it did not answer for days */
     RELAYD_NO_BODY,      /* the queue lost the message's octets */

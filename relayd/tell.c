@@ -42,7 +42,6 @@ why_held(const struct relayd_recipient *r)
         return YB_STR("no-body: the queue lost the message");
     case RELAYD_OPERATOR:
         return YB_STR("operator: as was ordered while it was under way");
-    case RELAYD_SUSPENDED:
     case RELAYD_DAMAGED:
     case RELAYD_NO_REASON:
     case RELAYD_REASONS:

@@ -21,7 +21,7 @@ static const struct yb_db_statement at_home_sql = {
 };
 static const struct yb_db_statement map_sql = { "directory_map", MAP_SQL };
 static const struct yb_db_statement now_sql = {
-    "directory_account_now", "SELECT suspended, store_id FROM yubin.yb_account_now($1::uuid)"
+    "directory_account_now", "SELECT store_id FROM yubin.yb_account_now($1::uuid)"
 };
 static const struct yb_db_statement upgrade_sql = {
     "directory_upgrade", "SELECT yubin.yb_password_upgrade($1::uuid, $2::text, $3::text)"
@@ -495,8 +495,7 @@ now_read(const struct yb_db_result *r, struct yb_account_now *out)
     *out = (struct yb_account_now){ .known = yb_db_rows(r) > 0 };
     if (!out->known)
         return;
-    out->suspended = yb_db_bool(r, 0, 0);
-    if (!yb_store_id_parse(yb_db_str(r, 0, 1), &out->store))
+    if (!yb_store_id_parse(yb_db_str(r, 0, 0), &out->store))
         out->store = (struct yb_store_id){ { 0 } };
 }
 

@@ -240,7 +240,6 @@ int yb_directory_at_home(struct yb_directory *d, struct yb_store_id store,
 /* An account now, whatever was known of it before. */
 struct yb_account_now {
     bool known;               /* false: there is none (any more), nothing else is set */
-    bool suspended;           /* it, its domain or its tenant */
     struct yb_store_id store; /* that holds the mailbox: yb_directory_home() */
 };
 /* Of n accounts, by their ids, all in one round trip; asked of the database each time. For relayd, whose

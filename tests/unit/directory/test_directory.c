@@ -849,7 +849,7 @@ START_TEST(test_at_home)
 }
 END_TEST
 
-/* By id alone, as it is now: there or not, suspended at any level, and where. */
+/* By id alone, as it is now: there or not, and where. */
 START_TEST(test_account_now)
 {
     struct yb_directory_conf conf = { .conninfo = cluster_conninfo(c, "yubin_relayd"),
@@ -866,15 +866,9 @@ START_TEST(test_account_now)
     login("susp@a.test", &l);
     ids[2] = l.account;
     ck_assert_msg(yb_directory_account_now(relayd, ids, 3, now, &err) == 0, "%s", err.text);
-    ck_assert(now[0].known && !now[0].suspended && yb_store_id_eq(now[0].store, store));
+    ck_assert(now[0].known && yb_store_id_eq(now[0].store, store));
     ck_assert(!now[1].known);
-    ck_assert(now[2].known && now[2].suspended && yb_store_id_eq(now[2].store, store));
-    cluster_sql(c, "UPDATE tenants SET suspended_at = now(), suspended_reason = 'unpaid'"
-                   " WHERE tenant_id = (SELECT tenant_id FROM accounts"
-                   "                     WHERE account_id = fixtures.id('u@a.test'))");
-    ck_assert_int_eq(yb_directory_account_now(relayd, ids, 1, now, &err), 0);
-    ck_assert(now[0].known && now[0].suspended);
-    cluster_sql(c, "UPDATE tenants SET suspended_at = NULL, suspended_reason = NULL");
+    ck_assert(now[2].known && yb_store_id_eq(now[2].store, store));
     ck_assert_int_eq(yb_directory_account_now(relayd, ids, 0, now, &err), 0);
     /* Away: nothing is known, and nobody is thought to be gone. */
     cluster_crash(c);
