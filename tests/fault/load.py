@@ -10,6 +10,8 @@ import smtplib
 import ssl
 import threading
 
+import harness
+
 ID = re.compile(rb"number-([0-9a-z-]+)")
 
 
@@ -94,6 +96,14 @@ class Reader:
             return self.look()
         except (OSError, imaplib.IMAP4.error, ssl.SSLError):
             return None
+
+
+def wait_for_queue(p):
+    """A 250 may stand for a place in the queue: what waits is on its way, at once and not when it is due."""
+    def is_empty():
+        p.run("queue", "retry", "--all")  # its exit code says whether anything was there
+        return p.yubin_json("queue", "list") == []
+    harness.wait_until(is_empty, 120)
 
 
 def check_usage(p, address):

@@ -1,4 +1,4 @@
-"""100 kills (SIGKILL) of smtpd, lmtpd, imapd and pop3d under load: no message that was answered 250 is
+"""100 kills (SIGKILL) of smtpd, lmtpd, relayd, imapd and pop3d under load: no message that was answered 250 is
 lost or there twice, no UID changes its meaning, and the platform comes back by itself each time."""
 import os
 import random
@@ -12,7 +12,7 @@ import harness  # noqa: E402
 import load  # noqa: E402
 
 KILLS = int(os.environ.get("YUBIN_KILLS", "100"))
-VICTIMS = ("smtpd", "lmtpd", "imapd", "pop3d")
+VICTIMS = ("smtpd", "lmtpd", "relayd", "imapd", "pop3d")
 USERS = ["u%d@kills.test" % n for n in range(6)]
 SEED = int(os.environ.get("YUBIN_SEED", "0")) or random.randrange(1 << 30)
 
@@ -69,6 +69,7 @@ def scenario(p):
     kept = sum(1 for fate, _ in ledger.fate.values() if fate == "kept")
     print("%d kills, %d messages, %d kept" % (KILLS, len(ledger.fate), kept))
     assert kept > KILLS, "too little got through to prove anything"
+    load.wait_for_queue(p)
     for reader in readers:
         harness.wait_until(lambda: reader.try_to_look() is not None, 60)
         ledger.check(reader.address, reader.look())

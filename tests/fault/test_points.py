@@ -107,6 +107,7 @@ class World:
         return [load.ID.search(part[1]).group(1).decode() for part in answer if isinstance(part, tuple)]
 
     def check(self):
+        load.wait_for_queue(self.p)
         here = self.reader.look()
         work = self.folder("Work")
         for number in set(here):
