@@ -620,6 +620,38 @@ START_TEST(test_damaged)
 }
 END_TEST
 
+/* Found when a message is to end: its body's page. Nothing of that transaction is kept. */
+START_TEST(test_damaged_later)
+{
+    struct qhelp h;
+
+    qhelp_init(&h);
+    h.owner.damaged = told_damaged;
+    qhelp_start(&h);
+    for (unsigned tag = 1; tag <= 50; tag++)
+        qhelp_put(&h, tag, 1, 3000);
+    relayd_queue_close(&h.q);
+    scribble(&h,
+             qhelp_number(&h, "SELECT max(pageno) FROM dbstat WHERE name = 'body' AND"
+                              " pagetype = 'leaf'") -
+                 1,
+             1);
+    atomic_store(&h.came, 0);
+    qhelp_start(&h);
+    ck_assert(!qhelp_stats(&h).damaged);
+    ck_assert(qhelp_op1(&h, RELAYD_OP_DONE, 1, 0));
+    ck_assert(!qhelp_op1(&h, RELAYD_OP_DONE, 50, 0));
+    ck_assert(qhelp_stats(&h).damaged);
+    ck_assert_uint_eq(atomic_load(&h.came), 1000);
+    ck_assert_uint_eq(qhelp_stats(&h).recipients, 49);
+    FAILS(qhelp_try_put(&h, 100, 1, 10, &err) == 0 ? -1 : 0, YB_ERR_AWAY);
+    ck_assert(!qhelp_op1(&h, RELAYD_OP_LATER, 2, 0));
+    relayd_queue_close(&h.q);
+    ck_assert_int_eq(qhelp_number(&h, "SELECT count(*) FROM recipient"), 49);
+    qhelp_end(&h);
+}
+END_TEST
+
 /* After a stop of the machine the whole database is looked through; nobody waits for it. */
 START_TEST(test_unclean)
 {
@@ -746,6 +778,7 @@ main(void)
     tcase_add_loop_test(tc, test_rows, 0, 27);
     tcase_add_test(tc, test_lost_bodies);
     tcase_add_test(tc, test_damaged);
+    tcase_add_test(tc, test_damaged_later);
     tcase_add_test(tc, test_unclean);
     tcase_add_test(tc, test_log);
     tcase_add_test(tc, test_shrinks);
