@@ -7,6 +7,8 @@
 #include "tests/unit/relayd/qhelp.h"
 
 #include "lib/base/io.h"
+#include "lib/store/form.h"
+#include "relayd/body.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -198,6 +200,40 @@ child(const char *root, const char *what, unsigned first, long n, int rc)
     return 0;
 }
 
+/* The form for file systems that keep a linked file by one sync, wherever this runs; NULL: it worked,
+ * and the file is there, whole, and can be removed. */
+static const char *
+linked_body(struct qhelp *h)
+{
+    struct yb_message_id mid = { { 0xab, 1, 2 } };
+    struct yb_msgbuf *octets = qhelp_octets(h, 3, LARGE);
+    struct relayd_bodies b;
+    struct yb_err err = { 0 };
+    int dir_fd = open(h->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC), fd;
+    struct stat st;
+    const char *wrong = NULL;
+
+    if (relayd_bodies_open(&b, dir_fd, &err) < 0)
+        return "open";
+    b.form = YB_FORM_LINKED;
+    fd = relayd_body_write(&b, mid, 77, octets, &err) < 0 ? -1 : relayd_body_open(&b, mid, 77);
+    if (fd < 0)
+        wrong = "write";
+    else if (fstat(fd, &st) < 0 || st.st_size != LARGE || (st.st_mode & 0777) != 0600)
+        wrong = "size or mode";
+    else if (relayd_body_write(&b, mid, 77, octets, &err) == 0)
+        wrong = "overwrites";
+    relayd_body_remove(&b, mid, 77);
+    if (wrong == NULL && relayd_body_is(&b, mid, 77))
+        wrong = "remove";
+    if (fd >= 0)
+        close(fd);
+    relayd_bodies_close(&b);
+    close(dir_fd);
+    yb_msgbuf_free(&octets);
+    return wrong;
+}
+
 static pid_t
 spawn(struct qhelp *h, const char *what, unsigned first, long n, int rc, const char *fault)
 {
@@ -207,6 +243,8 @@ spawn(struct qhelp *h, const char *what, unsigned first, long n, int rc, const c
     if (pid == 0) {
         if (fault != NULL) /* read at the first fault point, which no parent has come to */
             setenv("YB_FAULT", fault, 1);
+        if (strcmp(what, "linked") == 0)
+            yb_leave(linked_body(h) == NULL ? 0 : 2);
         yb_leave(child(h->root, what, first, n, rc));
     }
     return pid;
@@ -298,6 +336,20 @@ hold_against(struct qhelp *h, const char *what)
     yb_free(l.seen);
     yb_free(fate);
 }
+
+/* --- bodies --- */
+
+START_TEST(test_linked_body)
+{
+    struct qhelp h;
+    const char *wrong;
+
+    qhelp_init_disk(&h);
+    wrong = linked_body(&h);
+    ck_assert_msg(wrong == NULL, "%s", wrong);
+    qhelp_end(&h);
+}
+END_TEST
 
 /* --- the n-th call fails --- */
 
@@ -508,6 +560,42 @@ START_TEST(test_points_fail)
 }
 END_TEST
 
+/* The points that a child came to, in their order. */
+static char *
+points_of(struct qhelp *h, const char *what)
+{
+    struct yb_err err = { 0 };
+    char path[300], *log;
+    size_t size;
+
+    snprintf(path, sizeof(path), "%s/points", h->root);
+    setenv("YB_FAULT_LOG", path, 1);
+    ck_assert(ended(spawn(h, what, 1, 0, 0, NULL)) == 0);
+    unsetenv("YB_FAULT_LOG");
+    ck_assert_msg(yb_read_file(path, 1 << 20, &log, &size, &err) == 0, "%s", err.text);
+    return log;
+}
+
+/* A body and its name are synced before the row is written. */
+START_TEST(test_order)
+{
+    static const struct {
+        const char *what, *want;
+    } ways[] = {
+        { "walk", "store.write\nstore.fsync\nstore.rename\nstore.fsync\nrelay.Q1\n" },
+        { "linked", "store.write\nstore.link\nstore.fsync\n" },
+    };
+    struct qhelp h;
+    char *log;
+
+    qhelp_init(&h); /* in memory the form is the portable one */
+    log = points_of(&h, ways[_i].what);
+    ck_assert_msg(strstr(log, ways[_i].want) != NULL, "%s", log);
+    yb_free(log);
+    qhelp_end(&h);
+}
+END_TEST
+
 /* A body that cannot be written or synced: its message is refused, the others are not. */
 START_TEST(test_body_fails)
 {
@@ -701,6 +789,7 @@ main(void)
     int failed;
 
     tcase_set_timeout(tc, 120);
+    tcase_add_test(tc, test_linked_body);
     tcase_add_test(tc, test_sync_fails);
     tcase_add_test(tc, test_write_fails);
     tcase_add_test(tc, test_write_finds_no_room);
@@ -711,6 +800,7 @@ main(void)
     tcase_add_loop_test(tc, test_points, 0, YB_COUNT(kills));
     tcase_add_loop_test(tc, test_points_fail, 0, YB_COUNT(failing));
     tcase_add_loop_test(tc, test_body_fails, 0, 4);
+    tcase_add_loop_test(tc, test_order, 0, 2);
 #endif
     tcase_add_test(tc, test_power_cut);
     tcase_add_test(tc, test_full_disk);
