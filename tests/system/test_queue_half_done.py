@@ -28,7 +28,10 @@ class StandIn:
 
     def serve(self):
         for answer in self.answers:
-            s = self.socket.accept()[0]
+            try:
+                s = self.socket.accept()[0]
+            except OSError:  # it was shut down: nobody asks any more
+                return
             with s, s.makefile("rb") as f:
                 size, _ = struct.unpack(">II", f.read(8))
                 self.asked.append(f.read(size).decode())
@@ -40,6 +43,7 @@ class StandIn:
         return self
 
     def __exit__(self, *_):
+        self.socket.shutdown(socket.SHUT_RDWR)
         self.thread.join()
         self.socket.close()
         os.unlink(self.path)
