@@ -56,6 +56,7 @@ struct yb_histogram {
         *v; /* n + 2, owned by the program: the classes, then the sum in microseconds */
 };
 
+/* Something took so long. Any thread. */
 void yb_histogram_add(const struct yb_histogram *h, uint64_t us);
 /* In seconds, the classes added up as Prometheus has them. */
 void yb_metrics_histogram(struct yb_metrics *m, const struct yb_histogram *h);

@@ -50,7 +50,7 @@ class Handing:
         found = self.figures()
         return (found['recipients{state="waiting"}'], found['recipients{state="held"}'])
 
-    def until(self, waiting, held=0, seconds=30):
+    def until(self, waiting, held=0, seconds=60):
         try:
             harness.wait_until(lambda: self.queued() == (waiting, held), seconds)
         except harness.TrialError as e:

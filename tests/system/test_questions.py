@@ -29,6 +29,7 @@ def scenario(p):
                      "yb_login('u1', 'many.test')", "yb_login('nobody', 'many.test')", "yb_sender('%s')" % account,
                      "yb_password_upgrade('%s', '$6$a', '%s')" % (account, VERIFIER),
                      "yb_resolve_step('u1', 'many.test')", "yb_resolve2('u1', 'many.test')", "yb_login2('u1', 'many.test')",
+                     "yb_account_now('%s')" % account,
                      "yb_look('u1', 'many.test')",
                      "yb_find_trouble(NULL, '{team@many.test}')",
                      "yb_report_usage((SELECT node_id FROM yubin.nodes), ARRAY['%s']::uuid[], ARRAY[1], ARRAY[1])" % account,
