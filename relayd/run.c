@@ -283,6 +283,19 @@ relayd_run_drain(struct relayd_run *run)
     relayd_mail_drain(&run->mail);
 }
 
+/* Messages that came when nothing was given out any more. */
+static void
+empty_mailbox(struct relayd_run *run)
+{
+    bool stopping = true, over = true;
+    struct relayd_letter *l = relayd_mail_take(&run->mail, 0, &stopping, &over), *next;
+
+    for (; l != NULL; l = next) {
+        next = l->next;
+        open_letter(run, l);
+    }
+}
+
 bool
 relayd_run_stop(struct relayd_run **out, struct yb_deadline by)
 {
@@ -302,6 +315,7 @@ relayd_run_stop(struct relayd_run **out, struct yb_deadline by)
         pthread_join(run->scheduler, NULL);
     for (unsigned i = 0; i < run->n_workers; i++)
         pthread_join(run->workers[i], NULL);
+    empty_mailbox(run);
     relayd_sched_free(&run->sched);
     relayd_mail_end(&run->mail);
     pthread_mutex_destroy(&run->lock);
