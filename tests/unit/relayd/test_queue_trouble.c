@@ -25,6 +25,12 @@
 
 #define MOST 100000 /* messages of a test */
 #define LARGE 30000
+/* Which call fails next. ThreadSanitizer's processes rest for a second before they end. */
+#ifdef __SANITIZE_THREAD__
+#define NEXT(n) (2 * (n))
+#else
+#define NEXT(n) ((n) < 10 ? (n) + 1 : (n) + (n) / 5)
+#endif
 
 /* --- the ledger --- */
 
@@ -361,7 +367,7 @@ nth_call(const char *call, int rc)
     long n, broken = 0;
 
     qhelp_init(&h);
-    for (n = 1;; n += n < 10 ? 1 : n / 5) {
+    for (n = 1;; n = NEXT(n)) {
         int status = ended(spawn(&h, call, first, n, rc, NULL));
 
         ck_assert_msg(WIFEXITED(status), "%s %ld: signal %d", call, n, WTERMSIG(status));
@@ -373,7 +379,7 @@ nth_call(const char *call, int rc)
                       "%s %ld: exit %d", call, n, WEXITSTATUS(status));
         first += 12;
     }
-    ck_assert_msg(n > 10 && (broken > 10) == (rc != SQLITE_FULL), "%s: %ld calls, %ld broken", call,
+    ck_assert_msg(n > 10 && (broken > 3) == (rc != SQLITE_FULL), "%s: %ld calls, %ld broken", call,
                   n, broken);
     qhelp_end(&h);
 }
