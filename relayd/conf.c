@@ -37,7 +37,7 @@ static const struct yb_conf_option options[] = {
         "Space of the queue's file system that stays free; below it a hand-over hears 452."),
     OPT_START(SIZE, inline_body, "16K", 0, 1048576,
         "A message up to this size lies in the queue's database, a larger one in a file beside it."),
-    OPT_START(SIZE, wal_size, "16M", 1048576, 1073741824,
+    OPT_START(SIZE, wal_size, "8M", 1048576, 1073741824,
         "The database's log is written back when it has grown to this; until then it is also the "
         "first reserve of a full disk."),
     OPT_START(STRING, lmtpd, "unix:/run/yubin/lmtpd.lmtp", 1, 200,
