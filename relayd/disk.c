@@ -174,6 +174,12 @@ relayd_disk_room(struct relayd_disk *d, uint64_t bytes, struct yb_err *err)
 }
 
 bool
+relayd_disk_is_full(struct relayd_disk *d)
+{
+    return free_bytes(d, true) < d->ballast;
+}
+
+bool
 relayd_disk_release(struct relayd_disk *d)
 {
     if (!atomic_exchange(&d->has_ballast, false))

@@ -30,6 +30,8 @@ void relayd_disk_close(struct relayd_disk *d);
 /* Are there, beside the reserve, so many bytes for intake, and the ballast in place? -1: YB_TEMP,
  * YB_ERR_FULL 4.3.1. */
 int relayd_disk_room(struct relayd_disk *d, uint64_t bytes, struct yb_err *err) YB_MUST_USE;
+/* Is there less than the ballast would give? */
+bool relayd_disk_is_full(struct relayd_disk *d);
 /* Gives the ballast up. False: it was gone already. */
 bool relayd_disk_release(struct relayd_disk *d);
 /* Takes it back if that leaves the reserve, and as much again, so that it does not come and go. */

@@ -83,6 +83,19 @@ tidy(struct relayd_queue *q, bool fresh, struct yb_err *err)
     return rc;
 }
 
+/* A database that is opened writes, its log and that it is open: on a full disk the ballast is for that
+ * as well, since what waits must be delivered to make room. */
+static int
+open_db(struct relayd_queue *q, bool *fresh, struct yb_err *err)
+{
+    int rc = relayd_db_open(q->c.dir, q->c.node, q->c.wal_bytes, &q->db, fresh, &q->unclean, err);
+
+    if (rc == 0 || !relayd_disk_is_full(&q->disk) || !relayd_disk_release(&q->disk))
+        return rc;
+    *err = (struct yb_err){ 0 };
+    return relayd_db_open(q->c.dir, q->c.node, q->c.wal_bytes, &q->db, fresh, &q->unclean, err);
+}
+
 int
 relayd_queue_open(const struct relayd_queue_conf *conf, struct relayd_queue **out,
                   struct yb_err *err)
@@ -100,7 +113,7 @@ relayd_queue_open(const struct relayd_queue_conf *conf, struct relayd_queue **ou
     if (rc == 0)
         rc = relayd_bodies_open(&q->bodies, q->disk.dir_fd, err);
     if (rc == 0)
-        rc = relayd_db_open(q->c.dir, q->c.node, q->c.wal_bytes, &q->db, &fresh, &q->unclean, err);
+        rc = open_db(q, &fresh, err);
     if (rc == 0)
         rc = tidy(q, fresh, err);
     if (rc == 0)

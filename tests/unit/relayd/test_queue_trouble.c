@@ -786,6 +786,38 @@ START_TEST(test_full_disk)
 }
 END_TEST
 
+/* Stopped with its ballast in place; then somebody else took the rest, the log's blocks too. */
+START_TEST(test_full_at_start)
+{
+    struct qhelp h;
+    char path[300];
+    uint64_t m[20];
+
+    if (!small_disk(&h, "size=16m")) {
+        fprintf(stderr, "test_full_at_start: not without the right to mount\n");
+        return;
+    }
+    h.conf.ballast = 2 << 20;
+    h.conf.wal_bytes = 256 << 10;
+    qhelp_start(&h);
+    for (unsigned n = 0; n < 20; n++)
+        m[n] = qhelp_put(&h, n, 1, n % 3 == 0 ? LARGE : 8000);
+    ck_assert(qhelp_stats(&h).ballast);
+    relayd_queue_close(&h.q);
+    fill_up(&h);
+    qhelp_start(&h);
+    ck_assert(!qhelp_stats(&h).ballast);
+    for (unsigned n = 0; n < 20; n++) {
+        qhelp_is_body(&h, m[n], n, n % 3 == 0 ? LARGE : 8000);
+        ck_assert_msg(qhelp_op1(&h, RELAYD_OP_DONE, m[n], 0), "%u", n);
+    }
+    relayd_queue_close(&h.q);
+    yb_msgbuf_pool_free(&h.conf.spool);
+    snprintf(path, sizeof(path), "%s/state", h.root);
+    ck_assert(umount2(path, MNT_DETACH) == 0 && rmdir(path) == 0 && rmdir(h.root) == 0);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -810,6 +842,7 @@ main(void)
 #endif
     tcase_add_test(tc, test_power_cut);
     tcase_add_test(tc, test_full_disk);
+    tcase_add_test(tc, test_full_at_start);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
