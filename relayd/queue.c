@@ -53,12 +53,13 @@ with_defaults(const struct relayd_queue_conf *conf)
     return c;
 }
 
+/* Also where its row says otherwise: then the row is what cannot be believed. */
 static int
-wanted(void *arg, struct yb_message_id mid, uint64_t m, struct yb_err *err)
+wanted(void *arg, struct yb_message_id mid YB_UNUSED, uint64_t m, struct yb_err *err)
 {
     struct relayd_queue *q = arg;
 
-    return relayd_db_has_file(q->db, mid, m, err);
+    return relayd_db_has_rows(q->db, m, err);
 }
 
 static int

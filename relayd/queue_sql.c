@@ -35,7 +35,7 @@ enum statement {
     DONE,
     PRUNE,
     META_SET,
-    HAS_FILE,
+    HAS_ROWS,
     LAST,
     FREE_PAGES,
     PAGES,
@@ -66,7 +66,8 @@ static const char *const texts[STATEMENTS] = {
               " RETURNING s, did",
     [META_SET] = "INSERT INTO meta (key, value) VALUES (?1, ?2)"
                  " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-    [HAS_FILE] = "SELECT 1 FROM message WHERE m = ?1 AND mid = ?2 AND file = 1",
+    [HAS_ROWS] = "SELECT 1 FROM message WHERE m = ?1"
+                 " UNION ALL SELECT 1 FROM recipient WHERE m = ?1 LIMIT 1",
     [LAST] = "SELECT max(m) FROM message",
     [FREE_PAGES] = "PRAGMA freelist_count",
     [PAGES] = "PRAGMA page_count",
@@ -251,15 +252,13 @@ relayd_db_close(struct relayd_db **db, bool clean)
 }
 
 int
-relayd_db_has_file(struct relayd_db *db, struct yb_message_id mid, uint64_t m, struct yb_err *err)
+relayd_db_has_rows(struct relayd_db *db, uint64_t m, struct yb_err *err)
 {
-    sqlite3_stmt *st = db->statement[HAS_FILE];
     int rc;
 
-    relayd_sql_number(st, 1, m);
-    relayd_sql_blob(st, 2, mid.v, sizeof(mid.v));
-    rc = sqlite3_step(st);
-    (void)ended(db, HAS_FILE, rc, err);
+    relayd_sql_number(db->statement[HAS_ROWS], 1, m);
+    rc = sqlite3_step(db->statement[HAS_ROWS]);
+    (void)ended(db, HAS_ROWS, rc, err);
     return rc == SQLITE_ROW ? 1 : rc == SQLITE_DONE ? 0 : -1;
 }
 

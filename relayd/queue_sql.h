@@ -27,9 +27,8 @@ void relayd_db_close(struct relayd_db **db, bool clean);
 struct sqlite3 *relayd_db_handle(const struct relayd_db *db);
 /* The first number that no message ever had. */
 uint64_t relayd_db_next(const struct relayd_db *db);
-/* Is that a message whose body is a file? 1 yes, 0 no, -1 with *err. */
-int relayd_db_has_file(struct relayd_db *db, struct yb_message_id mid, uint64_t m,
-                       struct yb_err *err) YB_MUST_USE;
+/* Is there anything of message m, believed or not? 1 yes, 0 no, -1 with *err. */
+int relayd_db_has_rows(struct relayd_db *db, uint64_t m, struct yb_err *err) YB_MUST_USE;
 
 enum relayd_fate relayd_db_begin(struct relayd_db *db, struct yb_err *err) YB_MUST_USE;
 /* REFUSED and FULL: nothing of it is there, then or later. */
