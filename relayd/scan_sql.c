@@ -171,7 +171,7 @@ add_recipient(struct cursor *c, uint64_t m, bool fine, size_t *n)
     struct relayd_recipient *r;
     int64_t number;
 
-    if (!number_at(c->recipient, 1, 0, UINT32_MAX, &number)) {
+    if (!number_at(c->recipient, 1, 0, UINT32_MAX - 1, &number)) { /* who walks on says n + 1 */
         strange(c->scan, (int64_t)m, "a recipient without a number");
         return;
     }
@@ -320,8 +320,8 @@ relayd_scan_done(sqlite3 *handle, void (*each)(void *arg, uint64_t s, struct yb_
     while ((rc == SQLITE_OK || rc == SQLITE_ROW) && (rc = sqlite3_step(st)) == SQLITE_ROW) {
         struct yb_delivery_id id;
 
-        if (relayd_sql_id(st, 1, id.v, sizeof(id.v)))
-            each(arg, (uint64_t)sqlite3_column_int64(st, 0), id);
+        (void)relayd_sql_id(st, 1, id.v, sizeof(id.v)); /* zero: nobody's, but its number is taken */
+        each(arg, (uint64_t)sqlite3_column_int64(st, 0), id);
     }
     fate = relayd_sql_fate(handle, rc, "read what was done", err);
     sqlite3_finalize(st);
