@@ -320,7 +320,8 @@ relayd_scan_done(sqlite3 *handle, void (*each)(void *arg, uint64_t s, struct yb_
     while ((rc == SQLITE_OK || rc == SQLITE_ROW) && (rc = sqlite3_step(st)) == SQLITE_ROW) {
         struct yb_delivery_id id;
 
-        (void)relayd_sql_id(st, 1, id.v, sizeof(id.v)); /* zero: nobody's, but its number is taken */
+        /* Zero is nobody's, but its number is taken. */
+        (void)relayd_sql_id(st, 1, id.v, sizeof(id.v));
         each(arg, (uint64_t)sqlite3_column_int64(st, 0), id);
     }
     fate = relayd_sql_fate(handle, rc, "read what was done", err);

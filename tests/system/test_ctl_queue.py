@@ -24,7 +24,7 @@ def look(p, q, numbers):
             ([ANN, CAT, ANN], "--domain", "one.test"), ([BEN, BEN], "--tenant", "two"), ([CAT], "--account", CAT),
             ([BEN, BEN], "--tenant", rows[1]["tenant_id"]), ([ANN, ANN], "--account", rows[0]["account_id"]),
             ([], "--state", "held"), ([ANN, BEN, CAT, BEN, ANN], "--state", "waiting"), ([], "--older", "1d"),
-            ([ANN, BEN, CAT, BEN, ANN], "--older", "0"), ([], "--reason", "suspended"),
+            ([ANN, BEN, CAT, BEN, ANN], "--older", "0"), ([], "--reason", "damaged"),
             ([ANN, BEN, CAT, BEN, ANN], "--reason", "lmtpd-away"), ([], "--tenant", "two", "--domain", "one.test"),
             ([ANN], "--tenant", "one", "--recipient", ANN, "--sender", "ann@one.test")):
         assert q.to(*options) == want, (options, q.to(*options))
