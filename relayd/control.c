@@ -10,8 +10,9 @@
 
 /* Recipients that one list looks at: after some 50 ms the control thread looks for other work too. */
 #define LOOK_MOST 200000
-/* Recipients that one order changes: each waits for the disk, and the control thread for all. */
+/* Recipients that one order changes, and for how long on a slow disk: the control thread waits for it. */
 #define ORDER_MOST 10000
+#define ORDER_MS 3000
 /* Octets of the members of a row beside its texts. */
 #define ROW_OCTETS 700
 /* What rows may take of an answer; the rest is for what stands around them. */
@@ -318,6 +319,7 @@ relayd_control_body(const struct relayd_control *c, struct yb_str rest, struct y
 struct ordering {
     struct walk w;
     struct relayd_cursor at; /* behind the last one that was meant */
+    struct yb_deadline by;   /* no more are begun then */
     size_t n;
     bool more;
 };
@@ -332,7 +334,7 @@ is_meant(void *arg, const struct relayd_row *row)
     if (row->m->m < after->m || (row->m->m == after->m && row->r->n < after->n) ||
         !relayd_filter_fits(&o->w.f, row, o->w.now_ms))
         return false;
-    if (o->n == ORDER_MOST) {
+    if (o->n == ORDER_MOST || (o->n > 0 && yb_deadline_left(o->by) == 0)) {
         o->more = true;
         return false;
     }
@@ -360,7 +362,7 @@ relayd_control_order(const struct relayd_control *c, enum relayd_order order, st
                      struct yb_buf *reply, struct yb_err *err)
 {
     struct relayd_run_ordered done = { 0 };
-    struct ordering o = { .more = false };
+    struct ordering o = { .by = yb_deadline_in(ORDER_MS) };
     int rc = walk_begin(&o.w, rest, err);
 
     if (rc == 0)
