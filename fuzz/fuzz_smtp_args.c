@@ -25,9 +25,9 @@ same_params(const struct yb_lmtp_rcpt *r)
     }
     yb_assert(yb_delivery_id_eq(r->delivery, again.delivery) &&
               yb_account_id_eq(r->account, again.account) && yb_store_id_eq(r->home, again.home) &&
-              r->quota == again.quota && r->junk == again.junk && r->accepted == again.accepted &&
-              r->repeat == again.repeat && r->notify == again.notify &&
-              yb_str_eq(r->orcpt, again.orcpt));
+              yb_tenant_id_eq(r->owner, again.owner) && r->quota == again.quota &&
+              r->junk == again.junk && r->accepted == again.accepted && r->repeat == again.repeat &&
+              r->notify == again.notify && yb_str_eq(r->orcpt, again.orcpt));
     yb_buf_free(&b);
 }
 

@@ -36,6 +36,13 @@ on_mail(struct yb_smtp_session *s, struct yb_err *err)
                : -1;
 }
 
+/* A message may be for mailboxes of several. */
+static struct yb_tenant_id
+owner_of(const struct yb_smtp_session *s, const struct yb_smtp_rcpt *r)
+{
+    return yb_tenant_id_is_zero(r->x.owner) ? s->tx->x.tenant : r->x.owner;
+}
+
 static int
 on_rcpt(struct yb_smtp_session *s, struct yb_smtp_rcpt *r, struct yb_err *err)
 {
@@ -45,7 +52,7 @@ on_rcpt(struct yb_smtp_session *s, struct yb_smtp_rcpt *r, struct yb_err *err)
     if (yb_delivery_id_is_zero(r->x.delivery))
         return yb_err_as(err, YB_ERR_SYNTAX, YB_PERM, "5.5.4", "RCPT needs XDELIVERY");
     if (!r->x.accepted &&
-        !relayd_queue_may_take(intake_of(s)->queue, s->tx->x.tenant, s->tx->declared, false, err))
+        !relayd_queue_may_take(intake_of(s)->queue, owner_of(s, r), s->tx->declared, false, err))
         return -1;
     return 0;
 }
@@ -55,7 +62,7 @@ take_rcpt(const struct yb_smtp_session *s, const struct yb_smtp_rcpt *r, int64_t
           struct relayd_recipient *to)
 {
     *to = (struct relayd_recipient){ .delivery = r->x.delivery,
-                                     .tenant = s->tx->x.tenant,
+                                     .tenant = owner_of(s, r),
                                      .account = r->x.account,
                                      .home = r->x.home,
                                      .address = r->text,

@@ -9,7 +9,7 @@ event_of(const struct relayd_message *m, const struct relayd_recipient *r)
                               .session = m->sid,
                               .message = m->mid,
                               .delivery = r->delivery,
-                              .tenant = m->tenant,
+                              .tenant = r->tenant,
                               .account = r->account,
                               .sender = m->sender,
                               .recipient = r->address };

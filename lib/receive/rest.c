@@ -31,12 +31,16 @@ count_rest(const struct yb_smtp_send *send)
     return had > 0 ? n : 0;
 }
 
-/* Only relayd is told where a mailbox is: lmtpd keeps those of one store. */
+/* Only relayd is told where a mailbox is, and whose: lmtpd keeps those of one store, for everybody
+ * alike. */
 static struct yb_smtp_send_rcpt
-as_accepted(const struct yb_smtp_send_rcpt *r, const struct yb_envelope_target *t)
+as_accepted(const struct yb_smtp_send *send, const struct yb_smtp_send_rcpt *r,
+            const struct yb_envelope_target *t)
 {
     struct yb_smtp_send_rcpt out = { .to = r->to, .x = r->x };
 
+    if (!yb_tenant_id_eq(t->tenant, send->x.tenant))
+        out.x.owner = t->tenant;
     out.x.home = t->store;
     out.x.accepted = true;
     out.x.repeat = r->fate == YB_FATE_UNKNOWN;
@@ -89,7 +93,7 @@ yb_parcel_queue_rest(struct yb_parcel *p)
 
         if (p->send.rcpts[i].fate == YB_FATE_STORED)
             continue;
-        *r = as_accepted(&p->send.rcpts[i], p->of[i]);
+        *r = as_accepted(&p->send, &p->send.rcpts[i], p->of[i]);
         p->queue[i] = r;
         rest.n_rcpts++;
     }

@@ -194,6 +194,21 @@ account_write(const struct yb_lmtp_rcpt *r, struct yb_buf *out)
 }
 
 static bool
+owner_read(struct yb_lmtp_rcpt *r, struct yb_str v)
+{
+    return yb_tenant_id_parse(v, &r->owner) && !yb_tenant_id_is_zero(r->owner);
+}
+
+static bool
+owner_write(const struct yb_lmtp_rcpt *r, struct yb_buf *out)
+{
+    if (yb_tenant_id_is_zero(r->owner))
+        return false;
+    add_hex(out, r->owner.v, sizeof(r->owner.v));
+    return true;
+}
+
+static bool
 home_read(struct yb_lmtp_rcpt *r, struct yb_str v)
 {
     return yb_store_id_parse(v, &r->home) && !yb_store_id_is_zero(r->home);
@@ -346,6 +361,7 @@ static const struct mail_row mail_rows[] = {
 static const struct rcpt_row rcpt_rows[] = {
     { YB_STR_INIT("XDELIVERY"), true,  delivery_read, delivery_write },
     { YB_STR_INIT("XACCOUNT"),  true,  account_read,  account_write },
+    { YB_STR_INIT("XOWNER"),    true,  owner_read,    owner_write },
     { YB_STR_INIT("XHOME"),     true,  home_read,     home_write },
     { YB_STR_INIT("XQUOTA"),    true,  quota_read,    quota_write },
     { YB_STR_INIT("XMARK"),     true,  mark_read,     mark_write },

@@ -36,6 +36,7 @@ enum { YB_NOTIFY_NEVER = 1, YB_NOTIFY_SUCCESS = 2, YB_NOTIFY_FAILURE = 4, YB_NOT
 struct yb_lmtp_rcpt {
     struct yb_delivery_id delivery;
     struct yb_account_id account;
+    struct yb_tenant_id owner; /* XOWNER: whose mail it is, where that is not MAIL's tenant */
     /* XHOME: the store where the account's mail lies, as far as the peer knows. */
     struct yb_store_id home;
     uint64_t quota; /* XQUOTA: limit of the account in bytes, 0 = none */

@@ -28,7 +28,7 @@ def looked_at(p):
     p.yubin("node", "set", name, "--state", "live")
     rows = p.yubin_json("config", "roles")
     assert {r["user"] for r in rows} == {"yubin-smtp", "yubin-submit", "yubin-relay", "yubin-mail"}, rows
-    assert [r["daemon"] for r in rows if r["hands_over"]] == ["smtpd", "submitd"], rows
+    assert [r["daemon"] for r in rows if r["hands_over"]] == ["smtpd", "submitd", "relayd"], rows
     assert rows[0]["state_dir"] == "/var/lib/yubin/smtpd" and rows[0]["listen"] == {"listen": ["0.0.0.0:25", "[::]:25"]}
     for daemon in (r["daemon"] for r in rows):
         card = p.yubin_json("control", "status", daemon)

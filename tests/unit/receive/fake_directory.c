@@ -58,7 +58,7 @@ is_numbered(struct yb_str local)
     return local.n > 1 && yb_lower(local.p[0]) == 'n' && yb_is_digit(local.p[1]);
 }
 
-/* Each a mailbox of its own. */
+/* Each a mailbox of its own; those with an odd digit are another tenant's. */
 static struct yb_target
 numbered(struct yb_str local, struct yb_arena *arena)
 {
@@ -67,6 +67,7 @@ numbered(struct yb_str local, struct yb_arena *arena)
     uint64_t hash = yb_siphash(key, yb_address_fold(local, arena));
 
     memcpy(t.account.v + 1, &hash, sizeof(hash));
+    t.tenant.v[0] += (uint8_t)(local.p[1] - '0') % 2;
     return t;
 }
 

@@ -230,13 +230,16 @@ check_told(const struct desk *d, const struct plan *p, const struct outcome *o)
         char to[60];
 
         snprintf(to, sizeof(to), "RCPT TO:<n%zu@ours.test>", i);
-        ck_assert(!has(line_of(lmtpd, to), " XHOME=") && !has(line_of(lmtpd, to), " XACCEPTED"));
+        ck_assert(!has(line_of(lmtpd, to), " XHOME=") && !has(line_of(lmtpd, to), " XOWNER=") &&
+                  !has(line_of(lmtpd, to), " XACCEPTED"));
         line = line_of(relayd, to);
         ck_assert((line.n > 0) == o->handed[i]);
         if (!o->handed[i])
             continue;
         ck_assert(has(line, " XACCEPTED") && has(line, " XACCOUNT=04") &&
                   has(line, " XHOME=01000000000000000000000000000000"));
+        ck_assert(has(line, " XOWNER=08000000000000000000000000000000") == (i % 2 == 1) &&
+                  has(line, " XOWNER=") == (i % 2 == 1));
         ck_assert(has(line, " XREPEAT") == (p->lmtpd[i] == 'U'));
         /* The same delivery id: whatever lmtpd has already is not stored again. */
         line = yb_str_head(yb_str_skip(line, yb_str_find_str(line, YB_STR(" XDELIVERY="))), 43);
