@@ -8,6 +8,18 @@ intake_of(const struct yb_smtp_session *s)
     return yb_smtp_server_arg(s->server);
 }
 
+/*
+ * Who has a message for several and hears that we are there lets some of them have it: so we are not,
+ * while nothing can be taken of anybody.
+ */
+static int
+may_take_any(struct yb_smtp_session *s, struct yb_err *err)
+{
+    struct yb_tenant_id nobody = { { 0 } };
+
+    return relayd_queue_may_take(intake_of(s)->queue, nobody, 0, true, err) ? 0 : -1;
+}
+
 /* Only the daemons of this node hand over: what they say of a recipient is believed. */
 static int
 on_connect(struct yb_smtp_session *s, struct yb_err *err)
@@ -18,7 +30,7 @@ on_connect(struct yb_smtp_session *s, struct yb_err *err)
     if (rc < 0 && uid != (uid_t)-1)
         yb_log(YB_LOG_WARN, yb_conn_log(s->conn), "relayd.peer.refused", "user %u is not in peers",
                (unsigned)uid);
-    return rc;
+    return rc < 0 ? -1 : may_take_any(s, err);
 }
 
 /* Whoever connects, it is the tenant whose mail takes the workers' time. Which recipients are XACCEPTED is
@@ -101,6 +113,7 @@ on_message(struct yb_smtp_session *s, struct yb_str *answer YB_UNUSED, struct yb
 
 const struct yb_smtp_hooks relayd_intake_hooks = {
     .connect = on_connect,
+    .noop = may_take_any,
     .mail = on_mail,
     .rcpt = on_rcpt,
     .message = on_message,

@@ -435,6 +435,16 @@ note_loss(struct work *w)
     return !w->sent || repeatable;
 }
 
+static bool
+was_taken(const struct yb_smtp_send *send)
+{
+    for (size_t i = 0; i < send->n_rcpts; i++) {
+        if (send->rcpts[i].fate == YB_FATE_STORED)
+            return true;
+    }
+    return false;
+}
+
 /* One attempt. Returns the gate's view of it; *again: the peer was there until now, and another one
  * does no harm. */
 static enum yb_gate_result
@@ -460,6 +470,7 @@ attempt(struct work *w, bool *again)
             smtp_note_there(w->dest);
     } else {
         smtp_note_there(w->dest);
+        smtp_note_takes(w->dest, was_taken(w->send));
         smtp_idle_give(w->dest, &w->link);
         return result;
     }

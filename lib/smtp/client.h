@@ -30,8 +30,8 @@ struct yb_smtp_dest *yb_smtp_dest_new(const struct yb_smtp_dest_conf *conf) YB_M
 void yb_smtp_dest_free(struct yb_smtp_dest **d);
 
 /*
- * Does the peer answer, within `ms`? An idle connection that the peer has kept, when it answered
- * lately, is enough; an older one is asked by NOOP, else a new one is made. It stays among the idle
+ * Does the peer answer, within `ms`? An idle connection that the peer has kept, when it took mail
+ * lately, is enough; else it is asked by NOOP, or a new one is made: a peer that takes none ends them. It stays among the idle
  * ones, for who has something to send a moment later. -1: *err says why not.
  */
 int yb_smtp_dest_ready(struct yb_smtp_dest *d, int64_t ms, struct yb_err *err) YB_MUST_USE;

@@ -86,9 +86,12 @@ smtp_cmd_rset(struct yb_smtp_session *s, struct yb_str arg YB_UNUSED, struct yb_
 }
 
 int
-smtp_cmd_noop(struct yb_smtp_session *s, struct yb_str arg YB_UNUSED, struct yb_err *err YB_UNUSED)
+smtp_cmd_noop(struct yb_smtp_session *s, struct yb_str arg YB_UNUSED, struct yb_err *err)
 {
-    smtp_reply(s, 250, "2.0.0", "OK");
+    if (s->server->hooks.noop != NULL && s->server->hooks.noop(s, err) < 0)
+        smtp_farewell(s, "4.3.2", yb_err_public(err));
+    else
+        smtp_reply(s, 250, "2.0.0", "OK");
     return 0;
 }
 

@@ -12,7 +12,7 @@
 /* Longest reply line taken; RFC 5321 §4.5.3.1.5 gives 512 and others send more. */
 #define LINE_LIMIT 2048
 #define REPLY_LINES 128
-/* A peer that answered so lately and has kept a connection is not asked again whether it is there: who
+/* A peer that took mail so lately and has kept a connection is not asked again whether it is there: who
  * dies closes them, and who begins to hang in this time might as well do so a moment after a NOOP. */
 #define FRESH_MS 1000
 #define COMMAND_LIMIT 1024 /* LHLO with a name, NOOP */
@@ -120,12 +120,24 @@ smtp_note_there(struct yb_smtp_dest *d)
     atomic_store_explicit(&d->there_ms, yb_clock_ms(), memory_order_relaxed);
 }
 
+void
+smtp_note_takes(struct yb_smtp_dest *d, bool takes)
+{
+    atomic_store_explicit(&d->takes_ms, takes ? yb_clock_ms() : 0, memory_order_relaxed);
+}
+
+static bool
+is_within(const _Atomic int64_t *since_ms, int64_t ms)
+{
+    int64_t at = atomic_load_explicit(since_ms, memory_order_relaxed);
+
+    return at > 0 && yb_clock_ms() - at < ms;
+}
+
 bool
 smtp_was_there(struct yb_smtp_dest *d, int64_t ms)
 {
-    int64_t at = atomic_load_explicit(&d->there_ms, memory_order_relaxed);
-
-    return at > 0 && yb_clock_ms() - at < ms;
+    return is_within(&d->there_ms, ms);
 }
 
 /* --- replies --- */
@@ -274,7 +286,7 @@ yb_smtp_dest_ready(struct yb_smtp_dest *d, int64_t ms, struct yb_err *err)
     enum yb_gate_result result = YB_GATE_OK;
 
     w.link = smtp_idle_take(d);
-    if (w.link != NULL && smtp_was_there(d, d->conf.fresh_ms)) {
+    if (w.link != NULL && is_within(&d->takes_ms, d->conf.fresh_ms)) {
         smtp_idle_give(d, &w.link);
         return 0;
     }
@@ -285,6 +297,7 @@ yb_smtp_dest_ready(struct yb_smtp_dest *d, int64_t ms, struct yb_err *err)
     w.out = yb_buf_new(COMMAND_LIMIT);
     if (hear_from(&w) == 0) {
         smtp_note_there(d);
+        smtp_note_takes(d, true);
         smtp_idle_give(d, &w.link);
     } else {
         result = yb_deadline_left(w.by) == 0 ? YB_GATE_TIMEOUT : YB_GATE_FAILED;

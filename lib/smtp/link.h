@@ -36,6 +36,7 @@ struct yb_smtp_dest {
     struct link *idle;    /* last used first */
     size_t n_idle;
     _Atomic int64_t there_ms; /* when the peer was last known to be there; 0: never */
+    _Atomic int64_t takes_ms; /* … and to take what it is given; 0: it did not, the last time */
     _Atomic uint64_t connections, transactions, repeats, failures;
 };
 
@@ -57,6 +58,8 @@ void smtp_idle_give(struct yb_smtp_dest *d, struct link **l);
 void smtp_link_close(struct link **l);
 /* The peer answered just now, or was lost: it was there until then. */
 void smtp_note_there(struct yb_smtp_dest *d);
+/* It took a message, or said that it would; or it did not. */
+void smtp_note_takes(struct yb_smtp_dest *d, bool takes);
 /* It was there within the last `ms`. */
 bool smtp_was_there(struct yb_smtp_dest *d, int64_t ms);
 /* A new connection, with greeting and hello, in w->link. After an error w->link may be there. */

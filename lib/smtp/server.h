@@ -89,6 +89,8 @@ struct yb_smtp_hooks {
                                    struct yb_str *challenge, struct yb_err *err);
     /* MAIL: s->tx is new. -1: it is dropped again. */
     int (*mail)(struct yb_smtp_session *s, struct yb_err *err);
+    /* NOOP: whoever asks whether somebody is there has mail. -1: the client hears 421 and is let go. */
+    int (*noop)(struct yb_smtp_session *s, struct yb_err *err);
     /* RCPT: *r lies in scratch memory; with 0 it is copied into the transaction. r->data must be in
      * the transaction's arena. */
     int (*rcpt)(struct yb_smtp_session *s, struct yb_smtp_rcpt *r, struct yb_err *err);

@@ -31,7 +31,8 @@ bool
 relayd_queue_may_take(struct relayd_queue *q YB_UNUSED, struct yb_tenant_id tenant,
                       uint64_t octets YB_UNUSED, bool accepted, struct yb_err *err)
 {
-    ck_assert(tenant.v[0] == 0x7e || tenant.v[0] == 0x7f);
+    /* At connect and NOOP nobody. */
+    ck_assert(yb_tenant_id_is_zero(tenant) || tenant.v[0] == 0x7e || tenant.v[0] == 0x7f);
     queue.asked_of = tenant.v[0];
     if (!queue.full && (accepted || !queue.nearly_full))
         return true;
@@ -239,6 +240,24 @@ START_TEST(test_drain)
 }
 END_TEST
 
+/* Who asks whether we are there has mail; who comes, too. */
+START_TEST(test_not_there)
+{
+    struct fake_spec fake = { .service = &yb_lmtp_service, .arg = server, .is_unix = true };
+    struct yb_conn *other;
+
+    queue.nearly_full = true;
+    ck_assert_str_eq(say("NOOP\r\n", 0), "250");
+    queue.full = true;
+    ck_assert_str_eq(say("NOOP\r\n", 0), "421");
+    ck_assert(fake_is_closed(conn));
+    other = fake_open(&fake);
+    ck_assert(yb_str_starts(fake_output(other), YB_STR("421 4.3.2 ")));
+    ck_assert(fake_is_closed(other));
+    fake_free(&other);
+}
+END_TEST
+
 /* Who is no process of this node hears nothing else. */
 START_TEST(test_stranger)
 {
@@ -266,6 +285,7 @@ main(void)
     tcase_add_test(tc, test_known);
     tcase_add_loop_test(tc, test_hostile, 0, 13);
     tcase_add_test(tc, test_drain);
+    tcase_add_test(tc, test_not_there);
     tcase_add_test(tc, test_stranger);
     suite_add_tcase(suite, tc);
     srunner_run_all(runner, CK_ENV);

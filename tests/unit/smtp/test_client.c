@@ -316,6 +316,41 @@ START_TEST(test_ready)
 }
 END_TEST
 
+/* Who took nothing a moment ago is asked, however lately it answered; who took a message is not. */
+START_TEST(test_ready_refused)
+{
+    bool takes = _i == 1;
+    struct odd_server server;
+    struct yb_msgbuf_pool *pool = pool_new(1 << 20);
+    struct yb_msgbuf *body = yb_msgbuf_new(pool, 0);
+    struct yb_smtp_dest_conf conf = {
+        .hostname = "me.test", .lmtp = true, .connect_ms = COMES, .fresh_ms = COMES
+    };
+    struct yb_smtp_send_rcpt rcpt;
+    struct yb_smtp_send send = { .rcpts = &rcpt, .n_rcpts = 1, .body = body };
+    struct yb_smtp_dest *d;
+    struct yb_err err = { 0 };
+
+    ck_assert(yb_msgbuf_append(body, YB_STR(BODY), &err) == 0);
+    fill(&rcpt, 1);
+    odd_server_start(&server, takes ? HELLO ">3|=20|<250 a~250 b~250 c~|?"
+                                    : HELLO ">3|=20|<452 4.3.1 a~503 b~503 c~|>|<421 4.3.2 d~|!|?");
+    conf.where = server.where;
+    d = yb_smtp_dest_new(&conf);
+    ck_assert_int_eq(yb_smtp_dest_ready(d, COMES, &err), 0);
+    ck_assert_msg(yb_smtp_send_message(d, &send, &err) == 0, "%s", err.text);
+    ck_assert(rcpt.fate == (takes ? YB_FATE_STORED : YB_FATE_REFUSED));
+    ck_assert_int_eq(yb_smtp_dest_ready(d, takes ? COMES : NEVER, &err), takes ? 0 : -1);
+    yb_smtp_dest_free(&d);
+    odd_server_stop(&server);
+    ck_assert((yb_str_find_str(yb_buf_view(server.log), YB_STR("NOOP\r\n")) ==
+               yb_buf_size(server.log)) == takes);
+    yb_buf_free(&server.log);
+    yb_msgbuf_free(&body);
+    yb_msgbuf_pool_free(&pool);
+}
+END_TEST
+
 /* A server that is lost with the message, and there again only after somebody could not reach it. */
 struct revival {
     struct yb_smtp_dest *dest;
@@ -416,6 +451,7 @@ main(void)
     tcase_add_test(tc, test_reuse);
     tcase_add_loop_test(tc, test_stuffing, 0, 2);
     tcase_add_loop_test(tc, test_ready, 0, YB_COUNT(readies));
+    tcase_add_loop_test(tc, test_ready_refused, 0, 2);
     tcase_add_test(tc, test_revived);
     tcase_add_test(tc, test_nobody);
     suite_add_tcase(suite, tc);
