@@ -372,6 +372,12 @@ relayd_queue_put(struct relayd_queue *q, struct relayd_message *m, const struct 
     return rc;
 }
 
+bool
+relayd_queue_is_damaged(struct relayd_queue *q)
+{
+    return relayd_writer_is_damaged(q->writer);
+}
+
 void
 relayd_queue_post(struct relayd_queue *q, const struct relayd_op *op)
 {

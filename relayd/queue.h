@@ -173,6 +173,8 @@ void relayd_queue_post(struct relayd_queue *q, const struct relayd_op *op);
 int relayd_queue_body(struct relayd_queue *q, uint64_t m, struct yb_str *head,
                       struct yb_msgbuf **body, struct yb_err *err) YB_MUST_USE;
 
+/* Nothing is changed any more. */
+bool relayd_queue_is_damaged(struct relayd_queue *q);
 /* For metrics, and for who asks how the queue is. */
 struct relayd_queue_stats {
     uint64_t recipients, bytes; /* queued */

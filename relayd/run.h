@@ -68,6 +68,7 @@ struct relayd_run_ordered {
 /*
  * Orders something for all that `match`; returns when it is on disk. `what` is told in the event of each:
  * who ordered it and why, one sentence. -1: the disk took not all of it; *out is right all the same.
+ * Of a queue that is damaged nothing is changed nor told: YB_PERM.
  */
 int relayd_run_order(struct relayd_run *run, enum relayd_order order, struct yb_str what,
                      bool (*match)(void *arg, const struct relayd_row *row), void *arg,
