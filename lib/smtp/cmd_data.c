@@ -223,7 +223,8 @@ message_check(struct yb_smtp_session *s, struct yb_err *err)
     if ((in->flags & (YB_IN_BARE_CR | YB_IN_BARE_LF)) != 0 || (in->chunked && in->after_cr))
         return yb_err_as(err, YB_ERR_CONTENT, YB_PERM, "5.6.0",
                          "Lines of a message end with CR LF, not with one of them");
-    if (s->tx->message != NULL)
+    /* From one daemon of ours to the next it is the same hop, which smtpd has written down by now. */
+    if (s->server->conf.dialect != YB_SMTP_LMTP)
         return message_loops(s, err);
     return 0;
 }

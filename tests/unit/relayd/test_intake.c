@@ -83,6 +83,7 @@ setup(void)
                                  .name = "lmtp",
                                  .hostname = "mx.test",
                                  .max_message = 1000,
+                                 .max_hops = 2,
                                  .max_rcpt = 3 };
     struct fake_spec fake = { .service = &yb_lmtp_service, .is_unix = true };
 
@@ -150,6 +151,16 @@ START_TEST(test_taken)
     /* The last tenth is for messages that are accepted for all. */
     ck_assert_str_eq(say(MAIL ANN DELIVERY(1) " XACCEPTED\r\n" TEXT, 0), "250 250 250");
     ck_assert(queue.m.accepted);
+}
+END_TEST
+
+/* Whether it goes in circles is smtpd's to say, before anybody has it: its own Received is one more. */
+START_TEST(test_hops)
+{
+    ck_assert_str_eq(say(MAIL ANN DELIVERY(1) "\r\nBDAT 42 LAST\r\n"
+                         "Received: a\r\nReceived: b\r\nReceived: c\r\n\r\nx", 0),
+                     "250 250 250");
+    ck_assert_uint_eq(queue.puts, 1);
 }
 END_TEST
 
@@ -280,6 +291,7 @@ main(void)
 
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_loop_test(tc, test_taken, 0, 2);
+    tcase_add_test(tc, test_hops);
     tcase_add_test(tc, test_ids);
     tcase_add_test(tc, test_full);
     tcase_add_test(tc, test_known);
