@@ -429,9 +429,10 @@ relayd_run_order(struct relayd_run *run, enum relayd_order order, struct yb_str 
     *out = (struct relayd_run_ordered){ 0 };
     /* It would be told, which is before it is tried, and not come to pass. */
     if (relayd_queue_is_damaged(run->conf.queue))
-        return yb_err_set(err, YB_PERM, "5.3.0",
-                          "The queue's database is damaged, as relayd's log says: nothing in it can "
-                          "be changed");
+        return yb_err_set(
+            err, YB_PERM, "5.3.0",
+            "The queue's database is damaged, as relayd's log says: nothing in it can "
+            "be changed");
     do {
         pthread_mutex_lock(&run->lock);
         all.n = 0;

@@ -31,8 +31,8 @@ void yb_smtp_dest_free(struct yb_smtp_dest **d);
 
 /*
  * Does the peer answer, within `ms`? An idle connection that the peer has kept, when it took mail
- * lately, is enough; else it is asked by NOOP, or a new one is made: a peer that takes none ends them. It stays among the idle
- * ones, for who has something to send a moment later. -1: *err says why not.
+ * lately, is enough; else it is asked by NOOP, or a new one is made: a peer that takes none ends them.
+ * It stays among the idle ones, for who has something to send a moment later. -1: *err says why not.
  */
 int yb_smtp_dest_ready(struct yb_smtp_dest *d, int64_t ms, struct yb_err *err) YB_MUST_USE;
 

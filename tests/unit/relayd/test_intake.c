@@ -158,7 +158,8 @@ END_TEST
 START_TEST(test_hops)
 {
     ck_assert_str_eq(say(MAIL ANN DELIVERY(1) "\r\nBDAT 42 LAST\r\n"
-                         "Received: a\r\nReceived: b\r\nReceived: c\r\n\r\nx", 0),
+                                              "Received: a\r\nReceived: b\r\nReceived: c\r\n\r\nx",
+                         0),
                      "250 250 250");
     ck_assert_uint_eq(queue.puts, 1);
 }
