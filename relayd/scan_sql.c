@@ -24,7 +24,8 @@ struct cursor {
     struct relayd_scan *scan;
     sqlite3 *handle;
     sqlite3_stmt *message, *recipient;
-    int rc; /* of the last step of `recipient` */
+    int rc;                   /* of the last step of `recipient` */
+    int64_t at_m, of_m, of_n; /* where they stand: the message; the recipient */
     struct yb_arena *arena;
     struct relayd_recipient *r;
     size_t room;
@@ -185,11 +186,28 @@ add_recipient(struct cursor *c, uint64_t m, bool fine, size_t *n)
         hold(c, m, r, RELAYD_DAMAGED);
 }
 
-static int
+/* Whoever looks for a row by its number finds it, or one beside it, only in their order, and SQLite takes
+ * that for granted. */
+static enum relayd_fate
+disorder(const char *table, struct yb_err *err)
+{
+    yb_err_inside(err, YB_TEMP, "4.3.0", "queue.db is damaged: rows of %s are out of order", table);
+    return RELAYD_FATE_DAMAGED;
+}
+
+/* The end, with SQLITE_CORRUPT, where they are not in their order. */
+static void
 next_recipient(struct cursor *c)
 {
+    int64_t m = c->of_m, n = c->of_n;
+
     c->rc = sqlite3_step(c->recipient);
-    return c->rc;
+    if (c->rc != SQLITE_ROW)
+        return;
+    c->of_m = sqlite3_column_int64(c->recipient, 0);
+    c->of_n = sqlite3_column_int64(c->recipient, 1);
+    if (c->of_m < m || (c->of_m == m && c->of_n <= n))
+        c->rc = SQLITE_CORRUPT;
 }
 
 static int
@@ -224,8 +242,14 @@ walk(struct cursor *c, struct yb_err *err)
     enum relayd_fate fate;
     int rc;
 
+    c->at_m = c->of_m = c->of_n = INT64_MIN;
     next_recipient(c);
     while ((rc = sqlite3_step(c->message)) == SQLITE_ROW) {
+        int64_t m = sqlite3_column_int64(c->message, 0);
+
+        if (m <= c->at_m)
+            return disorder("message", err);
+        c->at_m = m;
         if (tell_message(c, err) < 0)
             return RELAYD_FATE_REFUSED;
         yb_arena_reset(c->arena);
@@ -235,6 +259,8 @@ walk(struct cursor *c, struct yb_err *err)
         strange(c->scan, sqlite3_column_int64(c->recipient, 0), "a recipient without its message");
         next_recipient(c);
     }
+    if (fate == RELAYD_FATE_OK && c->rc == SQLITE_CORRUPT)
+        return disorder("recipient", err);
     return fate == RELAYD_FATE_OK ? relayd_sql_fate(c->handle, c->rc, "read the recipients", err)
                                   : fate;
 }
@@ -314,15 +340,22 @@ relayd_scan_done(sqlite3 *handle, void (*each)(void *arg, uint64_t s, struct yb_
 {
     sqlite3_stmt *st = NULL;
     enum relayd_fate fate;
+    int64_t last = 0;
     int rc =
         sqlite3_prepare_v2(handle, "SELECT s, did FROM done WHERE s > 0 ORDER BY s", -1, &st, NULL);
 
     while ((rc == SQLITE_OK || rc == SQLITE_ROW) && (rc = sqlite3_step(st)) == SQLITE_ROW) {
         struct yb_delivery_id id;
+        int64_t s = sqlite3_column_int64(st, 0);
 
+        if (s <= last) {
+            sqlite3_finalize(st);
+            return disorder("done", err);
+        }
+        last = s;
         /* Zero is nobody's, but its number is taken. */
         (void)relayd_sql_id(st, 1, id.v, sizeof(id.v));
-        each(arg, (uint64_t)sqlite3_column_int64(st, 0), id);
+        each(arg, (uint64_t)s, id);
     }
     fate = relayd_sql_fate(handle, rc, "read what was done", err);
     sqlite3_finalize(st);
