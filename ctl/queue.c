@@ -30,7 +30,8 @@
         { "--account", "ADDRESS", "to this mailbox, by its account's address or id" },             \
         { "--state", "WORD", "waiting or held" },                                                  \
         { "--reason", "WORD",                                                                      \
-          "held for this: operator, account-gone, backend-away, no-body, damaged; or waits for: "  \
+          "held for this: operator, account-gone, backend-away, no-body, damaged, refused; or "    \
+          "waits for: "                                                                            \
           "lmtpd-away, directory-away" },                                                          \
     {                                                                                              \
         "--older", "TIME", "in the queue for at least so long: 30m, 2h, 1d"                        \

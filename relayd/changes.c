@@ -18,6 +18,7 @@ struct relayd_pending {
     struct relayd_ordering *ordering;
     int64_t since_us;
     bool ok;
+    bool refused; /* once at least */
 };
 
 void
@@ -98,11 +99,13 @@ bool
 relayd_changes_back(struct relayd_changes *c, struct relayd_pending *p,
                     const struct relayd_change **change, bool *ok)
 {
-    if (!p->ok && !p->change.ordered) {
+    if (!p->ok && p->ordering == NULL) {
         if (c->again == NULL)
             yb_log(YB_LOG_WARN, NULL, "relayd.change.late",
                    "what became of message %llu could not be written down: it is tried again",
                    (unsigned long long)p->change.m->m);
+        c->refused += !p->refused;
+        p->refused = true;
         p->next = c->again;
         c->again = p;
         c->again_ms = yb_clock_ms() + AGAIN_MS;
@@ -120,6 +123,7 @@ relayd_changes_end(struct relayd_changes *c, struct relayd_pending *p)
     size_t n = p->change.m->n;
 
     c->n--;
+    c->refused -= p->refused;
     if (o != NULL) {
         *(p->ok ? &o->changed : &o->failed) += n;
         o->posted -= n;

@@ -24,6 +24,7 @@ struct relayd_changes {
     struct relayd_mail *mail;
     struct relayd_ordering *ordering; /* whose orders are being given; NULL: nobody's */
     size_t n;                         /* on their way */
+    size_t refused;                   /* of these, those that the disk did not take yet */
     struct relayd_pending *again;     /* what the disk did not take */
     int64_t again_ms;
     _Atomic uint64_t commits[RELAYD_COMMIT_CLASSES + 2];
@@ -35,7 +36,7 @@ void relayd_changes_init(struct relayd_changes *c, struct relayd_queue *queue,
 /* Tells and posts it. */
 void relayd_changes_give(struct relayd_changes *c, const struct relayd_change *change);
 /*
- * One that came back by the mailbox. An attempt's result that the disk did not take is posted again, a
+ * One that came back by the mailbox. What the disk did not take, and nobody waits for, is posted again, a
  * second later, for as long as it takes: false, and it is not back. Else true, with *change and *ok for
  * relayd_sched_settled(), valid until relayd_changes_end().
  */

@@ -61,7 +61,8 @@ static const struct yb_conf_option options[] = {
         "Who has waited for so long is looked up in the directory before each attempt: an account that "
         "is gone gets no new mailbox."),
     OPT(DURATION, away_expire, "5d", 1000, 90 * DAY,
-        "lmtpd did not answer for so long: what has waited for it all that time is held, and shows so."),
+        "What has waited for so long in vain is held, and shows so: lmtpd did not answer all that time, or "
+        "refused it."),
     OPT(DURATION, hold_look, "10m", 1000, 86400000,
         "How often what is held is looked at, so that what is over ends by itself."),
     OPT(DURATION, hold_expire, "30d", 1000, 3650 * DAY,

@@ -25,7 +25,7 @@ next_attempt(const struct relayd_sched *s, uint32_t attempts, uint32_t chance)
 
 /* What a job brought, by what follows from it. */
 struct verdicts {
-    struct relayd_batch stored, later, back, gone, no_body, away, discarded;
+    struct relayd_batch stored, later, back, refused, gone, no_body, away, discarded;
     uint32_t chance;
 };
 
@@ -65,11 +65,23 @@ static void
 refused(struct relayd_sched *s, struct verdicts *v, struct relayd_msg *msg,
         struct relayd_row_mem *row, const struct relayd_outcome *o)
 {
-    struct relayd_recipient *r =
-        relayd_batch_add(s, row->state == RELAYD_HELD ? &v->back : &v->later, msg, row);
+    bool held = row->state == RELAYD_HELD;
+    bool over = !held && s->now.boot_ms >= s->grace_ms &&
+                s->now.boot_ms - msg->born_ms >= s->conf.away_expire_ms;
+    struct relayd_recipient *r;
 
+    if (held && row->reason == RELAYD_REFUSED) {
+        row->at = RELAYD_ROW_IDLE;
+        row->next_ms = s->now.boot_ms + s->conf.retry_most_ms;
+        row->at_ms = s->now.wall_ms;
+        relayd_row_answer(s->rows, row, o->code, o->status, o->text);
+        return;
+    }
+    r = relayd_batch_add(s, held ? &v->back : over ? &v->refused : &v->later, msg, row);
     r->state = RELAYD_WAITING;
     r->reason = RELAYD_NO_REASON;
+    if (over)
+        relayd_set_hold(r, RELAYD_REFUSED);
     r->attempts++;
     r->next_ms = next_attempt(s, r->attempts, v->chance);
     say(r, s->now.wall_ms, o->code, o->status, o->text);
@@ -164,6 +176,7 @@ relayd_sched_done(struct relayd_sched *s, struct relayd_now now, const struct re
     relayd_batch_begin(&v.stored, RELAYD_OP_DONE, msg);
     relayd_batch_begin(&v.later, RELAYD_OP_LATER, msg);
     relayd_batch_begin(&v.back, RELAYD_OP_LATER, msg);
+    relayd_batch_begin(&v.refused, RELAYD_OP_HOLD, msg);
     relayd_batch_begin(&v.gone, RELAYD_OP_HOLD, msg);
     relayd_batch_begin(&v.no_body, RELAYD_OP_HOLD, msg);
     relayd_batch_begin(&v.away, RELAYD_OP_HOLD, msg);
@@ -181,6 +194,7 @@ relayd_sched_done(struct relayd_sched *s, struct relayd_now now, const struct re
     relayd_batch_end(s, &v.stored);
     relayd_batch_end(s, &v.later);
     relayd_batch_end(s, &v.back);
+    relayd_batch_end(s, &v.refused);
     relayd_batch_end(s, &v.gone);
     relayd_batch_end(s, &v.no_body);
     relayd_batch_end(s, &v.away);

@@ -17,6 +17,7 @@ static const char *const reason_words[RELAYD_REASONS] = {
     [RELAYD_BACKEND_AWAY] = "backend-away",
     [RELAYD_NO_BODY] = "no-body",
     [RELAYD_DAMAGED] = "damaged",
+    [RELAYD_REFUSED] = "refused",
 };
 static const char *const away_words[] = {
     [RELAYD_SITE_LMTPD] = "lmtpd-away",
@@ -161,7 +162,7 @@ reason_take(struct relayd_filter *f, struct yb_str v, struct yb_arena *arena YB_
     f->by_reason = f->reason != RELAYD_NO_REASON || f->away != RELAYD_NO_SITE;
     return f->by_reason ? 0
                         : bad(err, "reason",
-                              "operator, account-gone, backend-away, no-body, damaged, "
+                              "operator, account-gone, backend-away, no-body, damaged, refused, "
                               "lmtpd-away or directory-away");
 }
 

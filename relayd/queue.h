@@ -25,6 +25,7 @@ enum relayd_reason {
     RELAYD_BACKEND_AWAY, /* who would store it did not answer for days */
     RELAYD_NO_BODY,      /* the queue lost the message's octets */
     RELAYD_DAMAGED,      /* its row cannot be believed */
+    RELAYD_REFUSED,      /* it was refused for days */
     RELAYD_REASONS       /* how many there are */
 };
 

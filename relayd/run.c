@@ -156,7 +156,8 @@ turn(struct relayd_run *run, bool stopping)
     if (relayd_sched_tick(run->sched, now))
         yb_log(YB_LOG_WARN, NULL, "relayd.clock.jump",
                "the wall clock was set: nothing is held or discarded for its age for a while");
-    if (!stopping)
+    /* What is delivered and cannot be written down would fill memory, and come again after a start. */
+    if (!stopping && run->changes.refused == 0)
         give_out(run);
     relayd_changes_again(&run->changes);
     relayd_sched_stats_read(run->sched, now, &stats);

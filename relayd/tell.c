@@ -40,6 +40,8 @@ why_held(const struct relayd_recipient *r)
         return YB_STR("backend-away: lmtpd has not answered for as long as [relayd] away_expire");
     case RELAYD_NO_BODY:
         return YB_STR("no-body: the queue lost the message");
+    case RELAYD_REFUSED:
+        return YB_STR("refused: lmtpd has not taken it for as long as [relayd] away_expire");
     case RELAYD_OPERATOR:
         return YB_STR("operator: as was ordered while it was under way");
     case RELAYD_DAMAGED:

@@ -320,6 +320,47 @@ START_TEST(test_account_back)
 }
 END_TEST
 
+/* Refused for days: held, tried every 2 hours without a row written, until it is taken. */
+START_TEST(test_refused_for_days)
+{
+    size_t changes;
+
+    world_open(&w, 10);
+    w.answer = as_told;
+    verdict = RELAYD_TRY_REFUSED;
+    world_message(&w, 1, 1, 0, true);
+    world_run(&w, 5 * DAY - HOUR);
+    ck_assert_uint_eq(w.fates[0].held, 0);
+    world_run(&w, 4 * HOUR);
+    ck_assert(w.fates[0].reason == RELAYD_REFUSED && w.fates[0].held == 1);
+    changes = w.n_changes;
+    w.fates[0].tries = 0;
+    world_run(&w, 60 * DAY);
+    ck_assert_uint_eq(w.n_changes, changes);
+    ck_assert_uint_ge(w.fates[0].tries, 60 * 11);
+    ck_assert_uint_le(w.fates[0].tries, 60 * 12 + 1);
+    verdict = RELAYD_TRY_STORED;
+    world_run(&w, 2 * HOUR + MINUTE);
+    ck_assert_uint_eq(w.left, 0);
+    world_close(&w);
+}
+END_TEST
+
+/* Not for its age alone: a node that was down for a week tries for some hours first. */
+START_TEST(test_refused_after_start)
+{
+    world_open(&w, 10);
+    w.answer = as_told;
+    verdict = RELAYD_TRY_REFUSED;
+    world_message(&w, 1, 1, 7 * DAY, false);
+    world_run(&w, 6 * HOUR - MINUTE);
+    ck_assert(w.fates[0].tries > 0 && w.fates[0].held == 0);
+    world_run(&w, 3 * HOUR);
+    ck_assert(w.fates[0].reason == RELAYD_REFUSED);
+    world_close(&w);
+}
+END_TEST
+
 /* Our own trouble counts for nobody; a lost body holds, until somebody finds it. */
 START_TEST(test_trouble)
 {
@@ -561,6 +602,8 @@ main(void)
     tcase_add_test(tc, test_old_is_served);
     tcase_add_test(tc, test_account_gone);
     tcase_add_test(tc, test_account_back);
+    tcase_add_test(tc, test_refused_for_days);
+    tcase_add_test(tc, test_refused_after_start);
     tcase_add_test(tc, test_trouble);
     tcase_add_test(tc, test_clock_forward);
     tcase_add_test(tc, test_clock_back);
