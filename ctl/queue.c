@@ -18,13 +18,13 @@
  * answer by then is stuck. */
 #define CONTROL_MS 30000
 #define LIST_COLUMNS                                                                               \
-    "queue arrived size sender recipient state reason attempts next code status text"
+    "queue arrived size sender recipient state reason attempts due code status text"
 
 #define FILTER_OPTIONS                                                                             \
     { "--message", "ID", "of this message (mid= in the log), or of this number in the queue" },    \
         { "--delivery", "ID", "this delivery (did= in the log)" },                                 \
         { "--sender", "ADDRESS", "from this address, from @domain, or from <>" },                  \
-        { "--recipient", "ADDRESS", "to this address" },                                           \
+        { "--recipient", "ADDRESS", "to this address, or to @domain" },                            \
         { "--domain", "NAME", "to addresses of this domain" },                                     \
         { "--tenant", "NAME", "of this tenant, by name or id" },                                   \
         { "--account", "ADDRESS", "to this mailbox, by its account's address or id" },             \
@@ -344,7 +344,7 @@ static void
 show_text(struct ctl *c, json_t *message)
 {
     static const struct ctl_command table = {
-        .columns = "n recipient state reason attempts next code status text delivery"
+        .columns = "n recipient state reason attempts due code status text delivery"
     };
     const struct ctl_command *own = c->command;
     json_t *recipients = json_incref(json_object_get(message, "recipients"));

@@ -164,7 +164,7 @@ recipient_json(struct walk *w, const struct found *f)
                      time_json(f->m.arrived_ms), "size", (json_int_t)f->m.size, "sender",
                      text_json(w, f->m.sender), "recipient", text_json(w, r->address), "state",
                      relayd_state_word(r->state), "reason", word_json(relayd_why_word(&row)),
-                     "underway", f->underway, "attempts", (json_int_t)r->attempts, "next",
+                     "underway", f->underway, "attempts", (json_int_t)r->attempts, "due",
                      held ? json_null() : time_json(r->next_ms), "code",
                      r->code == 0 ? json_null() : json_integer((json_int_t)r->code), "status",
                      r->code == 0 ? json_null() : text_json(w, r->status), "text",

@@ -135,7 +135,7 @@ def steer(p, q, numbers):
     assert q.to("--state", "held") == [ANN, CAT, ANN] == q.to("--reason", "operator")
     assert q.order("hold", "--domain", "one.test") == (3, 0), "it is so already"
     assert q.to("--state", "waiting") == [BEN, BEN]
-    assert [r["next"] for r in q.list("--state", "held")] == [None] * 3
+    assert [r["due"] for r in q.list("--state", "held")] == [None] * 3
     assert q.order("retry", "--message", str(first)) == (1, 0), "what is held is released, not tried"
     assert q.order("release", "--sender", "ann@one.test") == (1, 1)
     assert q.to("--state", "held") == [ANN, CAT]

@@ -199,7 +199,7 @@ START_TEST(test_list)
     ck_assert(json_is_null(json_object_get(row, "tenant_id")));
     ck_assert_str_eq(json_string_value(json_object_get(row, "recipient")), "r1@one.test");
     ck_assert_str_eq(json_string_value(json_object_get(row, "arrived")), "2023-11-14T22:13:20Z");
-    ck_assert_str_eq(json_string_value(json_object_get(row, "next")), "2023-11-14T22:18:20Z");
+    ck_assert_str_eq(json_string_value(json_object_get(row, "due")), "2023-11-14T22:18:20Z");
     row = json_array_get(json_object_get(answer, "rows"), 2);
     ck_assert_str_eq(json_string_value(json_object_get(row, "reason")), "lmtpd-away");
     json_decref(answer);
