@@ -6,7 +6,6 @@
 #include "lib/daemon/control.h"
 
 #include <errno.h>
-#include <time.h>
 #include <unistd.h>
 
 /* A daemon that does not answer its control socket by then is stuck. */
@@ -63,10 +62,8 @@ static bool
 add_session(json_t *list, const char *name, struct yb_str line, uint64_t *number)
 {
     struct yb_str field[6];
-    struct tm tm;
+    char text[YB_CLOCK_UTC];
     uint64_t since;
-    time_t when;
-    char text[32];
 
     for (size_t i = 0; i < YB_COUNT(field); i++) {
         if (!yb_str_split(&line, '\t', &field[i]))
@@ -74,8 +71,8 @@ add_session(json_t *list, const char *name, struct yb_str line, uint64_t *number
     }
     if (!yb_str_u64(field[0], UINT64_MAX, number) || !yb_str_u64(field[5], INT64_MAX, &since))
         return false;
-    when = (time_t)since;
-    (void)strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&when, &tm));
+    if (yb_clock_utc((int64_t)since, text) == NULL)
+        return false;
     json_array_append_new(list, json_pack("{s:s, s:s%, s:s%, s:s%, s:s%, s:s}", "daemon", name,
                                           "session", field[1].p, field[1].n, "address", field[2].p,
                                           field[2].n, "tenant_id", field[3].p, field[3].n, "client",

@@ -6,7 +6,6 @@
 
 #include <jansson.h>
 #include <stdlib.h>
-#include <time.h>
 
 /* Recipients that one list looks at: after some 50 ms the control thread looks for other work too. */
 #define LOOK_MOST 200000
@@ -122,14 +121,9 @@ text_json(struct walk *w, struct yb_str s)
 static json_t *
 time_json(int64_t ms)
 {
-    time_t seconds = (time_t)(ms / 1000);
-    char text[32];
-    struct tm tm;
+    char text[YB_CLOCK_UTC];
 
-    if (ms <= 0 || gmtime_r(&seconds, &tm) == NULL)
-        return json_null();
-    (void)strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
-    return json_string(text);
+    return ms <= 0 || yb_clock_utc(ms / 1000, text) == NULL ? json_null() : json_string(text);
 }
 
 static json_t *

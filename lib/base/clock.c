@@ -115,6 +115,17 @@ yb_clock_now_us(void)
     return clock_us(CLOCK_REALTIME);
 }
 
+char *
+yb_clock_utc(int64_t seconds, char out[YB_CLOCK_UTC])
+{
+    time_t when = (time_t)seconds;
+    struct tm tm;
+
+    if (gmtime_r(&when, &tm) == NULL || strftime(out, YB_CLOCK_UTC, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+        return NULL;
+    return out;
+}
+
 struct yb_deadline
 yb_deadline_in(int64_t ms)
 {

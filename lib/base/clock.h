@@ -25,6 +25,10 @@ void yb_clock_rest_us(int64_t us);
 /* Wall clock: seconds, and microseconds, since 1970. */
 time_t yb_clock_now(void);
 int64_t yb_clock_now_us(void);
+/* Seconds since 1970 as people and JSON have them, "2026-11-28T12:00:00Z", into out; returns out, or
+ * NULL for a time that has no such form. */
+#define YB_CLOCK_UTC 32
+char *yb_clock_utc(int64_t seconds, char out[YB_CLOCK_UTC]);
 /* Moves all clocks forward by `seconds`; does nothing but in --enable-faults builds. */
 void yb_clock_advance(int64_t seconds);
 

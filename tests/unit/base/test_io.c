@@ -119,6 +119,18 @@ static const char *const no_base64[] = {
 };
 /* clang-format on */
 
+/* What comes from another process may be any number. */
+START_TEST(test_utc)
+{
+    char text[YB_CLOCK_UTC];
+
+    ck_assert_str_eq(yb_clock_utc(0, text), "1970-01-01T00:00:00Z");
+    ck_assert_str_eq(yb_clock_utc(1700000300, text), "2023-11-14T22:18:20Z");
+    ck_assert_ptr_null(yb_clock_utc(INT64_MAX, text));
+    ck_assert_ptr_null(yb_clock_utc(INT64_MIN, text));
+}
+END_TEST
+
 START_TEST(test_base64)
 {
     struct yb_str text = yb_str_from(base64s[_i].text);
@@ -533,6 +545,7 @@ main(void)
 
     tcase_add_test(tc, test_files);
     tcase_add_test(tc, test_short_writes);
+    tcase_add_test(tc, test_utc);
     tcase_add_loop_test(tc, test_base64, 0, YB_COUNT(base64s));
     tcase_add_loop_test(tc, test_no_base64, 0, YB_COUNT(no_base64));
     tcase_add_test(tc, test_ids);
