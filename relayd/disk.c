@@ -3,6 +3,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/fault.h"
 #include "lib/base/log.h"
+#include "lib/store/sys.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -128,22 +129,14 @@ relayd_disk_open(struct relayd_disk *d, const char *dir, uint64_t reserve, uint6
     return take_ballast(d, err);
 }
 
-static void
-shut(int *fd)
-{
-    if (*fd >= 0)
-        close(*fd);
-    *fd = -1;
-}
-
 void
 relayd_disk_close(struct relayd_disk *d)
 {
     if (d->dir == NULL)
         return;
-    shut(&d->ballast_fd);
-    shut(&d->lock_fd);
-    shut(&d->dir_fd);
+    yb_sys_close(&d->ballast_fd);
+    yb_sys_close(&d->lock_fd);
+    yb_sys_close(&d->dir_fd);
     yb_free(d->dir);
     d->dir = NULL;
 }

@@ -201,7 +201,8 @@ drain(void *state)
     relayd_run_drain(r->control.run);
 }
 
-/* What an attempt that does not end goes on using stays; the queue is closed in order all the same. */
+/* What an attempt that does not end goes on using stays, the queue as well: results that are not on disk by
+ * now are those of deliveries that are repeated, and stored once. */
 static void
 stop(void *state)
 {
@@ -211,10 +212,8 @@ stop(void *state)
         relayd_run_stop(&r->control.run, r->stop_by.at_ms > least.at_ms ? r->stop_by : least);
 
     yb_smtp_server_free(&r->server);
-    if (!all) {
-        relayd_queue_close(&r->control.queue);
+    if (!all)
         return;
-    }
     relayd_queue_close(&r->control.queue);
     yb_msgbuf_pool_free(&r->pool);
     yb_smtp_dest_free(&r->lmtpd);

@@ -31,7 +31,7 @@ void relayd_run_drain(struct relayd_run *run);
 /*
  * Nobody may put or order any more. Attempts under way have until `by`, and what they brought is written.
  * *run may be NULL. False: an attempt goes on still, and uses all that *run was given: the process must
- * end, and until then nothing of it may be freed. The queue may be closed.
+ * end, and until then nothing of it may be freed, the queue neither.
  */
 bool relayd_run_stop(struct relayd_run **run, struct yb_deadline by) YB_MUST_USE;
 /* Other times from now on. */
